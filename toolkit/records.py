@@ -1,0 +1,209 @@
+"""Files as steptune reads and writes them: JSON, JSONL and hashes. Standard library only.
+
+Writers are atomic (temporary name, fsync, rename) or append whole lines; readers take a torn last line for
+"not there yet". Text is UTF-8, one JSON object a line, keys in the order given.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from toolkit.errors import DataError, DiskFullError
+
+JSON = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One how-to pair. `output` is the reference answer: numbered steps, one a line."""
+
+    id: str
+    prompt: str
+    output: str
+    meta: JSON = field(default_factory=dict)
+
+    def to_json(self) -> JSON:
+        row: JSON = {"id": self.id, "prompt": self.prompt, "output": self.output}
+        return {**row, "meta": self.meta} if self.meta else row
+
+
+def read_examples(path: Path) -> list[Example]:
+    """The examples of a JSONL file; the minimal form `{"prompt", "output"}` gets its 1-based line number as id.
+
+    Raises:
+        DataError: a line is not JSON, has no text under `prompt` or `output`, or repeats an id.
+    """
+    examples: list[Example] = []
+    seen: set[str] = set()
+    for line_number, row in enumerate(iter_jsonl(path), start=1):
+        for key in ("prompt", "output"):
+            if not isinstance(row.get(key), str) or not row[key].strip():
+                raise DataError(f"{path}:{line_number}: `{key}` must be a text that is not empty; correct the line or build the data set with data-build.")
+        identifier = str(row.get("id", line_number))
+        if identifier in seen:
+            raise DataError(f"{path}:{line_number}: the id {identifier!r} occurs twice; ids must be unique within a file.")
+        seen.add(identifier)
+        examples.append(Example(identifier, row["prompt"], row["output"], row.get("meta") or {}))
+    return examples
+
+
+def iter_jsonl(path: Path) -> Iterator[JSON]:
+    """The objects of a finished JSONL file.
+
+    Raises:
+        DataError: the file is missing, not UTF-8, or a line is not a JSON object.
+    """
+    try:
+        with path.open("rb") as file:
+            for line_number, raw in enumerate(file, start=1):
+                if not raw.strip():
+                    continue
+                yield _parse_line(raw, f"{path}:{line_number}")
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist; expected a JSONL file with one object a line.") from None
+
+
+def _parse_line(raw: bytes, place: str) -> JSON:
+    try:
+        row = json.loads(raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{place}: byte {error.start} is not UTF-8; save the file as UTF-8.") from None
+    except json.JSONDecodeError as error:
+        raise DataError(f"{place}: not valid JSON ({error.msg} at column {error.colno}); expected one object a line.") from None
+    if not isinstance(row, dict):
+        raise DataError(f"{place}: found {type(row).__name__}, expected a JSON object.")
+    return row
+
+
+def read_growing_jsonl(path: Path) -> list[JSON]:
+    """The complete objects of a file that another process may be appending to; [] if it is not there yet.
+
+    A torn last line is left out, as is a line that a crash left damaged.
+    """
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    rows = []
+    for line in raw.split(b"\n")[:-1]:  # what follows the last newline is not there yet
+        with contextlib.suppress(ValueError):
+            row = json.loads(line)
+            if isinstance(row, dict):
+                rows.append(row)
+    return rows
+
+
+def read_json(path: Path) -> JSON | None:
+    """The object in a JSON file; None while it is missing or damaged."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def dump_line(row: JSON) -> str:
+    """One JSONL line with its newline. NaN and Infinity become null: JSON has neither."""
+    try:
+        return json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"
+    except ValueError:
+        return json.dumps(_finite(row), ensure_ascii=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def append_jsonl(path: Path, row: JSON, durable: bool = False) -> None:
+    """Append one line in a single write, after completing or cutting off a torn line left by a crash."""
+    with path.open("ab") as file:
+        if file.tell() and not _ends_with_newline(path):
+            file.write(b"\n")
+        file.write(dump_line(row).encode())
+        file.flush()
+        if durable:
+            os.fsync(file.fileno())
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole file or nothing: temporary name beside it, fsync, rename.
+
+    Raises:
+        DiskFullError: no space; the old file, if any, is untouched.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFullError(f"No space left to write {path}; free some and run `steptune resume` on this run.") from error
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON document, indented, atomically."""
+    write_text(path, json.dumps(_finite(value), ensure_ascii=False, indent=2) + "\n")
+
+
+def write_jsonl(path: Path, rows: Iterable[JSON]) -> None:
+    """Write a whole JSONL file atomically."""
+    write_text(path, "".join(dump_line(row) for row in rows))
+
+
+def sha256_text(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def sha256_json(value: Any) -> str:
+    """Hash of a JSON value in canonical form (sorted keys, no spaces)."""
+    return sha256_text(json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str))
+
+
+def sha256_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_tree(path: Path) -> str:
+    """Hash of a file, or of all files of a folder with their relative names; hidden files do not count."""
+    if path.is_file():
+        return sha256_file(path)
+    names = sorted(
+        file.relative_to(path).as_posix()
+        for file in path.rglob("*")
+        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
+    )
+    return sha256_json([[name, sha256_file(path / name)] for name in names])

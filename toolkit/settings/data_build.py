@@ -1,0 +1,63 @@
+"""Settings of data-build: where how-to pairs come from, how they are cleaned, and how they are split."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from toolkit.settings.base import ExistingPath, OptionalText, Settings, Share
+
+
+class SourceSettings(Settings):
+    """What every source says about itself."""
+
+    path: ExistingPath = Field(description="File or folder to read.")
+    name: OptionalText = Field(None, description="Name of the source in the ledger and the card; the file name if left out.")
+    licence: OptionalText = Field(None, description="Licence of the texts, as the card shall state it.")
+    domain: OptionalText = Field(None, description="Domain written to rows that name none, for example finance.")
+    language: OptionalText = Field(None, description="Language of rows that name none, as a two-letter code.")
+    encoding: str = Field("utf-8", description="Text encoding of the files.")
+
+
+class JsonlSource(SourceSettings):
+    """A JSONL file, or a folder of them."""
+
+    type: Literal["jsonl"] = "jsonl"
+    prompt_field: str = Field("prompt", description="Key that holds the question.")
+    output_field: str = Field("output", description="Key that holds the numbered steps.")
+
+
+class CsvSource(SourceSettings):
+    """A CSV file with a header line, or a folder of them."""
+
+    type: Literal["csv"] = "csv"
+    prompt_field: str = Field("prompt", description="Column that holds the question.")
+    output_field: str = Field("output", description="Column that holds the numbered steps.")
+    delimiter: str = Field(",", min_length=1, max_length=1, description="Character between two columns.")
+
+
+class DocumentsSource(SourceSettings):
+    """Manuals and FAQs: Markdown, HTML and Mallard XML pages, one file or a folder that is read recursively."""
+
+    type: Literal["documents"] = "documents"
+
+
+Source = Annotated[JsonlSource | CsvSource | DocumentsSource, Field(discriminator="type")]
+
+
+class DataBuildSettings(Settings):
+    """Sources to a clean, private, de-duplicated data set with a leak-free held-out test."""
+
+    sources: tuple[Source, ...] = Field(min_length=1, description="Where the how-to pairs come from; each has a type: jsonl, csv or documents.")
+    strict: bool = Field(False, description="Stop at the first unreadable row instead of writing it to the ledger.")
+    anonymise: tuple[Literal["email", "phone"], ...] = Field(("email", "phone"), description="Kinds of personal data to mask.")
+    phone_regions: tuple[str, ...] = Field(("US", "GB", "ID"), description="Countries (two-letter codes) whose national phone numbers are recognised.")
+    min_steps: int = Field(2, ge=1, description="Fewest steps of an answer that is kept.")
+    max_steps: int = Field(15, ge=1, description="Most steps of an answer that is kept.")
+    max_chars: int = Field(4000, ge=100, description="Longest answer that is kept, in characters.")
+    near_duplicate_jaccard: float = Field(0.8, gt=0.0, le=1.0, description="Jaccard similarity of character 4-grams from which two rows count as the same and one is dropped.")
+    group_jaccard: float = Field(0.55, gt=0.0, le=1.0, description="Jaccard similarity from which two rows must lie in the same split.")
+    test_share: Share = Field(0.15, description="Share of the rows held out for the test, by groups.")
+    validation_share: Share = Field(0.1, description="Share of the rows held out for validation during training, by groups.")
+    seed: int = Field(17, ge=0, description="Seed of the split.")

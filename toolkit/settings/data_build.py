@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from toolkit.settings.base import ExistingPath, OptionalText, Settings, Share
+
+
+def _reads_lines(encoding: str) -> str:
+    """Files are cut into lines before they are decoded, so a line feed must be the one byte it is in ASCII."""
+    try:
+        one_byte = "\n".encode(encoding) == b"\n"
+    except LookupError:
+        raise ValueError(f"there is no encoding {encoding!r}; give one such as utf-8, cp1252 or latin-1") from None
+    if not one_byte:
+        raise ValueError(f"{encoding} is not read; save the files as UTF-8")
+    return encoding
 
 
 class SourceSettings(Settings):
@@ -17,13 +28,13 @@ class SourceSettings(Settings):
     licence: OptionalText = Field(None, description="Licence of the texts, as the card shall state it.")
     domain: OptionalText = Field(None, description="Domain written to rows that name none, for example finance.")
     language: OptionalText = Field(None, description="Language of rows that name none, as a two-letter code.")
-    encoding: str = Field("utf-8", description="Text encoding of the files.")
+    encoding: Annotated[str, AfterValidator(_reads_lines)] = Field("utf-8", description="Text encoding of the files.")
 
 
 class JsonlSource(SourceSettings):
     """A JSONL file, or a folder of them."""
 
-    type: Literal["jsonl"] = "jsonl"
+    type: Literal["jsonl"] = Field("jsonl", description="Kind of source.")
     prompt_field: str = Field("prompt", description="Key that holds the question.")
     output_field: str = Field("output", description="Key that holds the numbered steps.")
 
@@ -31,7 +42,7 @@ class JsonlSource(SourceSettings):
 class CsvSource(SourceSettings):
     """A CSV file with a header line, or a folder of them."""
 
-    type: Literal["csv"] = "csv"
+    type: Literal["csv"] = Field("csv", description="Kind of source.")
     prompt_field: str = Field("prompt", description="Column that holds the question.")
     output_field: str = Field("output", description="Column that holds the numbered steps.")
     delimiter: str = Field(",", min_length=1, max_length=1, description="Character between two columns.")
@@ -40,7 +51,7 @@ class CsvSource(SourceSettings):
 class DocumentsSource(SourceSettings):
     """Manuals and FAQs: Markdown, HTML and Mallard XML pages, one file or a folder that is read recursively."""
 
-    type: Literal["documents"] = "documents"
+    type: Literal["documents"] = Field("documents", description="Kind of source.")
 
 
 Source = Annotated[JsonlSource | CsvSource | DocumentsSource, Field(discriminator="type")]
@@ -52,11 +63,15 @@ class DataBuildSettings(Settings):
     sources: tuple[Source, ...] = Field(min_length=1, description="Where the how-to pairs come from; each has a type: jsonl, csv or documents.")
     strict: bool = Field(False, description="Stop at the first unreadable row instead of writing it to the ledger.")
     anonymise: tuple[Literal["email", "phone"], ...] = Field(("email", "phone"), description="Kinds of personal data to mask.")
-    phone_regions: tuple[str, ...] = Field(("US", "GB", "ID"), description="Countries (two-letter codes) whose national phone numbers are recognised.")
+    phone_regions: tuple[str, ...] = Field(
+        ("US", "GB", "ID"), description="Countries (two-letter codes) whose national phone numbers are recognised."
+    )
     min_steps: int = Field(2, ge=1, description="Fewest steps of an answer that is kept.")
     max_steps: int = Field(15, ge=1, description="Most steps of an answer that is kept.")
     max_chars: int = Field(4000, ge=100, description="Longest answer that is kept, in characters.")
-    near_duplicate_jaccard: float = Field(0.8, gt=0.0, le=1.0, description="Jaccard similarity of character 4-grams from which two rows count as the same and one is dropped.")
+    near_duplicate_jaccard: float = Field(
+        0.8, gt=0.0, le=1.0, description="Jaccard similarity of character 4-grams from which two rows count as the same and one is dropped."
+    )
     group_jaccard: float = Field(0.55, gt=0.0, le=1.0, description="Jaccard similarity from which two rows must lie in the same split.")
     test_share: Share = Field(0.15, description="Share of the rows held out for the test, by groups.")
     validation_share: Share = Field(0.1, description="Share of the rows held out for validation during training, by groups.")

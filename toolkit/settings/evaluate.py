@@ -20,7 +20,9 @@ class EvaluateSettings(Settings):
     split: Literal["test", "validation", "train"] = Field("test", description="Split that holds the references where data is a data set folder.")
     adapter: OptionalPath = Field(None, description="Adapter folder of the tuned system; its training.json goes into the model card.")
 
-    rouge_tokenizer: Literal["ascii", "unicode"] = Field("ascii", description="Word splitting of ROUGE-L: ascii is rouge-score's, unicode keeps all letters.")
+    rouge_tokenizer: Literal["ascii", "unicode"] = Field(
+        "ascii", description="Word splitting of ROUGE-L: ascii is rouge-score's, unicode keeps all letters."
+    )
     markers: Literal["strip", "keep"] = Field("strip", description="Strip list markers before ROUGE-L and BERTScore; keep gives the plain numbers.")
     bertscore_model: str = Field("roberta-large", description="Encoder of BERTScore: a hub id, a folder, or embedded:all-minilm-l6-v2.")
     bertscore_layer: OptionalCount = Field(None, description="Hidden layer that is compared; bert-score's choice for known models, else the last.")

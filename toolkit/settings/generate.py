@@ -14,7 +14,9 @@ class GeneratorSettings(Settings):
 
     backend: Literal["vllm", "transformers"] = Field("vllm", description="Engine: vllm, or transformers where vLLM is not installed.")
     python: OptionalPath = Field(None, description="Interpreter of the environment that has vLLM; the current one if left out.")
-    max_model_len: OptionalCount = Field(None, description="Context in tokens that the engine plans for; longest prompt plus max_new_tokens if left out.")
+    max_model_len: OptionalCount = Field(
+        None, description="Context in tokens that the engine plans for; longest prompt plus max_new_tokens if left out."
+    )
     max_num_seqs: int = Field(64, ge=1, description="Requests in flight at once.")
     tensor_parallel_size: int = Field(1, ge=1, description="GPUs that share one copy of the model.")
     gpu_memory_utilization: float = Field(0.9, gt=0.0, le=1.0, description="Share of GPU memory that vLLM may take.")
@@ -32,11 +34,15 @@ class GenerateSettings(Settings):
     revision: OptionalText = Field(None, description="Revision of the hub model; the newest if left out.")
     trust_remote_code: bool = Field(False, description="Run Python code that comes with the model.")
     adapter: OptionalPath = Field(None, description="Adapter folder that sft wrote; none generates with the base model.")
-    merge_mode: Literal["auto", "dequantised", "base16"] = Field("auto", description="Base weights under the adapter: rounded to NF4 as in training, or 16-bit; auto follows training.json.")
+    merge_mode: Literal["auto", "dequantised", "base16"] = Field(
+        "auto", description="Base weights under the adapter: rounded to NF4 as in training, or 16-bit; auto follows training.json."
+    )
     data: OptionalPath = Field(None, description="Data set folder, or a JSONL file with a prompt on each line.")
     split: Literal["test", "validation", "train"] = Field("test", description="Split to answer where data is a data set folder.")
     max_rows: OptionalCount = Field(None, description="Answer only the first rows; all if left out.")
-    prompt_format: PromptFormatName = Field("auto", description="How a question becomes a prompt; auto takes the one stored with the adapter or the model.")
+    prompt_format: PromptFormatName = Field(
+        "auto", description="How a question becomes a prompt; auto takes the one stored with the adapter or the model."
+    )
 
     max_new_tokens: int = Field(512, ge=1, description="Longest answer, in tokens.")
     temperature: float = Field(0.0, ge=0.0, description="0 is greedy; higher values draw more freely.")

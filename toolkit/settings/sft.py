@@ -24,7 +24,9 @@ class SftSettings(Settings):
     trust_remote_code: bool = Field(False, description="Run Python code that comes with the model.")
     data: OptionalPath = Field(None, description="Data set folder with train.jsonl and validation.jsonl, a folder of JSONL files, or one JSONL file.")
     validation_share: Share = Field(0.1, description="Share of the rows taken for validation where the data has no validation.jsonl.")
-    prompt_format: PromptFormatName = Field("auto", description="How a question becomes a prompt; auto takes the one stored with the model, Mistral's, or the model's chat template.")
+    prompt_format: PromptFormatName = Field(
+        "auto", description="How a question becomes a prompt; auto takes the one stored with the model, Mistral's, or the model's chat template."
+    )
 
     quantization: Quantization = Field("nf4", description="Precision of the frozen base weights: nf4 (QLoRA), 8bit, or none (16-bit LoRA).")
     lora_r: int = Field(16, ge=1, le=512, description="Rank of the LoRA matrices.")
@@ -37,7 +39,9 @@ class SftSettings(Settings):
     use_dora: bool = Field(False, description="Train magnitude and direction apart (DoRA).")
 
     learning_rate: float = Field(2e-4, gt=0.0, description="Peak learning rate of AdamW.")
-    lr_scheduler_type: Literal["cosine", "linear", "constant", "constant_with_warmup"] = Field("cosine", description="Shape of the learning rate over the run.")
+    lr_scheduler_type: Literal["cosine", "linear", "constant", "constant_with_warmup"] = Field(
+        "cosine", description="Shape of the learning rate over the run."
+    )
     warmup_ratio: float = Field(0.03, ge=0.0, lt=1.0, description="Share of the steps over which the learning rate rises.")
     weight_decay: float = Field(0.0, ge=0.0, description="Weight decay of the LoRA weights.")
     max_grad_norm: float = Field(0.3, gt=0.0, description="Gradient norm above which gradients are scaled down.")
@@ -48,10 +52,14 @@ class SftSettings(Settings):
     max_length: int = Field(2048, ge=16, description="Longest prompt plus completion, in tokens; longer rows are left out and named.")
     packing: bool = Field(False, description="Fill each sequence with several rows (needs an attention kernel that keeps them apart).")
     gradient_checkpointing: bool = Field(True, description="Recompute activations in the backward pass: less memory, more time.")
-    optim: Literal["adamw_torch", "paged_adamw_8bit", "paged_adamw_32bit"] = Field("paged_adamw_8bit", description="Optimiser; the paged ones need CUDA.")
+    optim: Literal["adamw_torch", "paged_adamw_8bit", "paged_adamw_32bit"] = Field(
+        "paged_adamw_8bit", description="Optimiser; the paged ones need CUDA."
+    )
 
     eval_steps: OptionalCount = Field(None, description="Optimiser steps between two evaluations and checkpoints; four times an epoch if left out.")
-    early_stopping_patience: OptionalCount = Field(3, description="Evaluations without a better validation loss before training stops; none to switch off.")
+    early_stopping_patience: OptionalCount = Field(
+        3, description="Evaluations without a better validation loss before training stops; none to switch off."
+    )
     logging_steps: int = Field(1, ge=1, description="Optimiser steps between two lines of metrics.")
     save_total_limit: int = Field(2, ge=1, description="Checkpoints kept on disk, the best one included.")
     report_to: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = Field((), description="Trackers that also get the metrics.")

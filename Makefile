@@ -1,0 +1,36 @@
+# steptune: `make demo` runs the whole chain, `make test` passes all tests; both set up what they need first.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SHELL := /bin/bash
+export HF_HUB_OFFLINE ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast check format bench-demo clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s "$$(printf '\t')"
+
+setup:  ## make .venv and install, for CPU or CUDA by what the machine has (STEPTUNE_DEVICE=cpu|cuda decides otherwise)
+	@$(PYTHON) scripts/setup.py
+
+demo: setup  ## the whole chain on CPU with the embedded model: data, NF4 LoRA, vLLM, comparison table, report
+	@$(BIN)/steptune run pipeline --preset demo --on cpu
+
+test: setup  ## all tests, the slow ones with real models too
+	@$(BIN)/pytest -q
+
+test-fast: setup  ## the tests that take seconds
+	@$(BIN)/pytest -q -m "not slow" -n 2
+
+check: setup  ## format, lint, types and import contracts, without changing anything
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache
+
+format: setup  ## format and mend what ruff can mend
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+bench-demo: setup  ## time, memory and start-up bars of the demo; prints JSON
+	@$(BIN)/python benchmarks/demo.py
+
+clean:  ## remove caches and built files (never runs/ or .venv)
+	@rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

@@ -1,0 +1,31 @@
+"""pipeline: data-build, sft, generate (baseline and tuned) and evaluate in order, skipping what did not change.
+
+    steptune run pipeline --preset demo
+
+Reads RUN_DIR/config.yaml. Writes one run folder per stage under RUN_DIR/stages/ and links their outputs in result.json.
+"""
+
+import os
+
+from toolkit.records import read_json
+from toolkit.runs.pipeline import Pipeline
+from toolkit.runs.recipe import Outcome, Run, run_recipe
+from toolkit.settings import PipelineSettings
+
+
+def main(settings: PipelineSettings, run: Run) -> Outcome:
+    """Run every stage that is not done; the headline is evaluate's."""
+    stages = Pipeline(settings, run.dir, on=os.environ["STEPTUNE_ON"], recorder=run.recorder).run_all()
+    outputs = {
+        "dataset": stages["data-build"].output("dataset"),
+        "adapter": stages["sft"].output("adapter"),
+        "predictions_baseline": stages["generate-baseline"].output("predictions"),
+        "predictions_tuned": stages["generate-tuned"].output("predictions"),
+        "report": stages["evaluate"].output("report"),
+    }
+    evaluation = read_json(stages["evaluate"].run.path / "result.json") or {}
+    return Outcome(outputs, headline=evaluation.get("headline", {}))
+
+
+if __name__ == "__main__":
+    run_recipe(PipelineSettings, main)

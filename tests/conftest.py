@@ -1,0 +1,55 @@
+"""Shared by all tests: no hub, a runs folder of their own, and run folders with any command in place of a recipe."""
+
+from __future__ import annotations
+
+import os
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("DS_ACCELERATOR", "cpu")
+
+from toolkit.records import write_json
+from toolkit.runs.folder import RunFolder, create_run
+from toolkit.runs.processes import RUN_ID_VARIABLE, send, tagged_with
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty runs folder that the command line uses; whatever a test leaves running there is killed."""
+    root = tmp_path / "runs"
+    monkeypatch.setenv("STEPTUNE_RUNS", str(root))
+    return root
+
+
+@pytest.fixture
+def make_run(runs: Path) -> Iterator[Callable[..., RunFolder]]:
+    """Makes a run folder whose recipe is a Python script given as text; `RUN_DIR` in it is the run's folder."""
+    made: list[RunFolder] = []
+
+    def make(script: str, recipe: str = "sft", run_dir: Path | None = None) -> RunFolder:
+        run = create_run(recipe, "seed: 1\n", run_dir)
+        program = run.path / "recipe.py"
+        program.write_text(f"RUN_DIR = {str(run.path)!r}\n{textwrap.dedent(script)}", encoding="utf-8")
+        write_json(run.path / "command.json", {"argv": [sys.executable, str(program)], "cwd": str(run.path), "environment": {RUN_ID_VARIABLE: run.id}, "on": "cpu"})
+        made.append(run)
+        return run
+
+    yield make
+    for run in made:
+        send(tagged_with(run.id), __import__("signal").SIGKILL)
+
+
+def wait_for(condition: Callable[[], object], timeout_s: float = 20.0) -> object:
+    """The condition's value once it is true; fails the test after the timeout."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"not true within {timeout_s} s")

@@ -1,0 +1,149 @@
+"""Configs: layers, values as people write them, and every problem at once with its line and the nearest name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from toolkit import catalog, config
+from toolkit.errors import ConfigError, UsageError
+from toolkit.settings import SETTINGS, PipelineSettings, SftSettings
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_unknown_key_wrong_type_and_missing_file_are_reported_together_with_file_and_line(tmp_path: Path) -> None:
+    file = write(tmp_path / "bad.yaml", "sources:\n  - {type: jsonl, path: /no/such.jsonl}\ntest_shar: 0.2\nseed: abc\n")
+    with pytest.raises(ConfigError) as caught:
+        config.resolve("data-build", config_file=file)
+    assert [str(problem) for problem in caught.value.problems] == [
+        f"{file}:2: sources.0.path: /no/such.jsonl does not exist; give the path of an existing file or folder",
+        f"{file}:4: seed: found 'abc', expected a valid integer, unable to parse string as an integer",
+        f"{file}:3: test_shar: unknown option; did you mean test_share?",
+    ]
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "value"),
+    [
+        ("learning_rate: 1e-4", "learning_rate", 1e-4),
+        ("learning_rate: 2.5e-05", "learning_rate", 2.5e-5),
+        ("packing: no", "packing", False),
+        ("packing: on", "packing", True),
+        ("quantization: no", "quantization", "none"),
+        ("quantization: off", "quantization", "none"),
+        ("early_stopping_patience: none", "early_stopping_patience", None),
+        ("revision: 1e5", "revision", None),
+        ("target_modules: q_proj,v_proj", "target_modules", ("q_proj", "v_proj")),
+        ("model: no", "model", "no"),
+    ],
+)
+def test_yaml_values_are_taken_as_a_person_means_them(tmp_path: Path, text: str, field: str, value: object) -> None:
+    file = write(tmp_path / "c.yaml", f"data: {tmp_path}\n{text}\n")
+    if field == "revision":
+        with pytest.raises(ConfigError, match="revision"):
+            config.resolve("sft", config_file=file)
+        return
+    assert getattr(config.resolve("sft", config_file=file), field) == value
+
+
+def test_later_layers_win(tmp_path: Path) -> None:
+    file = write(tmp_path / "c.yaml", f"data: {tmp_path}\nlora_r: 32\nseed: 5\n")
+    settings = config.resolve("sft", config_file=file, overrides=["seed=6"])
+    assert isinstance(settings, SftSettings)
+    assert (settings.lora_r, settings.alpha, settings.seed) == (32, 64, 6)
+
+
+def test_a_file_may_start_from_a_preset(tmp_path: Path) -> None:
+    file = write(tmp_path / "c.yaml", "preset: demo\nlora_r: 32\n")
+    demo, mine = config.resolve("sft", "demo"), config.resolve("sft", config_file=file)
+    assert {**mine.model_dump(), "lora_r": 0} == {**demo.model_dump(), "lora_r": 0}
+
+
+def test_a_stage_section_of_a_pipeline_starts_from_the_stages_preset_without_its_inputs() -> None:
+    settings = config.resolve("pipeline", "demo", overrides=["sft.max_steps=3"])
+    assert isinstance(settings, PipelineSettings)
+    demo = config.resolve("sft", "demo")
+    assert settings.sft.model == demo.model
+    assert (settings.sft.data, settings.sft.max_steps) == (None, 3)
+
+
+def test_what_the_pipeline_fills_in_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"sft\.data: is filled in by the pipeline"):
+        config.resolve("pipeline", "demo", overrides=[f"sft.data={tmp_path}"])
+
+
+def test_sources_given_on_the_command_line_replace_the_presets(tmp_path: Path) -> None:
+    settings = config.resolve("pipeline", "demo", overrides=[f'data.sources=[{{"type":"documents","path":"{tmp_path}"}}]'])
+    assert isinstance(settings, PipelineSettings)
+    assert [(source.type, source.path) for source in settings.data.sources] == [("documents", tmp_path)]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sources: [", r"bad\.yaml:2: not valid YAML"),
+        ("- a", "found list, expected options"),
+        ("sources: [{type: docs, path: /tmp}]", "found type 'docs', expected type to be one of"),
+        ("preset: dmo", "Did you mean demo"),
+    ],
+)
+def test_files_that_are_no_config_get_one_sentence(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        config.resolve("data-build", config_file=write(tmp_path / "bad.yaml", text + "\n"))
+
+
+def test_a_missing_config_file_and_a_malformed_override_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.resolve("sft", config_file=tmp_path / "none.yaml", overrides=["lora_r:16"])
+    assert "none.yaml: the file does not exist" in str(caught.value)
+    assert "expected KEY=VALUE" in str(caught.value)
+
+
+def test_unknown_recipes_and_presets_name_the_nearest() -> None:
+    with pytest.raises(UsageError, match="Did you mean sft"):
+        config.resolve("stf")
+    with pytest.raises(UsageError, match="Did you mean demo"):
+        config.resolve("sft", "demmo")
+
+
+@pytest.mark.parametrize("recipe", catalog.RECIPES)
+def test_every_preset_resolves_and_survives_the_run_folder(recipe: str, tmp_path: Path) -> None:
+    for preset in catalog.find_recipe(recipe).presets:
+        inputs = {"sft": [f"data={tmp_path}"], "generate": [f"data={tmp_path}"], "evaluate": [f"data={tmp_path}", f"predictions={{tuned: {tmp_path}}}"]}
+        settings = config.resolve(recipe, preset, overrides=inputs.get(recipe, []))
+        resolved = write(tmp_path / "config.yaml", config.dump(settings, recipe))
+        assert config.load_resolved(recipe, resolved) == settings, preset
+        assert catalog.first_comment(catalog.preset_path(recipe, preset)), f"{recipe}/{preset}.yaml needs a first-line description"
+
+
+@pytest.mark.parametrize("recipe", catalog.RECIPES)
+def test_every_option_has_help_and_is_read_somewhere(recipe: str) -> None:
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in [*catalog.recipes_dir().glob("*/run.py"), *Path(config.__file__).parent.rglob("*.py")])
+    for name, field in _fields(SETTINGS[recipe]):
+        assert field.description, f"{recipe}.{name} has no help"
+        assert f".{name}" in sources or f'"{name}"' in sources, f"nothing reads {recipe}.{name}"
+
+
+def _fields(model: type) -> list:
+    from toolkit.config import _models_in
+
+    found = []
+    for name, field in model.model_fields.items():
+        found.append((name, field))
+        for inner in _models_in(field.annotation):
+            found += _fields(inner)
+    return found
+
+
+def test_a_resolved_config_is_plain_yaml() -> None:
+    text = config.dump(config.resolve("pipeline", "demo"), "pipeline")
+    values = yaml.safe_load(text)
+    assert set(values) == {"data", "sft", "generate", "evaluate", "reuse"}
+    assert "predictions" not in values["evaluate"]

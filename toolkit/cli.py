@@ -1,0 +1,135 @@
+"""The `steptune` command line: parsing and dispatch. Commands live in toolkit.commands and are imported when called.
+
+`steptune --help` must answer in under 0.3 s, so this module imports the standard library only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import re
+import sys
+from collections.abc import Sequence
+
+_OVERRIDE = re.compile(r"^[A-Za-z_][\w.]*=", re.ASCII)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 run failed, 2 wrong command or config, 3 preflight refused, 130 cancelled."""
+    from toolkit.errors import EXIT_CANCELLED, SteptuneError, UsageError
+
+    given = list(sys.argv[1:] if argv is None else argv)
+    if not given:
+        return _screens_or_help()
+    own, accelerate_args = _split_at_double_dash(given)
+    parser = build_parser()
+    args, rest = parser.parse_known_args(own)
+    args.accelerate_args = accelerate_args
+    try:
+        if args.command == "run":
+            args.overrides, rest = [item for item in rest if _OVERRIDE.match(item)], [item for item in rest if not _OVERRIDE.match(item)]
+        if rest:
+            raise UsageError(f"steptune {args.command} does not know {' '.join(rest)}; see `steptune {args.command} --help`.")
+        if accelerate_args and args.command != "run":
+            raise UsageError("Arguments after -- go to accelerate and belong to `steptune run` only.")
+        module, function = args.handler.split(":")
+        return int(getattr(importlib.import_module(f"toolkit.commands.{module}"), function)(args))
+    except SteptuneError as error:
+        print(f"steptune: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_CANCELLED
+    except BrokenPipeError:  # `steptune runs | head`
+        sys.stderr.close()
+        return 0
+
+
+def _split_at_double_dash(given: list[str]) -> tuple[list[str], tuple[str, ...]]:
+    if "--" not in given:
+        return given, ()
+    at = given.index("--")
+    return given[:at], tuple(given[at + 1 :])
+
+
+def _screens_or_help() -> int:
+    """The screens on a terminal; the help elsewhere."""
+    import os
+
+    if sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
+        os.execv(sys.executable, [sys.executable, "-P", "-m", "tui"])
+    build_parser().print_help()
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line; every command names its handler as `module:function` of toolkit.commands."""
+    parser = argparse.ArgumentParser(
+        prog="steptune",
+        description="Fine-tune a language model on how-to questions, and prove that it answers them better.",
+        epilog="Without a command: the screens on a terminal. Exit codes: 0 done, 1 the run failed, 2 the command or config is wrong, "
+        "3 this machine cannot run it, 130 cancelled.",
+    )
+    from toolkit import __version__
+
+    parser.add_argument("--version", action="version", version=f"steptune {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def add(name: str, handler: str, summary: str, json: bool = False) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        command.set_defaults(handler=handler)
+        if json:
+            command.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else there")
+        return command
+
+    add("recipes", "recipes:recipes", "recipes and their presets, with a line each", json=True).add_argument(
+        "recipe", nargs="?", metavar="RECIPE", help="show the options of one recipe"
+    )
+    _add_run(add("run", "run:run", "start a recipe; KEY=VALUE changes an option of its config", json=True))
+    add("runs", "runs:runs", "all runs: id, recipe, state, progress, headline number", json=True)
+    _with_run(add("show", "runs:show", "one run: settings, state, outputs", json=True))
+    logs = _with_run(add("logs", "runs:logs", "the log of a run"))
+    logs.add_argument("-f", "--follow", action="store_true", help="go on until the run ends")
+    logs.add_argument("-n", "--lines", type=int, default=200, metavar="N", help="start with the last N lines (default 200)")
+    _with_run(add("stop", "runs:stop", "ask a run to save and end; leave no process behind", json=True))
+    resume = _with_run(add("resume", "run:resume", "continue a run that was stopped, failed or was lost", json=True))
+    resume.add_argument("--detach", action="store_true", help="return once it is up again")
+    compare = add("compare", "runs:compare", "runs side by side: the settings that differ, and their numbers", json=True)
+    compare.add_argument("run", nargs="+", metavar="RUN", help="two or more runs")
+    note = _with_run(add("note", "runs:note", "write a note to a run, or show its notes"))
+    note.add_argument("text", nargs="?", metavar="TEXT", help="the note; without it the notes are shown")
+    remove = add("rm", "runs:remove", "delete the folders of ended runs")
+    remove.add_argument("run", nargs="+", metavar="RUN", help="runs by id, unique part of an id, or path")
+    remove.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    _add_merge(add("merge", "merge:merge", "merge an adapter into its base model, tensor by tensor"))
+    add("doctor", "doctor:doctor", "hardware, versions, disk, and what each recipe can do here", json=True)
+    return parser
+
+
+def _with_run(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    command.add_argument("run", metavar="RUN", help="id, unique part of an id, `latest`, PIPELINE/STAGE, or path of a run folder")
+    return command
+
+
+def _add_run(command: argparse.ArgumentParser) -> None:
+    command.usage = "steptune run RECIPE [--preset NAME | -c FILE] [--on NAME] [--run-dir DIR] [--detach] [--dry-run] [--json] [KEY=VALUE ...] [-- ACCELERATE ARGS]"
+    command.add_argument(
+        "recipe", metavar="RECIPE", help="data-build, sft, generate, evaluate or pipeline; `steptune recipes RECIPE` lists its options"
+    )
+    start = command.add_mutually_exclusive_group()
+    start.add_argument("--preset", metavar="NAME", help="start from this preset (default: default)")
+    start.add_argument("-c", "--config", metavar="FILE", help="start from this YAML file")
+    command.add_argument("--on", metavar="NAME", help="accelerate config by name or path (default: single_gpu with an NVIDIA GPU, else cpu)")
+    command.add_argument("--run-dir", metavar="DIR", help="folder of the run, new or empty (default: a new one in $STEPTUNE_RUNS or ./runs)")
+    command.add_argument("--detach", action="store_true", help="return once the recipe is up and has taken its config")
+    command.add_argument("--dry-run", action="store_true", help="show config, command line and preflight, and start nothing")
+
+
+def _add_merge(command: argparse.ArgumentParser) -> None:
+    command.add_argument("adapter", metavar="ADAPTER", help="adapter folder that sft wrote")
+    command.add_argument("--out", metavar="DIR", required=True, help="folder for the merged model, new or empty")
+    command.add_argument("--base", metavar="MODEL", help="base model, where the adapter does not name it")
+    command.add_argument("--mode", choices=("auto", "dequantised", "base16"), default="auto", help="base weights as trained (NF4 rounded) or 16-bit")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""`steptune doctor`: what this machine is, what is installed, and what each recipe can do here and why not."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import locale
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from toolkit import __version__, catalog, config
+from toolkit.errors import SteptuneError
+from toolkit.runs import preflight
+from toolkit.runs.folder import runs_root
+from toolkit.runs.hardware import GIB, sample_gpus
+from toolkit.runs.launch import default_on, plan_launch
+
+PACKAGES = (
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "accelerate",
+    "bitsandbytes",
+    "datasets",
+    "deepspeed",
+    "textual",
+    "rich",
+    "evaluate",
+    "bert-score",
+    "rouge-score",
+)
+
+
+def doctor(args: argparse.Namespace) -> int:
+    """Print the findings; exit code 0 even where something is missing, for looking is not running."""
+    findings = _findings()
+    if args.json:
+        print(json.dumps(findings, indent=2))
+        return 0
+    machine, packages = findings["machine"], findings["packages"]
+    print(f"steptune {__version__}, Python {machine['python']}, {machine['system']}")
+    print(f"CPU       {machine['cpu_cores']} cores, memory {machine['memory_free_gib']} of {machine['memory_gib']} GiB free")
+    print(f"GPU       {', '.join(gpu['name'] for gpu in machine['gpus']) or 'none found (nvidia-smi)'}")
+    print(f"Disk      {machine['disk_free_gib']} GiB free at {machine['runs_folder']}")
+    print(f"Terminal  TERM={machine['terminal']}, encoding {machine['encoding']}, {machine['columns']}x{machine['rows']}")
+    print("Packages  " + ", ".join(f"{name} {version or '(missing)'}" for name, version in packages.items()))
+    for warning in findings["warnings"]:
+        print(f"Note      {warning}")
+    print(f"\nRecipes here (--on {default_on()}):")
+    for recipe in findings["recipes"]:
+        print(f"  {recipe['recipe']:<12} {recipe['preset']:<8} {'can run' if recipe['ok'] else 'cannot run'}")
+        for reason in recipe["reasons"]:
+            print(f"      {reason}")
+    return 0
+
+
+def _findings() -> dict[str, Any]:
+    memory, size = psutil.virtual_memory(), shutil.get_terminal_size()
+    root = next(folder for folder in (runs_root(), *runs_root().parents) if folder.exists())
+    machine = {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "cpu_cores": os.cpu_count(),
+        "memory_gib": round(memory.total / GIB, 1),
+        "memory_free_gib": round(memory.available / GIB, 1),
+        "gpus": sample_gpus(),
+        "disk_free_gib": round(shutil.disk_usage(root).free / GIB, 1),
+        "runs_folder": str(runs_root()),
+        "terminal": os.environ.get("TERM", "none"),
+        "encoding": locale.getpreferredencoding(False),
+        "columns": size.columns,
+        "rows": size.lines,
+    }
+    packages = {name: _version(name) for name in PACKAGES}
+    packages["vllm"] = preflight.vllm_distribution()
+    presets = [(name, preset) for name in catalog.RECIPES for preset in ("default", "demo")]
+    return {
+        "steptune": __version__,
+        "machine": machine,
+        "packages": packages,
+        "warnings": list(_warnings()),
+        "recipes": [_recipe(name, preset) for name, preset in presets if preset in catalog.find_recipe(name).presets],
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _warnings() -> Any:
+    if sys.prefix == sys.base_prefix:
+        yield "steptune runs outside a virtual environment; `make setup` makes .venv."
+    if _kills_user_processes():
+        yield "systemd ends your processes at logout (KillUserProcesses=yes): run `loginctl enable-linger`, or start steptune with `systemd-run --user --scope`."
+    for name in ("torchvision", "torchaudio", "torchcodec"):
+        torch, other = _version("torch"), _version(name)
+        if other and torch and torch.endswith("+cpu") and not other.endswith("+cpu"):
+            yield f"{name} {other} does not fit the CPU build of torch and breaks transformers; `pip uninstall {name}` (steptune does not need it)."
+
+
+def _kills_user_processes() -> bool:
+    """Whether logind is set to end a user's processes at logout and lingering is off."""
+    if shutil.which("loginctl") is None or shutil.which("busctl") is None or not Path("/run/systemd/system").exists():
+        return False
+    query = ["busctl", "get-property", "org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager", "KillUserProcesses"]
+    setting = subprocess.run(query, capture_output=True, text=True, check=False).stdout.strip()
+    linger = Path(f"/var/lib/systemd/linger/{os.environ.get('USER', '')}").exists()
+    return setting == "b true" and not linger
+
+
+def _recipe(name: str, preset: str) -> dict[str, Any]:
+    """Whether a preset could start now. Options that only a user can give (data, predictions) do not count against it."""
+    try:
+        settings = config.resolve(name, preset=preset)
+        checks = preflight.check_launch(plan_launch(name, settings), runs_root() / "doctor")
+        reasons = [f"{check.name}: {check.message}" for check in checks if check.level != "ok"]
+        return {"recipe": name, "preset": preset, "ok": all(check.level != "refused" for check in checks), "reasons": reasons}
+    except SteptuneError as error:
+        needed = [line.strip(" -") for line in str(error).splitlines() if "is required" in line]
+        return {"recipe": name, "preset": preset, "ok": bool(needed), "reasons": [f"needs {line.split(':')[0]}" for line in needed] or [str(error)]}

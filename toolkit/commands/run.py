@@ -1,0 +1,150 @@
+"""`steptune run` and `steptune resume`: start a recipe under its supervisor, and follow it or not."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from toolkit import config
+from toolkit.errors import EXIT_CANCELLED, EXIT_FAILED, SteptuneError
+from toolkit.records import read_json
+from toolkit.runs import launch, preflight
+from toolkit.runs.folder import RunFolder, find_run, runs_root
+from toolkit.runs.follow import Follower, format_headline, results_table
+from toolkit.runs.stop import ask_to_stop, wait_until_ended
+
+
+def run(args: argparse.Namespace) -> int:
+    """Resolve, check, launch, follow; returns the run's exit code."""
+    settings = config.resolve(args.recipe, args.preset, Path(args.config) if args.config else None, args.overrides)
+    plan = launch.plan_launch(args.recipe, settings, args.on, args.accelerate_args)
+    run_dir = Path(args.run_dir) if args.run_dir else None
+    checks = preflight.check_launch(plan, (run_dir or runs_root()).absolute())
+    if args.dry_run:
+        return _show_plan(args, plan, run_dir, checks)
+    preflight.require(checks)
+    started = launch.start(plan, run_dir)
+    return _detach(started, args.json) if args.detach else _follow(started, args.json)
+
+
+def resume(args: argparse.Namespace) -> int:
+    """Continue a run in its own folder."""
+    found = find_run(args.run)
+    launch.resume(found)
+    return _detach(found, args.json) if args.detach else _follow(found, args.json)
+
+
+def _show_plan(args: argparse.Namespace, plan: launch.LaunchPlan, run_dir: Path | None, checks: list[preflight.Check]) -> int:
+    """`--dry-run`: everything that would happen, and the exit code that preflight would give."""
+    folder = run_dir.absolute() if run_dir else runs_root() / f"<time>-{plan.recipe}-<id>"
+    refused = any(check.level == "refused" for check in checks)
+    if args.json:
+        document = {
+            "recipe": plan.recipe,
+            "on": plan.on,
+            "run_dir": str(folder),
+            "argv": plan.argv(folder),
+            "environment": plan.environment,
+            "config": config.to_json(plan.settings, plan.recipe),
+            "preflight": {"ok": not refused, "checks": [vars(check) for check in checks]},
+        }
+        print(json.dumps(document, indent=2, ensure_ascii=False))
+    else:
+        print(f"# {plan.recipe} on {plan.on}, in {folder}\n{plan.config_yaml}")
+        print("Command: " + " ".join(plan.argv(folder)))
+        print("Environment: " + " ".join(f"{name}={value}" for name, value in plan.environment.items()) + "\n")
+        print("\n".join(f"{check.level:<8} {check.name}: {check.message}" for check in checks))
+    return preflight.PreflightError.exit_code if refused else 0
+
+
+def _detach(started: RunFolder, as_json: bool) -> int:
+    if launch.wait_until_started(started):
+        return _report(started, as_json)
+    if started.result is None:  # neither up nor ended in time
+        ask_to_stop(started)
+        wait_until_ended(started)
+    return _report(started, as_json)
+
+
+def _follow(started: RunFolder, as_json: bool) -> int:
+    """Follow in the foreground. The run belongs to its supervisor: losing this process does not touch it."""
+    if not as_json:
+        print(f"{started.id} in {started.path}", file=sys.stderr)
+    follower = Follower(started)
+    while True:
+        try:
+            follower.follow()
+            return _report(started, as_json)
+        except KeyboardInterrupt:
+            if _wants_to_leave(started):
+                print(
+                    f"{started.id} goes on; follow it with `steptune logs -f {started.id}`, end it with `steptune stop {started.id}`.",
+                    file=sys.stderr,
+                )
+                return EXIT_CANCELLED
+
+
+def _wants_to_leave(started: RunFolder) -> bool:
+    """Ctrl-C: leave the run going, stop it, or go on following. Without a terminal to ask, the run is stopped."""
+    if not sys.stdin.isatty():
+        _stop(started)
+        return False
+    sys.stderr.write(f"\n{started.id} is still running. [l]eave it going, [s]top it, or go on [f]ollowing? [l] ")
+    sys.stderr.flush()
+    try:
+        answer = sys.stdin.readline().strip().lower()
+    except KeyboardInterrupt:
+        return True
+    if answer.startswith("s"):
+        _stop(started)
+    return not answer.startswith(("s", "f"))
+
+
+def _stop(started: RunFolder) -> None:
+    try:
+        ask_to_stop(started)
+    except SteptuneError as error:  # it ended in between
+        print(f"steptune: {error}", file=sys.stderr)
+
+
+def _report(run_folder: RunFolder, as_json: bool) -> int:
+    """The run's last word for a person or, as one document, for a script; returns the exit code."""
+    result, state = run_folder.result or {}, run_folder.state()
+    code = int(result.get("exit_code", 0 if state in ("running", "stalled", "starting") else EXIT_FAILED))
+    table = _evaluation(run_folder, result)
+    if as_json:
+        document: dict[str, Any] = {
+            "id": run_folder.id,
+            "recipe": run_folder.recipe,
+            "run_dir": str(run_folder.path),
+            "state": state,
+            "exit_code": code,
+        }
+        document |= {key: result[key] for key in ("message", "signal", "seconds", "peak_memory_gib", "headline", "outputs") if result.get(key)}
+        if table:
+            document["results"] = {"systems": table["systems"], "comparisons": table["comparisons"]}
+        print(json.dumps(document, indent=2, ensure_ascii=False))
+        return code
+    if state not in ("finished", "running", "starting"):
+        print(f"steptune: {run_folder.id} {state}: {result.get('message', '')}", file=sys.stderr)
+        return code
+    print(
+        f"{run_folder.id} {state}"
+        + (f" in {result['seconds']:.0f} s, {result['peak_memory_gib']:.1f} GiB at most" if result else f", in {run_folder.path}")
+    )
+    if table:
+        print(f"\n{results_table(table)}\n")
+    elif result.get("headline"):
+        print(format_headline(result["headline"]))
+    for name, output in result.get("outputs", {}).items():
+        path = (run_folder.path / output["path"]).resolve()
+        print(f"{name}: {path / 'report.html' if name == 'report' else path}")
+    return code
+
+
+def _evaluation(run_folder: RunFolder, result: dict[str, Any]) -> dict[str, Any] | None:
+    report = result.get("outputs", {}).get("report")
+    return read_json(run_folder.path / report["path"] / "results.json") if report else None

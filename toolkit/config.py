@@ -1,0 +1,294 @@
+"""From preset, file and command line to one checked settings object, with every problem reported at once.
+
+Layers, later ones win: the preset's YAML, then `-c FILE`, then `KEY=VALUE`. A mapping may say `preset: NAME` to start from
+that preset of its recipe; stage sections of a pipeline may as well. YAML is read as people mean it: `1e-4` is a number,
+and only `true` and `false` are booleans (`no` and `off` are left to the option that they are given to).
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from toolkit import catalog
+from toolkit.errors import ConfigError, Problem, SteptuneError
+from toolkit.settings import SETTINGS, Settings
+from toolkit.settings.pipeline import STAGE_FIELDS
+
+KeyPath = tuple[str | int, ...]
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader with YAML 1.2's booleans and numbers."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [
+        (tag, regexp) for tag, regexp in resolvers if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp")
+    ]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|\.(?:inf|nan))$"),
+    list("-+.0123456789"),
+)
+
+
+@dataclass
+class _Layers:
+    """Values merged so far, where each key was last set, and what was wrong on the way."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    origins: dict[KeyPath, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def resolve(recipe: str, preset: str | None = None, config_file: Path | None = None, overrides: Iterable[str] = ()) -> Settings:
+    """The settings of a run. With neither preset nor file the preset `default` is taken.
+
+    Raises:
+        ConfigError: all unknown keys, wrong values and missing files together.
+        UsageError: no such recipe or preset.
+    """
+    catalog.find_recipe(recipe)
+    layers = _Layers()
+    if config_file is not None:
+        _add_file(layers, recipe, config_file, ())
+    else:
+        _add_file(layers, recipe, catalog.preset_path(recipe, preset or "default"), ())
+    for override in overrides:
+        _add_override(layers, recipe, override)
+    source = str(config_file) if config_file is not None else f"the config of {recipe} ({preset or 'default'})"
+    return _validate(SETTINGS[recipe], layers, source, recipe)
+
+
+def load_resolved(recipe: str, path: Path) -> Settings:
+    """The settings of a run folder's config.yaml."""
+    layers = _Layers()
+    _add_file(layers, recipe, path, ())
+    return _validate(SETTINGS[recipe], layers, str(path), recipe)
+
+
+def dump(settings: Settings, recipe: str) -> str:
+    """The resolved config as YAML, every option written out."""
+    return yaml.safe_dump(to_json(settings, recipe), sort_keys=False, allow_unicode=True, width=120)
+
+
+def to_json(settings: Settings, recipe: str) -> dict[str, Any]:
+    """All options as plain values; what a pipeline fills in later is left out."""
+    exclude: Any = None
+    if recipe == "pipeline":
+        exclude = {section: set(SETTINGS[stage].from_pipeline) for section, stage in STAGE_FIELDS.items()}
+    return settings.model_dump(mode="json", exclude=exclude)
+
+
+def _add_file(layers: _Layers, recipe: str, path: Path, prefix: KeyPath) -> None:
+    try:
+        text = path.read_text(encoding="utf-8")
+        node = yaml.compose(text, Loader=_Loader)
+        value = yaml.load(text, Loader=_Loader)
+    except FileNotFoundError:
+        layers.problems.append(Problem("", "the file does not exist; give the path of a YAML file", str(path)))
+        return
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}:{mark.line + 1}" if mark else str(path)
+        layers.problems.append(Problem("", f"not valid YAML ({getattr(error, 'problem', None) or error}); correct the line", place))
+        return
+    if value is None or node is None:
+        return
+    if not isinstance(value, dict):
+        layers.problems.append(Problem("", f"found {type(value).__name__}, expected options as `name: value` lines", str(path)))
+        return
+    origins: dict[KeyPath, str] = {}
+    _collect_lines(node, (), str(path), origins)
+    _merge(layers, recipe, value, origins, prefix)
+
+
+def _collect_lines(node: yaml.Node, at: KeyPath, path: str, origins: dict[KeyPath, str]) -> None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            origins[(*at, str(key.value))] = f"{path}:{key.start_mark.line + 1}"
+            _collect_lines(value, (*at, str(key.value)), path, origins)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            origins[(*at, index)] = f"{path}:{item.start_mark.line + 1}"
+            _collect_lines(item, (*at, index), path, origins)
+
+
+def _add_override(layers: _Layers, recipe: str, override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        layers.problems.append(Problem(override, "expected KEY=VALUE, for example learning_rate=1e-4", "command line"))
+        return
+    try:
+        value = yaml.load(text, Loader=_Loader) if text else None
+    except yaml.YAMLError:
+        value = text  # a plain text with YAML's special characters in it, such as a path
+    path = tuple(key.split("."))
+    nested: dict[str, Any] = {path[-1]: value}
+    for part in reversed(path[:-1]):
+        nested = {part: nested}
+    _merge(layers, recipe, nested, {path[: depth + 1]: "command line" for depth in range(len(path))}, ())
+
+
+def _merge(layers: _Layers, recipe: str, value: dict[str, Any], origins: dict[KeyPath, str], prefix: KeyPath) -> None:
+    """Lay a mapping over the layers, after the presets that it or its stage sections start from."""
+    value = dict(value)
+    if "preset" in value:
+        _start_from_preset(layers, recipe, value.pop("preset"), origins.get(("preset",), ""), prefix)
+    if recipe == "pipeline" and not prefix:
+        for section, stage in STAGE_FIELDS.items():
+            if isinstance(value.get(section), dict) and "preset" in value[section]:
+                value[section] = dict(value[section])
+                where = origins.get((section, "preset"), "")
+                _start_from_preset(layers, stage, value[section].pop("preset"), where, (section,))
+    target = layers.values
+    for part in prefix:
+        target = target.setdefault(str(part), {})
+    _merge_values(target, value)
+    layers.origins.update({(*prefix, *path): place for path, place in origins.items()})
+
+
+def _start_from_preset(layers: _Layers, recipe: str, preset: Any, where: str, prefix: KeyPath) -> None:
+    try:
+        path = catalog.preset_path(recipe, str(preset))
+    except SteptuneError as error:
+        layers.problems.append(Problem(".".join(map(str, (*prefix, "preset"))), str(error), where))
+        return
+    sub = _Layers(problems=layers.problems)
+    _add_file(sub, recipe, path, ())
+    target = layers.values
+    for part in prefix:
+        target = target.setdefault(str(part), {})
+    # An earlier layer's explicit values stay above the preset only if that layer comes later; here the preset is the later one.
+    _merge_values(target, sub.values)
+    layers.origins.update({(*prefix, *at): place for at, place in sub.origins.items()})
+
+
+def _merge_values(target: dict[str, Any], value: dict[str, Any]) -> None:
+    for key, item in value.items():
+        if isinstance(item, dict) and isinstance(target.get(key), dict):
+            _merge_values(target[key], item)
+        else:
+            target[key] = item
+
+
+def _validate(model: type[Settings], layers: _Layers, source: str, recipe: str) -> Settings:
+    problems = list(layers.problems)
+    settings: Settings | None = None
+    try:
+        settings = model.model_validate(layers.values)
+    except ValidationError as error:
+        problems += [_problem(item, model, layers.origins) for item in _root_causes(error.errors())]
+    problems += _stage_problems(model, layers, recipe)
+    if problems or settings is None:
+        raise ConfigError(problems, source)
+    return settings
+
+
+def _stage_problems(model: type[Settings], layers: _Layers, recipe: str) -> list[Problem]:
+    """Options that a lone run must be given, and options that a pipeline fills in by itself."""
+    problems = [
+        Problem(key, "is required; give it in the file or as KEY=VALUE on the command line")
+        for key in model.required
+        if layers.values.get(key) in (None, {}, "")
+    ]
+    if recipe != "pipeline":
+        return problems
+    for section, stage in STAGE_FIELDS.items():
+        given = layers.values.get(section)
+        if not isinstance(given, dict):
+            continue
+        for key in SETTINGS[stage].from_pipeline:
+            # A stage's preset names its own model and data; in a pipeline those of the earlier stages rule.
+            place = layers.origins.get((section, key), "")
+            from_preset = str(catalog.recipes_dir() / stage) in place
+            if key in given and from_preset:
+                del given[key]
+            elif key in given:
+                problems.append(
+                    Problem(
+                        f"{section}.{key}", "is filled in by the pipeline from an earlier stage; remove it (the model is set by sft.model)", place
+                    )
+                )
+    return problems
+
+
+def _root_causes(errors: list[Any]) -> list[Any]:
+    """Errors without those that only follow from an error further inside (a list left short by its bad items)."""
+    return [
+        item
+        for item in errors
+        if not (item["type"] == "too_short" and any(other is not item and other["loc"][: len(item["loc"])] == item["loc"] for other in errors))
+    ]
+
+
+def _problem(item: Any, model: type[BaseModel], origins: dict[KeyPath, str]) -> Problem:
+    location, owner = _locate(item["loc"], model)
+    key = ".".join(str(part) for part in location)
+    where = next((origins[location[:end]] for end in range(len(location), 0, -1) if location[:end] in origins), "")
+    return Problem(key, _message(item, owner, key), where)
+
+
+def _message(item: Any, owner: type[BaseModel] | None, key: str) -> str:
+    if item["type"] == "extra_forbidden":
+        names = list(owner.model_fields) if owner else []
+        near = difflib.get_close_matches(key.rsplit(".", 1)[-1], names, n=1, cutoff=0.5)
+        return f"unknown option; did you mean {near[0]}?" if near else f"unknown option; there are: {', '.join(names)}"
+    if item["type"] == "missing":
+        return "is required; give it in the file or as KEY=VALUE on the command line"
+    if item["type"] == "value_error":
+        return str(item["ctx"]["error"])
+    if item["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        expected = item["ctx"].get("expected_tags", "jsonl, csv, documents")
+        return f"found type {item['ctx'].get('tag')!r}, expected type to be one of {expected}"
+    message = item["msg"].removeprefix("Input should be ").removeprefix("Value should be ")
+    found = repr(item["input"])
+    return f"found {found if len(found) < 80 else found[:77] + '...'}, expected {message}"
+
+
+def _locate(loc: tuple[Any, ...], model: type[BaseModel]) -> tuple[KeyPath, type[BaseModel] | None]:
+    """The key path that a user wrote for pydantic's location (which also names union members), and the model it lies in."""
+    path: list[str | int] = []
+    owner: type[BaseModel] | None = model
+    candidates: list[type[BaseModel]] = [model]
+    for part in loc:
+        if isinstance(part, int):
+            path.append(part)
+            continue
+        tagged = [candidate for candidate in candidates if len(candidates) > 1 and _tag(candidate) == part]
+        if tagged:
+            candidates = tagged
+            continue
+        if len(candidates) != 1 and path:
+            continue  # a union's own name for one of its branches
+        owner = candidates[0] if candidates else None
+        path.append(part)
+        if owner is None or part not in owner.model_fields:
+            candidates = [] if owner is None else candidates
+            continue
+        candidates = _models_in(owner.model_fields[part].annotation)
+        if not candidates:
+            break
+    return tuple(path), owner
+
+
+def _tag(model: type[BaseModel]) -> Any:
+    return model.model_fields["type"].default if "type" in model.model_fields else None
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The settings models inside a field's annotation, through tuples, unions and Annotated."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in get_args(annotation) for model in _models_in(argument)]

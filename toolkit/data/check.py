@@ -1,0 +1,61 @@
+"""Checking and the order of cleaning: normalise, anonymise, then the rules a row must meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from toolkit.data.anonymise import anonymise_row
+from toolkit.data.normalise import normalise_row
+from toolkit.data.rows import Batch, Dropped, Row, require_rows
+from toolkit.data.sources import name_rows
+from toolkit.runs.recorder import Recorder
+
+
+def clean(
+    batch: Batch, anonymise: tuple[str, ...], phone_regions: tuple[str, ...], min_steps: int, max_steps: int, max_chars: int, recorder: Recorder
+) -> Batch:
+    """Rows in the one form of the data set, without e-mail and phone, within the limits; each with its final id.
+
+    Ids are given before masking, so that what is masked does not change them.
+
+    Raises:
+        DataError: a source has no usable row.
+    """
+    batch = name_rows(batch.sift(_steps(batch, "normalise", recorder)))
+    masked = (anonymise_row(row, anonymise, phone_regions) for row in batch.kept)
+    checked = batch.sift(_checked(masked, len(batch.kept), min_steps, max_steps, max_chars, recorder))
+    require_rows(checked)
+    return checked
+
+
+def _steps(batch: Batch, phase: str, recorder: Recorder) -> Iterator[Row | Dropped]:
+    for done, row in enumerate(batch.kept, start=1):
+        yield normalise_row(row)
+        _report(phase, done, len(batch.kept), recorder)
+
+
+def _checked(rows: Iterator[Row], total: int, min_steps: int, max_steps: int, max_chars: int, recorder: Recorder) -> Iterator[Row | Dropped]:
+    for done, row in enumerate(rows, start=1):
+        reason = check_row(row, min_steps, max_steps, max_chars)
+        yield Dropped(row, reason) if reason else row
+        _report("anonymise and check", done, total, recorder)
+
+
+def check_row(row: Row, min_steps: int, max_steps: int, max_chars: int) -> str:
+    """Why a row may not be kept, or ""."""
+    steps = row.output.count("\n") + 1
+    if not any(character.isalpha() for character in row.prompt):
+        return "no question"
+    if not any(character.isalpha() for character in row.output):
+        return "steps without words"
+    if steps < min_steps:
+        return f"fewer than {min_steps} steps"
+    if steps > max_steps:
+        return f"more than {max_steps} steps"
+    return f"answer longer than {max_chars} characters" if len(row.output) > max_chars else ""
+
+
+def _report(phase: str, done: int, total: int, recorder: Recorder) -> None:
+    recorder.progress(phase, done, total)
+    if done % 500 == 0:
+        recorder.check_stop()

@@ -1,0 +1,97 @@
+"""Publishing: the data set is written into a temporary folder, checked there, and takes its name only when it is whole."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from toolkit.data.card import card_markdown, make_card
+from toolkit.data.leak_check import certify
+from toolkit.data.rows import META_KEYS, Batch, Dropped, Row
+from toolkit.data.sources import Source
+from toolkit.data.split import SPLITS, Split
+from toolkit.errors import DataError
+from toolkit.records import JSON, sha256_file, write_json, write_jsonl, write_text
+from toolkit.runs.recorder import Recorder
+
+
+def publish(dataset_dir: Path, batch: Batch, split: Split, sources: list[Source], settings: JSON, recorder: Recorder) -> JSON:
+    """Write `dataset_dir` with splits, ledger, leak certificate and card, and return the card.
+
+    `settings` are shown in the card and must hold `group_jaccard`, `test_share` and `validation_share`. A folder of that name from an earlier
+    attempt of the run is replaced.
+
+    Raises:
+        DataError: rows cross splits, or the ledger does not add up to the input.
+    """
+    recorder.progress("publish", 0, 1)
+    partial = dataset_dir.parent / f".{dataset_dir.name}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        for name in SPLITS:
+            write_jsonl(partial / f"{name}.jsonl", (example_line(row, split) for row in split.rows_of(name)))
+        ledger = ledger_lines(batch, split)
+        write_jsonl(partial / "ledger.jsonl", ledger)
+        write_json(partial / "leak_certificate.json", certify(partial, settings["group_jaccard"]))
+        hashes = {file.name: sha256_file(file) for file in sorted(partial.glob("*.json*"))}
+        card = make_card(split, ledger, sources, settings, hashes)
+        write_json(partial / "card.json", card)
+        write_text(partial / "card.md", card_markdown(card))
+        recorder.check_stop()
+        _replace(partial, dataset_dir)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    recorder.progress("publish", 1, 1)
+    return card
+
+
+def _replace(partial: Path, dataset_dir: Path) -> None:
+    """Rename cannot replace a folder that is not empty: the old one steps aside first."""
+    old = dataset_dir.parent / f".{dataset_dir.name}.old"
+    shutil.rmtree(old, ignore_errors=True)
+    if dataset_dir.exists():
+        dataset_dir.rename(old)
+    partial.rename(dataset_dir)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def example_line(row: Row, split: Split) -> JSON:
+    """A line of a split: id, prompt, output and the meta keys that are known of the row."""
+    known = {**row.meta, "group": split.group_of[row.id]}
+    meta = {key: known[key] for key in ("source", *META_KEYS) if key in known}
+    return {"id": row.id, "prompt": row.prompt, "output": row.output, "meta": meta}
+
+
+def ledger_lines(batch: Batch, split: Split) -> list[JSON]:
+    """One line for each row of the input, in input order: where it came from, where it ended, and why.
+
+    Raises:
+        DataError: rows were lost or counted twice on the way, which is a defect.
+    """
+    entries = [(row, _kept_entry(row, split)) for row in batch.kept]
+    entries += [(item.row, _dropped_entry(item)) for item in batch.dropped]
+    entries.sort(key=lambda entry: entry[0].position)
+    if [row.position for row, _ in entries] != list(range(len(entries))):
+        raise DataError("The ledger does not add up to the input; please report this with the config.")
+    return [line for _, line in entries]
+
+
+def _kept_entry(row: Row, split: Split) -> JSON:
+    return _entry(row, split.split_of[row.id], "", "")
+
+
+def _dropped_entry(item: Dropped) -> JSON:
+    return _entry(item.row, "dropped", item.reason, item.kept_for)
+
+
+def _entry(row: Row, ended: str, reason: str, kept_for: str) -> JSON:
+    line: JSON = {
+        "source": row.source,
+        "place": row.place,
+        "id": row.id or row.given_id or None,
+        "ended": ended,
+        "reason": reason or None,
+        "kept_for": kept_for or None,
+    }
+    return {**line, "masks": row.masks, "notes": list(row.notes)}

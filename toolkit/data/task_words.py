@@ -1,0 +1,86 @@
+"""Words by which a title is known to name a task, in English and Indonesian. Data only.
+
+A title counts as a task only when its first word (after an -ly adverb in English) is one of these verbs: a closed list
+misses some tasks, which the ledger shows, but makes no question out of "Colours of the status light".
+"""
+
+from __future__ import annotations
+
+
+def words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+ENGLISH_VERBS = words("""
+    access accept activate adapt add adjust allow answer apply appeal archive arrange ask assemble assign attach authorise authorize avoid
+    back block book boost borrow browse build buy calculate calibrate call cancel cast change charge check choose claim clean clear click clip clone close
+    collect combine compare complete compress configure confirm connect contact control convert copy correct create crop customise customize
+    cut deactivate declare decline decrease define delete deploy deposit describe determine diagnose dim disable disallow disassemble
+    disconnect dismiss display dispute divide donate download drag draw drop dry edit eject email empty enable encrypt end enlarge enrol enroll enter erase
+    exchange exclude exit expand export extend extract file fill filter find finish fit fix flash fold follow force forget format forward free freeze
+    get give go grant group hand hide highlight identify import improve include increase inspect insert install invite isolate
+    join keep label launch leave let limit link list listen load locate lock log look lower magnify make manage map mark match measure merge migrate
+    minimise minimize modify monitor mount move mute name navigate negotiate open optimise optimize order organise organize override
+    pack pair park password-protect pause pay perform permit personalise personalize pick pin place plan play plug post postpone prepare press
+    prevent preview print process protect prove publish pull purchase push put quit raise read rearrange reboot rebook recall receive
+    recharge reclaim record recover recycle redeem redial redirect reduce refill refresh refund register reinstall reject release
+    reload remove rename renew rent reopen reorder repair repeat replace reply report request reschedule reset resize resolve restart restore restrict resume
+    retrieve return reverse review revoke rotate run save scan schedule scroll search secure select sell send separate set share ship show shrink shut
+    sign silence simulate skip snooze solve sort speak specify split start stop store stream submit subscribe suspend swap switch sync
+    synchronise synchronize tag take talk tap tape stick teach tell test tidy track transfer translate travel trim troubleshoot turn type
+    unblock undo unfollow unfreeze uninstall unlink unlock unmount unmute unpair unpin unplug unsubscribe unzip update upgrade upload use
+    validate verify view visit wake warn wash watch weigh wipe withdraw work wrap write zip zoom
+    """)
+
+# After one of these as second word, a verb-like first word is part of a name: "Print quality", "Share settings", "Search results".
+ENGLISH_NOUN_HEADS = words("""
+    settings setting options option results result quality status details detail preview history features feature panel menu page
+    information overview policy terms rates rate fees fee reference requirements troubleshooter problems problem issues types type
+    methods method keys key tips list times time center centre services service charges table notes note dates date
+    """)
+
+INDONESIAN_IMPERATIVES = words("""
+    aktifkan ajukan alihkan ambil amankan arsipkan atur bagikan bandingkan batalkan batasi bayar beli bersihkan blok blokir buat buka bungkus cadangkan
+    cari catat cek cetak cicil daftar daftarkan dapatkan ekspor ganti gabungkan geser gunakan gulung hapus hemat hentikan hitung hubungi hubungkan
+    impor instal isi jadwalkan jalankan jual kelola kembalikan kemas kendalikan keluarkan kirim kirimkan klaim konfigurasikan kosongkan
+    kunci kurangi laporkan lacak lepas lepaskan lihat lindungi lupakan masukkan matikan minta mulai mutakhirkan naikkan nonaktifkan nyalakan
+    pakai panggil pasang pastikan periksa perbaiki perbarui perbesar perkecil perpanjang pesan pilih pindah pindahkan pindai potong pulihkan putar putuskan
+    reset salin sambungkan segarkan sembunyikan sesuaikan setel siapkan simpan sunting tambah tambahkan tampilkan tandai tarik tata tautkan temukan
+    terapkan terima tetapkan tinjau tolak transfer tukar tukarkan tulis tunda tutup ubah uji unduh unggah undang urutkan verifikasi
+    """)
+
+# Forms that meN- plus a stem does not give by rule: one syllable, per-, loan words.
+INDONESIAN_FORMS = {
+    "cek": "mengecek",
+    "perbaiki": "memperbaiki",
+    "perbarui": "memperbarui",
+    "perbesar": "memperbesar",
+    "perkecil": "memperkecil",
+    "perpanjang": "memperpanjang",
+    "pesan": "memesan",
+    "klaim": "mengklaim",
+    "reset": "mereset",
+    "mulai": "memulai",
+    "pindah": "pindah",
+    "mutakhirkan": "memutakhirkan",
+}
+
+# Active verbs that stand as they are: ber- verbs and intransitive ones.
+INDONESIAN_PLAIN_VERBS = words(
+    "masuk keluar berbagi berhenti berpindah berlangganan bertukar bergabung beralih belanja berbelanja berjalan log login"
+)
+
+# Nouns and others that look like meN- verbs.
+INDONESIAN_NOT_VERBS = words(
+    "media menit metode metoda mengapa menu meja medan mesin merek meter menara mereka melalui mendadak menengah memori meski menurut mengenai merah mental megah"
+)
+
+# Pairs that make two otherwise equal questions different tasks.
+_OPPOSITES = (
+    "on off|enable disable|lock unlock|block unblock|add remove|add delete|mute unmute|link unlink|pin unpin|install uninstall|activate deactivate|follow unfollow|"
+    "subscribe unsubscribe|increase decrease|raise lower|show hide|connect disconnect|upload download|open close|freeze unfreeze|pair unpair|start stop|"
+    "import export|with without|before after|incoming outgoing|send receive|deposit withdraw|"
+    "aktifkan nonaktifkan|mengaktifkan menonaktifkan|nyalakan matikan|menyalakan mematikan|kunci buka|mengunci membuka|tambah hapus|menambah menghapus|"
+    "menambahkan menghapus|unggah unduh|mengunggah mengunduh|buka tutup|membuka menutup|tampilkan sembunyikan|menampilkan menyembunyikan|masuk keluar|dengan tanpa"
+)
+OPPOSITES = tuple(words(pair) for pair in _OPPOSITES.split("|"))

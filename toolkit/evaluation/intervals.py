@@ -1,0 +1,118 @@
+"""Means with 95 % intervals where items come in groups (clusters): bootstrap, t and Wilson intervals.
+
+Items of one group are not independent of each other; whole groups are what is resampled.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Interval = tuple[float, float]
+LEVEL = 0.95
+_DRAWS_AT_ONCE = 1_000
+_Z = 1.959963984540054  # standard normal quantile of .975
+
+
+@dataclass(frozen=True)
+class Clustered:
+    """Values summed by group: `sums` and `sizes` have one entry a group, in order of first appearance."""
+
+    sums: Floats
+    sizes: Floats
+
+    @property
+    def mean(self) -> float:
+        return float(self.sums.sum() / self.sizes.sum())
+
+    @property
+    def standard_error(self) -> float:
+        """Cluster-robust standard error of the mean; with groups of one it is s/√n. NaN for a single group."""
+        count = len(self.sums)
+        if count < 2:
+            return math.nan
+        residuals = self.sums - self.sizes * self.mean
+        return float(math.sqrt(count / (count - 1) * float(residuals @ residuals)) / self.sizes.sum())
+
+
+def cluster(values: Floats, groups: list[str]) -> Clustered:
+    """Values [items] summed by their group."""
+    order = {group: index for index, group in enumerate(dict.fromkeys(groups))}
+    codes = np.array([order[group] for group in groups], dtype=np.int64)
+    return Clustered(np.bincount(codes, weights=values, minlength=len(order)), np.bincount(codes, minlength=len(order)).astype(np.float64))
+
+
+def bootstrap_interval(data: Clustered, samples: int, seed: int) -> Interval | None:
+    """Percentile interval of the mean over resampled groups; None for fewer than two groups."""
+    count = len(data.sums)
+    if count < 2:
+        return None
+    generator = np.random.default_rng(seed)
+    means = np.concatenate([_resampled_means(data, generator, min(_DRAWS_AT_ONCE, samples - start)) for start in range(0, samples, _DRAWS_AT_ONCE)])
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+def _resampled_means(data: Clustered, generator: np.random.Generator, samples: int) -> Floats:
+    count = len(data.sums)
+    draws = generator.multinomial(count, np.full(count, 1 / count), size=samples)  # [samples, groups]: how often each group was drawn
+    return np.asarray((draws @ data.sums) / (draws @ data.sizes), dtype=np.float64)
+
+
+def t_interval(data: Clustered) -> Interval | None:
+    """Cluster-robust t interval with groups - 1 degrees of freedom; None for fewer than two groups."""
+    count = len(data.sums)
+    if count < 2:
+        return None
+    half = t_quantile((1 + LEVEL) / 2, count - 1) * data.standard_error
+    return data.mean - half, data.mean + half
+
+
+def wilson_interval(successes: float, n: float) -> Interval | None:
+    """Wilson score interval of a proportion (Wilson, 1927); None for n = 0."""
+    if n <= 0:
+        return None
+    share = successes / n
+    centre = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+    half = _Z / (1 + _Z**2 / n) * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def effective_size(data: Clustered) -> float:
+    """How many independent yes/no items the grouped ones are worth: n over the design effect (Korn and Graubard, 1998).
+
+    Never more than n. Where all answers agree the effect cannot be seen, and each group counts once.
+    """
+    n, share = float(data.sizes.sum()), data.mean
+    if share in (0.0, 1.0) or len(data.sums) < 2:
+        return float(len(data.sums))
+    independent_variance = share * (1 - share) / (n - 1)
+    return min(n, n * independent_variance / data.standard_error**2) if data.standard_error else n
+
+
+def t_quantile(probability: float, degrees: int) -> float:
+    """Quantile of Student's t for a probability of at least one half, by bisection on the distribution function."""
+    low, high = 0.0, 1.0
+    while t_cdf(high, degrees) < probability:
+        high *= 2
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if t_cdf(middle, degrees) < probability else (low, middle)
+    return (low + high) / 2
+
+
+def t_cdf(value: float, degrees: int) -> float:
+    """Distribution function of Student's t at a value >= 0, by its finite series for whole degrees (Abramowitz and Stegun, 26.7.3-4)."""
+    angle = math.atan(value / math.sqrt(degrees))
+    sine, cosine = math.sin(angle), math.cos(angle)
+    term, total = (cosine, cosine) if degrees % 2 else (1.0, 1.0)
+    for k in range(2 + degrees % 2, degrees - 1, 2):
+        term *= (k - 1) / k * cosine**2
+        total += term
+    if degrees == 1:
+        return 0.5 + angle / math.pi
+    return 0.5 + (angle + sine * total) / math.pi if degrees % 2 else 0.5 + sine * total / 2

@@ -1,0 +1,64 @@
+"""The result in words: one sentence with difference, interval and n, worded by what the interval and the corrected test allow."""
+
+from __future__ import annotations
+
+from toolkit.records import JSON
+
+PRIMARY = "rouge_l"  # the metric that the verdict is about; declared here, not chosen after the fact
+LABELS = {
+    "rouge_l": "ROUGE-L",
+    "bertscore_f1": "BERTScore F1",
+    "bertscore_p": "BERTScore precision",
+    "bertscore_r": "BERTScore recall",
+    "format_conformance": "Format conformance",
+}
+_ALPHA = 0.05
+
+
+def verdict(results: JSON) -> str:
+    """One sentence on the last compared system; on the only system's score if there is nothing to compare."""
+    compared = [row for row in results["comparisons"] if row["metric"] == PRIMARY]
+    return _compared(compared[-1], results["environment"]) if compared else _alone(results)
+
+
+def conclusion(row: JSON) -> str:
+    """What a comparison shows: `better`, `worse`, `unclear` (the interval includes 0) or `uncorrected` (it does not, but Holm's p is above .05)."""
+    if row["ci95"] is None or row["ci95"][0] <= 0 <= row["ci95"][1]:
+        return "unclear"
+    if row["p_holm"] > _ALPHA:
+        return "uncorrected"
+    return "better" if row["difference"] > 0 else "worse"
+
+
+def signed(value: float) -> str:
+    """A difference with its sign, three decimals, and a true minus."""
+    return f"{value:+.3f}".replace("-", "−")
+
+
+def _compared(row: JSON, environment: JSON) -> str:
+    size = f"n = {row['n']} items" + (f" in {environment['groups']} groups" if environment["groups"] < row["n"] else "")
+    interval = f"95 % interval {signed(row['ci95'][0])} to {signed(row['ci95'][1])}" if row["ci95"] else "no interval: all items are in one group"
+    numbers = f"{signed(row['difference'])} {LABELS[PRIMARY]} ({interval}, {size})"
+    a, b = row["a"], row["b"]
+    wording = {
+        "better": f"{a} is closer to the human answers than {b}: {numbers}",
+        "worse": f"{a} is further from the human answers than {b}: {numbers}",
+        "unclear": f"The data do not show a difference between {a} and {b}: {numbers}",
+        "uncorrected": f"The data do not settle whether {a} and {b} differ: {numbers}, but p = {row['p_holm']:.3f} after Holm's correction",
+    }[conclusion(row)]
+    if row["above_floor"] is None or conclusion(row) != "better":
+        return wording + "."
+    return f"{wording}; of this, {signed(row['floor_difference'])} is also gained against other items' references, and {signed(row['above_floor']['difference'])}{_left_interval(row)} is specific to the question."
+
+
+def _left_interval(row: JSON) -> str:
+    interval = row["above_floor"]["ci95"]
+    return f" ({signed(interval[0])} to {signed(interval[1])})" if interval else ""
+
+
+def _alone(results: JSON) -> str:
+    name = next(iter(results["systems"]))
+    metric = results["systems"][name]["metrics"][PRIMARY]
+    interval = f"95 % interval {metric['ci95'][0]:.3f} to {metric['ci95'][1]:.3f}, " if metric["ci95"] else ""
+    floor = f"; its floor is {metric['floor']:.3f}" if metric["floor"] is not None else ""
+    return f"{name} scores {metric['mean']:.3f} {LABELS[PRIMARY]} ({interval}n = {metric['n']}){floor}, and there is no second system to compare with."

@@ -32,7 +32,7 @@ PROBE = "import torch, transformers, trl, peft, bitsandbytes, accelerate, textua
 
 def main() -> int:
     """Set up, or say in a sentence why not."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file is what an older Python is told by
         return fail(f"found Python {sys.version.split()[0]}, steptune needs 3.11 or newer; run `make setup PYTHON=python3.11`.")
     device = parse_arguments() or ("cuda" if has_nvidia_gpu() else "cpu")
     wanted = fingerprint(device)
@@ -54,7 +54,9 @@ def main() -> int:
 
 def parse_arguments() -> str | None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device", choices=("cpu", "cuda"), default=os.environ.get("STEPTUNE_DEVICE") or None, help="default: by what the machine has")
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), default=os.environ.get("STEPTUNE_DEVICE") or None, help="default: by what the machine has"
+    )
     return str(device) if (device := parser.parse_args().device) else None
 
 
@@ -103,11 +105,16 @@ def install_cuda() -> bool:
 
 
 def pip(*arguments: str, quiet: bool = False) -> bool:
-    """Whether pip did it. Its ordinary output is reduced to warnings and errors; `quiet` hides those as well."""
-    options = ["--disable-pip-version-check", "-q", "--no-warn-script-location"]
+    """Whether pip did it. Its ordinary output and warnings are hidden, `quiet` hides errors as well."""
+    options = ["--disable-pip-version-check", "-qq", "--no-warn-script-location"]
     verb, *rest = arguments
     output = subprocess.DEVNULL if quiet else None
-    return subprocess.run([PYTHON, "-m", "pip", verb, *options[: 2 if verb == "uninstall" else 3], *rest], check=False, env=offline(), stdout=output, stderr=output).returncode == 0
+    return (
+        subprocess.run(
+            [PYTHON, "-m", "pip", verb, *options[: 2 if verb == "uninstall" else 3], *rest], check=False, env=offline(), stdout=output, stderr=output
+        ).returncode
+        == 0
+    )
 
 
 def offline() -> dict[str, str]:

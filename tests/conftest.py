@@ -36,7 +36,10 @@ def make_run(runs: Path) -> Iterator[Callable[..., RunFolder]]:
         run = create_run(recipe, "seed: 1\n", run_dir)
         program = run.path / "recipe.py"
         program.write_text(f"RUN_DIR = {str(run.path)!r}\n{textwrap.dedent(script)}", encoding="utf-8")
-        write_json(run.path / "command.json", {"argv": [sys.executable, str(program)], "cwd": str(run.path), "environment": {RUN_ID_VARIABLE: run.id}, "on": "cpu"})
+        write_json(
+            run.path / "command.json",
+            {"argv": [sys.executable, str(program)], "cwd": str(run.path), "environment": {RUN_ID_VARIABLE: run.id}, "on": "cpu"},
+        )
         made.append(run)
         return run
 

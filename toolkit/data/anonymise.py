@@ -16,7 +16,7 @@ import phonenumbers
 
 from toolkit.data.rows import Row
 
-EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]*\w@(?:[\w-]+\.)+[^\W\d_]{2,}(?![\w-])")
+EMAIL = re.compile(r"[\w.+-]{0,63}\w@(?:[\w-]{1,63}\.)+[^\W\d_]{2,}")  # bounded: a long run of letters must not cost its square
 PLACEHOLDER = re.compile(r"\[(EMAIL|PHONE)_(\d+)\]")
 # What also has digits and dots or dashes: IP addresses, dates, prices, versions.
 NOT_A_PHONE = re.compile(
@@ -43,7 +43,7 @@ def anonymise_row(row: Row, kinds: Iterable[str], regions: Iterable[str]) -> Row
     """The row with placeholders numbered through question and steps; `kinds`: email, phone."""
     kinds, regions = set(kinds), list(regions)
     taken: dict[tuple[str, str], int] = {}
-    numbers = Counter({kind: 0 for kind in ("EMAIL", "PHONE")})
+    numbers = Counter(dict.fromkeys(("EMAIL", "PHONE"), 0))
     for kind, number in PLACEHOLDER.findall(f"{row.prompt}\n{row.output}"):
         numbers[kind] = max(numbers[kind], int(number))
     masks: Counter[str] = Counter()

@@ -10,6 +10,9 @@ from toolkit.data.rows import Batch, Dropped, Row, require_rows
 from toolkit.data.sources import name_rows
 from toolkit.runs.recorder import Recorder
 
+# Answers so much longer than allowed are not even normalised; markup and repeated spaces may shrink shorter ones.
+FAR_TOO_LONG = 4
+
 
 def clean(
     batch: Batch, anonymise: tuple[str, ...], phone_regions: tuple[str, ...], min_steps: int, max_steps: int, max_chars: int, recorder: Recorder
@@ -21,17 +24,22 @@ def clean(
     Raises:
         DataError: a source has no usable row.
     """
-    batch = name_rows(batch.sift(_steps(batch, "normalise", recorder)))
+    batch = name_rows(batch.sift(_normalised(batch.kept, max_chars, recorder)))
     masked = (anonymise_row(row, anonymise, phone_regions) for row in batch.kept)
     checked = batch.sift(_checked(masked, len(batch.kept), min_steps, max_steps, max_chars, recorder))
     require_rows(checked)
     return checked
 
 
-def _steps(batch: Batch, phase: str, recorder: Recorder) -> Iterator[Row | Dropped]:
-    for done, row in enumerate(batch.kept, start=1):
-        yield normalise_row(row)
-        _report(phase, done, len(batch.kept), recorder)
+def _normalised(rows: list[Row], max_chars: int, recorder: Recorder) -> Iterator[Row | Dropped]:
+    for done, row in enumerate(rows, start=1):
+        if len(row.prompt) > max_chars:
+            yield Dropped(row, f"question longer than {max_chars} characters")
+        elif len(row.output) > FAR_TOO_LONG * max_chars:
+            yield Dropped(row, f"answer longer than {max_chars} characters")
+        else:
+            yield normalise_row(row)
+        _report("normalise", done, len(rows), recorder)
 
 
 def _checked(rows: Iterator[Row], total: int, min_steps: int, max_steps: int, max_chars: int, recorder: Recorder) -> Iterator[Row | Dropped]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from lxml import etree, html
 
@@ -41,16 +42,23 @@ MARKUP = Markup(
     text_of=_text_of,
     children=_children,
 )
+TITLE_MARKUP = replace(MARKUP, skipped=MARKUP.skipped | words("ol ul dl details table"))
 
 
 def read_html(text: str) -> list[Section]:
-    """The titled sections of a page in document order, with the language of the nearest `lang`."""
+    """The titled sections of a page in document order, with the language of the nearest `lang`.
+
+    Raises:
+        RecursionError: elements are nested more deeply than libxml2 or Python follow.
+    """
     text = re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
     parser = html.HTMLParser(no_network=True, remove_comments=True, huge_tree=False)
     try:
         root = html.document_fromstring(text, parser=parser)
-    except (etree.ParserError, etree.XMLSyntaxError):  # lxml's words for a page without any element
+    except etree.ParserError:  # lxml's word for a page without any element
         return []
+    if any("depth" in entry.message for entry in parser.error_log):  # libxml2 drops what lies deeper without raising
+        raise RecursionError
     reader = _Reader()
     reader.walk(root, "")
     return reader.sections
@@ -70,6 +78,8 @@ class _Reader:
             return
         if name in HEADINGS:
             self.current = self._open(element, language)
+            for child in element.iterchildren("ol", "details", "dl"):  # a heading without its end tag swallows what follows
+                self.walk(child, language)
         elif name == "details":
             self._answer(element, element.find("summary"), language)
         elif name == "dl":
@@ -84,7 +94,7 @@ class _Reader:
                 self._stray_text(child.tail)
 
     def _open(self, title: Element, language: str) -> Section:
-        section = Section(inline_text(title, MARKUP), title.sourceline or 0, language)
+        section = Section(inline_text(title, TITLE_MARKUP), title.sourceline or 0, language)
         self.sections.append(section)
         return section
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from lxml import etree
 
@@ -45,9 +46,8 @@ def read_mallard(raw: bytes, path: Path, root: Path) -> list[Section]:
 
 def _parser() -> etree.XMLParser:
     # "internal" is lxml >= 5's word for entities of the file itself; lxml-stubs knows only booleans.
-    return etree.XMLParser(  # type: ignore[arg-type]
-        resolve_entities="internal", no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
-    )
+    internal: Any = "internal"
+    return etree.XMLParser(resolve_entities=internal, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True)
 
 
 def _include(page: Element, path: Path, root: Path) -> None:

@@ -97,7 +97,7 @@ def _take(child: Element, item: _Item, markup: Markup) -> None:
         item.current += text
     elif name == "gui" and not inline_text(child, markup):
         item.flaw = item.flaw or "a step shows a picture where a label should be"
-    elif name in markup.blocks or name in markup.code and element_is_block(child):
+    elif name in markup.blocks or (name in markup.code and element_is_block(child)):
         item.close_paragraph()
         _walk(child, item, markup)
         item.close_paragraph()

@@ -7,6 +7,7 @@ into the step above them. Text before the first and after the last step is taken
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import ftfy
@@ -50,10 +51,10 @@ def _clean(text: str) -> str:
     return NOT_PRINTED.sub("", ftfy.fix_text(text))
 
 
-def _until_stable(change: object, text: str) -> str:
+def _until_stable(change: Callable[[str], str], text: str) -> str:
     """ftfy and the removal of marks can each uncover work for the other."""
     for _ in range(MOST_PASSES):
-        changed = change(text)  # type: ignore[operator]
+        changed = change(text)
         if changed == text:
             break
         text = changed

@@ -61,7 +61,9 @@ def collect(sources: list[Source], strict: bool, recorder: Recorder) -> Batch:
             if len(results) % 1000 == 0:
                 recorder.check_stop()
         if len(results) == before:
-            raise DataError(f"The source {source.label!r} holds no row: {source.path} is empty or has no file of type {source.type}.")
+            raise DataError(
+                f"The source {source.label!r} holds no row: {source.path} has no {'titled section' if source.type == 'documents' else f'{source.type} line'}; check the path."
+            )
     recorder.progress("collect", len(sources), len(sources))
     return Batch([]).sift(results)
 
@@ -104,7 +106,7 @@ def _read_jsonl(path: Path, name: str, source: Source) -> Iterator[Row | Dropped
 
 def _json_row(text: str, blank: Row, source: Source) -> Row | Dropped:
     try:
-        record = json.loads(text)
+        record = json.loads(text.rstrip())
     except json.JSONDecodeError as error:
         return Dropped(blank, f"not valid JSON ({error.msg} at column {error.colno})", unreadable=True)
     except (RecursionError, ValueError):

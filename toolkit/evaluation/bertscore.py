@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _LAYER_LISTS = ("encoder.layer", "transformer.layer", "encoder.block", "layers", "layer")
 _NO_LIMIT = 1_000_000  # tokenizers without a limit report about 1e30
 _USUAL_LIMIT = 512
+_POSITIONS_FROM_TWO = frozenset({"roberta", "xlm-roberta", "camembert", "longformer", "mpnet"})  # the first two positions are padding
+_PAIRS_AT_ONCE = 32
 _PREFIX_SPACE = frozenset({"roberta", "gpt2", "longformer", "bart", "led", "blenderbot-small"})
 
 
@@ -105,14 +107,39 @@ def embed(encoder: Encoder, texts: Iterable[str], batch_size: int, on_batch: Cal
     return embeddings
 
 
-def match(candidate: Embedding, reference: Embedding) -> Match:
-    """Greedy matching of two texts; all 0 if either has no token of its own."""
-    if candidate.is_empty or reference.is_empty:
-        return Match(0.0, 0.0, 0.0)
-    # No similarity below 0: bert-score pads with zeros, so this holds there for all but the longest text of a batch.
-    similarity = (candidate.vectors @ reference.vectors.T).clamp(min=0.0)
-    precision = float((similarity.max(dim=1).values * candidate.weights).sum() / candidate.weights.sum())
-    recall = float((similarity.max(dim=0).values * reference.weights).sum() / reference.weights.sum())
+def match_pairs(pairs: list[tuple[Embedding, Embedding]]) -> list[Match]:
+    """Greedy matching of candidates with references, in the order given; all 0 where either has no token of its own.
+
+    Pairs are padded together with zero vectors, so that no similarity counts below 0, as in bert-score.
+    """
+    ordered = sorted(range(len(pairs)), key=lambda index: len(pairs[index][0].weights) + len(pairs[index][1].weights))
+    matches: dict[int, Match] = {}
+    for start in range(0, len(ordered), _PAIRS_AT_ONCE):
+        batch = ordered[start : start + _PAIRS_AT_ONCE]
+        matches.update(zip(batch, _match_batch([pairs[index] for index in batch]), strict=True))
+    return [matches[index] for index in range(len(pairs))]
+
+
+def _match_batch(pairs: list[tuple[Embedding, Embedding]]) -> list[Match]:
+    candidates, candidate_weights = _padded([candidate for candidate, _ in pairs])
+    references, reference_weights = _padded([reference for _, reference in pairs])
+    similarity = (candidates @ references.transpose(1, 2)).clamp(min=0.0)  # [pairs, candidate tokens, reference tokens]
+    precision = (similarity.amax(dim=2) * candidate_weights).sum(dim=1) / candidate_weights.sum(dim=1)
+    recall = (similarity.amax(dim=1) * reference_weights).sum(dim=1) / reference_weights.sum(dim=1)
+    return [
+        Match(0.0, 0.0, 0.0) if candidate.is_empty or reference.is_empty else _match(float(p), float(r))
+        for (candidate, reference), p, r in zip(pairs, precision, recall, strict=True)
+    ]
+
+
+def _padded(embeddings: list[Embedding]) -> tuple[torch.Tensor, torch.Tensor]:
+    from torch.nn.utils.rnn import pad_sequence
+
+    vectors = pad_sequence([embedding.vectors for embedding in embeddings], batch_first=True)
+    return vectors, pad_sequence([embedding.weights for embedding in embeddings], batch_first=True)
+
+
+def _match(precision: float, recall: float) -> Match:
     total = precision + recall
     return Match(precision, recall, 2 * precision * recall / total if total else 0.0)
 
@@ -175,8 +202,9 @@ def _max_tokens(tokenizer: Any, config: Any) -> int:
     """Tokens a text may have: the tokenizer's limit, or what the model has positions for where the tokenizer knows none."""
     if tokenizer.model_max_length < _NO_LIMIT:
         return int(tokenizer.model_max_length)
-    positions = int(getattr(config, "max_position_embeddings", 0) or _USUAL_LIMIT)
-    return positions if positions > 0 else _USUAL_LIMIT
+    positions = int(getattr(config, "max_position_embeddings", 0) or 0)
+    offset = 2 if config.model_type in _POSITIONS_FROM_TWO else 0
+    return positions - offset if positions > offset else _USUAL_LIMIT
 
 
 def _token_ids(encoder: Encoder, text: str) -> tuple[list[int], bool]:

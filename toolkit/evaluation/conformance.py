@@ -5,6 +5,7 @@ Any marker style that the step parser takes counts, as long as an answer keeps t
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -66,7 +67,7 @@ def failures_by_check(results: list[Conformance]) -> dict[str, int]:
 
 
 def _has_no_gap(steps: list[Step]) -> bool:
-    return all(later.number == earlier.number + 1 for earlier, later in zip(steps, steps[1:], strict=False))
+    return all(later.number == earlier.number + 1 for earlier, later in itertools.pairwise(steps))
 
 
 def _words(text: str) -> str:

@@ -43,7 +43,8 @@ def cluster(values: Floats, groups: list[str]) -> Clustered:
     """Values [items] summed by their group."""
     order = {group: index for index, group in enumerate(dict.fromkeys(groups))}
     codes = np.array([order[group] for group in groups], dtype=np.int64)
-    return Clustered(np.bincount(codes, weights=values, minlength=len(order)), np.bincount(codes, minlength=len(order)).astype(np.float64))
+    sums = np.bincount(codes, weights=values, minlength=len(order)).astype(np.float64)
+    return Clustered(sums, np.bincount(codes, minlength=len(order)).astype(np.float64))
 
 
 def bootstrap_interval(data: Clustered, samples: int, seed: int) -> Interval | None:

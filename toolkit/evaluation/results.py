@@ -56,7 +56,19 @@ def baseline_of(names: list[str]) -> str:
     return BASELINE if BASELINE in names else names[0]
 
 
-def _score(everyone: list[System], targets: dict[str, Targets], encoder: Encoder, options: MetricOptions, recorder: Recorder) -> tuple[Scores, dict[str, list[Conformance]]]:
+def headline(results: JSON) -> JSON:
+    """The numbers for lists of runs: means of the last system that is not the baseline, and its differences from it."""
+    names = [name for name in results["systems"] if name != HUMAN]
+    baseline = baseline_of(names)
+    subject = next((name for name in reversed(names) if name != baseline), baseline)
+    means = {metric: results["systems"][subject]["metrics"][metric]["mean"] for metric in COMPARED}
+    differences = {f"{row['metric']}_difference": row["difference"] for row in results["comparisons"] if row["a"] == subject}
+    return {"system": subject, "n": results["environment"]["items"], **means, **differences}
+
+
+def _score(
+    everyone: list[System], targets: dict[str, Targets], encoder: Encoder, options: MetricOptions, recorder: Recorder
+) -> tuple[Scores, dict[str, list[Conformance]]]:
     def on_batch(done: int, total: int) -> None:
         recorder.progress("encode", done, total)
         recorder.check_stop()
@@ -78,7 +90,9 @@ def _comparisons(systems: list[System], scores: Scores, groups: list[str], sampl
     pairs = [(name, metric) for name in names if name != baseline for metric in COMPARED]
     rows: list[JSON] = []
     for done, (name, metric) in enumerate(pairs, start=1):
-        rows.append({"a": name, "b": baseline, "metric": metric, **_comparison(scores[name][metric], scores[baseline][metric], groups, samples, seed)})
+        rows.append(
+            {"a": name, "b": baseline, "metric": metric, **_comparison(scores[name][metric], scores[baseline][metric], groups, samples, seed)}
+        )
         recorder.progress("bootstrap", done, len(pairs))
         recorder.check_stop()
     for row, adjusted in zip(rows, holm([row["p"] for row in rows]), strict=True):
@@ -100,7 +114,7 @@ def _system(system: System, items: list[TestItem], scores: dict[str, MetricScore
     groups = [item.group for item in items]
     return {
         "metrics": {name: _metric(name, metric, groups, samples, seed) for name, metric in scores.items()},
-        "descriptive": describe(system, items, formats),
+        "descriptive": {**describe(system, items, formats), "bertscore_truncated": scores["bertscore_f1"].truncated},
         "source": system.source,
         **({"generation": system.generation} if system.generation else {}),
     }

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
-from toolkit.evaluation.bertscore import Embedding, Encoder, embed, match
+from toolkit.evaluation.bertscore import Embedding, Encoder, Match, embed, match_pairs
 from toolkit.evaluation.conformance import Conformance, check_format, failures_by_check
 from toolkit.evaluation.inputs import HUMAN, System, TestItem
 from toolkit.evaluation.intervals import Floats
@@ -38,12 +37,16 @@ class MetricOptions:
 
 @dataclass(frozen=True)
 class MetricScores:
-    """One metric of one system: `values` and `floors` [items], NaN where there is nothing to compare with."""
+    """One metric of one system: `values` and `floors` [items], NaN where there is nothing to compare with.
+
+    `truncated` is how many outputs were cut for this metric.
+    """
 
     values: Floats
     floors: Floats
     floor_note: str
     signature: str
+    truncated: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def targets_for(system: System, items: list[TestItem], seed: int) -> Targets:
     """The references; for the human system the second references, for a reference is never compared with itself."""
     references = [item.reference for item in items]
     partners = other_items([item.group for item in items], seed)
-    own = [item.second_references for item in items] if system.name == HUMAN else [(reference,) for reference in references]
+    own: list[tuple[str, ...]] = [item.second_references if system.name == HUMAN else (item.reference,) for item in items]
     return Targets(own, [tuple(references[partner[index]] for partner in partners) for index in range(len(items))])
 
 
@@ -77,13 +80,18 @@ def score_rouge(system: System, targets: Targets, options: MetricOptions) -> Met
     return MetricScores(values, floors, REFERENCE_FLOOR, signature)
 
 
-def score_bertscore(systems: list[System], targets: dict[str, Targets], encoder: Encoder, options: MetricOptions, on_batch: Callable[[int, int], None]) -> dict[str, dict[str, MetricScores]]:
+def score_bertscore(
+    systems: list[System], targets: dict[str, Targets], encoder: Encoder, options: MetricOptions, on_batch: Callable[[int, int], None]
+) -> dict[str, dict[str, MetricScores]]:
     """BERTScore precision, recall and F of each output, by system; each different text is encoded once."""
     prepare = _preparation(options.markers)
     texts = [text for system in systems for text in system.outputs]
     texts += [text for name in targets for references in (*targets[name].own, *targets[name].others) for text in references]
     embeddings = embed(encoder, map(prepare, texts), options.bertscore_batch_size, on_batch)
-    return {system.name: _bertscore_of(system, targets[system.name], encoder, options, lambda text: embeddings[prepare(text)]) for system in systems}
+    by_text = {text: embeddings[prepare(text)] for text in texts}
+    pairs = list(dict.fromkeys(pair for system in systems for pair in _pairs(system, targets[system.name])))
+    matches = dict(zip(pairs, match_pairs([(by_text[output], by_text[reference]) for output, reference in pairs]), strict=True))
+    return {system.name: _bertscore_of(system, targets[system.name], encoder, options, by_text, matches) for system in systems}
 
 
 def score_format(system: System, options: MetricOptions) -> tuple[MetricScores, list[Conformance]]:
@@ -94,7 +102,9 @@ def score_format(system: System, options: MetricOptions) -> tuple[MetricScores, 
         for index, (output, reason) in enumerate(zip(system.outputs, system.finish_reasons, strict=True))
     ]
     signature = f"format_conformance|grammar:1|steps:{options.min_steps}-{options.max_steps}|interval:wilson|floor:{SHUFFLES}x,seed:{options.seed}"
-    return MetricScores(np.array([float(result.conforms) for result in results]), np.array(floors, dtype=np.float64), FORMAT_FLOOR, signature), results
+    return MetricScores(
+        np.array([float(result.conforms) for result in results]), np.array(floors, dtype=np.float64), FORMAT_FLOOR, signature
+    ), results
 
 
 def describe(system: System, items: list[TestItem], formats: list[Conformance]) -> JSON:
@@ -113,23 +123,37 @@ def describe(system: System, items: list[TestItem], formats: list[Conformance]) 
     }
 
 
-def _bertscore_of(system: System, targets: Targets, encoder: Encoder, options: MetricOptions, embedding: Callable[[str], Embedding]) -> dict[str, MetricScores]:
-    references = {text for own in targets.own for text in own} | {text for others in targets.others for text in others}
-    cut = np.mean([embedding(text).truncated for text in system.outputs])
-    cut_references = np.mean([embedding(text).truncated for text in references]) if references else 0.0
-    empty = sum(embedding(text).is_empty for text in system.outputs)
-    signature = f"{encoder.signature}|markers:{options.markers}|truncated:{cut:.3f},references:{cut_references:.3f}|empty:{empty}|floor:{SHUFFLES}x,seed:{options.seed}"
-    matched = cache(lambda output, reference: match(embedding(output), embedding(reference)))
+def _pairs(system: System, targets: Targets) -> list[tuple[str, str]]:
+    compared = zip(system.outputs, targets.own, targets.others, strict=True)
+    return [(output, reference) for output, own, others in compared for reference in (*own, *others)]
+
+
+def _bertscore_of(
+    system: System,
+    targets: Targets,
+    encoder: Encoder,
+    options: MetricOptions,
+    embeddings: dict[str, Embedding],
+    matches: dict[tuple[str, str], Match],
+) -> dict[str, MetricScores]:
+    references = {reference for _, reference in _pairs(system, targets)}
+    cut = sum(embeddings[text].truncated for text in system.outputs)
+    cut_references = np.mean([embeddings[text].truncated for text in references]) if references else 0.0
+    empty = sum(embeddings[text].is_empty for text in system.outputs)
+    signature = f"{encoder.signature}|markers:{options.markers}|truncated:{cut / len(system.outputs):.3f},references:{cut_references:.3f}|empty:{empty}|floor:{SHUFFLES}x,seed:{options.seed}"
     scores = {}
     for name, part in (("bertscore_p", "precision"), ("bertscore_r", "recall"), ("bertscore_f1", "f1")):
-        values, floors = _score_pairs(system, targets, lambda output, reference, part=part: float(getattr(matched(output, reference), part)))
-        scores[name] = MetricScores(values, floors, REFERENCE_FLOOR, signature)
+        values, floors = _score_pairs(system, targets, lambda output, reference, part=part: float(getattr(matches[output, reference], part)))
+        scores[name] = MetricScores(values, floors, REFERENCE_FLOOR, signature, cut)
     return scores
 
 
 def _score_pairs(system: System, targets: Targets, score: Callable[[str, str], float]) -> tuple[Floats, Floats]:
     values = [max((score(output, reference) for reference in own), default=np.nan) for output, own in zip(system.outputs, targets.own, strict=True)]
-    floors = [np.mean([score(output, reference) for reference in others]) if others else np.nan for output, others in zip(system.outputs, targets.others, strict=True)]
+    floors = [
+        np.mean([score(output, reference) for reference in others]) if others else np.nan
+        for output, others in zip(system.outputs, targets.others, strict=True)
+    ]
     return np.array(values, dtype=np.float64), np.array(floors, dtype=np.float64)
 
 

@@ -63,13 +63,13 @@ def parse_answer(text: str) -> ParsedAnswer:
     starts = _top_level_starts(lines)
     if not starts:
         return ParsedAnswer(text.strip(), [], "")
-    steps = []
-    bounds = [*starts, (_end_of_list(lines, starts[-1]), None)]
-    for (index, marker), (following, _) in zip(bounds, bounds[1:], strict=False):
-        assert marker is not None
-        body = [marker.rest, *lines[index + 1 : following]]
-        steps.append(Step(marker.number, marker.style, "\n".join(body).strip()))
-    return ParsedAnswer("\n".join(lines[: starts[0][0]]).strip(), steps, "\n".join(lines[bounds[-1][0] :]).strip())
+    list_start, list_end = starts[0][0], _end_of_list(lines, *starts[-1])
+    ends = [*(index for index, _ in starts[1:]), list_end]
+    steps = [
+        Step(marker.number, marker.style, "\n".join([marker.rest, *lines[index + 1 : end]]).strip())
+        for (index, marker), end in zip(starts, ends, strict=True)
+    ]
+    return ParsedAnswer("\n".join(lines[:list_start]).strip(), steps, "\n".join(lines[list_end:]).strip())
 
 
 def strip_markers(text: str) -> str:
@@ -107,8 +107,8 @@ def _style(match: re.Match[str]) -> str:
     return heading + (match["bold"] or "") + core + (match["bold"] or "")
 
 
-def _top_level_starts(lines: list[str]) -> list[tuple[int, _Marker | None]]:
-    starts: list[tuple[int, _Marker | None]] = []
+def _top_level_starts(lines: list[str]) -> list[tuple[int, _Marker]]:
+    starts: list[tuple[int, _Marker]] = []
     top_indent = 0
     for index, line in enumerate(lines):
         marker = _marker(line)
@@ -121,9 +121,7 @@ def _top_level_starts(lines: list[str]) -> list[tuple[int, _Marker | None]]:
     return starts
 
 
-def _end_of_list(lines: list[str], last: tuple[int, _Marker | None]) -> int:
-    index, marker = last
-    assert marker is not None
+def _end_of_list(lines: list[str], index: int, marker: _Marker) -> int:
     previous = marker.rest
     has_body = not marker.is_heading  # the first paragraph below a heading is what the heading announces
     for position in range(index + 1, len(lines)):

@@ -61,4 +61,6 @@ def _alone(results: JSON) -> str:
     metric = results["systems"][name]["metrics"][PRIMARY]
     interval = f"95 % interval {metric['ci95'][0]:.3f} to {metric['ci95'][1]:.3f}, " if metric["ci95"] else ""
     floor = f"; its floor is {metric['floor']:.3f}" if metric["floor"] is not None else ""
-    return f"{name} scores {metric['mean']:.3f} {LABELS[PRIMARY]} ({interval}n = {metric['n']}){floor}, and there is no second system to compare with."
+    return (
+        f"{name} scores {metric['mean']:.3f} {LABELS[PRIMARY]} ({interval}n = {metric['n']}){floor}, and there is no second system to compare with."
+    )

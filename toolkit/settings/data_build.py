@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -12,7 +13,7 @@ from toolkit.settings.base import ExistingPath, OptionalText, Settings, Share
 def _reads_lines(encoding: str) -> str:
     """Files are cut into lines before they are decoded, so a line feed must be the one byte it is in ASCII."""
     try:
-        one_byte = "\n".encode(encoding) == b"\n"
+        one_byte = "\n".encode(encoding).removeprefix(codecs.BOM_UTF8) == b"\n"
     except LookupError:
         raise ValueError(f"there is no encoding {encoding!r}; give one such as utf-8, cp1252 or latin-1") from None
     if not one_byte:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from toolkit.settings.base import ExistingPath, OptionalCount, OptionalPath, Settings
 
@@ -25,10 +25,17 @@ class EvaluateSettings(Settings):
     )
     markers: Literal["strip", "keep"] = Field("strip", description="Strip list markers before ROUGE-L and BERTScore; keep gives the plain numbers.")
     bertscore_model: str = Field("roberta-large", description="Encoder of BERTScore: a hub id, a folder, or embedded:all-minilm-l6-v2.")
-    bertscore_layer: OptionalCount = Field(None, description="Hidden layer that is compared; bert-score's choice for known models, else the last.")
+    bertscore_layer: OptionalCount = Field(
+        None, description="Hidden layer that is compared; bert-score's choice for hub models that it knows, else the last."
+    )
     bertscore_batch_size: int = Field(32, ge=1, description="Texts encoded at once.")
     min_steps: int = Field(2, ge=1, description="Fewest steps of an answer in the right format.")
     max_steps: int = Field(15, ge=1, description="Most steps of an answer in the right format.")
-    bootstrap_samples: int = Field(10_000, ge=100, description="Resamples behind each interval.")
-    confidence: float = Field(0.95, gt=0.5, lt=1.0, description="Level of the intervals.")
+    bootstrap_samples: int = Field(10_000, ge=100, description="Resamples behind each 95 % interval.")
     seed: int = Field(17, ge=0, description="Seed of the bootstrap and of the floors.")
+
+    @model_validator(mode="after")
+    def _step_range_is_not_empty(self) -> EvaluateSettings:
+        if self.min_steps > self.max_steps:
+            raise ValueError(f"min_steps ({self.min_steps}) is larger than max_steps ({self.max_steps}); no answer could conform")
+        return self

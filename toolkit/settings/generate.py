@@ -14,6 +14,9 @@ class GeneratorSettings(Settings):
 
     backend: Literal["vllm", "transformers"] = Field("vllm", description="Engine: vllm, or transformers where vLLM is not installed.")
     python: OptionalPath = Field(None, description="Interpreter of the environment that has vLLM; the current one if left out.")
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
+        "auto", description="Precision of the arithmetic; auto takes the fastest 16-bit type that the processor computes with, else float32."
+    )
     max_model_len: OptionalCount = Field(
         None, description="Context in tokens that the engine plans for; longest prompt plus max_new_tokens if left out."
     )

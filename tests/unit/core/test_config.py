@@ -116,7 +116,11 @@ def test_unknown_recipes_and_presets_name_the_nearest() -> None:
 @pytest.mark.parametrize("recipe", catalog.RECIPES)
 def test_every_preset_resolves_and_survives_the_run_folder(recipe: str, tmp_path: Path) -> None:
     for preset in catalog.find_recipe(recipe).presets:
-        inputs = {"sft": [f"data={tmp_path}"], "generate": [f"data={tmp_path}"], "evaluate": [f"data={tmp_path}", f"predictions={{tuned: {tmp_path}}}"]}
+        inputs = {
+            "sft": [f"data={tmp_path}"],
+            "generate": [f"data={tmp_path}"],
+            "evaluate": [f"data={tmp_path}", f"predictions={{tuned: {tmp_path}}}"],
+        }
         settings = config.resolve(recipe, preset, overrides=inputs.get(recipe, []))
         resolved = write(tmp_path / "config.yaml", config.dump(settings, recipe))
         assert config.load_resolved(recipe, resolved) == settings, preset
@@ -125,7 +129,9 @@ def test_every_preset_resolves_and_survives_the_run_folder(recipe: str, tmp_path
 
 @pytest.mark.parametrize("recipe", catalog.RECIPES)
 def test_every_option_has_help_and_is_read_somewhere(recipe: str) -> None:
-    sources = "\n".join(path.read_text(encoding="utf-8") for path in [*catalog.recipes_dir().glob("*/run.py"), *Path(config.__file__).parent.rglob("*.py")])
+    sources = "\n".join(
+        path.read_text(encoding="utf-8") for path in [*catalog.recipes_dir().glob("*/run.py"), *Path(config.__file__).parent.rglob("*.py")]
+    )
     for name, field in _fields(SETTINGS[recipe]):
         assert field.description, f"{recipe}.{name} has no help"
         assert f".{name}" in sources or f'"{name}"' in sources, f"nothing reads {recipe}.{name}"

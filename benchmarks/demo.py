@@ -1,0 +1,103 @@
+"""Time and memory of `make demo` without the installation, and the start-up times of the command line.
+
+    make bench-demo
+
+Runs the demo pipeline twice in a fresh runs folder (the second time every stage must be skipped), and lists 200 runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+sys.path.insert(0, str(Path(__file__).parent))
+from report import finish
+
+STEPTUNE = str(Path(sys.executable).with_name("steptune"))
+REPEATS = 7
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory(prefix="steptune-bench-") as scratch:
+        values = {**_pipeline(Path(scratch) / "runs"), **_start_up(Path(scratch) / "many")}
+    return finish("demo", values)
+
+
+def _pipeline(runs: Path) -> dict[str, float]:
+    first_s, peak_gb, document = _run_pipeline(runs)
+    print(json.dumps({"first": {"seconds": first_s, "state": document["state"]}}), file=sys.stderr)
+    second_s, _, again = _run_pipeline(runs)
+    events = (Path(again["run_dir"]) / "events.jsonl").read_text(encoding="utf-8")
+    if document["state"] != "finished" or events.count('"stage_skipped"') != 5:
+        raise SystemExit(
+            f"the demo did not run as it should: first {document['state']}, {events.count('stage_skipped')} of 5 stages skipped in the second run"
+        )
+    return {
+        "pipeline, installation apart (minutes)": round(first_s / 60, 2),
+        "peak memory of all processes (GB)": round(peak_gb, 2),
+        "second run of the same pipeline, all stages skipped (s)": round(second_s, 2),
+    }
+
+
+def _run_pipeline(runs: Path) -> tuple[float, float, dict]:
+    """Seconds, peak memory in GB (proportional set size of the whole process tree), and the JSON document of the run."""
+    environment = {**os.environ, "STEPTUNE_RUNS": str(runs), "HF_HUB_OFFLINE": "1"}
+    started = time.monotonic()
+    process = subprocess.Popen([STEPTUNE, "run", "pipeline", "--preset", "demo", "--on", "cpu", "--json"], env=environment, stdout=subprocess.PIPE)
+    peak = 0.0
+    while process.poll() is None:
+        peak = max(peak, _memory_gb(process.pid, runs))
+        time.sleep(0.5)
+    seconds = time.monotonic() - started
+    assert process.stdout is not None
+    return seconds, peak, json.loads(process.stdout.read())
+
+
+def _memory_gb(pid: int, runs: Path) -> float:
+    """Memory of the command and of everything that carries this runs folder in its environment."""
+    mark, total = f"STEPTUNE_RUNS={runs}".encode(), 0
+    for process in psutil.process_iter():
+        try:
+            if process.pid == pid or mark in Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0"):
+                rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text(encoding="ascii")
+                total += next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) * 1024
+        except (OSError, psutil.Error, StopIteration):
+            continue
+    return total / 1e9
+
+
+def _start_up(runs: Path) -> dict[str, float]:
+    for number in range(200):
+        folder = runs / f"20260101-{number:06}-sft-{number:04x}"
+        folder.mkdir(parents=True)
+        (folder / "run.json").write_text(json.dumps({"id": folder.name, "recipe": "sft", "created_unix": time.time() - number}))
+        (folder / "result.json").write_text(json.dumps({"state": "finished", "exit_code": 0, "headline": {"eval_loss": 1.5}}))
+        (folder / "metrics.jsonl").write_text(
+            "".join(json.dumps({"step": step, "phase": "train", "done": step, "total": 500}) + "\n" for step in range(500))
+        )
+    environment = {**os.environ, "STEPTUNE_RUNS": str(runs)}
+    return {
+        "steptune --help (s)": _median_s([STEPTUNE, "--help"], environment),
+        "steptune runs with 200 runs (s)": _median_s([STEPTUNE, "runs"], environment),
+    }
+
+
+def _median_s(command: list[str], environment: dict[str, str]) -> float:
+    times = []
+    for _ in range(REPEATS + 1):
+        started = time.monotonic()
+        subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
+        times.append(time.monotonic() - started)
+    return round(statistics.median(times[1:]), 3)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

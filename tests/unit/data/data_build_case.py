@@ -1,0 +1,54 @@
+"""What several data-build tests share: rows as files, and the chain of stages as the recipe calls it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from toolkit.data.check import clean
+from toolkit.data.deduplicate import deduplicate
+from toolkit.data.publish import publish
+from toolkit.data.sources import Source, collect
+from toolkit.data.split import split_by_groups
+from toolkit.records import JSON, iter_jsonl
+from toolkit.runs.recorder import Recorder
+
+OPTIONS: JSON = {"group_jaccard": 0.55, "test_share": 0.15, "validation_share": 0.1, "seed": 17}
+SPLITS = ("train", "validation", "test")
+
+
+def build(sources: list[Source], run_dir: Path, strict: bool = False, max_chars: int = 4000, **changed: Any) -> JSON:
+    """The card of a data set built into run_dir/dataset."""
+    options, quiet = {**OPTIONS, **changed}, Recorder(None)
+    batch = clean(collect(sources, strict, quiet), ("email", "phone"), ("US", "GB", "ID"), 2, 15, max_chars, quiet)
+    batch = deduplicate(batch, 0.8, quiet)
+    split = split_by_groups(batch, recorder=quiet, **options)
+    return publish(run_dir / "dataset", batch, split, sources, options, quiet)
+
+
+def pair(number: int) -> JSON:
+    """A row that resembles no other: its words are made from a hash of the number."""
+    letters = "".join(chr(ord("a") + byte % 26) for byte in hashlib.sha512(str(number).encode()).digest())
+    words = [letters[at : at + 8] for at in range(0, 64, 8)]
+    return {
+        "id": f"r{number}",
+        "prompt": f"How do I mend {' '.join(words[:3])}?",
+        "output": f"1. {words[3]} {words[4]}.\n2. {words[5]} {words[6]}.\n3. {words[7]} done.",
+    }
+
+
+def write_rows(path: Path, rows: list[JSON | str]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{row if isinstance(row, str) else json.dumps(row, ensure_ascii=False)}\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def ledger(run_dir: Path) -> list[JSON]:
+    return list(iter_jsonl(run_dir / "dataset" / "ledger.jsonl"))
+
+
+def split_ids(run_dir: Path) -> dict[str, str]:
+    """Split by row id, as written."""
+    return {row["id"]: split for split in SPLITS for row in iter_jsonl(run_dir / "dataset" / f"{split}.jsonl")}

@@ -1,0 +1,48 @@
+import pytest
+
+from toolkit.evaluation.conformance import CHECKS, check_format, failures_by_check
+
+GOOD = "1. Open it.\n2. Close it.\n3. Wait."
+
+
+def failed(text: str, finish_reason: str | None = "stop") -> set[str]:
+    return {name for name, passed in check_format(text, finish_reason, 2, 4).checks.items() if not passed}
+
+
+@pytest.mark.parametrize(
+    "text", [GOOD, "1) A\n2) B", "Step 1: A\nStep 2: B", "**1.** A\n**2.** B", "① A\n② B", "#### 1. A\nfirst\n#### 2. B\nsecond"]
+)
+def test_one_numbered_list_in_one_style_conforms(text: str) -> None:
+    assert failed(text) == set()
+    assert check_format(text, "stop", 2, 4).conforms
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2. A\n3. B", {"starts_at_1"}),
+        ("1. A\n3. B", {"no_gap"}),
+        ("1. A\n1. B", {"no_gap"}),
+        ("1. A\n2) B", {"one_style"}),
+        ("1. A\n2.\n3. C", {"no_empty_step"}),
+        ("1. A\n2. **", {"no_empty_step"}),
+        ("1. Open it.\n2. open  IT", {"no_repeated_step"}),
+        ("Sure:\n1. A\n2. B", {"nothing_before"}),
+        ("1. A\n2. B\n\nBye.", {"nothing_after"}),
+        ("1. A", {"step_count_in_range"}),
+        ("1. A\n2. B\n3. C\n4. D\n5. E", {"step_count_in_range"}),
+        ("", set(CHECKS) - {"not_cut_off", "nothing_before", "nothing_after"} | {"nothing_before", "nothing_after"}),
+    ],
+)
+def test_each_check_finds_its_fault(text: str, expected: set[str]) -> None:
+    assert failed(text) == expected
+
+
+@pytest.mark.parametrize("reason", ["length", None, "", "abort", "error"])
+def test_an_answer_that_did_not_end_by_itself_is_cut_off(reason: str | None) -> None:
+    assert failed(GOOD, reason) == {"not_cut_off"}
+
+
+def test_failures_are_counted_by_check() -> None:
+    counts = failures_by_check([check_format(text, "stop", 2, 4) for text in (GOOD, "1. A\n3. B", "2. A\n4. B")])
+    assert {name: count for name, count in counts.items() if count} == {"starts_at_1": 1, "no_gap": 2}

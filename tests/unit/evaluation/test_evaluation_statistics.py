@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+
+from toolkit.evaluation.intervals import bootstrap_interval, cluster, effective_size, t_cdf, t_interval, t_quantile, wilson_interval
+from toolkit.evaluation.paired import compare, effect_size, holm, sign_flip_p
+from toolkit.evaluation.shuffles import other_items, shuffled_lines
+
+# Student's sleep data (Cushny and Peebles, 1905): extra hours of sleep of ten people with two drugs.
+SLEEP_1 = np.array([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0])
+SLEEP_2 = np.array([1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4])
+ALONE = [str(person) for person in range(10)]
+
+
+def test_sleep_data_give_students_t_and_the_exact_sign_flip_p() -> None:
+    data = cluster(SLEEP_2 - SLEEP_1, ALONE)
+    assert data.mean / data.standard_error == pytest.approx(4.0621, abs=5e-5)
+    assert sign_flip_p(data, seed=0) == 4 / 1024
+    assert t_interval(data) == pytest.approx((0.7001142, 2.4598858), abs=1e-6)  # as R's t.test prints it
+
+
+def test_paired_comparison_of_the_sleep_data() -> None:
+    result = compare(SLEEP_2, SLEEP_1, ALONE, samples=10_000, seed=17)
+    assert (result.wins, result.ties, result.losses, result.n) == (9, 1, 0, 10)
+    assert result.difference == pytest.approx(1.58)
+    assert result.effect == pytest.approx(4.0621277 / np.sqrt(10), abs=1e-6)
+    assert result.ci95 == pytest.approx((0.96, 2.37), abs=0.05)
+    assert result == compare(SLEEP_2, SLEEP_1, ALONE, samples=10_000, seed=17)
+
+
+@pytest.mark.parametrize(("degrees", "expected"), [(1, 12.70620474), (2, 4.30265273), (9, 2.26215716), (30, 2.04227246), (44, 2.01536757)])
+def test_t_quantiles_are_the_tabulated_ones(degrees: int, expected: float) -> None:
+    assert t_quantile(0.975, degrees) == pytest.approx(expected, abs=1e-7)
+    assert t_cdf(0.0, degrees) == 0.5
+
+
+def test_groups_widen_the_intervals() -> None:
+    values = np.repeat([0.0, 1.0, 0.2, 0.9], 5)
+    together = t_interval(cluster(values, [str(index // 5) for index in range(20)]))
+    alone = t_interval(cluster(values, [str(index) for index in range(20)]))
+    assert together is not None
+    assert alone is not None
+    assert together[1] - together[0] > 2 * (alone[1] - alone[0])
+
+
+def test_one_group_has_no_interval() -> None:
+    data = cluster(np.array([0.1, 0.9]), ["same", "same"])
+    assert bootstrap_interval(data, 100, 0) is None
+    assert t_interval(data) is None
+
+
+def test_bootstrap_covers_the_true_mean_about_as_often_as_claimed() -> None:
+    generator = np.random.default_rng(5)
+    hits = 0
+    for seed in range(300):
+        low, high = bootstrap_interval(cluster(generator.normal(size=40), [str(index) for index in range(40)]), 500, seed) or (1.0, 0.0)
+        hits += low <= 0 <= high
+    assert 0.90 <= hits / 300 <= 0.98
+
+
+def test_wilson_interval_of_the_usual_worked_cases() -> None:
+    assert wilson_interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)  # Newcombe, 1998, table I
+    assert wilson_interval(0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
+    assert wilson_interval(1, 29) == pytest.approx((0.0061, 0.1718), abs=5e-5)
+    assert wilson_interval(0, 0) is None
+
+
+def test_effective_size_counts_groups_that_answer_alike_once() -> None:
+    alone = cluster(np.array([0.0, 1.0] * 10), [str(index) for index in range(20)])
+    assert effective_size(alone) == pytest.approx(20)
+    assert effective_size(cluster(np.repeat([0.0, 1.0, 1.0, 0.0], 5), [str(index // 5) for index in range(20)])) < 4
+    assert effective_size(cluster(np.ones(20), [str(index // 5) for index in range(20)])) == 4
+
+
+def test_many_groups_are_flipped_at_random_but_seeded() -> None:
+    generator = np.random.default_rng(0)
+    nothing = cluster(generator.normal(size=60), [str(index) for index in range(60)])
+    clear = cluster(generator.normal(loc=2, size=60), [str(index) for index in range(60)])
+    assert sign_flip_p(nothing, 1) == sign_flip_p(nothing, 1) > 0.05
+    assert sign_flip_p(clear, 1) == 1 / 10_001
+
+
+def test_no_difference_at_all_is_no_evidence() -> None:
+    result = compare(np.ones(30), np.ones(30), [str(index) for index in range(30)], 200, 0)
+    assert (result.p, result.effect, result.ties, result.ci95) == (1.0, None, 30, (0.0, 0.0))
+
+
+def test_holm_of_a_worked_example() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_effect_of_a_single_item_is_unknown() -> None:
+    assert effect_size(np.array([0.3])) is None
+
+
+@pytest.mark.parametrize("groups", [list("abcdefg"), list("aabbccd"), list("aaaabcd"), list("ab")])
+def test_other_items_are_of_other_groups(groups: list[str]) -> None:
+    partners = other_items(groups, seed=3)
+    assert partners == other_items(groups, seed=3)
+    for partner in partners:
+        assert sorted(partner) == list(range(len(groups)))
+        assert all(index != other for index, other in enumerate(partner))
+        if 2 * groups.count("a") <= len(groups):
+            assert all(groups[index] != groups[other] for index, other in enumerate(partner))
+
+
+def test_a_single_item_has_no_other_item() -> None:
+    assert other_items(["a"], 0) == []
+
+
+def test_shuffled_lines_keep_the_lines() -> None:
+    versions = shuffled_lines("a\nb\nc", seed=1)
+    assert all(sorted(version.splitlines()) == ["a", "b", "c"] for version in versions)
+    assert versions == shuffled_lines("a\nb\nc", seed=1)

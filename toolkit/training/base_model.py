@@ -1,0 +1,84 @@
+"""The frozen base model in 4, 8 or 16 bits, its tokenizer, and the LoRA that is trained on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from peft import LoraConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+from toolkit.errors import ModelError
+from toolkit.models import resolve_model
+from toolkit.training.hardware import Hardware
+from toolkit.training.options import BaseModelOptions, LoraOptions
+
+
+def load_tokenizer(base: BaseModelOptions) -> PreTrainedTokenizerBase:
+    """The base model's tokenizer. A missing pad token becomes the unknown token, or EOS: padding is never learned either way.
+
+    Raises:
+        ModelError: the model or its tokenizer cannot be found.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(resolve_model(base.name), revision=base.revision, trust_remote_code=base.trust_remote_code)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"The tokenizer of {base.name} could not be loaded ({_first_line(error)}); check the name, the revision and the network.") from error
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
+    return tokenizer
+
+
+def load_base_model(base: BaseModelOptions, hardware: Hardware, flash_attention: bool = False) -> PreTrainedModel:
+    """The base model on this process's device, weights as `base.quantization` says, the rest in the compute precision.
+
+    Raises:
+        ModelError: the weights cannot be found or do not load.
+    """
+    arguments: dict[str, Any] = {
+        "revision": base.revision,
+        "trust_remote_code": base.trust_remote_code,
+        "dtype": hardware.compute_dtype,
+        "quantization_config": quantization_config(base.quantization, hardware),
+        "attn_implementation": "flash_attention_2" if flash_attention else "sdpa",
+        "use_safetensors": True,
+    }
+    if not hardware.sharded:
+        arguments["device_map"] = {"": hardware.device}
+    try:
+        return AutoModelForCausalLM.from_pretrained(resolve_model(base.name), **arguments)
+    except OSError as error:
+        raise ModelError(f"The weights of {base.name} could not be loaded ({_first_line(error)}); check the name, the revision and the network.") from error
+
+
+def quantization_config(quantization: str, hardware: Hardware) -> BitsAndBytesConfig | None:
+    """NF4 with double quantisation (Dettmers et al. 2023), LLM.int8(), or None for 16-bit weights."""
+    if quantization == "nf4":
+        # ZeRO-3 and FSDP flatten parameters of one dtype together, so the packed 4-bit bytes must claim the model's dtype.
+        storage = hardware.compute_dtype if hardware.sharded else torch.uint8
+        return BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=hardware.compute_dtype,
+            bnb_4bit_quant_storage=storage,
+        )
+    return BitsAndBytesConfig(load_in_8bit=True) if quantization == "8bit" else None
+
+
+def lora_config(options: LoraOptions) -> LoraConfig:
+    target = options.target_modules if isinstance(options.target_modules, str) else list(options.target_modules)
+    return LoraConfig(
+        task_type="CAUSAL_LM",
+        r=options.r,
+        lora_alpha=options.alpha,
+        lora_dropout=options.dropout,
+        target_modules=target,
+        use_rslora=options.use_rslora,
+        use_dora=options.use_dora,
+    )
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return lines[0][:200] if lines else type(error).__name__

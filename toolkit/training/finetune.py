@@ -1,0 +1,214 @@
+"""One fine-tuning run: from token rows to the best adapter, resumable at every checkpoint."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase
+from transformers.trainer_callback import PrinterCallback
+from trl import SFTConfig
+
+from toolkit.errors import Cancelled
+from toolkit.runs.recorder import Recorder
+from toolkit.training.base_model import load_base_model, lora_config
+from toolkit.training.checkpoints import checkpoint_dir, last_complete, remove_incomplete, step_of
+from toolkit.training.hardware import Hardware, detect_hardware, require_possible
+from toolkit.training.options import BaseModelOptions, LoraOptions, TrainOptions
+from toolkit.training.progress import RunReport
+from toolkit.training.tokens import TokenRow
+from toolkit.training.trainer import CompletionTrainer
+
+
+@dataclass(frozen=True)
+class TrainedAdapter:
+    """The outcome of a run. `checkpoint` holds the best step's adapter; losses are means per labelled token.
+
+    `eval_loss_before` is the untrained model's; the two eval losses are None without validation rows.
+    """
+
+    checkpoint: Path
+    best_step: int
+    steps: int
+    train_loss: float
+    eval_loss: float | None
+    eval_loss_before: float | None
+    seconds: float
+    early_stopped: bool
+
+
+@contextmanager
+def process_group() -> Iterator[None]:
+    """Leave torch's process group tidily after a run that ended or was cancelled; a crash leaves that to the launcher."""
+    try:
+        yield
+    except Cancelled:
+        _leave_process_group()
+        raise
+    _leave_process_group()
+
+
+def _leave_process_group() -> None:
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def finetune(
+    base: BaseModelOptions,
+    lora: LoraOptions,
+    options: TrainOptions,
+    train_rows: list[TokenRow],
+    validation_rows: list[TokenRow],
+    tokenizer: PreTrainedTokenizerBase,
+    checkpoints: Path,
+    recorder: Recorder,
+) -> TrainedAdapter:
+    """Train LoRA on the base model; go on from the last complete checkpoint in `checkpoints`, if any.
+
+    Call it in every process that `accelerate launch` started. Without validation rows the last step counts as the best.
+
+    Raises:
+        PreflightError: an option that this machine cannot do.
+        Cancelled: a stop was asked for; a checkpoint of the step reached was saved.
+        SteptuneError: the loss became NaN or infinite.
+    """
+    started_s = time.monotonic()
+    hardware = detect_hardware()
+    require_possible(hardware, options.optim, options.packing)
+    # The configuration comes before the model: it opens the process group and tells transformers about ZeRO-3.
+    config = sft_config(options, hardware, checkpoints, len(train_rows), bool(validation_rows))
+    recorder.check_stop()
+    report = RunReport(recorder, options.early_stopping_patience)
+    trainer = _trainer(base, lora, options, config, hardware, train_rows, validation_rows, tokenizer, report)
+    recorder.check_stop()
+    _train(trainer, checkpoints, recorder)
+    if report.stopped_at is not None:
+        raise Cancelled(f"Stopped at step {report.stopped_at} of {trainer.state.max_steps} with a checkpoint saved; `steptune resume` goes on from there.")
+    return _outcome(trainer, report, checkpoints, recorder, time.monotonic() - started_s)
+
+
+def sft_config(options: TrainOptions, hardware: Hardware, checkpoints: Path, train_rows: int, validate: bool) -> SFTConfig:
+    """TRL's configuration of a run. Evaluations and checkpoints fall on the same steps, so that the best step has a checkpoint."""
+    eval_steps = options.eval_steps or default_eval_steps(options, train_rows, _processes())
+    return SFTConfig(
+        output_dir=str(checkpoints),
+        learning_rate=options.learning_rate,
+        lr_scheduler_type=options.lr_scheduler_type,
+        warmup_steps=options.warmup_ratio,  # below 1 it is a ratio
+        weight_decay=options.weight_decay,
+        max_grad_norm=options.max_grad_norm,
+        num_train_epochs=options.num_train_epochs,
+        max_steps=options.max_steps or -1,
+        per_device_train_batch_size=options.per_device_train_batch_size,
+        per_device_eval_batch_size=options.per_device_train_batch_size,
+        gradient_accumulation_steps=options.gradient_accumulation_steps,
+        gradient_checkpointing=options.gradient_checkpointing,
+        optim=options.optim,
+        max_length=options.max_length,
+        packing=options.packing,
+        eval_packing=False,
+        dataset_kwargs=None if options.packing else {"skip_prepare_dataset": True},
+        shuffle_dataset=False,
+        eval_strategy="steps" if validate else "no",
+        eval_steps=eval_steps,
+        eval_on_start=validate and last_complete(checkpoints) is None,
+        save_strategy="steps",
+        save_steps=eval_steps,
+        metric_for_best_model="eval_loss" if validate else None,
+        greater_is_better=False if validate else None,
+        logging_steps=options.logging_steps,
+        logging_nan_inf_filter=False,
+        include_num_input_tokens_seen="non_padding",
+        report_to=list(options.report_to) or "none",
+        disable_tqdm=True,
+        seed=options.seed,
+        bf16=hardware.compute_dtype is torch.bfloat16,
+        fp16=hardware.compute_dtype is torch.float16,
+        use_cpu=hardware.on_cpu,
+        ddp_backend="gloo" if hardware.on_cpu and _processes() > 1 else None,  # else accelerate takes DeepSpeed on CPU for one process
+        ddp_find_unused_parameters=False,
+    )
+
+
+def default_eval_steps(options: TrainOptions, train_rows: int, processes: int) -> int:
+    """Four evaluations an epoch."""
+    per_step = options.per_device_train_batch_size * options.gradient_accumulation_steps * processes
+    return max(1, math.ceil(train_rows / per_step) // 4)
+
+
+def _processes() -> int:
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def _trainer(
+    base: BaseModelOptions,
+    lora: LoraOptions,
+    options: TrainOptions,
+    config: SFTConfig,
+    hardware: Hardware,
+    train_rows: list[TokenRow],
+    validation_rows: list[TokenRow],
+    tokenizer: PreTrainedTokenizerBase,
+    report: RunReport,
+) -> CompletionTrainer:
+    trainer = CompletionTrainer(
+        load_base_model(base, hardware, flash_attention=options.packing),
+        args=config,
+        train_dataset=_dataset(train_rows),
+        eval_dataset=_dataset(validation_rows) if validation_rows else None,
+        processing_class=tokenizer,
+        peft_config=lora_config(lora),
+        callbacks=[report],
+    )
+    trainer.checkpoints_kept = options.save_total_limit
+    trainer.remove_callback(PrinterCallback)  # RunReport prints
+    if hardware.compute_dtype is not torch.bfloat16:
+        # TRL casts LoRA on quantised weights to bf16, which T4, V100 and AVX2 processors cannot compute in.
+        for parameter in trainer.model.parameters():
+            if parameter.requires_grad:
+                parameter.data = parameter.data.float()
+    return trainer
+
+
+def _dataset(rows: list[TokenRow]) -> Dataset:
+    return Dataset.from_dict({"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]})
+
+
+def _train(trainer: CompletionTrainer, checkpoints: Path, recorder: Recorder) -> None:
+    """Train from the last complete checkpoint, or from the start."""
+    resume_from = last_complete(checkpoints)
+    trainer.accelerator.wait_for_everyone()
+    if trainer.args.should_save:
+        for name in remove_incomplete(checkpoints):
+            recorder.event("checkpoint_removed", name=name, reason="half-written")
+    trainer.accelerator.wait_for_everyone()
+    if resume_from is not None:
+        recorder.event("resumed", step=step_of(resume_from))
+    trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
+
+
+def _outcome(trainer: CompletionTrainer, report: RunReport, checkpoints: Path, recorder: Recorder, seconds: float) -> TrainedAdapter:
+    state = trainer.state
+    best_step = state.best_global_step or state.global_step
+    losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
+    validated: dict[int, Any] = {entry["step"]: entry["eval_loss"] for entry in state.log_history if "eval_loss" in entry}
+    recorder.event("best_step", step=best_step, eval_loss=validated.get(best_step))
+    return TrainedAdapter(
+        checkpoint=checkpoint_dir(checkpoints, best_step),
+        best_step=best_step,
+        steps=state.global_step,
+        train_loss=sum(losses) / max(len(losses), 1),
+        eval_loss=validated.get(best_step),
+        eval_loss_before=validated.get(0),
+        seconds=seconds,
+        early_stopped=report.early_stopped,
+    )

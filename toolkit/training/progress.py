@@ -1,0 +1,91 @@
+"""What a training run reports while it runs, and when it stops before its last step."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from toolkit.runs.recorder import Recorder
+
+
+class RunReport(TrainerCallback):
+    """Writes metrics, progress and events; ends training on request, and when validation loss no longer falls.
+
+    `patience`: evaluations without a better validation loss before training stops; None never stops. The count is read
+    from the trainer's log, so that a resumed run stops where the unbroken one would.
+    `stopped_at`: the step at which a requested stop took effect, None otherwise.
+    """
+
+    def __init__(self, recorder: Recorder, patience: int | None) -> None:
+        self.recorder = recorder
+        self.patience = patience
+        self.stopped_at: int | None = None
+        self.early_stopped = False
+        self.started_s = time.monotonic()
+        self.first_step = 0
+        self.seen: tuple[float, int] = (self.started_s, 0)
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self.started_s = time.monotonic()
+        self.first_step = state.global_step
+        self.seen = (self.started_s, state.num_input_tokens_seen)
+        self.recorder.progress("train", state.global_step, state.max_steps)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> TrainerControl:
+        self.recorder.progress("train", state.global_step, state.max_steps)
+        if state.global_step < state.max_steps and _any_process(self.recorder.stop_requested, args.device):
+            self.stopped_at = state.global_step
+            control.should_save = control.should_training_stop = True
+        return control
+
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, float], **_: Any) -> None:
+        if "loss" not in logs:
+            return
+        numbers = {name: round(logs[name], 8) for name in ("loss", "learning_rate", "grad_norm") if name in logs}
+        self._report(state, **numbers, tokens_per_second=self._tokens_per_second(state))
+
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: dict[str, float], **_: Any) -> TrainerControl:
+        self._report(state, eval_loss=round(metrics["eval_loss"], 8))
+        self.seen = (time.monotonic(), state.num_input_tokens_seen)  # the time of an evaluation is not training time
+        if self.patience is not None and evaluations_since_best(state.log_history) >= self.patience and state.global_step < state.max_steps:
+            self.early_stopped = True
+            self.recorder.event("early_stopped", step=state.global_step, patience=self.patience)
+            control.should_training_stop = True
+        return control
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self.recorder.event("checkpoint_saved", step=state.global_step, path=f"checkpoints/checkpoint-{state.global_step}")
+
+    def _report(self, state: TrainerState, **numbers: Any) -> None:
+        done = state.global_step - self.first_step
+        eta_s = round((time.monotonic() - self.started_s) / done * (state.max_steps - state.global_step), 1) if done else None
+        self.recorder.metric(step=state.global_step, total_steps=state.max_steps, epoch=round(state.epoch or 0.0, 4), **numbers, eta_s=eta_s)
+        if self.recorder.run_dir is not None:
+            shown = "  ".join(f"{name} {value:.4g}" for name, value in numbers.items() if value is not None)
+            print(f"step {state.global_step}/{state.max_steps}  {shown}", flush=True)
+
+    def _tokens_per_second(self, state: TrainerState) -> float:
+        """Tokens without padding, of all processes, since the last report."""
+        now, tokens = time.monotonic(), state.num_input_tokens_seen
+        speed = (tokens - self.seen[1]) / max(now - self.seen[0], 1e-9)
+        self.seen = (now, tokens)
+        return round(speed, 1)
+
+
+def evaluations_since_best(log_history: list[dict[str, float]]) -> int:
+    """Evaluations after the one with the lowest loss. Step 0 (the untrained model) does not count: training may start above it."""
+    losses = [entry["eval_loss"] for entry in log_history if "eval_loss" in entry and entry.get("step", 0) > 0]
+    return len(losses) - 1 - losses.index(min(losses)) if losses else 0
+
+
+def _any_process(flag: bool, device: torch.device) -> bool:
+    """Whether the flag is up in any process: all must end at the same step."""
+    if not dist.is_initialized():
+        return flag
+    flags = torch.tensor(int(flag), device=device)
+    dist.all_reduce(flags, op=dist.ReduceOp.MAX)
+    return bool(flags.item())

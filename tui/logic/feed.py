@@ -1,0 +1,184 @@
+"""What the Follow screen shows of one run: its row, curves, hardware, events and the end of its log.
+
+`poll` runs in the poller's thread and replaces `view`; the screen reads `view` and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from toolkit.records import JSON
+from tui.logic.growing import GrowingJsonl
+from tui.logic.log_file import LogFile
+from tui.logic.run_row import RunRow, read_row
+from tui.logic.series import Curves
+from tui.logic.text import clean
+
+LOG_TAIL = 60
+MAX_EVENTS = 500
+PIECE = 1 << 19
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of events.jsonl for people: when, what, and a style."""
+
+    time: float | None
+    name: str
+    text: str
+    step: float | None = None
+
+
+@dataclass(frozen=True)
+class FeedView:
+    """One look at a run. `subject` is the run itself or the stage of a pipeline that is shown."""
+
+    row: RunRow
+    subject: RunRow
+    curves: Curves
+    hardware: Curves
+    gpus: tuple[JSON, ...] = ()
+    events: tuple[Event, ...] = ()
+    log: tuple[str, ...] = ()
+    behind: int = 0
+    unreadable: int = 0
+    version: int = 0
+    gone: bool = False
+
+    @property
+    def best_step(self) -> float | None:
+        return _best_step(self.curves)
+
+
+@dataclass
+class _Readers:
+    path: Path
+    metrics: GrowingJsonl
+    hardware: GrowingJsonl
+    events: GrowingJsonl
+    log: LogFile
+    curves: Curves = field(default_factory=Curves)
+    hardware_curves: Curves = field(default_factory=Curves)
+    told: deque[Event] = field(default_factory=lambda: deque(maxlen=MAX_EVENTS))
+    gpus: tuple[JSON, ...] = ()
+
+    @classmethod
+    def of(cls, path: Path) -> _Readers:
+        names = (GrowingJsonl(path / name) for name in ("metrics.jsonl", "hardware.jsonl", "events.jsonl"))
+        return cls(path, *names, LogFile(path / "log.txt"))
+
+
+class RunFeed:
+    """Follows a run folder. A pipeline is followed through its newest stage, or through the one that `pin` names."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        row = read_row(path)
+        self.pinned: Path | None = None
+        self._readers = _Readers.of(self._subject(row).path)
+        self.view = FeedView(row, self._subject(row), self._readers.curves, self._readers.hardware_curves)
+
+    def pin(self, path: Path | None) -> None:
+        self.pinned = path
+
+    def close(self) -> None:
+        self._readers.log.close()
+
+    def poll(self) -> tuple[bool, bool]:
+        """(changed, more): read the next piece of everything."""
+        row = read_row(self.path)
+        subject = self._subject(row)
+        if subject.path != self._readers.path:
+            self.close()
+            self._readers = _Readers.of(subject.path)
+        readers = self._readers
+        changed = self._read(readers)
+        behind = readers.metrics.behind
+        gone = not self.path.exists()
+        if changed or (row, subject, gone) != (self.view.row, self.view.subject, self.view.gone):
+            self.view = FeedView(
+                row,
+                subject,
+                readers.curves,
+                readers.hardware_curves,
+                readers.gpus,
+                tuple(readers.told),
+                tuple(readers.log.tail(LOG_TAIL)),
+                behind,
+                readers.metrics.unreadable + readers.events.unreadable,
+                self.view.version + 1,
+                gone,
+            )
+            return True, behind > 0
+        return False, behind > 0
+
+    def _subject(self, row: RunRow) -> RunRow:
+        started = [stage for stage in row.stages if stage.state not in ("waiting", "unchanged")]
+        if self.pinned is not None:
+            return next((stage for stage in row.stages if stage.path == self.pinned), row)
+        return started[-1] if started else row
+
+    @staticmethod
+    def _read(readers: _Readers) -> bool:
+        generation = readers.metrics.generation
+        rows = readers.metrics.read(PIECE)
+        if readers.metrics.generation != generation:
+            readers.curves = Curves()
+        readers.curves.add(rows)
+        samples = readers.hardware.read(PIECE)
+        for sample in samples:
+            gpus = sample.pop("gpus", None)
+            if isinstance(gpus, list):
+                readers.gpus = tuple(gpu for gpu in gpus if isinstance(gpu, dict))
+        readers.hardware_curves.add(samples)
+        told = [event for event in map(describe, readers.events.read(PIECE)) if event is not None]
+        readers.told.extend(told)
+        return readers.log.refresh() or bool(rows or samples or told)
+
+
+def describe(row: JSON) -> Event | None:
+    """An event as people want to read it; None for what only machines care about."""
+    name = str(row.get("event", ""))
+    stage = clean(row.get("stage", ""))
+    texts = {
+        "supervisor_started": "supervisor started",
+        "started": "recipe is up",
+        "stage_started": f"{stage}: started",
+        "stage_skipped": f"{stage}: unchanged, taken from {clean(row.get('run', '?'))}",
+        "stage_ended": f"{stage}: {clean(row.get('state', '?'))}",
+        "checkpoint_saved": f"checkpoint at step {_plain(row.get('step'))}",
+        "early_stopped": f"early stopping at step {_plain(row.get('step'))}",
+        "resumed": f"resumed after {clean(row.get('after', 'a stop'))}",
+        "stop_asked": "stop asked: the recipe saves and ends",
+        "supervisor_gone": "the supervisor is gone: the recipe saves and ends",
+        "ending_leftovers": "ending processes that the recipe left",
+        "warning": f"warning: {clean(row.get('message', ''))}",
+        "ended": f"ended: {clean(row.get('kind', '?'))} {clean(str(row.get('message', '')).split(chr(10))[0])}".rstrip(),
+    }
+    if not name:
+        return None
+    time_value, step = row.get("time"), row.get("step")
+    fields = {key: value for key, value in row.items() if key not in ("time", "event")}
+    other = clean(name.replace("_", " ")) + "".join(f" {clean(key)}={clean(value)[:60]}" for key, value in list(fields.items())[:4])
+    return Event(
+        float(time_value) if isinstance(time_value, int | float) else None,
+        clean(name),
+        texts.get(name, other),
+        float(step) if isinstance(step, int | float) else None,
+    )
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else clean(value)
+
+
+def _best_step(curves: Curves) -> float | None:
+    """Where eval_loss was lowest so far."""
+    series = curves.series.get("eval_loss")
+    with contextlib.suppress(ValueError, AttributeError):
+        return min(series.points(), key=lambda point: point[1])[0] if series and series.per_bucket == 1 else None
+    return None

@@ -184,20 +184,19 @@ def _merge_values(target: dict[str, Any], value: dict[str, Any]) -> None:
 
 
 def _validate(model: type[Settings], layers: _Layers, source: str, recipe: str) -> Settings:
-    problems = list(layers.problems)
+    problems = [*layers.problems, *_stage_problems(model, layers, recipe)]
     settings: Settings | None = None
     try:
         settings = model.model_validate(layers.values)
     except ValidationError as error:
         problems += [_problem(item, model, layers.origins) for item in _root_causes(error.errors())]
-    problems += _stage_problems(model, layers, recipe)
     if problems or settings is None:
         raise ConfigError(problems, source)
     return settings
 
 
 def _stage_problems(model: type[Settings], layers: _Layers, recipe: str) -> list[Problem]:
-    """Options that a lone run must be given, and options that a pipeline fills in by itself."""
+    """Options that a lone run must be given, and options that a pipeline fills in; those that only a preset gave are dropped."""
     problems = [
         Problem(key, "is required; give it in the file or as KEY=VALUE on the command line")
         for key in model.required

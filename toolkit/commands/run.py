@@ -14,7 +14,9 @@ from toolkit.records import read_json
 from toolkit.runs import launch, preflight
 from toolkit.runs.folder import RunFolder, find_run, runs_root
 from toolkit.runs.follow import Follower, format_headline, results_table
+from toolkit.runs.pipeline import STAGE_NAMES, recipe_of
 from toolkit.runs.stop import ask_to_stop, wait_until_ended
+from toolkit.settings import PipelineSettings
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,6 +49,7 @@ def _show_plan(args: argparse.Namespace, plan: launch.LaunchPlan, run_dir: Path 
             "on": plan.on,
             "run_dir": str(folder),
             "argv": plan.argv(folder),
+            "stages": dict(_stage_commands(plan, folder)),
             "environment": plan.environment,
             "config": config.to_json(plan.settings, plan.recipe),
             "preflight": {"ok": not refused, "checks": [vars(check) for check in checks]},
@@ -55,9 +58,21 @@ def _show_plan(args: argparse.Namespace, plan: launch.LaunchPlan, run_dir: Path 
     else:
         print(f"# {plan.recipe} on {plan.on}, in {folder}\n{plan.config_yaml}")
         print("Command: " + " ".join(plan.argv(folder)))
+        for name, argv in _stage_commands(plan, folder):
+            print(f"  {name}: " + " ".join(argv))
         print("Environment: " + " ".join(f"{name}={value}" for name, value in plan.environment.items()) + "\n")
         print("\n".join(f"{check.level:<8} {check.name}: {check.message}" for check in checks))
     return preflight.PreflightError.exit_code if refused else 0
+
+
+def _stage_commands(plan: launch.LaunchPlan, folder: Path) -> list[tuple[str, list[str]]]:
+    """The command lines of a pipeline's stages; [] for other recipes."""
+    if not isinstance(plan.settings, PipelineSettings):
+        return []
+    data, sft, generate, evaluate = plan.settings.stages()
+    settings = dict(zip(STAGE_NAMES, (data, sft, generate, generate, evaluate), strict=True))
+    plans = {name: launch.plan_launch(recipe_of(name), stage, plan.on) for name, stage in settings.items()}
+    return [(name, stage_plan.argv(folder / "stages" / name)) for name, stage_plan in plans.items()]
 
 
 def _detach(started: RunFolder, as_json: bool) -> int:

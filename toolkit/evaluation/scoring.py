@@ -143,9 +143,13 @@ def _bertscore_of(
     signature = f"{encoder.signature}|markers:{options.markers}|truncated:{cut / len(system.outputs):.3f},references:{cut_references:.3f}|empty:{empty}|floor:{SHUFFLES}x,seed:{options.seed}"
     scores = {}
     for name, part in (("bertscore_p", "precision"), ("bertscore_r", "recall"), ("bertscore_f1", "f1")):
-        values, floors = _score_pairs(system, targets, lambda output, reference, part=part: float(getattr(matches[output, reference], part)))
+        values, floors = _score_pairs(system, targets, _lookup({pair: float(getattr(found, part)) for pair, found in matches.items()}))
         scores[name] = MetricScores(values, floors, REFERENCE_FLOOR, signature, cut)
     return scores
+
+
+def _lookup(scores: dict[tuple[str, str], float]) -> Callable[[str, str], float]:
+    return lambda output, reference: scores[output, reference]
 
 
 def _score_pairs(system: System, targets: Targets, score: Callable[[str, str], float]) -> tuple[Floats, Floats]:

@@ -130,8 +130,8 @@ def _read_tensors(folder: Path, config: dict[str, Any]) -> tuple[dict[str, Layer
             for key in file.keys():  # noqa: SIM118 (not a dict)
                 name = key.removeprefix(_PREFIX)
                 match = _PARTS.match(name)
-                if match is None:
-                    replacements[name] = key
+                if match is None:  # a module saved whole, or the base weights that PEFT stores beside a trained embedding
+                    replacements[name.replace(".base_layer.", ".")] = key
                     continue
                 parts.setdefault(match["layer"], {})[match["part"]] = key
                 if match["part"] in ("lora_A", "lora_embedding_A"):

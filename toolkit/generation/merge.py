@@ -72,9 +72,8 @@ def merge_adapter(
     if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
         raise UsageError(f"{out_dir} is not an empty folder; give a new folder for the merged model.")
     sources = sorted(base_dir.glob("*.safetensors"))
-    _require_plain_weights(base_dir, sources, adapter)
     rounded = nf4.quantised_layers(base_dir, trust_remote_code) if mode == "dequantised" else {}
-    _require_names(rounded, sources, base_dir)
+    _require_fit(adapter, base_dir, sources, rounded)
     with _written_beside(out_dir, sources) as temporary, ExitStack() as opened:
         change = _changes(adapter, rounded, opened)
         files = _rewrite_all(sources, temporary, change, checkpoint)
@@ -106,23 +105,22 @@ def merged_weight(
     return merged.T if turned else merged
 
 
-def _require_plain_weights(base_dir: Path, sources: list[Path], adapter: Adapter) -> None:
+def _require_fit(adapter: Adapter, base_dir: Path, sources: list[Path], rounded: dict[str, bool]) -> None:
+    """Every tensor that changes must be in the files under its name: one that is not would stay as it is in silence."""
     config = read_json(base_dir / "config.json") or {}
     if "quantization_config" in config:
         raise ModelError(f"{base_dir} is stored quantised; merge into the 16-bit model that it was made from (--base).")
-    touched = {*adapter.updates, *adapter.replacements}
     stored = {entry.name for path in sources for entry in tensor_stream.read_header(path)[1]}
-    if tied := sorted(name for name in touched if name.startswith("lm_head.") or "embed_tokens." in name):
-        text_config = config.get("text_config") or config
-        if text_config.get("tie_word_embeddings", config.get("tie_word_embeddings", "lm_head.weight" not in stored)):
-            raise ModelError(
-                f"The adapter changes {', '.join(tied)}, but the base model ties its output head to its embeddings, so one tensor cannot hold both; train without that module."
-            )
-
-
-def _require_names(rounded: dict[str, bool], sources: list[Path], base_dir: Path) -> None:
-    """Every quantised layer must be found under its name in the files; one that is not would stay unrounded in silence."""
-    stored = {entry.name for path in sources for entry in tensor_stream.read_header(path)[1]} if rounded else set()
+    touched = {*adapter.updates, *adapter.replacements}
+    at_the_ends = sorted(name for name in touched if name == "lm_head.weight" or name.endswith("embed_tokens.weight"))
+    if at_the_ends and "lm_head.weight" not in stored:
+        raise ModelError(
+            f"The adapter changes {', '.join(at_the_ends)}, but the base model ties its output head to its embeddings, so one tensor cannot hold both; train without that module."
+        )
+    if missing := sorted(touched - stored):
+        raise ModelError(
+            f"{base_dir} has no {missing[0]} ({len(missing)} of {len(touched)} tensors that the adapter changes are missing); give the adapter's own base model."
+        )
     if missing := sorted(set(rounded) - stored):
         raise ModelError(f"{base_dir} stores {missing[0]} and {len(missing) - 1} other quantised layers under other names; use merge mode base16.")
 
@@ -159,14 +157,18 @@ def _changes(adapter: Adapter, rounded: dict[str, bool], opened: ExitStack) -> t
     file = opened.enter_context(safe_open(adapter.folder / WEIGHTS_FILE, "pt"))
 
     def change(name: str) -> Callable[[torch.Tensor], torch.Tensor] | None:
-        if name in adapter.replacements:
-            return lambda weight: file.get_tensor(adapter.replacements[name])
-        update = adapter.updates.get(name)
-        if update is None and name not in rounded:
+        update, replacement = adapter.updates.get(name), adapter.replacements.get(name)
+        if update is None and replacement is None and name not in rounded:
             return None
         keys = (update.a, update.b, update.magnitude) if update else ()
         matrices = {key: file.get_tensor(key) for key in keys if key}
-        return lambda weight: merged_weight(weight, update, matrices, rounded.get(name), adapter.fan_in_fan_out)
+
+        def compute(weight: torch.Tensor) -> torch.Tensor:
+            if replacement is not None:
+                weight = file.get_tensor(replacement).to(weight.dtype)
+            return merged_weight(weight, update, matrices, rounded.get(name), adapter.fan_in_fan_out)
+
+        return compute
 
     return change
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,12 +35,15 @@ def generate_transformers(
     generated = 0
     for start in range(0, len(requests), batch_size):
         batch = requests[start : start + batch_size]
-        for request, ids in zip(
-            batch, _generate_batch(model, batch, sampling, stop_ids, lambda new, before=generated: tick(before + new)), strict=True
-        ):
+        rows = _generate_batch(model, batch, sampling, stop_ids, partial(_tick_from, tick, generated))
+        for request, ids in zip(batch, rows, strict=True):
             generated += len(ids)
             yield Finished(request, ids, "stop" if ids and ids[-1] in stop_ids else "length")
         tick(generated)
+
+
+def _tick_from(tick: Callable[[int], None], before: int, new: int) -> None:
+    tick(before + new)
 
 
 def _generate_batch(

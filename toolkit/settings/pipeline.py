@@ -24,5 +24,10 @@ class PipelineSettings(Settings):
     evaluate: EvaluateSettings = Field(default_factory=EvaluateSettings, description="Settings of evaluate.")
     reuse: bool = Field(True, description="Skip a stage whose inputs and settings did not change since an earlier pipeline in the runs folder.")
 
+    def stages(self) -> tuple[DataBuildSettings, SftSettings, GenerateSettings, EvaluateSettings]:
+        """The stages in order; generate with the model and prompt format that sft trains."""
+        shared = {name: getattr(self.sft, name) for name in ("model", "revision", "trust_remote_code", "prompt_format")}
+        return self.data, self.sft, self.generate.model_copy(update=shared), self.evaluate
+
 
 STAGE_FIELDS = {"data": "data-build", "sft": "sft", "generate": "generate", "evaluate": "evaluate"}

@@ -68,8 +68,8 @@ class _Readers:
 
     @classmethod
     def of(cls, path: Path) -> _Readers:
-        names = (GrowingJsonl(path / name) for name in ("metrics.jsonl", "hardware.jsonl", "events.jsonl"))
-        return cls(path, *names, LogFile(path / "log.txt"))
+        metrics, hardware, events = (GrowingJsonl(path / name) for name in ("metrics.jsonl", "hardware.jsonl", "events.jsonl"))
+        return cls(path, metrics, hardware, events, LogFile(path / "log.txt"))
 
 
 class RunFeed:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-
-WORDS = "open the app and choose settings tap wifi turn it on save your file close window press power button wait for light sign in account".split()
+from evaluation_samples import WORDS, write_rows
 
 
 @pytest.fixture(scope="session")
@@ -29,16 +26,6 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     BertModel(config).save_pretrained(folder)
     return folder
-
-
-def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
-
-
-def numbered(*steps: str) -> str:
-    return "\n".join(f"{number}. {step}" for number, step in enumerate(steps, start=1))
 
 
 @pytest.fixture

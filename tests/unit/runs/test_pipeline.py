@@ -1,0 +1,72 @@
+"""Stage keys and stage skipping: what makes a stage run again, and what does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from toolkit import config
+from toolkit.records import sha256_tree, write_json, write_text
+from toolkit.runs.folder import RunFolder
+from toolkit.runs.pipeline import Pipeline, Stage, stage_key
+from toolkit.runs.recorder import Recorder
+from toolkit.settings import SftSettings
+
+
+def sft_stage(data: Path, **changes: object) -> Stage:
+    settings = config.resolve("sft", "demo", overrides=[f"data={data}", *(f"{key}={value}" for key, value in changes.items())])
+    assert isinstance(settings, SftSettings)
+    return Stage("sft", "sft", settings)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    write_text(tmp_path / "data" / "train.jsonl", '{"prompt": "p", "output": "1. a"}\n')
+    return tmp_path / "data"
+
+
+def test_a_key_follows_contents_and_settings_and_not_paths_or_times(dataset: Path, tmp_path: Path) -> None:
+    key = stage_key(sft_stage(dataset), None)
+    copy = tmp_path / "elsewhere"
+    write_text(copy / "train.jsonl", (dataset / "train.jsonl").read_text())
+    assert stage_key(sft_stage(copy), None) == key
+    assert stage_key(sft_stage(dataset, lora_r=32), None) != key
+    write_text(copy / "train.jsonl", '{"prompt": "p", "output": "1. b"}\n')
+    assert stage_key(sft_stage(copy), None) != key
+
+
+def test_a_key_follows_the_accelerate_config(dataset: Path, tmp_path: Path) -> None:
+    shape = tmp_path / "shape.yaml"
+    write_text(shape, "num_processes: 1\n")
+    one = stage_key(sft_stage(dataset), shape)
+    write_text(shape, "num_processes: 2\n")
+    assert stage_key(sft_stage(dataset), shape) != one
+
+
+def finished_stage(pipeline_dir: Path, name: str, key: str) -> Path:
+    folder = pipeline_dir / "stages" / name
+    write_text(folder / "adapter" / "weights", "w")
+    write_json(folder / "run.json", {"id": "x", "recipe": "sft"})
+    write_json(folder / "stage.json", {"stage": name, "key": key})
+    write_json(folder / "result.json", {"state": "finished", "outputs": {"adapter": {"path": "adapter", "sha256": sha256_tree(folder / "adapter")}}})
+    return folder
+
+
+@pytest.mark.parametrize(("change", "found"), [("nothing", True), ("key", False), ("output", False), ("state", False)])
+def test_an_earlier_stage_is_taken_only_if_key_outputs_and_state_are_right(runs: Path, change: str, found: bool) -> None:
+    earlier = finished_stage(runs / "first", "sft", "k1")
+    if change == "output":
+        write_text(earlier / "adapter" / "weights", "tampered")
+    if change == "state":
+        write_json(earlier / "result.json", {"state": "failed", "outputs": {}})
+    settings = config.resolve("pipeline", "demo")
+    pipeline = Pipeline(settings, runs / "second", "cpu", Recorder(None))  # type: ignore[arg-type]
+    run = pipeline._find_finished("sft", "k2" if change == "key" else "k1")
+    assert (run == RunFolder(earlier)) is found
+
+
+def test_reuse_false_takes_nothing_from_earlier_pipelines(runs: Path) -> None:
+    finished_stage(runs / "first", "sft", "k1")
+    settings = config.resolve("pipeline", "demo", overrides=["reuse=false"])
+    assert Pipeline(settings, runs / "second", "cpu", Recorder(None))._find_finished("sft", "k1") is None  # type: ignore[arg-type]

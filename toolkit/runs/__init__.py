@@ -1,0 +1,1 @@
+"""Run folders and the processes behind them. Core: standard library, pydantic, YAML and psutil only."""

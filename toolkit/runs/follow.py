@@ -1,0 +1,132 @@
+"""Following a run from a terminal: one progress line per stage, what happened, and how it ended. Reads the folder only."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from toolkit.records import JSON
+from toolkit.runs.folder import ENDED_STATES, RunFolder
+
+POLL_S = 0.3
+# What a person following wants to read; the rest stays in events.jsonl.
+_TOLD = {
+    "started": lambda event: "recipe is up",
+    "stage_started": lambda event: f"{event['stage']}: started",
+    "stage_skipped": lambda event: f"{event['stage']}: unchanged, taken from {event['run']}",
+    "stage_ended": lambda event: f"{event['stage']}: {event['state']} after {event.get('seconds') or 0:.0f} s{_headline(event.get('headline'))}",
+    "checkpoint_saved": lambda event: f"checkpoint at step {event.get('step')}",
+    "early_stopped": lambda event: f"early stopping at step {event.get('step')}",
+    "resumed": lambda event: "resumed",
+    "stop_asked": lambda event: "stopping: the recipe saves and ends",
+    "supervisor_gone": lambda event: "the supervisor is gone; the recipe saves and ends",
+}
+
+
+class Follower:
+    """Shows a run as it goes. On a terminal the newest progress is one line that is rewritten; elsewhere one line a tenth."""
+
+    def __init__(self, run: RunFolder, out: TextIO | None = None) -> None:
+        self.run = run
+        self.out = out or sys.stderr
+        self._events_shown = 0
+        self._line = ""
+        self._last_tenth: tuple[Any, ...] = ()
+
+    def follow(self, keep_going: Callable[[], bool] = lambda: True) -> str:
+        """Show until the run has ended or `keep_going` says no; returns the state."""
+        while True:
+            state = self.run.state()
+            self.show_news()
+            if state in (*ENDED_STATES, "lost") or not keep_going():
+                self._finish_line()
+                return state
+            time.sleep(POLL_S)
+
+    def show_news(self) -> None:
+        """Events since the last call, then the current progress."""
+        events = self.run.events()
+        for event in events[self._events_shown :]:
+            if tell := _TOLD.get(event.get("event", "")):
+                self._print(tell(event))
+        self._events_shown = len(events)
+        if row := self.run.progress():
+            self._show_progress(row)
+
+    def _show_progress(self, row: JSON) -> None:
+        line = describe_progress(row)
+        if self.out.isatty():
+            if line != self._line:
+                self.out.write(f"\r\x1b[2K{line[:118]}")
+                self.out.flush()
+            self._line = line
+            return
+        tenth = (row.get("stage"), row["phase"], int(10 * row["done"] / max(row["total"], 1)))
+        if tenth != self._last_tenth:
+            self._last_tenth = tenth
+            self.out.write(line + "\n")
+            self.out.flush()
+
+    def _print(self, text: str) -> None:
+        self._finish_line()
+        self.out.write(text + "\n")
+        self.out.flush()
+
+    def _finish_line(self) -> None:
+        if self._line:
+            self.out.write("\r\x1b[2K")
+            self._line = ""
+
+
+def describe_progress(row: JSON) -> str:
+    """`sft train 12/60 20 % loss 1.93 eta 2:10` from a metrics line with a phase."""
+    done, total = row.get("done", 0), row.get("total", 0)
+    parts = [row.get("stage", ""), row.get("phase", ""), f"{done:g}/{total:g}", f"{100 * done / total:3.0f} %" if total else ""]
+    parts += [f"{name} {row[name]:.4g}" for name in ("loss", "eval_loss", "tokens_per_second") if isinstance(row.get(name), int | float)]
+    if row.get("eta_s") is not None and done < total:
+        parts.append(f"eta {format_seconds(row['eta_s'])}")
+    return " ".join(part for part in parts if part)
+
+
+def format_seconds(seconds: float) -> str:
+    """`1:02:03` or `2:03`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _headline(headline: JSON | None) -> str:
+    return f" ({format_headline(headline)})" if headline else ""
+
+
+def format_headline(headline: JSON) -> str:
+    """`eval_loss 1.79, best_step 40`."""
+    return ", ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in headline.items() if value is not None
+    )
+
+
+def results_table(results: JSON) -> str:
+    """The comparison of an evaluation as text: system × metric with interval and floor, then the paired differences."""
+    metrics = ("rouge_l", "bertscore_f1", "format_conformance")
+    lines = [f"{'':<10}" + "".join(f"{name:<36}" for name in ("ROUGE-L", "BERTScore F1", "format conformance"))]
+    for name, system in results["systems"].items():
+        lines.append(f"{name:<10}" + "".join(f"{_cell(system['metrics'].get(metric)):<36}" for metric in metrics))
+    for comparison in results.get("comparisons", []):
+        if comparison["metric"] in metrics and comparison.get("ci95"):
+            low, high = comparison["ci95"]
+            lines.append(
+                f"{comparison['a']} - {comparison['b']}, {comparison['metric']}: {comparison['difference']:+.3f} [{low:+.3f}, {high:+.3f}], n {comparison['n']}"
+            )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _cell(metric: JSON | None) -> str:
+    if not metric or metric.get("mean") is None:
+        floor = (metric or {}).get("floor")
+        return "-" if floor is None else f"-     (floor {floor:.3f})"
+    low, high = metric["ci95"]
+    floor = f" floor {metric['floor']:.3f}" if metric.get("floor") is not None else ""
+    return f"{metric['mean']:.3f} [{low:.3f}, {high:.3f}]{floor}"

@@ -1,0 +1,203 @@
+"""The pipeline: data-build, sft, generate twice, evaluate, each as a run of its own under `stages/`.
+
+A stage is skipped when a finished run of the same stage has the same key: a hash over its settings, the contents of its
+inputs, the accelerate config and the code of the stage. Nothing depends on time stamps.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolkit import __version__, catalog, config
+from toolkit.errors import Cancelled, SteptuneError
+from toolkit.records import JSON, read_json, sha256_file, sha256_json, sha256_tree, write_json
+from toolkit.runs import launch
+from toolkit.runs.folder import ENDED_STATES, RunFolder, runs_root
+from toolkit.runs.recorder import Recorder
+from toolkit.runs.stop import ask_to_stop, wait_until_ended
+from toolkit.settings import PipelineSettings, Settings
+
+POLL_S = 0.3
+STAGE_NAMES = ("data-build", "sft", "generate-baseline", "generate-tuned", "evaluate")
+_CODE_FOLDERS = {"data-build": "data", "sft": "training", "generate": "generation", "evaluate": "evaluation"}
+
+
+def recipe_of(stage_name: str) -> str:
+    """The recipe that a stage runs."""
+    return "generate" if stage_name.startswith("generate") else stage_name
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the pipeline: `recipe` with all settings, to be run as `name`."""
+
+    name: str
+    recipe: str
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """The run that holds a stage's outputs, from this pipeline or an earlier one."""
+
+    run: RunFolder
+    skipped: bool
+
+    def output(self, name: str) -> Path:
+        """Absolute path of an output. Raises SteptuneError if the stage did not write it."""
+        outputs = (self.run.result or {}).get("outputs", {})
+        if name not in outputs:
+            raise SteptuneError(f"The stage run {self.run.path} recorded no output {name!r}; found: {', '.join(outputs) or 'none'}.")
+        return (self.run.path / str(outputs[name]["path"])).resolve()
+
+
+class Pipeline:
+    """Runs the stages in order inside `run_dir`; what ran before the last stop is taken up where it was."""
+
+    def __init__(self, settings: PipelineSettings, run_dir: Path, on: str, recorder: Recorder) -> None:
+        self.settings = settings
+        self.run = RunFolder(run_dir)
+        self.on = on
+        self.recorder = recorder
+
+    def run_all(self) -> dict[str, StageResult]:
+        """All stages by name. Raises the failed stage's error, or Cancelled."""
+        done: dict[str, StageResult] = {}
+        for name in STAGE_NAMES:
+            self.recorder.check_stop()
+            done[name] = self._run_stage(self._stage(name, done))
+        return done
+
+    def _stage(self, name: str, done: dict[str, StageResult]) -> Stage:
+        """The stage with its inputs filled in from the stages before it."""
+        settings = self.settings
+        if name == "data-build":
+            return Stage(name, name, settings.data)
+        dataset = done["data-build"].output("dataset")
+        if name == "sft":
+            return Stage(name, name, _filled(settings.sft, data=dataset))
+        adapter = done["sft"].output("adapter")
+        if name == "evaluate":
+            predictions = {system: done[f"generate-{system}"].output("predictions") for system in ("baseline", "tuned")}
+            return Stage(name, name, _filled(settings.evaluate, data=dataset, predictions=predictions, adapter=adapter))
+        _, _, generate, _ = settings.stages()
+        return Stage(name, recipe_of(name), _filled(generate, data=dataset, adapter=adapter if name == "generate-tuned" else None))
+
+    def _run_stage(self, stage: Stage) -> StageResult:
+        plan = launch.plan_launch(stage.recipe, stage.settings, self.on)
+        key = stage_key(stage, plan.accelerate_config)
+        if earlier := self._find_finished(stage.name, key):
+            self.recorder.event("stage_skipped", stage=stage.name, run=str(earlier.path), key=key)
+            return StageResult(earlier, skipped=True)
+        run = self._start_or_resume(stage, plan, key)
+        self.recorder.event("stage_started", stage=stage.name, run=str(run.path), key=key)
+        result = self._follow(stage, run)
+        self.recorder.event(
+            "stage_ended", stage=stage.name, state=result["state"], seconds=result.get("seconds"), headline=result.get("headline", {})
+        )
+        if result["state"] == "cancelled":
+            raise Cancelled(f"The stage {stage.name} was stopped.")
+        if result["state"] != "finished":
+            raise _stage_error(stage.name, result)
+        return StageResult(run, skipped=False)
+
+    def _find_finished(self, name: str, key: str) -> RunFolder | None:
+        """A finished run of this stage with this key whose outputs are as they were recorded; this pipeline's own first."""
+        own = self.run.path / "stages" / name
+        others = _earlier_stage_runs(name, {self.run.path.parent, runs_root()}) if self.settings.reuse else iter(())
+        for folder in [own, *(other for other in others if other != own)]:
+            run = RunFolder(folder)
+            if (read_json(folder / "stage.json") or {}).get("key") == key and run.state() == "finished" and _outputs_are_intact(run):
+                return run
+        return None
+
+    def _start_or_resume(self, stage: Stage, plan: launch.LaunchPlan, key: str) -> RunFolder:
+        folder = self.run.path / "stages" / stage.name
+        if (read_json(folder / "stage.json") or {}).get("key") == key and (folder / "run.json").exists():
+            run = RunFolder(folder)
+            launch.resume(run)
+            return run
+        if folder.exists():  # the same stage under other settings, from before this pipeline was resumed
+            folder.rename(folder.with_name(f"{stage.name}.before-{time.strftime('%Y%m%d-%H%M%S')}"))
+        run = launch.start(plan, folder, parent=self.run.id)
+        write_json(folder / "stage.json", {"stage": stage.name, "key": key})
+        return run
+
+    def _follow(self, stage: Stage, run: RunFolder) -> JSON:
+        """Mirror the stage's progress into this run until the stage has ended; pass a stop request on."""
+        shown: JSON = {}
+        while run.state() not in ENDED_STATES:
+            if run.state() == "lost":
+                raise SteptuneError(f"The stage {stage.name} was lost (its supervisor is gone); `steptune resume {self.run.id}` continues it.")
+            if self.recorder.stop_requested:
+                _stop(run)
+            if (row := run.progress()) and row != shown:
+                shown = row
+                self.recorder.metric(stage=stage.name, **{key: value for key, value in row.items() if key != "time"})
+            time.sleep(POLL_S)
+        return run.result or {}
+
+
+def _stop(run: RunFolder) -> None:
+    try:
+        ask_to_stop(run)
+    except SteptuneError:
+        return  # it ended in between
+    wait_until_ended(run)
+
+
+def _stage_error(name: str, result: JSON) -> SteptuneError:
+    error = SteptuneError(f"The stage {name} failed: {result.get('message', '')}")
+    error.exit_code = int(result.get("exit_code", 1))
+    error.kind = str(result.get("kind", "stage"))
+    return error
+
+
+def _filled(settings: Settings, **inputs: Any) -> Settings:
+    return type(settings).model_validate({**settings.model_dump(), **inputs})
+
+
+def stage_key(stage: Stage, accelerate_config: Path | None) -> str:
+    """SHA-256 over everything that a stage's outputs depend on, short of the machine itself."""
+    return sha256_json(
+        {
+            "recipe": stage.recipe,
+            "steptune": __version__,
+            "code": _code_hash(stage.recipe),
+            "accelerate": sha256_file(accelerate_config) if accelerate_config else None,
+            "settings": _by_content(config.to_json(stage.settings, stage.recipe)),
+        }
+    )
+
+
+def _code_hash(recipe: str) -> list[str]:
+    package = Path(__file__).resolve().parents[1]
+    shared = [sha256_file(package / name) for name in ("prompting.py", "models.py")]
+    sources = sorted((package / _CODE_FOLDERS[recipe]).rglob("*.py"))
+    return [*shared, sha256_file(catalog.find_recipe(recipe).script), *(sha256_file(source) for source in sources)]
+
+
+def _by_content(value: Any) -> Any:
+    """Settings with every existing absolute path replaced by the hash of what it holds."""
+    if isinstance(value, dict):
+        return {key: _by_content(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_by_content(item) for item in value]
+    if isinstance(value, str) and value.startswith("/") and Path(value).exists():
+        return {"sha256": sha256_tree(Path(value))}
+    return value
+
+
+def _earlier_stage_runs(name: str, roots: set[Path]) -> Iterator[Path]:
+    for root in sorted(roots):
+        found = root.glob(f"*/stages/{name}/stage.json")
+        yield from sorted((path.parent for path in found), key=lambda path: path.parts[-3], reverse=True)
+
+
+def _outputs_are_intact(run: RunFolder) -> bool:
+    outputs = (run.result or {}).get("outputs", {})
+    return all((run.path / output["path"]).exists() and sha256_tree(run.path / output["path"]) == output["sha256"] for output in outputs.values())

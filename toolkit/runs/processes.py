@@ -1,0 +1,117 @@
+"""Processes by identity: a pid alone may be somebody else's by now, and children may have left their parent.
+
+A process is named by pid, start time and boot id. The processes of a run are its descendants (the supervisor is a
+subreaper, so orphans stay below it) and whatever carries the run's id in its environment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+RUN_ID_VARIABLE = "STEPTUNE_RUN_ID"
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+@dataclass(frozen=True)
+class ProcessIdentity:
+    """A process that can be told from a later one with the same pid. `started` is psutil's create time in seconds."""
+
+    pid: int
+    started: float
+    boot_id: str
+
+    @classmethod
+    def of(cls, pid: int) -> ProcessIdentity:
+        return cls(pid, psutil.Process(pid).create_time(), boot_id())
+
+    def to_json(self) -> dict[str, Any]:
+        return {"pid": self.pid, "started": self.started, "boot_id": self.boot_id}
+
+    def find(self) -> psutil.Process | None:
+        """The live process, or None if it ended (a zombie has ended)."""
+        if self.boot_id != boot_id():
+            return None
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.started) < 1.0
+            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        except psutil.NoSuchProcess:
+            return None
+
+
+def identity_from_json(value: Any) -> ProcessIdentity | None:
+    return ProcessIdentity(value["pid"], value["started"], value["boot_id"]) if value else None
+
+
+def boot_id() -> str:
+    with contextlib.suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return str(int(psutil.boot_time()))
+
+
+def become_subreaper() -> None:
+    """Make orphaned descendants children of this process instead of init's (Linux; elsewhere nothing happens)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def reap_orphans(except_pid: int) -> None:
+    """Collect ended children that were adopted, so that no zombie stays; `except_pid` is left to its Popen."""
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess, ChildProcessError):
+            if child.pid != except_pid and child.status() == psutil.STATUS_ZOMBIE:
+                os.waitpid(child.pid, os.WNOHANG)
+
+
+def descendants(pid: int | None = None) -> list[psutil.Process]:
+    """Live descendants of a process (default: this one)."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return [child for child in psutil.Process(pid).children(recursive=True) if _is_alive(child)]
+    return []
+
+
+def tagged_with(run_id: str) -> list[psutil.Process]:
+    """Live processes of this user, this one apart, whose environment carries the run's id (vLLM renames its engine, the environment stays)."""
+    mark = f"{RUN_ID_VARIABLE}={run_id}".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        with contextlib.suppress(OSError, psutil.NoSuchProcess):
+            if mark in (entry / "environ").read_bytes().split(b"\0"):
+                process = psutil.Process(int(entry.name))
+                if _is_alive(process):
+                    found.append(process)
+    return found
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    return False
+
+
+def send(processes: Iterable[psutil.Process], signal_number: signal.Signals) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(signal_number)
+
+
+def wait_until_gone(processes: Iterable[psutil.Process], timeout_s: float) -> list[psutil.Process]:
+    """Those still alive when all have ended or the time is over."""
+    deadline = time.monotonic() + timeout_s
+    left = [process for process in processes if _is_alive(process)]
+    while left and time.monotonic() < deadline:
+        time.sleep(0.1)
+        left = [process for process in left if _is_alive(process)]
+    return left

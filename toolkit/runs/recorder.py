@@ -1,0 +1,64 @@
+"""What a recipe tells the world while it runs: metrics, events, progress, and whether it has been asked to stop.
+
+Files in the run folder are the only channel. Only the main process of a run (rank 0) writes.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from toolkit.errors import Cancelled
+from toolkit.records import append_jsonl
+
+PROGRESS_EVERY_S = 1.0
+
+
+class Recorder:
+    """Writes a run's `metrics.jsonl` and `events.jsonl`.
+
+    `Recorder(None)` writes nothing: for ranks other than 0 and for using a stage from Python without a run.
+    """
+
+    def __init__(self, run_dir: Path | None) -> None:
+        self.run_dir = run_dir
+        self.stop_requested = False
+        self._last_progress_s = 0.0
+        self._phase: tuple[str, float] = ("", 0.0)
+
+    def metric(self, **values: Any) -> None:
+        """One line of metrics.jsonl, for example step, epoch, loss, learning_rate, tokens_per_second."""
+        if self.run_dir is not None:
+            append_jsonl(self.run_dir / "metrics.jsonl", {"time": round(time.time(), 3), **values})
+
+    def event(self, name: str, **fields: Any) -> None:
+        """One line of events.jsonl, for example `checkpoint_saved`, `resumed`."""
+        if self.run_dir is not None:
+            append_jsonl(self.run_dir / "events.jsonl", {"time": round(time.time(), 3), "event": name, **fields})
+
+    def progress(self, phase: str, done: float, total: float, **fields: Any) -> None:
+        """How far the current phase is, at most once a second apart from its first and last report.
+
+        The ETA assumes that the rest goes at the phase's mean speed so far.
+        """
+        now = time.monotonic()
+        if phase != self._phase[0]:
+            self._phase = (phase, now)
+        elif now - self._last_progress_s < PROGRESS_EVERY_S and done < total:
+            return
+        self._last_progress_s = now
+        elapsed = now - self._phase[1]
+        eta_s = round(elapsed / done * (total - done), 1) if done and elapsed > 0 else None
+        self.metric(phase=phase, done=done, total=total, eta_s=eta_s, **fields)
+
+    def check_stop(self) -> None:
+        """Raise Cancelled if the run was asked to stop: call it where the work so far is safe."""
+        if self.stop_requested:
+            raise Cancelled("The run was asked to stop.")
+
+
+def is_main_process() -> bool:
+    """Whether this process is rank 0 of its run, by the environment that launchers set."""
+    return int(os.environ.get("RANK", "0")) == 0

@@ -1,0 +1,72 @@
+"""Stopping a run so that nothing of it is left: ask its supervisor; without one, end what carries the run's id."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import time
+
+from toolkit.errors import SteptuneError, UsageError
+from toolkit.records import write_json
+from toolkit.runs.folder import ENDED_STATES, RunFolder
+from toolkit.runs.processes import descendants, identity_from_json, send, tagged_with, wait_until_gone
+from toolkit.runs.supervisor import KILL_GRACE_S, PIPELINE_GRACE_S, STOP_GRACE_S
+
+STOP_TIMEOUT_S = PIPELINE_GRACE_S + KILL_GRACE_S + 5.0
+
+
+def ask_to_stop(run: RunFolder) -> None:
+    """Send the request; `wait_until_ended` waits for its effect.
+
+    Raises:
+        UsageError: the run has ended, or it runs on another machine.
+    """
+    state = run.state()
+    if state in ENDED_STATES and not tagged_with(run.id):
+        raise UsageError(f"The run {run.id} has already ended ({state}); there is nothing to stop.")
+    host = run.info.get("host")
+    if host and host != socket.gethostname():
+        raise UsageError(f"The run {run.id} belongs to the machine {host}; stop it there.")
+    supervisor = identity_from_json(run.processes.get("supervisor"))
+    process = supervisor.find() if supervisor else None
+    if process is not None and run.is_locked():
+        process.send_signal(signal.SIGTERM)
+    else:
+        _end_without_supervisor(run)
+
+
+def wait_until_ended(run: RunFolder, timeout_s: float = STOP_TIMEOUT_S) -> str:
+    """The state in which the run ended. Raises SteptuneError if it has not ended in time."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if (state := run.state()) in ENDED_STATES:
+            return state
+        time.sleep(0.1)
+    raise SteptuneError(
+        f"The run {run.id} did not end within {timeout_s:.0f} s; `steptune stop {run.id}` again, or look at `steptune logs {run.id}`."
+    )
+
+
+def _end_without_supervisor(run: RunFolder) -> None:
+    """The supervisor's duty for a run that lost it: SIGTERM, wait, SIGKILL, and a result that says so."""
+    child = identity_from_json(run.processes.get("child"))
+    launcher = child.find() if child else None
+    processes = tagged_with(run.id)
+    if launcher is not None:
+        processes += [launcher, *descendants(launcher.pid)]
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(launcher.pid, signal.SIGTERM)
+    send(processes, signal.SIGTERM)
+    left = wait_until_gone(processes, STOP_GRACE_S)
+    send(left, signal.SIGKILL)
+    wait_until_gone([*left, *tagged_with(run.id)], KILL_GRACE_S)
+    if run.result is None:
+        result = {
+            "state": "cancelled",
+            "exit_code": 130,
+            "message": f"Stopped after its supervisor was lost; `steptune resume {run.id}` continues it.",
+            "ended_unix": time.time(),
+        }
+        write_json(run.path / "result.json", result)

@@ -1,0 +1,244 @@
+"""The small process that owns a run: starts the recipe, watches it, stops it when asked, and writes result.json last.
+
+    python -P -m toolkit.runs.supervisor RUN_DIR          (started by toolkit.runs.launch)
+
+Reads command.json. Holds run.lock for as long as it lives, in a session of its own, with output to log.txt; it has no
+terminal to lose. It imports no machine-learning library.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import psutil
+
+from toolkit.errors import EXIT_CANCELLED, EXIT_DONE, EXIT_FAILED
+from toolkit.records import JSON, append_jsonl, read_json, sha256_tree, write_json
+from toolkit.runs.folder import RunFolder, lock_exclusively
+from toolkit.runs.hardware import sample
+from toolkit.runs.processes import ProcessIdentity, become_subreaper, descendants, reap_orphans, send, tagged_with, wait_until_gone
+
+POLL_S = 0.25
+SAMPLE_EVERY_S = 2.0
+# A recipe saves and ends within this; the whole stop takes at most STOP_GRACE_S + TERM_GRACE_S + KILL_GRACE_S.
+STOP_GRACE_S = 18.0
+TERM_GRACE_S = 5.0
+KILL_GRACE_S = 4.0
+# A pipeline's children have supervisors of their own, which need all of the above.
+PIPELINE_GRACE_S = STOP_GRACE_S + TERM_GRACE_S + KILL_GRACE_S + 1.0
+# Engines and data loaders of a recipe that ended well get this long to leave by themselves.
+LEFTOVER_GRACE_S = 5.0
+
+
+@dataclass
+class _Watch:
+    """What the supervisor learns while the recipe runs."""
+
+    stop_asked: bool = False
+    seen: dict[int, psutil.Process] = field(default_factory=dict)
+    peak_memory_gib: float = 0.0
+
+
+def main() -> int:
+    run = RunFolder(Path(sys.argv[1]).absolute())
+    lock = lock_exclusively(run.path)
+    if lock is None:
+        print(f"steptune: the run {run.id} already has a supervisor.", file=sys.stderr)
+        return EXIT_FAILED
+    watch = _Watch()
+    _catch_signals(watch)
+    become_subreaper()
+    log_start = _size(run.path / "log.txt")
+    run.add_event("supervisor_started", pid=os.getpid())
+    started = time.time()
+    try:
+        child = _start_recipe(run)
+    except OSError as error:
+        _write_result(run, _failure("launch", f"The recipe could not be started: {error}."), started, watch)
+        return EXIT_FAILED
+    _watch_until_end(run, child, watch)
+    _end_leftovers(run, child, watch)
+    result = _judge(run, child.returncode, watch, log_start)
+    _write_result(run, result, started, watch)
+    return int(result["exit_code"])
+
+
+def _catch_signals(watch: _Watch) -> None:
+    def ask_to_stop(_signal: int, _frame: FrameType | None) -> None:
+        watch.stop_asked = True
+
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def _start_recipe(run: RunFolder) -> subprocess.Popen[bytes]:
+    command = read_json(run.path / "command.json") or {}
+    environment = {**os.environ, **command["environment"]}
+    with (run.path / "log.txt").open("ab") as log:
+        child = subprocess.Popen(
+            command["argv"],
+            cwd=command["cwd"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_default_signals,
+        )
+    identities = {"supervisor": ProcessIdentity.of(os.getpid()).to_json(), "child": ProcessIdentity.of(child.pid).to_json()}
+    write_json(run.path / "proc.json", identities)
+    return child
+
+
+def _default_signals() -> None:
+    """Ignored signals are inherited; a recipe must hear SIGINT and SIGHUP as usual."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def _watch_until_end(run: RunFolder, child: subprocess.Popen[bytes], watch: _Watch) -> None:
+    """Sample until the recipe is over; on a stop request ask its group, wait, and leave the rest to `_end_leftovers`."""
+    next_sample = 0.0
+    stop_deadline: float | None = None
+    while True:
+        ended = child.poll() is not None
+        now = time.monotonic()
+        if now >= next_sample and not ended:
+            next_sample = now + SAMPLE_EVERY_S
+            _sample(run, watch)
+        if watch.stop_asked and stop_deadline is None:
+            stop_deadline = now + (PIPELINE_GRACE_S if run.recipe == "pipeline" else STOP_GRACE_S)
+            run.add_event("stop_asked")
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGTERM)
+        reap_orphans(child.pid)
+        # The launcher of a one-process run dies of the SIGTERM at once, while the trainer below it still saves.
+        if ended and (stop_deadline is None or not descendants()):
+            return
+        if stop_deadline is not None and now > stop_deadline:
+            return
+        time.sleep(POLL_S)
+
+
+def _sample(run: RunFolder, watch: _Watch) -> None:
+    processes = descendants()
+    watch.seen.update({process.pid: process for process in processes})
+    row = sample(processes)
+    watch.peak_memory_gib = max(watch.peak_memory_gib, row["memory_gib"])
+    with contextlib.suppress(OSError):  # a full disk must not end the run from here
+        append_jsonl(run.path / "hardware.jsonl", row)
+
+
+def _end_leftovers(run: RunFolder, child: subprocess.Popen[bytes], watch: _Watch) -> None:
+    """End whatever the recipe left: first time to leave, then SIGTERM, then SIGKILL. No process of the run survives this."""
+    if not watch.stop_asked:
+        wait_until_gone(_leftovers(run, watch), LEFTOVER_GRACE_S)
+    term_grace_s = PIPELINE_GRACE_S if run.recipe == "pipeline" else TERM_GRACE_S
+    for signal_number, grace_s in ((signal.SIGTERM, term_grace_s), (signal.SIGKILL, KILL_GRACE_S)):
+        left = _leftovers(run, watch)
+        if not left:
+            break
+        run.add_event("ending_leftovers", signal=signal_number.name, pids=[process.pid for process in left])
+        send(left, signal_number)
+        wait_until_gone(left, grace_s)
+        reap_orphans(child.pid)
+    child.wait()
+
+
+def _leftovers(run: RunFolder, watch: _Watch) -> list[psutil.Process]:
+    own = os.getpid()
+    known = {process.pid: process for process in [*descendants(), *tagged_with(run.id)]}
+    for pid, process in watch.seen.items():
+        if process.is_running():  # by pid and start time
+            known.setdefault(pid, process)
+    return [process for pid, process in known.items() if pid != own and process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+
+
+def _judge(run: RunFolder, returncode: int, watch: _Watch, log_start: int) -> JSON:
+    """How the run ended, from the recipe's own last word, the exit status and the signal."""
+    ended = _last_word(run)
+    if ended and ended["kind"] == "finished" and (returncode == 0 or watch.stop_asked):
+        return {
+            "state": "finished",
+            "exit_code": EXIT_DONE,
+            "message": "",
+            "outputs": _outputs(run, ended["outputs"]),
+            "headline": ended.get("headline", {}),
+        }
+    if watch.stop_asked or (ended and ended["kind"] == "cancelled"):
+        return {"state": "cancelled", "exit_code": EXIT_CANCELLED, "message": f"Stopped; `steptune resume {run.id}` continues it."}
+    if ended and ended["kind"] != "finished":
+        state = "out of memory" if ended["kind"] == "out_of_memory" else "failed"
+        return {"state": state, "kind": ended["kind"], "exit_code": ended["exit_code"], "message": ended["message"]}
+    if name := _signal_name(run, returncode, log_start):
+        message = f"The recipe was killed by {name}; `steptune resume {run.id}` continues from what it saved."
+        return {**_failure("signal", message), "signal": name}
+    return _failure("exit", f"The recipe ended with exit code {returncode} without a result; see `steptune logs {run.id}`.")
+
+
+def _failure(kind: str, message: str) -> JSON:
+    return {"state": "failed", "kind": kind, "exit_code": EXIT_FAILED, "message": message}
+
+
+def _last_word(run: RunFolder) -> JSON | None:
+    """The `ended` event of this attempt."""
+    for event in reversed(run.events()):
+        if event.get("event") == "supervisor_started":
+            return None
+        if event.get("event") == "ended":
+            return event
+    return None
+
+
+def _signal_name(run: RunFolder, returncode: int, log_start: int) -> str | None:
+    """The signal that ended the recipe: the child's own, or the one that accelerate or torch elastic reports of its worker."""
+    if returncode < 0:
+        return signal.Signals(-returncode).name
+    with (run.path / "log.txt").open("rb") as file:
+        file.seek(log_start)
+        text = file.read()[-65536:].decode("utf-8", "replace")
+    if found := re.search(r"died with <Signals\.(SIG\w+)", text):
+        return found.group(1)
+    if found := re.search(r"exitcode\s*:\s*-(\d+)", text):
+        return signal.Signals(int(found.group(1))).name
+    return None
+
+
+def _outputs(run: RunFolder, outputs: dict[str, str]) -> dict[str, JSON]:
+    return {name: {"path": path, "sha256": sha256_tree(run.path / path)} for name, path in outputs.items()}
+
+
+def _write_result(run: RunFolder, result: JSON, started: float, watch: _Watch) -> None:
+    """result.json, last and whole. A full disk is waited out for a while: the run is over, its record should not be lost."""
+    record: dict[str, Any] = {
+        **result,
+        "seconds": round(time.time() - started, 1),
+        "peak_memory_gib": watch.peak_memory_gib,
+        "ended_unix": round(time.time(), 3),
+    }
+    for _attempt in range(60):
+        try:
+            write_json(run.path / "result.json", record)
+            return
+        except Exception as error:
+            print(f"steptune: result.json could not be written ({error}); trying again.", file=sys.stderr, flush=True)
+            time.sleep(5)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

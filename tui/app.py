@@ -1,0 +1,228 @@
+"""The application: places, keys that work everywhere, the poller, and what is remembered between two starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.command import Provider
+from textual.message import Message
+from textual.screen import Screen
+
+from toolkit.runs.folder import runs_root
+from tui import themes
+from tui.ascii import AsciiOnly
+from tui.logic.feed import RunFeed
+from tui.logic.poller import Feed, Poller
+from tui.logic.run_row import RunRow
+from tui.logic.scanner import Snapshot
+from tui.logic.store import Store
+from tui.screens.page import Page
+from tui.screens.runs import RunsScreen
+
+CLIPBOARD_BYTES = 74_000
+UI_STATE = "screens"
+
+
+def _new_screen() -> Screen[Any]:
+    from tui.screens.new import NewScreen
+
+    return NewScreen()
+
+
+def _results_screen() -> Screen[Any]:
+    from tui.screens.results import ResultsScreen
+
+    return ResultsScreen()
+
+
+def _doctor_screen() -> Screen[Any]:
+    from tui.screens.doctor import DoctorScreen
+
+    return DoctorScreen()
+
+
+def _commands_provider() -> type[Provider]:
+    from tui.palette import Commands
+
+    return Commands
+
+
+class SteptuneApp(App[None]):
+    """Screens over the runs of one folder. `read_only` switches off everything that changes something."""
+
+    TITLE = "steptune"
+    CSS_PATH = "styles.tcss"
+    # Screens that are not the first one import settings models, and are made when somebody goes there.
+    MODES: ClassVar[dict[str, Any]] = {"runs": RunsScreen, "new": _new_screen, "results": _results_screen, "doctor": _doctor_screen}
+    COMMANDS = {_commands_provider}  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1", "go('runs')", "Runs", show=False),
+        Binding("2", "go('new')", "New run", show=False),
+        Binding("5", "go('results')", "Results", show=False),
+        Binding("6", "go('doctor')", "Doctor", show=False),
+        Binding("question_mark", "help", "Help", show=False),
+        Binding("q", "quit", "Leave; runs go on", show=False),
+    ]
+
+    class FeedChanged(Message):
+        """A followed run has news."""
+
+        def __init__(self, feed: Feed) -> None:
+            super().__init__()
+            self.feed = feed
+
+    class SnapshotChanged(Message):
+        """The list of runs has changed."""
+
+        def __init__(self, snapshot: Snapshot) -> None:
+            super().__init__()
+            self.snapshot = snapshot
+
+    def __init__(
+        self,
+        root: Path | None = None,
+        read_only: bool = False,
+        ascii_only: bool = False,
+        store: Store | None = None,
+        poller: Poller | None = None,
+        theme: str | None = None,
+        start_at: str | None = None,
+    ) -> None:
+        import os
+
+        no_color = themes.wants_no_color(os.environ)
+        # NO_COLOR with Textual's own themes still sends grey true colours; the ANSI ones send none.
+        super().__init__(ansi_color=True if no_color else None)
+        self.root = root or runs_root()
+        self.read_only = read_only
+        self.ascii_only = ascii_only
+        if ascii_only:
+            self._filters.append(AsciiOnly())
+        self.store = store or Store()
+        self.remembered = self.store.load(UI_STATE)
+        for own in themes.THEMES:
+            self.register_theme(own)
+        remembered = str(self.remembered.get("theme", ""))
+        fallback = themes.default_theme()
+        self._chosen_theme = theme or (remembered if remembered in self.available_themes and not no_color else fallback)
+        self.start_at = start_at
+        self.poller = poller or Poller(self.root)
+        self.snapshot = Snapshot()
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return themes.DEFAULT_VARIABLES
+
+    def on_mount(self) -> None:
+        self.theme = self._chosen_theme
+        self.set_class(self.ascii_only, "-ascii")
+        self.poller.on_snapshot = lambda snapshot: self._from_thread(self.SnapshotChanged(snapshot))
+        self.poller.on_feed = lambda feed: self._from_thread(self.FeedChanged(feed))
+        if self.poller.scanned_once.is_set():
+            self.snapshot = self.poller.snapshot
+        if not self.poller.is_alive():
+            self.poller.start()
+        mode = self.start_at or str(self.remembered.get("mode", "runs"))
+        self.switch_mode(mode if mode in self.MODES else "runs")
+
+    def _from_thread(self, message: Message) -> None:
+        if self.is_running:
+            self.post_message(message)
+
+    def on_unmount(self) -> None:
+        self.poller.stop()
+
+    # What the poller found -------------------------------------------------------------------------------------
+
+    def on_steptune_app_snapshot_changed(self, message: SnapshotChanged) -> None:
+        self.snapshot = message.snapshot
+        for screen in self.screen_stack:
+            if isinstance(screen, Page):
+                screen.show_snapshot(self.snapshot)
+
+    def on_steptune_app_feed_changed(self, message: FeedChanged) -> None:
+        for screen in self.screen_stack:
+            if isinstance(screen, Page):
+                screen.show_feed(message.feed)
+
+    def on_app_focus(self) -> None:
+        self.poller.focused = True
+        self.poller.wake()
+
+    def on_app_blur(self) -> None:
+        self.poller.focused = False
+
+    # Actions ---------------------------------------------------------------------------------------------------
+
+    def action_go(self, mode: str) -> None:
+        """One of the places of the top line; pressed there again, back to its first screen."""
+        if isinstance(self.screen, Page) and self.current_mode == mode:
+            while len(self.screen_stack) > 1:
+                self.pop_screen()
+        else:
+            while not isinstance(self.screen, Page) and len(self.screen_stack) > 1:
+                self.pop_screen()
+            self.switch_mode(mode)
+        self.remember("mode", mode)
+
+    def action_help(self) -> None:
+        from tui.screens.help import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.screen))
+
+    async def action_quit(self) -> None:
+        live = self.poller.snapshot.live or self.snapshot.live
+        self.save_state()
+        self.exit(message=_farewell(live) if live else None)
+
+    def follow(self, row: RunRow) -> None:
+        """Go to a run: from any place, on top of the list of runs."""
+        from tui.screens.follow import FollowScreen
+
+        if self.current_mode != "runs":
+            self.switch_mode("runs")
+        self.push_screen(FollowScreen(RunFeed(row.path)))
+
+    def copy_text(self, text: str, what: str) -> None:
+        """To the terminal's clipboard (OSC 52), and to a file, for not every terminal takes it."""
+        file = self.store.write_file("clipboard.txt", text + "\n")
+        where = f"; also in {file}" if file else ""
+        if len(text.encode()) > CLIPBOARD_BYTES:
+            self.notify(f"{what} is too long for the terminal's clipboard{where}.", severity="warning", markup=False)
+            return
+        self.copy_to_clipboard(text)
+        self.notify(f"{what} sent to the terminal{where}.", markup=False)
+
+    def refuse_in_read_only(self, what: str) -> bool:
+        """Whether it was refused; says so."""
+        if self.read_only:
+            self.notify(f"Started with --readonly: {what} is switched off.", severity="warning", markup=False)
+        return self.read_only
+
+    # Memory ----------------------------------------------------------------------------------------------------
+
+    def remember(self, name: str, value: Any) -> None:
+        """Keep a piece of the screens' state for the next start; written soon, and at the end."""
+        if self.remembered.get(name) != value:
+            self.remembered[name] = value
+            self.set_timer(0.5, self.save_state, name="save-state")
+
+    def save_state(self) -> None:
+        self.store.save(UI_STATE, {**self.remembered, "theme": self.theme})
+
+    def watch_theme(self, theme: str) -> None:
+        if self.is_running and theme != "textual-dark":
+            self.remember("theme", theme)
+
+
+def _farewell(live: tuple[RunRow, ...]) -> Any:
+    """What goes on when one leaves, on the terminal that one comes back to."""
+    from rich.text import Text
+
+    count = "1 run goes on" if len(live) == 1 else f"{len(live)} runs go on"
+    lines = [f"{count}; come back with `steptune`, or:"] + [f"  steptune logs -f {row.id}" for row in live[:5]]
+    return Text("\n".join(lines))

@@ -1,0 +1,91 @@
+"""What all full screens share: top line, key line, the sentence for a terminal that is too small, and their news."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, cast
+
+from textual import events
+from textual.screen import ModalScreen, Screen
+from textual.widget import Widget
+
+from tui.logic.lines import line
+from tui.logic.poller import Feed
+from tui.logic.scanner import Snapshot
+from tui.logic.text import wrap
+from tui.widgets.bars import KeyBar, TopBar
+from tui.widgets.line_view import Panel
+
+if TYPE_CHECKING:
+    from tui.app import SteptuneApp
+
+MIN_COLUMNS, MIN_ROWS = 60, 18
+
+
+class Page(Screen[Any]):
+    """A screen with the program's frame; `body` yields what is in between."""
+
+    MODE = "runs"
+
+    def body(self) -> Iterable[Widget]:
+        raise NotImplementedError
+
+    def compose(self) -> Iterable[Widget]:
+        yield TopBar()
+        yield from self.body()
+        yield KeyBar()
+        yield Panel(id="too-small")
+
+    @property
+    def steptune(self) -> SteptuneApp:
+        return cast("SteptuneApp", self.app)
+
+    def on_mount(self) -> None:
+        self.bindings_updated_signal.subscribe(self, lambda _screen: self._update_frame())
+
+    def on_screen_resume(self) -> None:
+        self.call_after_refresh(self._resume)
+
+    def _resume(self) -> None:
+        if self.is_attached:
+            self._update_frame()
+            self.show_snapshot(self.steptune.snapshot)
+
+    def on_descendant_focus(self) -> None:
+        self.call_after_refresh(self._update_frame)
+
+    def on_resize(self, event: events.Resize) -> None:
+        small = event.size.width < MIN_COLUMNS or event.size.height < MIN_ROWS
+        self.set_class(small, "-too-small")
+        if small:
+            text = f"This terminal has {event.size.width}x{event.size.height} characters; steptune's screens need {MIN_COLUMNS}x{MIN_ROWS}. Make it larger, or use the commands: steptune runs, steptune logs -f RUN."
+            self.query_one("#too-small", Panel).show([line(part) for part in wrap(text, max(10, event.size.width))])
+        self.call_after_refresh(self._update_frame)
+
+    def _update_frame(self) -> None:
+        if not self.is_attached or not self.is_current:
+            return
+        self.query_one(TopBar).update(self.steptune.current_mode, len(self.steptune.snapshot.live), self.steptune.read_only)
+        self.query_one(KeyBar).update(self)
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """The list of runs has changed. Screens that show it extend this."""
+        self._update_frame()
+
+    def show_feed(self, feed: Feed) -> None:
+        """A followed run has news."""
+
+    @property
+    def is_wide(self) -> bool:
+        return self.size.width >= 120
+
+    def action_back(self) -> None:
+        self.app.pop_screen()
+
+
+class Dialog(ModalScreen[Any]):
+    """A box over a page."""
+
+    @property
+    def steptune(self) -> SteptuneApp:
+        return cast("SteptuneApp", self.app)

@@ -1,0 +1,108 @@
+"""The line at the top (where one is, what runs) and the one at the bottom (keys that work here, from the bindings)."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.screen import Screen
+
+from tui.logic.lines import Line, Span, line, width_of
+from tui.logic.text import cut
+from tui.widgets.line_view import Panel
+
+NAVIGATION = (("1", "Runs", "runs"), ("2", "New", "new"), ("5", "Results", "results"), ("6", "Doctor", "doctor"))
+KEY_NAMES = {
+    "enter": "↵",
+    "escape": "esc",
+    "slash": "/",
+    "question_mark": "?",
+    "space": "space",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "equals_sign": "=",
+    "full_stop": ".",
+    "comma": ",",
+    "ctrl+p": "^p",
+    "ctrl+e": "^e",
+    "pagedown": "PgDn",
+    "pageup": "PgUp",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+}
+
+
+def key_name(key: str) -> str:
+    """A key as it is written on the screen."""
+    return KEY_NAMES.get(key, key.replace("ctrl+", "^"))
+
+
+class TopBar(Panel):
+    """Product, places, and how many runs are live; places can be clicked."""
+
+    def __init__(self) -> None:
+        super().__init__(id="top")
+        self._places: list[tuple[int, int, str]] = []
+
+    def update(self, mode: str, live: int, read_only: bool) -> None:
+        spans: list[Span] = [Span(" steptune ", "title"), Span(" ")]
+        self._places = []
+        for key, title, name in NAVIGATION:
+            start = width_of(spans)
+            style = "accent" if name == mode else ""
+            spans += [Span(f" {key}", "key"), Span(f" {title} ", style or "dim")]
+            self._places.append((start, width_of(spans), name))
+        right = " read-only " if read_only else ""
+        right += f" ● {live} running " if live else " no run is live "
+        gap = self.size.width - width_of(spans) - len(right)
+        if gap > 0:
+            spans += [Span(" " * gap), Span(right, "good" if live else "dim")]
+        self.show([line(*spans)])
+
+    def on_click(self, event: events.Click) -> None:
+        for start, end, name in self._places:
+            if start <= event.x < end:
+                self.app.run_worker(self.app.run_action(f"app.go('{name}')"))
+
+
+class KeyBar(Panel):
+    """The keys of the bindings that are shown, as many as fit; each can be clicked."""
+
+    def __init__(self) -> None:
+        super().__init__(id="keys")
+        self._keys: list[tuple[int, int, str]] = []
+
+    def update(self, screen: Screen[object]) -> None:
+        spans: list[Span] = []
+        self._keys = []
+        limit = self.size.width - 9
+        for key, description in shown_keys(screen):
+            piece = f" {key_name(key)} {description} "
+            if width_of(spans) + len(piece) > limit:
+                break
+            start = width_of(spans)
+            spans += [Span(f" {key_name(key)}", "key"), Span(f" {description} ", "dim")]
+            self._keys.append((start, width_of(spans), key))
+        spans += [Span(" " * max(0, self.size.width - width_of(spans) - 8)), Span(" ?", "key"), Span(" Help ", "dim")]
+        self._keys.append((self.size.width - 8, self.size.width, "question_mark"))
+        self.show([line(*spans)])
+
+    def on_click(self, event: events.Click) -> None:
+        for start, end, key in self._keys:
+            if start <= event.x < end:
+                self.app.simulate_key(key)
+
+
+def shown_keys(screen: Screen[object]) -> list[tuple[str, str]]:
+    """(first key, description) of each binding that the bottom line shows: those of the focused widget and screen first."""
+    found: dict[str, str] = {}
+    for key, active in screen.active_bindings.items():
+        binding = active.binding
+        if binding.show and active.enabled and binding.description not in found.values() and binding.action not in ("help", "app.help"):
+            found[key] = binding.description
+    return list(found.items())
+
+
+def title_line(title: str, note: str, width: int) -> Line:
+    """A heading of a part of the screen."""
+    return line((cut(title, width), "title"), (cut(f"  {note}", max(0, width - len(title))), "dim"))

@@ -1,0 +1,156 @@
+"""The base of all widgets that draw lines themselves: it sends only the cells that changed to the terminal.
+
+A subclass computes its visible lines (tui.logic.lines); `repaint` compares them with those on the screen. A chart that
+grows by one point costs a few dozen bytes over SSH this way, where a redrawn one costs kilobytes.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region, Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tui.logic.lines import STYLES, Line, Span
+
+
+def selected(spans: Line) -> Line:
+    """The line as the cursor's line."""
+    return (Span("", "cursor"), *spans)
+
+
+class LineView(ScrollView):
+    """Shows the lines of `visible_lines`."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"line--{name}" for name in STYLES}
+    can_focus = False
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._lines: list[Line] | None = None
+        self._style_cache: dict[str, Style] = {}
+
+    def visible_lines(self, width: int, height: int, top: int) -> list[Line]:
+        """Up to `height` lines from row `top` on."""
+        raise NotImplementedError
+
+    def repaint(self) -> None:
+        """Compute the visible lines again and refresh the cells that differ."""
+        if not self.is_attached or not self.size.width:
+            return
+        old, new = self._lines, self._computed()
+        self._lines = new
+        if old is None or len(old) != len(new):
+            self.refresh()
+            return
+        regions = [Region(span[0], y, span[1] - span[0], 1) for y in range(len(new)) if (span := changed_cells(old[y], new[y], self.size.width))]
+        if regions:
+            self.refresh(*regions)
+
+    def _computed(self) -> list[Line]:
+        size = self.scrollable_content_region.size
+        lines = self.visible_lines(size.width, size.height, self.scroll_offset.y)[: size.height]
+        return lines + [()] * (size.height - len(lines))
+
+    def render_line(self, y: int) -> Strip:
+        if self._lines is None:
+            self._lines = self._computed()
+        spans = self._lines[y] if y < len(self._lines) else ()
+        return self._strip(spans, self.size.width)
+
+    def _strip(self, spans: Line, width: int) -> Strip:
+        base = self.rich_style
+        if spans and spans[0] == ("", "cursor"):
+            base = self._style("cursor")
+            segments = [Segment(span.text, base + self._style(span.style).without_color if span.style == "bold" else base) for span in spans[1:]]
+        else:
+            segments = [Segment(span.text, base + self._style(span.style) if span.style else base) for span in spans]
+        return Strip(segments).adjust_cell_length(width, base)
+
+    def _style(self, name: str) -> Style:
+        if name not in self._style_cache:
+            self._style_cache[name] = self.get_component_rich_style(f"line--{name}", partial=name != "cursor")
+        return self._style_cache[name]
+
+    def notify_style_update(self) -> None:
+        self._style_cache.clear()
+        super().notify_style_update()
+
+    def set_rows(self, rows: int) -> None:
+        """How many lines there are in all, for scrolling."""
+        if self.virtual_size.height != rows:
+            self.virtual_size = Size(0, rows)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        self._lines = None
+        super().watch_scroll_y(old_value, new_value)
+
+    def watch_scroll_x(self, old_value: float, new_value: float) -> None:
+        self._lines = None
+        super().watch_scroll_x(old_value, new_value)
+
+    def on_resize(self) -> None:
+        self._lines = None
+        self.refresh()
+
+    def on_show(self) -> None:
+        self._lines = None
+
+
+def changed_cells(old: Line, new: Line, width: int) -> tuple[int, int] | None:
+    """The columns between the first and the last cell that differ; None where the lines are equal."""
+    if old == new:
+        return None
+    if (old[:1] == (("", "cursor"),)) != (new[:1] == (("", "cursor"),)):
+        return 0, width
+    left = 0
+    index = 0
+    while index < min(len(old), len(new)) and old[index] == new[index]:
+        left += cell_len(new[index].text)
+        index += 1
+    if index < min(len(old), len(new)) and old[index].style == new[index].style and old[index].text.isascii() == new[index].text.isascii():
+        for a, b in zip(old[index].text, new[index].text, strict=False):
+            if a != b:
+                break
+            left += cell_len(a)
+    right = _common_end(old[index:], new[index:], sum(cell_len(span.text) for span in old), sum(cell_len(span.text) for span in new))
+    reach = max(sum(cell_len(span.text) for span in old), sum(cell_len(span.text) for span in new))
+    end = min(width, reach - right)
+    return (min(left, width), end) if end > min(left, width) else (0, width)
+
+
+def _common_end(old: Line, new: Line, old_width: int, new_width: int) -> int:
+    """Cells at the end of both lines that are the same; only lines of one width have any."""
+    if old_width != new_width:
+        return 0
+    same = 0
+    for a, b in zip(reversed(old), reversed(new), strict=False):
+        if a == b:
+            same += cell_len(a.text)
+            continue
+        if a.style == b.style:
+            for x, y in zip(reversed(a.text), reversed(b.text), strict=False):
+                if x != y:
+                    break
+                same += cell_len(x)
+        break
+    return 0 if same >= new_width else same
+
+
+class Panel(LineView):
+    """Lines that are handed in; those that do not fit are cut off."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=f"panel {classes or ''}".strip())
+        self._shown: list[Line] = []
+
+    def show(self, lines: list[Line]) -> None:
+        self._shown = lines
+        self.repaint()
+
+    def visible_lines(self, width: int, height: int, top: int) -> list[Line]:
+        return self._shown[top : top + height]

@@ -83,7 +83,13 @@ def _parse_line(raw: bytes, place: str) -> JSON:
         raise DataError(f"{place}: not valid JSON ({error.msg} at column {error.colno}); expected one object a line.") from None
     if not isinstance(row, dict):
         raise DataError(f"{place}: found {type(row).__name__}, expected a JSON object.")
-    return row
+    return _without_lone_surrogates(row) if b"\\ud" in raw.lower() else row
+
+
+def _without_lone_surrogates(row: JSON) -> JSON:
+    """JSON may escape half of a UTF-16 pair, which no UTF-8 file can hold; each becomes a question mark."""
+    cleaned: JSON = json.loads(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace"))
+    return cleaned
 
 
 def read_growing_jsonl(path: Path) -> list[JSON]:

@@ -9,7 +9,6 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.message import Message
-from textual.screen import Screen
 
 from toolkit.runs.folder import runs_root
 from tui import themes
@@ -26,19 +25,19 @@ CLIPBOARD_BYTES = 74_000
 UI_STATE = "screens"
 
 
-def _new_screen() -> Screen[Any]:
+def _new_screen() -> Page:
     from tui.screens.new import NewScreen
 
     return NewScreen()
 
 
-def _results_screen() -> Screen[Any]:
+def _results_screen() -> Page:
     from tui.screens.results import ResultsScreen
 
     return ResultsScreen()
 
 
-def _doctor_screen() -> Screen[Any]:
+def _doctor_screen() -> Page:
     from tui.screens.doctor import DoctorScreen
 
     return DoctorScreen()
@@ -186,6 +185,14 @@ class SteptuneApp(App[None]):
         if self.current_mode != "runs":
             self.switch_mode("runs")
         self.push_screen(FollowScreen(RunFeed(row.path)))
+
+    def leave_form(self) -> None:
+        """Back from form and preflight to where they were opened, after a launch."""
+        from tui.screens.form import FormScreen
+        from tui.screens.preflight import PreflightScreen
+
+        while isinstance(self.screen, FormScreen | PreflightScreen) and len(self.screen_stack) > 1:
+            self.pop_screen()
 
     def copy_text(self, text: str, what: str) -> None:
         """To the terminal's clipboard (OSC 52), and to a file, for not every terminal takes it."""

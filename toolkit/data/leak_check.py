@@ -64,9 +64,10 @@ def find_leaks(dataset_dir: Path, group_jaccard: float) -> list[Leak]:
     """Every pair of rows that crosses two splits by text, near-duplicate text or lineage."""
     rows = {split: _read(dataset_dir, split) for split in SPLITS}
     texts = {split: [comparable(row.prompt, row.output) for row in rows[split]] for split in SPLITS}
+    grams = {split: [ngrams(text) for text in texts[split]] for split in SPLITS}
     leaks: list[Leak] = []
     for left, right in combinations(SPLITS, 2):
-        for at, other, value in crossing_pairs([ngrams(text) for text in texts[left]], [ngrams(text) for text in texts[right]], group_jaccard):
+        for at, other, value in sorted(crossing_pairs(grams[left], grams[right], group_jaccard)):
             kind = "exact" if texts[left][at] == texts[right][other] else "near-duplicate"
             leaks.append(Leak(kind, left, rows[left][at].id, right, rows[right][other].id, f"Jaccard {value:.2f}"))
         leaks += _lineage_leaks(left, rows[left], right, rows[right])

@@ -79,7 +79,7 @@ INDONESIAN_NOT_VERBS = words(
 _OPPOSITES = (
     "on off|enable disable|lock unlock|block unblock|add remove|add delete|mute unmute|link unlink|pin unpin|install uninstall|activate deactivate|follow unfollow|"
     "subscribe unsubscribe|increase decrease|raise lower|show hide|connect disconnect|upload download|open close|freeze unfreeze|pair unpair|start stop|"
-    "import export|with without|before after|incoming outgoing|send receive|deposit withdraw|"
+    "import export|with without|before after|all individual|all single|incoming outgoing|send receive|deposit withdraw|"
     "aktifkan nonaktifkan|mengaktifkan menonaktifkan|nyalakan matikan|menyalakan mematikan|kunci buka|mengunci membuka|tambah hapus|menambah menghapus|"
     "menambahkan menghapus|unggah unduh|mengunggah mengunduh|buka tutup|membuka menutup|tampilkan sembunyikan|menampilkan menyembunyikan|masuk keluar|dengan tanpa"
 )

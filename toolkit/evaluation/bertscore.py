@@ -24,6 +24,8 @@ _NO_LIMIT = 1_000_000  # tokenizers without a limit report about 1e30
 _USUAL_LIMIT = 512
 _POSITIONS_FROM_TWO = frozenset({"roberta", "xlm-roberta", "camembert", "longformer", "mpnet"})  # the first two positions are padding
 _PAIRS_AT_ONCE = 32
+# The hub moved models without an owner to these; bert-score's table has the old names, roberta-large for FacebookAI/roberta-large.
+_RENAMED_OWNERS = frozenset({"FacebookAI", "google-bert", "google-t5", "distilbert", "albert", "xlnet"})
 _PREFIX_SPACE = frozenset({"roberta", "gpt2", "longformer", "bart", "led", "blenderbot-small"})
 
 
@@ -176,7 +178,8 @@ def _known_layer(source: str) -> int | None:
         return None
     from bert_score.utils import model2layers
 
-    layer = model2layers.get(source) or model2layers.get(source.split("/")[-1])  # FacebookAI/roberta-large is roberta-large
+    owner, _, name = source.rpartition("/")
+    layer = model2layers.get(name if owner in _RENAMED_OWNERS else source)
     return None if layer is None else int(layer)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,13 +34,19 @@ def generate_transformers(
         tick: called during a batch with the tokens generated so far (pads of ended rows included); may raise to stop.
     """
     generated = 0
-    for start in range(0, len(requests), batch_size):
-        batch = requests[start : start + batch_size]
+    for batch in _batches(requests, batch_size):
         rows = _generate_batch(model, batch, sampling, stop_ids, partial(_tick_from, tick, generated))
         for request, ids in zip(batch, rows, strict=True):
             generated += len(ids)
             yield Finished(request, ids, "stop" if ids and ids[-1] in stop_ids else "length")
         tick(generated)
+
+
+def _batches(requests: list[Request], size: int) -> Iterator[list[Request]]:
+    """Neighbours with the same limit: a row that only just fits the context must not be carried beyond it by the others."""
+    for _, same_limit in groupby(requests, key=lambda request: request.max_tokens):
+        rows = list(same_limit)
+        yield from (rows[start : start + size] for start in range(0, len(rows), size))
 
 
 def _tick_from(tick: Callable[[int], None], before: int, new: int) -> None:
@@ -62,7 +69,7 @@ def _generate_batch(
         output = model.generate(
             input_ids=input_ids,
             attention_mask=mask,
-            max_new_tokens=max(request.max_tokens for request in batch),
+            max_new_tokens=batch[0].max_tokens,
             logits_processor=_processors(batch, sampling, longest, tick),
         )
     return [_cut(row, request.max_tokens, stop_ids) for row, request in zip(output[:, longest:].tolist(), batch, strict=True)]

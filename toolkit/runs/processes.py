@@ -67,10 +67,14 @@ def become_subreaper() -> None:
 
 def reap_orphans(except_pid: int) -> None:
     """Collect ended children that were adopted, so that no zombie stays; `except_pid` is left to its Popen."""
-    for child in psutil.Process().children():
-        with contextlib.suppress(psutil.NoSuchProcess, ChildProcessError):
-            if child.pid != except_pid and child.status() == psutil.STATUS_ZOMBIE:
-                os.waitpid(child.pid, os.WNOHANG)
+    while True:
+        try:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return
+        if ended is None or ended.si_pid == except_pid:
+            return
+        os.waitpid(ended.si_pid, os.WNOHANG)
 
 
 def descendants(pid: int | None = None) -> list[psutil.Process]:

@@ -29,7 +29,7 @@ from toolkit.runs.hardware import sample
 from toolkit.runs.processes import ProcessIdentity, become_subreaper, descendants, reap_orphans, send, tagged_with, wait_until_gone
 
 POLL_S = 0.25
-SAMPLE_EVERY_S = 2.0
+SAMPLE_EVERY_S = 3.0
 # A recipe saves and ends within this; the whole stop takes at most STOP_GRACE_S + TERM_GRACE_S + KILL_GRACE_S.
 STOP_GRACE_S = 18.0
 TERM_GRACE_S = 5.0

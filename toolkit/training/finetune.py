@@ -189,7 +189,7 @@ def _train(trainer: CompletionTrainer, checkpoints: Path, recorder: Recorder) ->
     trainer.accelerator.wait_for_everyone()
     if trainer.args.should_save:
         for name in remove_incomplete(checkpoints):
-            recorder.event("checkpoint_removed", name=name, reason="half-written")
+            recorder.event("checkpoint_removed", path=f"checkpoints/{name}", reason="half-written")
     trainer.accelerator.wait_for_everyone()
     if resume_from is not None:
         recorder.event("resumed", step=step_of(resume_from))

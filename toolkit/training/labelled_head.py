@@ -1,7 +1,8 @@
-"""The language-model head on labelled positions alone.
+"""The language-model head on labelled positions alone, with its gradient taken in the same pass.
 
-On CUDA, TRL's fused head already leaves out the others. On CPU it scores every position and recomputes the logits in the
-backward pass, which for a vocabulary of 262k is most of a step (TRL 1.16, `add_fused_lm_head`: `compact` is for Triton devices).
+On CUDA, TRL's fused head already leaves out the other positions. On CPU it scores all of them and computes the logits a
+second time for the gradient, which for a vocabulary of 262k is most of a step (TRL 1.16, `add_fused_lm_head`: `compact`
+is for Triton devices). The head is frozen here, so that the gradient of the hidden states is all that is needed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,18 @@ from typing import Any
 
 import torch
 from transformers import PreTrainedModel
+from trl.trainer.utils import maybe_gather_lm_head_ctx
+
+# Logits of this many tokens are alive at once: 128 x 262,144 x 4 bytes = 134 MB.
+CHUNK_TOKENS = 128
+_SCALED_LOGITS = ("logit_scale", "logits_scaling", "lm_head_multiplier", "output_multiplier", "output_router_logits")
+
+
+def supports_labelled_head(model: PreTrainedModel) -> bool:
+    """Whether the head is a plain frozen linear layer (with or without a soft cap): others stay with TRL's."""
+    config = model.config.get_text_config()
+    head = model.get_output_embeddings()
+    return isinstance(head, torch.nn.Linear) and head.bias is None and not any(getattr(config, name, None) for name in _SCALED_LOGITS)
 
 
 def add_labelled_head(model: PreTrainedModel) -> None:
@@ -19,7 +32,7 @@ def add_labelled_head(model: PreTrainedModel) -> None:
 
     labels: int64 [batch, tokens], -100 = not learned. The result is a 0-dimensional float32 tensor: the negative
     log-likelihood summed over labelled tokens, 0 where there are none. Other calls reach the model as before.
-    The call goes through `forward`, so that DDP and ZeRO-3 see it. Mixture-of-experts balancing losses are not covered.
+    The call goes through `forward`, so that DDP and ZeRO-3 see it.
     """
     original = model.forward
 
@@ -28,18 +41,42 @@ def add_labelled_head(model: PreTrainedModel) -> None:
         if not labelled_head:
             return original(*args, **kwargs)
         labels = kwargs.pop("labels")
-        hidden = self.base_model(*args, **kwargs, use_cache=False).last_hidden_state
-        return _summed_loss(self, hidden[:, :-1], labels[:, 1:])
+        hidden = self.base_model(*args, **kwargs, use_cache=False).last_hidden_state[:, :-1]
+        learned = labels[:, 1:] != -100
+        weight = self.get_output_embeddings().weight
+        softcap = getattr(self.config.get_text_config(), "final_logit_softcapping", None)
+        with maybe_gather_lm_head_ctx(weight):
+            return SummedLoss.apply(hidden[learned], weight, labels[:, 1:][learned], softcap)
 
     model.forward = types.MethodType(forward, model)
 
 
-def _summed_loss(model: PreTrainedModel, hidden: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    learned = labels != -100
-    if not learned.any():
-        return hidden.sum().float() * 0.0  # keeps the graph, so that every process has a backward pass
-    logits = model.get_output_embeddings()(hidden[learned]).float()
-    softcap = getattr(model.config.get_text_config(), "final_logit_softcapping", None)
-    if softcap:
-        logits = torch.tanh(logits / softcap) * softcap
-    return torch.nn.functional.cross_entropy(logits, labels[learned], reduction="sum")
+class SummedLoss(torch.autograd.Function):
+    """Summed cross-entropy of `hidden @ weight.T`, a chunk of tokens at a time, one buffer of logits per chunk.
+
+    hidden: [tokens, width]; weight: [vocabulary, width], frozen; labels: int64 [tokens]; softcap: Gemma 2's, or None.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, labels: torch.Tensor, softcap: float | None) -> torch.Tensor:
+        gradient = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
+        loss = torch.zeros((), dtype=torch.float32, device=hidden.device)
+        for start in range(0, len(hidden), CHUNK_TOKENS):
+            chunk = slice(start, start + CHUNK_TOKENS)
+            logits = torch.nn.functional.linear(hidden[chunk], weight).float()
+            if softcap:
+                logits.div_(softcap).tanh_().mul_(softcap)
+            chunk_labels = labels[chunk, None]
+            log_sum = logits.logsumexp(dim=-1, keepdim=True)
+            loss += (log_sum - logits.gather(1, chunk_labels)).sum()
+            if gradient is not None:
+                slope = 1 - (logits / softcap) ** 2 if softcap else None
+                probabilities = logits.sub_(log_sum).exp_()
+                probabilities.scatter_add_(1, chunk_labels, torch.full_like(log_sum, -1.0))
+                gradient[chunk] = (probabilities if slope is None else probabilities.mul_(slope)).to(weight.dtype) @ weight
+        ctx.gradient = gradient
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
+        return ctx.gradient * upstream[0].to(ctx.gradient.dtype), None, None, None

@@ -13,7 +13,7 @@ from trl import SFTTrainer
 
 from toolkit.errors import SteptuneError
 from toolkit.training.checkpoints import checkpoint_dir, keep_newest, mark_complete
-from toolkit.training.labelled_head import add_labelled_head
+from toolkit.training.labelled_head import add_labelled_head, supports_labelled_head
 from toolkit.training.order import LengthGroupedOrder
 from toolkit.training.tokens import IGNORED
 
@@ -30,9 +30,10 @@ class CompletionTrainer(SFTTrainer):
     def __init__(self, model: PreTrainedModel, *args: Any, **kwargs: Any) -> None:
         self.labelled_head = False
         super().__init__(model, *args, **kwargs)
-        self.labelled_head = self.args.device.type == "cpu"
+        base = self.model.get_base_model()
+        self.labelled_head = self.args.device.type == "cpu" and supports_labelled_head(base)
         if self.labelled_head:
-            add_labelled_head(self.model.get_base_model())
+            add_labelled_head(base)
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
         """Mean loss over the labelled tokens of the whole optimiser step (`num_items_in_batch`, all processes)."""

@@ -93,10 +93,10 @@ def y_axis(curves: Sequence[Curve], rows: int, log_axis: bool) -> tuple[float, f
     if high - low < 1e-12 * max(1.0, abs(high)):
         pad = abs(high) * 0.05 or 0.5
         low, high = low - pad, high + pad
-    step = nice((high - low) / max(1, min(4, rows // 2)))
-    low, high = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
-    count = round((high - low) / step)
-    return low, high, [low + index * step for index in range(count + 1)], is_log
+    step = nice((high - low) / max(1.5, min(5, rows / 2.5)))
+    low, high = math.floor(low / step * 4 + 1e-9) * step / 4, math.ceil(high / step * 4 - 1e-9) * step / 4
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return low, high, [index * step for index in range(first, last + 1)], is_log
 
 
 def nice(value: float) -> float:

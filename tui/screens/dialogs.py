@@ -15,6 +15,7 @@ from tui.logic.text import wrap
 from tui.screens.page import Dialog
 from tui.widgets.item_list import ItemList
 from tui.widgets.line_view import Panel
+from tui.widgets.text_view import TextView
 
 
 class Confirm(Dialog):
@@ -34,7 +35,7 @@ class Confirm(Dialog):
             yield Panel(id="question")
 
     def on_mount(self) -> None:
-        width = min(72, self.app.size.width - 8)
+        width = min(64, int(self.app.size.width * 0.9) - 7)
         lines = [line((part, "bold")) for part in wrap(self.question, width)]
         lines += [line((part, "dim")) for part in wrap(self.detail, width)] if self.detail else []
         lines += [(), line((" y", "key"), " yes   ", (" N", "key"), " no (↵, esc)")]
@@ -63,7 +64,10 @@ class Ask(Dialog):
 
     def on_mount(self) -> None:
         panel = self.query_one("#question", Panel)
-        lines = [line((self.question, "bold")), *([line((part, "dim")) for part in wrap(self.hint, min(90, self.app.size.width - 8))] if self.hint else [])]
+        lines = [
+            line((self.question, "bold")),
+            *([line((part, "dim")) for part in wrap(self.hint, min(84, int(self.app.size.width * 0.9) - 7))] if self.hint else []),
+        ]
         panel.styles.height = len(lines)
         panel.show(lines)
         self.query_one(Input).focus()
@@ -90,11 +94,13 @@ class Choose(Dialog):
             yield ItemList(self._draw, id="choices")
 
     def on_mount(self) -> None:
-        width = min(76, self.app.size.width - 8, max(30, *(len(name) + len(note) + 6 for name, note in self.choices), len(self.question)))
+        width = min(76, int(self.app.size.width * 0.9) - 7, max(30, *(len(name) + len(note) + 6 for name, note in self.choices), len(self.question)))
         question, choices = self.query_one("#question", Panel), self.query_one("#choices", ItemList)
         question.styles.width = choices.styles.width = width
-        choices.styles.height = min(len(self.choices), self.app.size.height - 8)
-        question.show([line((self.question, "bold"))])
+        choices.styles.height = min(len(self.choices), self.app.size.height - 10)
+        asked = wrap(self.question, width)
+        question.styles.height = len(asked)
+        question.show([line((part, "bold")) for part in asked])
         names = [name for name, _ in self.choices]
         choices.set_count(len(names), names.index(self.current) if self.current in names else 0)
         choices.focus()
@@ -122,13 +128,12 @@ class Reading(Dialog):
     def compose(self) -> Iterable[Widget]:
         with Vertical(classes="dialog reading"):
             yield Panel(id="question")
-            yield ItemList(lambda index, _width: self.lines[index], id="lines")
+            yield TextView(self.lines, id="lines")
 
     def on_mount(self) -> None:
         self.query_one("#question", Panel).show([line((self.title_text, "title"), ("   esc closes", "dim"))])
-        lines = self.query_one("#lines", ItemList)
+        lines = self.query_one("#lines", TextView)
         lines.styles.height = min(max(1, len(self.lines)), self.app.size.height - 8)
-        lines.set_count(len(self.lines))
         lines.focus()
 
     def action_leave(self) -> None:

@@ -14,11 +14,21 @@ from tui.logic.lines import Line, line
 from tui.logic.text import fit
 from tui.screens.page import Dialog
 from tui.widgets.bars import key_name
-from tui.widgets.item_list import ItemList
 from tui.widgets.line_view import Panel
+from tui.widgets.text_view import TextView
 
 # Textual's own keys that say nothing here.
-_LEFT_OUT = {"app.focus_next", "app.focus_previous", "screen.copy_text", "help_quit", "app.help_quit", "focus_next", "focus_previous", "maximize", "minimize"}
+_LEFT_OUT = {
+    "app.focus_next",
+    "app.focus_previous",
+    "screen.copy_text",
+    "help_quit",
+    "app.help_quit",
+    "focus_next",
+    "focus_previous",
+    "maximize",
+    "minimize",
+}
 
 
 def help_lines(screen: Screen[Any]) -> list[Line]:
@@ -47,18 +57,17 @@ class HelpScreen(Dialog):
 
     def __init__(self, about: Screen[Any]) -> None:
         super().__init__()
-        self.help = help_lines(about)
+        self.help_text = help_lines(about)
 
     def compose(self) -> Iterable[Widget]:
         with Vertical(classes="dialog reading"):
             yield Panel(id="question")
-            yield ItemList(lambda index, _width: self.help[index], id="lines")
+            yield TextView(self.help_text, id="lines")
 
     def on_mount(self) -> None:
         self.query_one("#question", Panel).show([line(("Keys", "title"), ("   esc closes, ctrl+p has every action by name", "dim"))])
-        lines = self.query_one("#lines", ItemList)
-        lines.styles.height = min(len(self.help), self.app.size.height - 8)
-        lines.set_count(len(self.help))
+        lines = self.query_one("#lines", TextView)
+        lines.styles.height = min(len(self.help_text), self.app.size.height - 8)
         lines.focus()
 
     def action_leave(self) -> None:

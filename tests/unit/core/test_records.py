@@ -40,6 +40,14 @@ def test_a_bad_line_is_named_by_file_and_line(tmp_path: Path, content: bytes, me
     assert f"{file}:" in str(caught.value)
 
 
+def test_half_a_surrogate_pair_does_not_spoil_what_is_written_later(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"prompt": "a \\ud83d b \\ud83d\\ude00", "output": "1. o"}\n')
+    (example,) = read_examples(file)
+    assert example.prompt == "a ? b \U0001f600"
+    write_json(tmp_path / "b.json", example.to_json())
+
+
 def test_a_missing_file_is_a_data_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="does not exist"):
         list(iter_jsonl(tmp_path / "none.jsonl"))

@@ -5,7 +5,7 @@ import pytest
 from evaluation_samples import WORDS
 
 from toolkit.errors import ModelError
-from toolkit.evaluation.bertscore import Match, embed, load_encoder, match_pairs
+from toolkit.evaluation.bertscore import Match, _keep_layers, _known_layer, _layer_count, embed, load_encoder, match_pairs
 from toolkit.models import resolve_model
 
 TEXTS = ["Open the app.", "open the app and turn it on", "wait", "Press the power button.\nWait for the light.", "zzz!"]
@@ -89,6 +89,50 @@ def test_roberta_reads_the_first_word_like_any_other(tmp_path: Path) -> None:
     first, second = encoder.tokenizer("wait wait")["input_ids"][1:-1]
     assert first == second
     assert encoder.max_tokens == 64
+
+
+SMALL = {"vocab_size": 60, "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 16}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "sizes"),
+    [
+        ("roberta", SMALL),
+        ("electra", SMALL),
+        ("mpnet", SMALL),
+        ("deberta-v2", SMALL),
+        ("albert", {**SMALL, "embedding_size": 16}),
+        ("distilbert", {"vocab_size": 60, "dim": 16, "n_layers": 3, "n_heads": 2, "hidden_dim": 16}),
+        ("xlnet", {"vocab_size": 60, "d_model": 16, "n_layer": 3, "n_head": 2, "d_inner": 16}),
+        (
+            "bart",
+            {"vocab_size": 60, "d_model": 16, "encoder_layers": 3, "decoder_layers": 2, "encoder_attention_heads": 2, "decoder_attention_heads": 2},
+        ),
+    ],
+)
+def test_the_layers_above_are_dropped_in_every_family(kind: str, sizes: dict[str, int]) -> None:
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    config = AutoConfig.for_model(kind, **sizes)
+    model = AutoModel.from_config(config).eval()
+    network = model.encoder if kind == "bart" else model
+    tokens = torch.tensor([[5, 6, 7, 8]])
+    with torch.inference_mode():
+        expected = network(tokens, output_hidden_states=True).hidden_states[2]
+        _keep_layers(network, 2, _layer_count(config), kind)
+        assert torch.allclose(network(tokens)[0], expected, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_hub_models_get_the_layer_of_bert_scores_table() -> None:
+    assert [_known_layer(name) for name in ("roberta-large", "FacebookAI/roberta-large", "microsoft/deberta-v3-large", "me/roberta-large")] == [
+        17,
+        17,
+        12,
+        None,
+    ]
 
 
 @pytest.mark.slow

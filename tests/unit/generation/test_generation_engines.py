@@ -1,0 +1,255 @@
+"""The two backends: same files, same greedy text, draws that do not depend on the batch, nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import yaml
+from conftest import make_adapter, make_base
+
+from toolkit.catalog import recipes_dir
+from toolkit.errors import Cancelled, PreflightError
+from toolkit.generation.answers import answer_requests, write_generation
+from toolkit.generation.engine import EngineOptions
+from toolkit.generation.environment import choose_dtype
+from toolkit.generation.journal import Journal
+from toolkit.generation.prompts import Prompt, Sampling, build_requests
+from toolkit.generation.system import context_limit, load_codec, prepare_system
+from toolkit.generation.vllm_engine import engine_arguments
+from toolkit.models import fingerprint_model
+from toolkit.records import read_growing_jsonl, read_json
+from toolkit.runs.recorder import Recorder
+from toolkit.settings import GenerateSettings
+
+OPTIONS = EngineOptions("transformers", "float32", max_num_seqs=3)
+PROMPTS = [Prompt(str(number), "word " * number + "?") for number in (4, 1, 3, 2, 0)] + [Prompt("empty", ""), Prompt("long", "x" * 90)]
+
+
+def run_system(
+    run_dir: Path,
+    model: str,
+    recorder: Recorder,
+    sampling: Sampling,
+    options: EngineOptions = OPTIONS,
+    adapter: Path | None = None,
+    prompts: list[Prompt] = PROMPTS,
+) -> list[Any]:
+    """The recipe's chapters with a system of the tests' own."""
+    run_dir.mkdir(exist_ok=True)
+    system = prepare_system(model, adapter, "auto", None, False, recorder)
+    codec = load_codec(system, "auto")
+    requests = build_requests(prompts, codec, sampling, context_limit(system, None), system.fingerprint)
+    journal = Journal(run_dir)
+    throughput = answer_requests(requests, journal, system, codec, sampling, options, recorder)
+    predictions = journal.write_predictions(requests)
+    write_generation(run_dir / "generation.json", system, codec, sampling, options, throughput, predictions)
+    return predictions
+
+
+def step_by_step(model_dir: Path, prompt_ids: list[int], max_tokens: int) -> list[int]:
+    """Greedy decoding as its definition says: argmax of a full forward pass without cache, one prompt at a time."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(model_dir, dtype=torch.float32)
+    ids = list(prompt_ids)
+    for _ in range(max_tokens):
+        with torch.inference_mode():
+            ids.append(int(model(torch.tensor([ids])).logits[0, -1].argmax()))
+        if ids[-1] == 2:
+            break
+    return ids[len(prompt_ids) :]
+
+
+def test_padded_batches_give_the_greedy_text_of_each_prompt_alone(tmp_path: Path) -> None:
+    base = make_base(tmp_path / "base")
+    predictions = run_system(tmp_path / "run", str(base), Recorder(None), Sampling(6))
+    codec = load_codec(prepare_system(str(base), None, "auto", None, False, Recorder(None)), "auto")
+    for prompt, row in zip(PROMPTS[:5], predictions, strict=False):
+        ids = step_by_step(base, codec.encode(prompt.text), 6)
+        assert (row["output"], row["output_tokens"]) == (codec.decode(ids), len(ids)), prompt
+    report = read_json(tmp_path / "run" / "generation.json")
+    assert report is not None
+    assert [row["id"] for row in predictions] == ["4", "1", "3", "2", "0", "empty", "long"]
+    assert [row["finish_reason"] for row in predictions[5:]] == ["empty_prompt", "prompt_too_long"]
+    assert (report["answers"], report["this_process"]["answers"]) == (7, 5)
+    assert sum(report["finish_reasons"].values()) == 7
+
+
+def test_eos_ends_an_answer_and_counts_as_a_token(tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    base = make_base(tmp_path / "base")
+    weights = load_file(base / "model.safetensors")
+    weights["lm_head.weight"] = weights["lm_head.weight"] * 0  # all logits equal: argmax is token 0, never EOS
+    save_file(weights, base / "model.safetensors", metadata={"format": "pt"})
+    never = run_system(tmp_path / "never", str(base), Recorder(None), Sampling(6), prompts=PROMPTS[:1])
+    assert [(row["finish_reason"], row["output_tokens"]) for row in never] == [("length", 6)]
+    (base / "generation_config.json").write_text(json.dumps({"eos_token_id": [2, 0]}))
+    always = run_system(tmp_path / "always", str(base), Recorder(None), Sampling(6), prompts=PROMPTS[:1])
+    assert [(row["finish_reason"], row["output_tokens"], row["output"]) for row in always] == [("stop", 1, "")]
+
+
+def test_draws_depend_on_the_row_and_the_seed_but_not_on_the_batch(tmp_path: Path) -> None:
+    base = str(make_base(tmp_path / "base"))
+
+    def outputs(name: str, sampling: Sampling, batch: int) -> list[str]:
+        rows = run_system(tmp_path / name, base, Recorder(None), sampling, EngineOptions("transformers", "float32", max_num_seqs=batch))
+        return [row["output"] for row in rows]
+
+    drawn = Sampling(6, temperature=1.0, top_p=0.9)
+    assert outputs("a", drawn, 5) == outputs("b", drawn, 2)
+    assert outputs("c", Sampling(6, temperature=1.0, top_p=0.9, seed=18), 5) != outputs("a", drawn, 5)
+    assert outputs("d", Sampling(6, temperature=1.0, top_p=1e-6), 5) == outputs("e", Sampling(6), 5)  # nothing but the likeliest
+
+
+class StopAfter(Recorder):
+    """Asked to stop once so many answers are on disk."""
+
+    def __init__(self, run_dir: Path, answers: int) -> None:
+        super().__init__(run_dir)
+        self.answers = answers
+
+    def check_stop(self) -> None:
+        assert self.run_dir is not None
+        self.stop_requested = len(read_growing_jsonl(self.run_dir / "partial.jsonl")) >= self.answers
+        super().check_stop()
+
+
+def test_stopped_run_continues_to_the_same_bytes(tmp_path: Path) -> None:
+    base = str(make_base(tmp_path / "base"))
+    run_system(tmp_path / "whole", base, Recorder(None), Sampling(6))
+    (tmp_path / "run").mkdir()
+    with pytest.raises(Cancelled):
+        run_system(tmp_path / "run", base, StopAfter(tmp_path / "run", 3), Sampling(6))
+    partial = tmp_path / "run" / "partial.jsonl"
+    kept = partial.read_bytes()
+    assert kept.count(b"\n") == 3
+    partial.write_bytes(kept[:-5])
+    run_system(tmp_path / "run", base, Recorder(tmp_path / "run"), Sampling(6))
+    assert (tmp_path / "run" / "predictions.jsonl").read_bytes() == (tmp_path / "whole" / "predictions.jsonl").read_bytes()
+    events = read_growing_jsonl(tmp_path / "run" / "events.jsonl")
+    assert [(event["answers"], event["missing"]) for event in events if event["event"] == "resumed"] == [(2, 3)]
+    assert len({row["key"] for row in read_growing_jsonl(partial)}) == 5
+
+
+def test_adapter_is_merged_prompted_as_trained_and_recorded(tmp_path: Path) -> None:
+    base = make_base(tmp_path / "base")
+    training = {"base_model": str(base), "base_fingerprint": fingerprint_model(str(base)), "quantization": "nf4"}
+    adapter = make_adapter(tmp_path / "adapter", base, training=training)
+    (adapter / "prompt_format.json").write_text(json.dumps({"name": "howto", "prefix": "<", "suffix": ">", "answer_prefix": ""}))
+    (tmp_path / "run").mkdir()
+    recorder = Recorder(tmp_path / "run")
+    run_system(tmp_path / "run", str(base), recorder, Sampling(4), adapter=adapter)
+    run_system(tmp_path / "again", str(base), recorder, Sampling(4), adapter=adapter)
+    merges = [event for event in read_growing_jsonl(tmp_path / "run" / "events.jsonl") if event["event"] == "merged"]
+    assert [(event["mode"], event["cached"], event["base_compared_by"]) for event in merges] == [
+        ("dequantised", False, "fingerprint"),
+        ("dequantised", True, "fingerprint"),
+    ]
+    report = read_json(tmp_path / "run" / "generation.json")
+    assert report is not None
+    assert (report["merge_mode"], report["model_fingerprint"], report["prompt_format"]["prefix"]) == (
+        "dequantised",
+        training["base_fingerprint"],
+        "<",
+    )
+    assert report["adapter_fingerprint"]
+
+
+def test_vllm_arguments_plan_memory_for_the_hardware() -> None:
+    options = EngineOptions("vllm", "bfloat16", 8, tensor_parallel_size=2, gpu_memory_utilization=0.8, cpu_kv_cache_gib=0.5, enforce_eager=True)
+    on_gpu, on_cpu = (engine_arguments(Path("m"), options, 100, on_cpu) for on_cpu in (False, True))
+    assert (on_gpu["gpu_memory_utilization"], on_gpu["tensor_parallel_size"], "kv_cache_memory_bytes" in on_gpu) == (0.8, 2, False)
+    assert (on_cpu["kv_cache_memory_bytes"], "gpu_memory_utilization" in on_cpu) == (2**29, False)
+    assert (on_cpu["dtype"], on_cpu["max_model_len"], on_cpu["max_num_seqs"], on_cpu["enforce_eager"]) == ("bfloat16", 100, 8, True)
+
+
+def test_missing_vllm_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "vllm", None)
+    with pytest.raises(PreflightError, match=r"cannot import it .*generator\.backend=transformers"):
+        run_system(tmp_path / "run", str(make_base(tmp_path / "base")), Recorder(None), Sampling(4), EngineOptions("vllm", "float32"))
+
+
+def test_dtype_follows_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    found = {}
+    for supported in (True, False):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda supported=supported: supported)
+        found[supported] = choose_dtype("auto")
+    assert found == {True: "bfloat16", False: "float32"}
+    assert choose_dtype("float16") == "float16"
+
+
+@pytest.mark.parametrize("name", ["default", "sampling", "demo"])
+def test_presets_are_valid(name: str) -> None:
+    text = (recipes_dir() / "generate" / f"{name}.yaml").read_text()
+    assert text.startswith("# ")
+    GenerateSettings.model_validate(yaml.safe_load(text))
+
+
+def start_recipe(run_dir: Path, model: Path, data: Path, backend: str, max_new_tokens: int) -> subprocess.Popen[bytes]:
+    """The recipe as the launcher starts it, with output to a file and the run's id in its environment."""
+    run_dir.mkdir(exist_ok=True)
+    generator = {"backend": backend, "enforce_eager": True, "cpu_kv_cache_gib": 0.25, "dtype": "float32"}
+    settings = GenerateSettings.model_validate({"model": str(model), "data": data, "max_new_tokens": max_new_tokens, "generator": generator})
+    (run_dir / "config.yaml").write_text(yaml.safe_dump(settings.model_dump(mode="json")))
+    command = [sys.executable, str(recipes_dir() / "generate" / "run.py"), "--run-dir", str(run_dir)]
+    with (run_dir / "log.txt").open("ab") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "STEPTUNE_TEST_MARK": str(run_dir)})
+
+
+def left_behind(run_dir: Path) -> list[int]:
+    """Processes that carry the run's mark in their environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("STEPTUNE_TEST_MARK") == str(run_dir):
+                found.append(process.pid)
+        except psutil.Error:
+            continue
+    return found
+
+
+@pytest.mark.slow
+def test_vllm_and_transformers_agree_and_vllm_leaves_no_process(tmp_path: Path) -> None:
+    base = make_base(tmp_path / "base")
+    data = tmp_path / "p.jsonl"
+    data.write_text("".join(json.dumps({"id": prompt.id, "prompt": prompt.text}) + "\n" for prompt in PROMPTS))
+    rows = {}
+    for backend in ("vllm", "transformers"):
+        process = start_recipe(tmp_path / backend, base, data, backend, 6)
+        assert process.wait(timeout=600) == 0, (tmp_path / backend / "log.txt").read_text()[-3000:]
+        assert left_behind(tmp_path / backend) == []
+        rows[backend] = (tmp_path / backend / "predictions.jsonl").read_bytes()
+    assert rows["vllm"] == rows["transformers"]
+
+
+@pytest.mark.slow
+def test_sigterm_ends_vllm_with_130_and_the_run_can_continue(tmp_path: Path) -> None:
+    base = make_base(tmp_path / "base")
+    data = tmp_path / "p.jsonl"
+    data.write_text("".join(json.dumps({"id": prompt.id, "prompt": prompt.text}) + "\n" for prompt in PROMPTS))
+    run_dir = tmp_path / "run"
+    process = start_recipe(run_dir, base, data, "vllm", 50)
+    while process.poll() is None and not any(event["event"] == "engine_started" for event in read_growing_jsonl(run_dir / "events.jsonl")):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    code = process.wait(timeout=120)
+    assert (code, left_behind(run_dir)) in ((130, []), (0, []))  # 0: all answers were there before the signal
+    assert start_recipe(run_dir, base, data, "vllm", 50).wait(timeout=600) == 0
+    rows = read_growing_jsonl(run_dir / "predictions.jsonl")
+    assert [row["id"] for row in rows] == [prompt.id for prompt in PROMPTS]
+    assert len({row["key"] for row in read_growing_jsonl(run_dir / "partial.jsonl")}) == 5

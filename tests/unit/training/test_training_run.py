@@ -1,0 +1,206 @@
+"""Whole runs of a tiny random Mistral in NF4 on CPU: the best step is kept, and a resumed run ends where the unbroken one does."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from toolkit.errors import Cancelled, PreflightError, SteptuneError
+from toolkit.prompting import MISTRAL_V02
+from toolkit.records import read_growing_jsonl, read_json
+from toolkit.runs.recorder import Recorder
+from toolkit.training.adapter import save_adapter
+from toolkit.training.checkpoints import checkpoint_dir, complete_checkpoints, is_complete, keep_newest, last_complete, mark_complete
+from toolkit.training.finetune import TrainedAdapter, finetune
+from toolkit.training.hardware import Hardware, require_possible
+from toolkit.training.labelled_head import SummedLoss
+from toolkit.training.options import BaseModelOptions, LoraOptions, TrainOptions
+from toolkit.training.order import LengthGroupedOrder
+from toolkit.training.progress import evaluations_since_best
+from toolkit.training.rows import load_rows
+from toolkit.training.tokens import tokenise
+
+SHORT = TrainOptions(
+    learning_rate=5e-3, num_train_epochs=2, per_device_train_batch_size=2, gradient_accumulation_steps=2, eval_steps=4, gradient_checkpointing=False, save_total_limit=9
+)
+
+
+def train(model: Path, dataset: Path, tokenizer, run_dir: Path, options: TrainOptions = SHORT, recorder: Recorder | None = None, quantization="nf4") -> TrainedAdapter:
+    run_dir.mkdir(exist_ok=True)
+    rows = load_rows(dataset, 0.1)
+    train_rows = tokenise(rows.train, MISTRAL_V02, tokenizer, 128, "training").rows
+    validation_rows = tokenise(rows.validation, MISTRAL_V02, tokenizer, 128, "validation").rows
+    base = BaseModelOptions(str(model), quantization=quantization)
+    return finetune(base, LoraOptions(r=4, alpha=8), options, train_rows, validation_rows, tokenizer, run_dir / "checkpoints", recorder or Recorder(run_dir))
+
+
+def adapter(trained: TrainedAdapter) -> dict[str, torch.Tensor]:
+    return load_file(trained.checkpoint / "adapter_model.safetensors")
+
+
+class StopsAfter(Recorder):
+    """A recorder that is asked to stop once a step has been reported."""
+
+    def __init__(self, run_dir: Path, step: int) -> None:
+        super().__init__(run_dir)
+        self.step = step
+
+    def progress(self, phase: str, done: float, total: float, **fields: object) -> None:
+        super().progress(phase, done, total, **fields)
+        self.stop_requested = done >= self.step
+
+
+@pytest.mark.slow
+def test_stopped_and_resumed_run_equals_the_unbroken_one(tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path) -> None:
+    whole = train(tiny_model, dataset, mistral_tokenizer, tmp_path / "whole")
+    with pytest.raises(Cancelled, match="Stopped at step 5 of 12 with a checkpoint saved"):
+        train(tiny_model, dataset, mistral_tokenizer, tmp_path / "broken", recorder=StopsAfter(tmp_path / "broken", 5))
+    half_written = tmp_path / "broken" / "checkpoints" / "checkpoint-7"
+    half_written.mkdir()
+    (half_written / "trainer_state.json").write_text("{")
+    resumed = train(tiny_model, dataset, mistral_tokenizer, tmp_path / "broken")
+
+    assert (resumed.best_step, resumed.eval_loss, resumed.eval_loss_before) == (whole.best_step, whole.eval_loss, whole.eval_loss_before)
+    assert resumed.train_loss == pytest.approx(whole.train_loss, abs=1e-12)
+    for step in (8, 12):
+        ours = load_file(checkpoint_dir(tmp_path / "broken" / "checkpoints", step) / "adapter_model.safetensors")
+        theirs = load_file(checkpoint_dir(tmp_path / "whole" / "checkpoints", step) / "adapter_model.safetensors")
+        assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    events = [(row["event"], row.get("step")) for row in read_growing_jsonl(tmp_path / "broken" / "events.jsonl")]
+    assert events == [
+        ("checkpoint_saved", 4),
+        ("checkpoint_saved", 5),
+        ("checkpoint_removed", None),
+        ("resumed", 5),
+        ("checkpoint_saved", 8),
+        ("checkpoint_saved", 12),
+        ("best_step", resumed.best_step),
+    ]
+
+
+@pytest.mark.slow
+def test_run_learns_reports_and_keeps_the_best_step(tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path) -> None:
+    trained = train(tiny_model, dataset, mistral_tokenizer, tmp_path)
+    metrics = [row for row in read_growing_jsonl(tmp_path / "metrics.jsonl") if "step" in row]
+    losses = [row for row in metrics if "loss" in row]
+    evaluations = {row["step"]: row["eval_loss"] for row in metrics if "eval_loss" in row}
+    assert [row["step"] for row in losses] == list(range(1, 13))
+    assert losses[0].keys() == {"time", "step", "total_steps", "epoch", "loss", "learning_rate", "grad_norm", "tokens_per_second", "eta_s"}
+    assert list(evaluations) == [0, 4, 8, 12]
+    assert trained.best_step == min(list(evaluations)[1:], key=evaluations.__getitem__)
+    assert trained.eval_loss == pytest.approx(evaluations[trained.best_step], abs=1e-6)
+    assert trained.eval_loss < trained.eval_loss_before - 0.3
+
+
+@pytest.mark.slow
+def test_training_stops_early_and_keeps_the_best_step(tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path) -> None:
+    wild = TrainOptions(
+        learning_rate=0.5,
+        lr_scheduler_type="constant",
+        num_train_epochs=9,
+        per_device_train_batch_size=8,
+        gradient_accumulation_steps=1,
+        eval_steps=1,
+        early_stopping_patience=2,
+        gradient_checkpointing=False,
+        max_grad_norm=100.0,
+    )
+    trained = train(tiny_model, dataset, mistral_tokenizer, tmp_path, wild)
+    assert trained.early_stopped
+    assert trained.steps == trained.best_step + 2 < 27
+    assert is_complete(trained.checkpoint)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quantization", ["8bit", "none"])
+def test_other_precisions_train(tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path, quantization: str) -> None:
+    options = TrainOptions(max_steps=2, per_device_train_batch_size=4, gradient_accumulation_steps=1, gradient_checkpointing=True)
+    trained = train(tiny_model, dataset, mistral_tokenizer, tmp_path, options, quantization=quantization)
+    assert trained.steps == 2
+    assert 9 < trained.train_loss < 12  # ln 32000 = 10.4: nothing is known yet
+
+
+@pytest.mark.slow
+def test_loss_that_is_not_a_number_names_its_step(tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    real = SummedLoss.apply
+
+    def broken(*args):
+        calls.append(1)
+        return real(*args) * (float("nan") if len(calls) > 3 + 2 else 1.0)  # 3 batches of validation, 2 micro-steps
+
+    monkeypatch.setattr(SummedLoss, "apply", broken)
+    with pytest.raises(SteptuneError, match="Step 2: the loss became nan"):
+        train(tiny_model, dataset, mistral_tokenizer, tmp_path)
+
+
+@pytest.mark.slow
+def test_adapter_folder_names_the_base_model_as_given(tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path) -> None:
+    options = TrainOptions(max_steps=1, gradient_accumulation_steps=1, gradient_checkpointing=False)
+    trained = train(tiny_model, dataset, mistral_tokenizer, tmp_path, options)
+    folder = tmp_path / "adapter"
+    save_adapter(trained.checkpoint, "embedded:tiny", mistral_tokenizer, MISTRAL_V02, {"base_model": "embedded:tiny"}, folder)
+    config = json.loads((folder / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == "embedded:tiny"
+    assert read_json(folder / "prompt_format.json") == {"name": "mistral_v0.2", "prefix": "[INST] ", "suffix": " [/INST]", "answer_prefix": ""}
+    assert {file.name for file in folder.iterdir()} >= {"adapter_model.safetensors", "tokenizer.json", "tokenizer_config.json", "training.json"}
+
+
+@pytest.mark.parametrize("softcap", [None, 3.0])
+def test_loss_on_labelled_positions_equals_pytorchs_cross_entropy(softcap: float | None) -> None:
+    torch.manual_seed(0)
+    hidden, weight, labels = torch.randn(300, 8, dtype=torch.float64, requires_grad=True), torch.randn(50, 8, dtype=torch.float64), torch.randint(50, (300,))
+    logits = hidden @ weight.T
+    expected = torch.nn.functional.cross_entropy(softcap * torch.tanh(logits / softcap) if softcap else logits, labels, reduction="sum")
+    (expected / 7).backward()
+    theirs, hidden.grad = hidden.grad, None
+    ours = SummedLoss.apply(hidden, weight, labels, softcap)
+    (ours / 7).backward()
+    assert ours.item() == pytest.approx(expected.item(), rel=1e-6)
+    assert torch.allclose(hidden.grad, theirs, atol=1e-6)
+
+
+def test_only_complete_checkpoints_are_resumed_from(tmp_path: Path) -> None:
+    for step in (4, 8, 12):
+        checkpoint_dir(tmp_path, step).mkdir()
+        (checkpoint_dir(tmp_path, step) / "optimizer.pt").write_bytes(b"state")
+    mark_complete(checkpoint_dir(tmp_path, 4), 4)
+    mark_complete(checkpoint_dir(tmp_path, 8), 8)
+    assert last_complete(tmp_path) == checkpoint_dir(tmp_path, 8)
+    (checkpoint_dir(tmp_path, 8) / "optimizer.pt").write_bytes(b"sta")  # cut off after it was marked
+    assert last_complete(tmp_path) == checkpoint_dir(tmp_path, 4)
+
+
+def test_rotation_keeps_the_newest_and_the_best(tmp_path: Path) -> None:
+    for step in (2, 4, 6, 8, 10):
+        checkpoint_dir(tmp_path, step).mkdir()
+        mark_complete(checkpoint_dir(tmp_path, step), step)
+    keep_newest(tmp_path, 2, checkpoint_dir(tmp_path, 4))
+    assert [folder.name for folder in complete_checkpoints(tmp_path)] == ["checkpoint-4", "checkpoint-10"]
+
+
+def test_order_is_a_function_of_seed_and_epoch_and_groups_lengths() -> None:
+    lengths = [5, 90, 7, 80, 6, 85, 8]
+    order = LengthGroupedOrder(lengths, micro_batch=2, rows_per_step=4, seed=1)
+    first = list(order)
+    assert sorted(first) == list(range(7))
+    assert list(LengthGroupedOrder(lengths, 2, 4, 1)) == first
+    order.set_epoch(1)
+    assert list(order) != first
+    pairs = {frozenset(first[start : start + 2]) for start in (0, 2, 4)}
+    assert pairs == {frozenset({1, 5}), frozenset({3, 6}), frozenset({2, 4})}
+
+
+def test_patience_counts_from_the_best_evaluation_and_skips_the_untrained_model() -> None:
+    history = [{"eval_loss": 1.0, "step": 0}, {"eval_loss": 3.0, "step": 4}, {"loss": 2.0, "step": 5}, {"eval_loss": 2.5, "step": 8}, {"eval_loss": 2.6, "step": 12}]
+    assert (evaluations_since_best(history), evaluations_since_best(history[:3]), evaluations_since_best([])) == (1, 0, 0)
+
+
+def test_paged_optimiser_and_packing_are_refused_without_cuda() -> None:
+    cpu = Hardware("cpu", torch.float32, sharded=False)
+    with pytest.raises(PreflightError, match="set optim=adamw_torch"):
+        require_possible(cpu, "paged_adamw_8bit", packing=False)
+    with pytest.raises(PreflightError, match="set packing=false"):
+        require_possible(cpu, "adamw_torch", packing=True)

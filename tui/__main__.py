@@ -1,0 +1,40 @@
+"""The screens' own entry: `python -P -m tui [--readonly] [--ascii] [--theme NAME]`; `steptune` on a terminal starts it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+
+PLAIN = "The screens need a terminal; here are the commands instead:\n  steptune runs\n  steptune run RECIPE --preset NAME\n  steptune logs -f RUN\n  steptune stop RUN"
+
+
+def main() -> int:
+    """Run the screens and return their exit code; without a usable terminal, say what to use instead."""
+    parser = argparse.ArgumentParser(prog="steptune", description="The screens: start, follow and compare runs.")
+    parser.add_argument("--readonly", action="store_true", help="look only: nothing can be started, stopped or deleted")
+    parser.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
+    parser.add_argument("--theme", metavar="NAME", help="dark, light, or the name of a theme")
+    args = parser.parse_args()
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM", "dumb") == "dumb":
+        print(PLAIN)
+        return 0
+    from toolkit.runs.folder import runs_root
+    from tui.logic.poller import Poller
+
+    poller = Poller(runs_root())
+    poller.start()  # reads the runs while Textual is being imported
+    from tui import themes
+    from tui.app import SteptuneApp
+    from tui.ascii import wants_ascii
+
+    theme = themes.NAMES.get(args.theme, args.theme) if args.theme else None
+    app = SteptuneApp(read_only=args.readonly, ascii_only=args.ascii or wants_ascii(), poller=poller, theme=theme)
+    signal.signal(signal.SIGTERM, lambda *_: app.exit())  # leave the terminal as it was
+    app.run()
+    return app.return_code or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

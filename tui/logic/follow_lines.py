@@ -1,0 +1,141 @@
+"""The Follow screen as lines: head, stages, hardware and events, log."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from toolkit.records import JSON
+from tui.logic.chart import bar
+from tui.logic.feed import Event, FeedView
+from tui.logic.lines import Line, Span, line, width_of
+from tui.logic.run_row import STATE_SIGNS, RunRow, seconds_running
+from tui.logic.text import clean, cut, duration, fit, gib, number, wrap
+
+
+def head_lines(view: FeedView, width: int, now: float) -> list[Line]:
+    """Who, how it stands, how far: three lines."""
+    row, subject = view.row, view.subject
+    sign, style = STATE_SIGNS.get(row.state, ("?", "dim"))
+    took = duration(seconds_running(row, now))
+    first = line((f" {row.id}", "bold"), (f"  {row.recipe}  ", "dim"), (f"{sign} {row.state}", style), (f"  {took}" if took != "-" else "", "dim"))
+    model = cut(row.model, max(0, width - width_of(first) - 2))
+    first = line(*first, (f"  {model}" if model else "", "dim"))
+    if view.gone:
+        return [first, line((" its folder is gone", "bad")), ()]
+    if not row.live:
+        lines = wrap(row.message or row.headline or _where(row), width - 2)[:2]
+        tone = "bad" if row.state in ("failed", "out of memory", "lost", "unreadable") else ""
+        return [first, *(line((f" {text}", tone)) for text in lines), *[()] * (2 - len(lines))]
+    return [first, _progress_line(subject if subject.total else row, width), _facts_line(view, width)]
+
+
+def _where(row: RunRow) -> str:
+    return f"in {clean(row.path)}"
+
+
+def _progress_line(row: RunRow, width: int) -> Line:
+    counts = f" {number(row.done)}/{number(row.total)}" if row.total else ""
+    percent = f" {100 * row.share:3.0f} %" if row.share is not None else ""
+    eta = f"  eta {duration(row.eta_s)}" if row.eta_s is not None and (row.share or 0) < 1 else ""
+    name = fit(row.phase or row.state, 10)
+    room = min(60, width - len(name) - len(counts) - len(percent) - len(eta) - 4)
+    return line(f" {name} ", *bar(row.share, max(4, room)), (counts, ""), (percent, "bold"), (eta, ""))
+
+
+def _facts_line(view: FeedView, width: int) -> Line:
+    newest, row = view.curves.newest, view.subject
+    facts = [(name, newest.get(name)) for name in ("loss", "eval_loss", "learning_rate", "tokens_per_second", "epoch")]
+    short = {"learning_rate": "lr", "tokens_per_second": "tok/s"}
+    parts = [f"{short.get(name, name)} {number(value)}" for name, value in facts if isinstance(value, int | float) and not isinstance(value, bool)]
+    if view.best_step is not None:
+        parts.append(f"best step {number(view.best_step)}")
+    if view.behind > 1 << 20:
+        parts.insert(0, f"reading the metrics, {view.behind >> 20} MiB to go")
+    if view.unreadable:
+        parts.append(f"{view.unreadable} unreadable lines")
+    return line((cut(" " + "   ".join(parts), width), "dim" if not row.live else ""))
+
+
+def stage_lines(view: FeedView, width: int, now: float) -> list[Line]:
+    """A pipeline's stages, a progress line each; the one whose curves are shown has an arrow."""
+    lines = []
+    for stage in view.row.stages:
+        sign, style = STATE_SIGNS.get(stage.state, ("?", "dim"))
+        shown = stage.path == view.subject.path
+        spans: list[Span] = [Span(" ▸ " if shown else "   ", "mark"), Span(fit(f"{sign} {stage.stage}", 21), style)]
+        if stage.live:
+            spans += [
+                *bar(stage.share, 18),
+                Span(f" {fit(stage.phase, 9)}"),
+                Span(f" {number(stage.done)}/{number(stage.total)}" if stage.total else ""),
+            ]
+            spans.append(Span(f"  eta {duration(stage.eta_s)}" if stage.eta_s is not None else "", "dim"))
+        else:
+            spans.append(Span(fit(f"{stage.state}", 11), style))
+            took = seconds_running(stage, now)
+            spans.append(Span(fit(duration(took), 9) if took is not None else " " * 9, "dim"))
+            spans.append(Span(cut(stage.headline or stage.message, max(0, width - width_of(spans) - 1)), "dim"))
+        lines.append(line(*spans))
+    return lines
+
+
+def info_lines(view: FeedView, width: int, height: int, now: float) -> list[Line]:
+    """Hardware on top, then the newest events."""
+    lines = [hardware_line(view.hardware.newest, view.gpus, width)]
+    lines += [gpu_line(gpu, width) for gpu in view.gpus[: max(0, min(8, height - 3))]]
+    rest = max(0, height - len(lines))
+    return lines + [event_line(event, width) for event in view.events[-rest:]] if rest else lines[:height]
+
+
+def hardware_line(newest: JSON, gpus: tuple[JSON, ...], width: int) -> Line:
+    if not newest:
+        return line((" no hardware samples yet", "dim"))
+    text = f" CPU {number(newest.get('cpu_percent'))} %   memory {gib(newest.get('memory_gib'))}, {gib(newest.get('memory_free_gib'))} free"
+    return line((cut(text + ("" if gpus else "   no GPU"), width), ""))
+
+
+def gpu_line(gpu: JSON, width: int) -> Line:
+    used, total = _number(gpu.get("memory_used_mib")), _number(gpu.get("memory_total_mib"))
+    share = used / total if used is not None and total else None
+    name = clean(gpu.get("name", "GPU")).replace("NVIDIA ", "")
+    text = f" {number(gpu.get('utilization_percent'))} %  {number((used or 0) / 1024)}/{number((total or 0) / 1024)} GiB"
+    return line(
+        fit(f" GPU {clean(gpu.get('index', '?'))} {cut(name, 16)}", 23), *bar(share, max(4, min(20, width - 23 - len(text))), "s2"), (text, "dim")
+    )
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def event_line(event: Event, width: int) -> Line:
+    try:
+        when = time.strftime("%H:%M:%S", time.localtime(event.time)) if event.time is not None else "--:--:--"
+    except (OverflowError, ValueError, OSError):  # a time that no calendar has
+        when = "--:--:--"
+    tone = {"checkpoint_saved": "accent", "warning": "warn", "early_stopped": "warn", "stop_asked": "warn", "supervisor_gone": "bad"}.get(
+        event.name, ""
+    )
+    return line((f" {when} ", "dim"), (cut(event.text, max(0, width - 10)), tone))
+
+
+def log_lines(view: FeedView, width: int, height: int) -> list[Line]:
+    """The end of the log under a heading."""
+    shown = view.log[-max(0, height - 1) :] if height > 1 else ()
+    head = " log" + ("" if view.log else ": nothing yet")
+    rule = "─" * max(0, width - len(head) - 2)
+    return [line((head, "title"), (f" {rule}", "dim")), *(line((cut(f" {text}", width), "")) for text in shown)]
+
+
+def setting_lines(settings: dict[str, Any], width: int) -> list[Line]:
+    """Dotted names and values."""
+    name_width = min(44, max((len(name) for name in settings), default=0) + 2)
+    return [
+        line((fit(cut(clean(name), name_width - 1), name_width), "dim"), cut(_value(value), max(8, width - name_width)))
+        for name, value in settings.items()
+    ]
+
+
+def _value(value: Any) -> str:
+    return "none" if value is None else "true" if value is True else "false" if value is False else clean(value)

@@ -1,0 +1,105 @@
+"""What the screens do to runs: stop, resume, delete. Each asks first; the work is in threads, for it may wait for processes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from toolkit.errors import SteptuneError
+from toolkit.runs.folder import ENDED_STATES, RunFolder
+from tui.logic.run_row import RunRow
+from tui.screens.dialogs import Confirm
+
+if TYPE_CHECKING:
+    from tui.app import SteptuneApp
+
+
+def stop(app: SteptuneApp, row: RunRow) -> None:
+    """Ask the run to save and end."""
+    if app.refuse_in_read_only("stopping"):
+        return
+    if not row.live and row.state != "lost":
+        app.notify(f"{row.id} has ended already ({row.state}).", markup=False)
+        return
+
+    def answered(yes: bool | None) -> None:
+        if yes:
+            app.notify("Asked to stop; the recipe saves and ends.", markup=False)
+            in_thread(app, lambda: _stop(row), "Stop")
+
+    app.push_screen(
+        Confirm(f"Stop {row.id}?", "The recipe saves what it has and ends; `R` continues it later. It takes up to half a minute."), answered
+    )
+
+
+def _stop(row: RunRow) -> str:
+    from toolkit.runs.stop import ask_to_stop, wait_until_ended
+
+    run = RunFolder(row.path)
+    ask_to_stop(run)
+    return f"{row.id} is {wait_until_ended(run)}."
+
+
+def resume(app: SteptuneApp, row: RunRow) -> None:
+    """Continue a run that was stopped, failed or was lost."""
+    if app.refuse_in_read_only("resuming"):
+        return
+    if row.live or row.state == "finished":
+        app.notify(f"{row.id} is {row.state}; only a run that was stopped, failed or was lost can be resumed.", severity="warning", markup=False)
+        return
+
+    def answered(yes: bool | None) -> None:
+        if yes:
+            in_thread(app, lambda: _resume(row), "Resume")
+
+    app.push_screen(Confirm(f"Resume {row.id}?", "It goes on in its own folder, from what it saved."), answered)
+
+
+def _resume(row: RunRow) -> str:
+    from toolkit.runs import launch
+
+    launch.resume(RunFolder(row.path))
+    return f"{row.id} is starting again."
+
+
+def remove(app: SteptuneApp, row: RunRow, done: Callable[[], None] = lambda: None) -> None:
+    """Delete the folder of an ended run."""
+    if app.refuse_in_read_only("deleting"):
+        return
+    if row.state not in (*ENDED_STATES, "lost"):
+        app.notify(f"{row.id} is {row.state}; only the folders of ended runs can be deleted.", severity="warning", markup=False)
+        return
+
+    def answered(yes: bool | None) -> None:
+        if yes:
+            in_thread(app, lambda: _remove(row), "Delete", done)
+
+    app.push_screen(Confirm(f"Delete {row.id}?", f"{row.path} and everything in it. This cannot be taken back."), answered)
+
+
+def _remove(row: RunRow) -> str:
+    state = RunFolder(row.path).state()
+    if state not in (*ENDED_STATES, "lost"):
+        raise SteptuneError(f"{row.id} is {state} by now; nothing was deleted.")
+    shutil.rmtree(row.path)
+    return f"{row.id} is deleted."
+
+
+def in_thread(app: SteptuneApp, work: Callable[[], str], what: str, done: Callable[[], None] = lambda: None) -> None:
+    """Run `work` beside the screens and say how it ended."""
+
+    def run() -> None:
+        try:
+            message, severity = work(), "information"
+        except (SteptuneError, OSError) as error:
+            message, severity = f"{what}: {error}", "error"
+        if app.is_running:
+            app.call_from_thread(finish, message, severity)
+
+    def finish(message: str, severity: str) -> None:
+        app.notify(message, severity="error" if severity == "error" else "information", markup=False)
+        app.poller.wake()
+        done()
+
+    app.run_worker(run, thread=True, exit_on_error=False, name=what)

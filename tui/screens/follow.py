@@ -1,0 +1,245 @@
+"""Follow: one run as it goes. Progress, curves, checkpoints and events, hardware, the end of the log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.widget import Widget
+
+from tui import run_actions
+from tui.logic import follow_lines
+from tui.logic.chart import ChartOptions, Curve, Mark
+from tui.logic.feed import FeedView, RunFeed
+from tui.logic.lines import line
+from tui.logic.poller import Feed
+from tui.logic.run_row import RunRow
+from tui.screens.page import Page
+from tui.widgets.chart import Chart
+from tui.widgets.line_view import Panel
+
+CHARTS = 6
+
+
+class FollowScreen(Page):
+    """One chart on a small terminal, six on a wide one; a pipeline shows its stages above them."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back"),
+        Binding("l", "log", "Log"),
+        Binding("m", "metric(1)", "Metric"),
+        Binding("M", "metric(-1)", "Metric before", show=False),
+        Binding("s", "stage", "Stage"),
+        Binding("x", "log_axis", "Log axis", show=False),
+        Binding("w", "smooth", "Smooth", show=False),
+        Binding("v", "events", "Events"),
+        Binding("o", "outputs", "Outputs"),
+        Binding("c", "stop", "Stop"),
+        Binding("R", "resume", "Resume"),
+        Binding("e", "again", "New from this", show=False),
+        Binding("i", "settings", "Settings"),
+        Binding("y", "copy", "Copy path", show=False),
+    ]
+
+    def __init__(self, feed: RunFeed) -> None:
+        super().__init__()
+        self.feed = feed
+        self.metric: str | None = None
+
+    def body(self) -> Iterable[Widget]:
+        yield Panel(id="follow-head")
+        yield Panel(id="follow-stages")
+        with Container(id="follow-charts"):
+            for index in range(CHARTS):
+                yield Chart(id=f"chart-{index}")
+        with Container(id="follow-bottom"):
+            yield Panel(id="follow-info", classes="")
+            yield Panel(id="follow-log", classes="")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        remembered = self.steptune.remembered.get("follow")
+        self.options: dict[str, Any] = remembered if isinstance(remembered, dict) else {}
+        self.metric = str(self.options["metric"]) if self.options.get("metric") else None
+        self.steptune.poller.watch(self.feed)
+        self.set_interval(1.0, self._tick)
+
+    def on_unmount(self) -> None:
+        self.steptune.poller.unwatch(self.feed)
+        self.feed.close()
+
+    def on_screen_suspend(self) -> None:
+        self.steptune.poller.unwatch(self.feed)
+
+    def on_screen_resume(self) -> None:
+        super().on_screen_resume()
+        self.steptune.poller.unwatch(self.feed)
+        self.steptune.poller.watch(self.feed)
+
+    def _resume(self) -> None:
+        super()._resume()
+        self._show()
+
+    def on_resize(self, event: Any) -> None:
+        super().on_resize(event)
+        self.call_after_refresh(self._show)
+
+    def show_feed(self, feed: Feed) -> None:
+        if feed is self.feed:
+            self._show()
+
+    @property
+    def view(self) -> FeedView:
+        return self.feed.view
+
+    @property
+    def row(self) -> RunRow:
+        return self.view.row
+
+    def _tick(self) -> None:
+        """The clock of a live run."""
+        if self.is_current and self.row.live:
+            self._show_head()
+
+    # What is shown ---------------------------------------------------------------------------------------------
+
+    def _show(self) -> None:
+        if not self.is_attached:
+            return
+        self._show_head()
+        self._show_stages()
+        self._show_charts()
+        info, log = self.query_one("#follow-info", Panel), self.query_one("#follow-log", Panel)
+        info.show(follow_lines.info_lines(self.view, info.size.width, info.size.height, time.time()))
+        log.show(follow_lines.log_lines(self.view, log.size.width, log.size.height))
+
+    def _show_head(self) -> None:
+        head = self.query_one("#follow-head", Panel)
+        head.show(follow_lines.head_lines(self.view, head.size.width, time.time()))
+
+    def _show_stages(self) -> None:
+        stages = self.query_one("#follow-stages", Panel)
+        stages.set_class(bool(self.row.stages), "-shown")
+        self.query_one("#follow-bottom").set_class(bool(self.row.stages), "-staged")
+        if self.row.stages:
+            stages.show(follow_lines.stage_lines(self.view, stages.size.width or self.size.width, time.time()))
+
+    def _show_charts(self) -> None:
+        names = self.view.curves.names()
+        count = CHARTS if self.is_wide else 1
+        first = names.index(self.metric) if self.metric in names else 0
+        shown = names[first:] + names[:first] if names else []
+        hardware = [] if not self.is_wide else [name for name in ("memory_gib", "cpu_percent") if name in self.view.hardware.series]
+        plan = [(name, self.view.curves) for name in shown[: count - len(hardware)]] + [(name, self.view.hardware) for name in hardware]
+        for index in range(CHARTS):
+            chart = self.query_one(f"#chart-{index}", Chart)
+            chart.display = index < max(1, min(count, len(plan) if plan else 1))
+            if index < len(plan):
+                name, curves = plan[index]
+                is_main = curves is self.view.curves
+                title = f"{name}" + (f"  {index + first + 1}/{len(names)}, m changes" if count == 1 and len(names) > 1 else "")
+                chart.show(title, [Curve(name, curves.series[name].points(), "s1" if is_main else "s2")], self._options(is_main, name))
+            elif index == 0:
+                chart.show("no metrics yet" if self.row.live or self.row.state == "starting" else "no metrics", [], ChartOptions())
+
+    def _options(self, is_main: bool, name: str) -> ChartOptions:
+        row = self.view.subject
+        return ChartOptions(
+            log_axis=bool(self.options.get("log_axis")) and is_main,
+            smooth=bool(self.options.get("smooth")) and is_main and name != "eval_loss",
+            ascii_only=self.steptune.ascii_only,
+            x_end=row.total if is_main else None,
+            marks=self._marks() if is_main else (),
+        )
+
+    def _marks(self) -> list[Mark]:
+        marks = [Mark(event.step, "◆", "accent") for event in self.view.events if event.name == "checkpoint_saved" and event.step is not None]
+        marks += [Mark(event.step, "┃", "warn") for event in self.view.events if event.name == "early_stopped" and event.step is not None]
+        if (best := self.view.best_step) is not None:
+            marks.append(Mark(best, "★", "mark"))
+        return marks
+
+    # Actions ---------------------------------------------------------------------------------------------------
+
+    def action_metric(self, step: int) -> None:
+        names = self.view.curves.names()
+        if names:
+            at = names.index(self.metric) if self.metric in names else 0
+            self.metric = names[(at + step) % len(names)]
+            self._keep(metric=self.metric)
+
+    def action_log_axis(self) -> None:
+        self._keep(log_axis=not self.options.get("log_axis"))
+
+    def action_smooth(self) -> None:
+        self._keep(smooth=not self.options.get("smooth"))
+
+    def _keep(self, **options: Any) -> None:
+        self.options = {**self.options, **options}
+        self.steptune.remember("follow", self.options)
+        self._show()
+
+    def action_stage(self) -> None:
+        """The next stage of a pipeline; after the last, whatever is newest."""
+        stages = [stage for stage in self.row.stages if stage.state not in ("waiting",)]
+        if not stages:
+            self.notify("Only a pipeline has stages.", severity="warning")
+            return
+        paths = [stage.path for stage in stages]
+        at = paths.index(self.feed.pinned) + 1 if self.feed.pinned in paths else 0
+        self.feed.pin(paths[at] if at < len(paths) else None)
+        self.steptune.poller.wake()
+
+    def action_log(self) -> None:
+        from tui.screens.logs import LogsScreen
+
+        self.app.push_screen(LogsScreen(self.view.subject.path, self.view.subject.id))
+
+    def action_events(self) -> None:
+        from tui.screens.dialogs import Reading
+
+        lines = [follow_lines.event_line(event, 100) for event in reversed(self.view.events)]
+        self.app.push_screen(Reading("Events, newest first", lines or [line(("none yet", "dim"))]))
+
+    def action_settings(self) -> None:
+        from tui.logic.run_row import load_settings
+        from tui.screens.dialogs import Reading
+
+        settings = load_settings(self.view.subject.path)
+        self.app.push_screen(
+            Reading(f"Settings of {self.view.subject.id}", follow_lines.setting_lines(settings, 100) or [line(("config.yaml cannot be read", "bad"))])
+        )
+
+    def action_outputs(self) -> None:
+        from tui.screens.outputs import open_outputs
+
+        open_outputs(self.steptune, self.view.subject)
+
+    def action_stop(self) -> None:
+        run_actions.stop(self.steptune, self.row)
+
+    def action_resume(self) -> None:
+        run_actions.resume(self.steptune, self.row)
+
+    def action_again(self) -> None:
+        from tui.screens.form import FormScreen, form_from_run
+
+        if form := form_from_run(self.row):
+            self.app.push_screen(FormScreen(form))
+
+    def action_copy(self) -> None:
+        self.steptune.copy_text(str(self.row.path), "The run's path")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "stage":
+            return bool(self.feed.view.row.stages)
+        if self.steptune.read_only and action in ("stop", "resume", "again"):
+            return False
+        if action == "stop":
+            return self.row.live or self.row.state == "lost"
+        if action == "resume":
+            return not self.row.live and self.row.state not in ("finished", "unreadable")
+        return True

@@ -1,0 +1,120 @@
+"""New: recipes with their presets, and drafts that were not launched yet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from toolkit import catalog
+from toolkit.errors import SteptuneError
+from tui.logic.form import Form, form_from_draft
+from tui.logic.lines import Line, line
+from tui.logic.text import age, clean, cut, fit
+from tui.screens.form import FormScreen
+from tui.screens.page import Page
+from tui.widgets.item_list import ItemList
+from tui.widgets.line_view import Panel
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A recipe's heading, one of its presets, or a draft."""
+
+    recipe: str
+    preset: str = ""
+    note: str = ""
+    draft: str = ""
+
+
+class NewScreen(Page):
+    """Pick what to start from."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "app.go('runs')", "Back"),
+        Binding("x", "drop", "Drop draft"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entries: list[Entry] = []
+
+    def body(self) -> Iterable[Widget]:
+        yield Panel(id="new-head", classes="head")
+        yield ItemList(self._draw, id="picker")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#picker", ItemList).focus()
+
+    def _resume(self) -> None:
+        super()._resume()
+        self._read()
+
+    def _read(self) -> None:
+        drafts = self.steptune.store.drafts()
+        entries = [Entry(clean(draft.get("recipe", "?")), note=_draft_note(draft), draft=name) for name, draft in drafts.items()]
+        for name in catalog.RECIPES:
+            try:
+                recipe = catalog.find_recipe(name)
+            except (SteptuneError, OSError):
+                continue
+            if recipe.presets:
+                entries.append(Entry(name, note=recipe.summary))
+                entries += [Entry(name, preset, text) for preset, text in recipe.presets.items()]
+        self.entries = entries
+        first = next((index for index, entry in enumerate(entries) if entry.preset or entry.draft), 0)
+        picker = self.query_one("#picker", ItemList)
+        picker.set_count(len(entries), picker.cursor or first)
+        text = "read-only: nothing can be started" if self.steptune.read_only else "a recipe and the preset to start from; ↵ opens its form"
+        self.query_one("#new-head", Panel).show([line((" New run  ", "title"), (text, "dim"))])
+
+    def _draw(self, index: int, width: int) -> Line:
+        entry = self.entries[index]
+        if entry.draft:
+            return line((" draft  ", "mark"), fit(entry.recipe, 12), (cut(entry.note, width - 20), "dim"))
+        if not entry.preset:
+            return line((f" {fit(entry.recipe, 12)}", "title"), (cut(entry.note, width - 13), "dim"))
+        return line(f"     {fit(entry.preset, 16)}", (cut(entry.note, width - 21), "dim"))
+
+    def on_item_list_chosen(self, message: ItemList.Chosen) -> None:
+        entry = self.entries[message.index]
+        if entry.draft:
+            form = form_from_draft(self.steptune.store.load(entry.draft))
+            if form is None:
+                self.notify("The draft does not fit this version any more; x drops it.", severity="warning")
+                return
+        elif entry.preset:
+            form = Form(entry.recipe, entry.preset)
+        else:
+            self.query_one("#picker", ItemList).action_move(1)
+            return
+        self.app.push_screen(FormScreen(form))
+
+    def action_drop(self) -> None:
+        from tui.screens.dialogs import Confirm
+
+        picker = self.query_one("#picker", ItemList)
+        entry = self.entries[picker.cursor] if self.entries else None
+        if entry is None or not entry.draft:
+            self.notify("Only a draft can be dropped.", severity="warning")
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.steptune.store.delete(entry.draft)
+                self._read()
+
+        self.app.push_screen(Confirm(f"Drop the draft of {entry.recipe}?", entry.note), answered)
+
+
+def _draft_note(draft: dict[str, object]) -> str:
+    changes, saved = draft.get("changes"), draft.get("saved")
+    count = len(changes) if isinstance(changes, dict) else 0
+    start = f"preset {clean(draft.get('preset'))}" if draft.get("preset") else "an earlier run"
+    when = age(time.time() - saved) if isinstance(saved, int | float) else "-"
+    return f"{start}, {count} changed, saved {when} ago".replace("now ago", "just now")

@@ -1,0 +1,153 @@
+"""Preflight: what `steptune run --dry-run` shows for the form, the command to copy, and the launch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from toolkit.errors import SteptuneError
+from toolkit.settings import Settings
+from tui.logic.form import Form
+from tui.logic.lines import Line, line
+from tui.logic.run_row import read_row
+from tui.logic.text import clean, fit, wrap
+from tui.screens.page import Page
+from tui.widgets.line_view import Panel
+from tui.widgets.text_view import TextView
+
+_SIGNS = {"ok": ("✓", "good"), "warning": ("!", "warn"), "refused": ("✗", "bad")}
+
+
+class PreflightScreen(Page):
+    """Looks first (in a thread, for it may ask another interpreter), then launches on `L`."""
+
+    MODE = "new"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back"),
+        Binding("L", "launch", "Launch"),
+        Binding("y", "copy", "Copy command"),
+        Binding("r", "look", "Look again"),
+    ]
+
+    def __init__(self, form: Form, settings: Settings) -> None:
+        super().__init__()
+        self.form, self.settings = form, settings
+        self.plan: Any = None
+        self.checks: list[Any] = []
+        self.problem = ""
+        self.looking = True
+        self.launching = False
+
+    def body(self) -> Iterable[Widget]:
+        yield Panel(id="preflight-head", classes="head")
+        yield TextView(id="preflight")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#preflight", TextView).focus()
+        self.action_look()
+
+    def action_look(self) -> None:
+        self.looking, self.problem = True, ""
+        self._show()
+        self.run_worker(self._look, thread=True, exclusive=True, exit_on_error=False)
+
+    def _look(self) -> None:
+        from toolkit.runs import launch, preflight
+
+        plan: Any = None
+        checks: list[Any] = []
+        problem = ""
+        try:
+            plan = launch.plan_launch(self.form.recipe, self.settings, self.form.on)
+            checks = preflight.check_launch(plan, self.steptune.root)
+        except (SteptuneError, OSError) as error:
+            problem = str(error)
+        if self.app.is_running:
+            self.app.call_from_thread(self._looked, plan, checks, problem)
+
+    def _looked(self, plan: Any, checks: list[Any], problem: str) -> None:
+        self.plan, self.checks, self.problem, self.looking = plan, checks, problem, False
+        self._show()
+
+    @property
+    def refused(self) -> bool:
+        return bool(self.problem) or any(check.level == "refused" for check in self.checks)
+
+    def on_resize(self, event: Any) -> None:
+        super().on_resize(event)
+        self.call_after_refresh(self._show)
+
+    def _show(self) -> None:
+        if not self.is_attached:
+            return
+        head = (" looking ...", "dim") if self.looking else (" this machine cannot run it", "bad") if self.refused else (" ready: L launches", "good")
+        if self.launching:
+            head = (" launching ...", "accent")
+        self.query_one("#preflight-head", Panel).show([line((f" Preflight of {self.form.recipe}", "title"), head)])
+        view = self.query_one("#preflight", TextView)
+        view.set_lines(self._lines(max(30, (view.scrollable_content_region.width or self.size.width) - 2)))
+
+    def _lines(self, width: int) -> list[Line]:
+        lines: list[Line] = [line((part, "bad")) for part in wrap(clean(self.problem), width)] if self.problem else []
+        for check in self.checks:
+            sign, style = _SIGNS[check.level]
+            first, *rest = wrap(clean(check.message), width - 24)
+            lines.append(line((f" {sign} ", style), fit(clean(check.name), 20), (first, "" if check.level == "ok" else style)))
+            lines += [line(" " * 23, (part, "" if check.level == "ok" else style)) for part in rest]
+        if self.plan is not None:
+            folder = self.steptune.root / f"<time>-{self.form.recipe}-<id>"
+            lines += [(), *_titled("same on the command line", self.form.command_text(), width)]
+            lines += [(), *_titled("starts", " ".join(map(str, self.plan.argv(folder))), width)]
+            environment = " ".join(f"{name}={value}" for name, value in self.plan.environment.items())
+            lines += [(), *_titled("environment", environment, width), (), *_titled("in", str(folder), width)]
+            lines += [(), line((" config", "title")), *(line((f"   {clean(text)}", "dim")) for text in self.plan.config_yaml.splitlines())]
+        return lines
+
+    def action_copy(self) -> None:
+        self.steptune.copy_text(self.form.command_text(), "The command")
+
+    def action_launch(self) -> None:
+        if self.steptune.refuse_in_read_only("launching") or self.launching or self.looking:
+            return
+        if self.refused:
+            self.notify("This machine cannot run it; see the lines with ✗.", severity="error")
+            return
+        self.launching = True
+        self._show()
+        self.run_worker(self._launch, thread=True, exit_on_error=False)
+
+    def _launch(self) -> None:
+        from toolkit.runs import launch, preflight
+
+        path: Path | None = None
+        problem = ""
+        try:
+            preflight.require(preflight.check_launch(self.plan, self.steptune.root))
+            path = launch.start(self.plan).path
+        except (SteptuneError, OSError) as error:
+            problem = str(error)
+        if self.app.is_running:
+            self.app.call_from_thread(self._launched, path, problem)
+
+    def _launched(self, path: Path | None, problem: str) -> None:
+        self.launching = False
+        self._show()
+        if path is None:
+            self.notify(clean(problem), severity="error", markup=False, timeout=12)
+            return
+        self.steptune.store.delete(f"draft-{self.form.recipe}")
+        self.steptune.poller.wake()
+        self.steptune.leave_form()
+        self.steptune.follow(read_row(path))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return not (action == "launch" and self.steptune.read_only)
+
+
+def _titled(title: str, text: str, width: int) -> list[Line]:
+    return [line((f" {title}", "title")), *(line(f"   {part}") for part in wrap(clean(text), width - 4))]

@@ -1,0 +1,151 @@
+"""A form as a list: sections that fold, a value and its help per field, what is wrong beside the field."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from tui.logic.form import Field, Form, Section
+from tui.logic.lines import Line, line
+from tui.logic.text import clean, cut, fit, wrap
+from tui.widgets.item_list import ItemList
+from tui.widgets.line_view import selected
+
+NAME_WIDTH = 30
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A heading (`field` is None) or a field, with the lines that it takes."""
+
+    section: Section
+    field: Field | None
+    lines: tuple[Line, ...]
+
+
+class FormView(ItemList):
+    """Shows a Form. `problems` are messages by key; `editing` is the key whose value the editor covers."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "move(1)", "Down", show=False),
+        Binding("k,up", "move(-1)", "Up", show=False),
+        Binding("tab", "section(1)", "Next part", show=False),
+        Binding("shift+tab", "section(-1)", "Part before", show=False),
+    ]
+
+    def __init__(self, form: Form, *, id: str | None = None) -> None:
+        super().__init__(lambda index, width: (), id=id)
+        self.form = form
+        self.problems: dict[str, str] = {}
+        self.folded: set[str] = set()
+        self.wanted = ""
+        self.entries: list[Entry] = []
+        self._starts: list[int] = [0]
+
+    def rebuild(self) -> None:
+        """Lay the form out again, after a change, a check or another width."""
+        width = self.scrollable_content_region.width or self.size.width
+        self.entries = [entry for section in self.form.sections for entry in self._section(section, width)]
+        self._starts = [0]
+        for entry in self.entries:
+            self._starts.append(self._starts[-1] + len(entry.lines))
+        self.set_count(len(self.entries))
+        if self.size.height and self.entries:
+            self.call_after_refresh(self._reveal)
+
+    def _section(self, section: Section, width: int) -> list[Entry]:
+        fields = [field for field in section.fields if self.wanted in field.key.lower() or self.wanted in field.help.lower()]
+        if not fields:
+            return []
+        folded = section.title in self.folded and not self.wanted
+        found = [self._heading(section, folded, width)] if section.title else []
+        return found if folded else found + [Entry(section, field, tuple(self._field(field, width))) for field in fields]
+
+    def _heading(self, section: Section, folded: bool, width: int) -> Entry:
+        changed = sum(key.startswith(f"{section.title}.") for key in self.form.changes)
+        wrong = sum(key.startswith(f"{section.title}.") for key in self.problems)
+        note = (f"  {changed} changed" if changed else "") + (f"  {wrong} to correct" if wrong else "")
+        text = f"{'▸' if folded else '▾'} {section.title}"
+        rest = cut(f"  {section.help}", max(0, width - len(text) - len(note)))
+        return Entry(section, None, (line((text, "title"), (note, "bad" if wrong else "mark"), (rest, "dim")),))
+
+    def _field(self, field: Field, width: int) -> list[Line]:
+        problem = self.problems.get(field.key) or next((text for key, text in self.problems.items() if key.startswith(f"{field.key}.")), "")
+        changed = field.key in self.form.changes
+        text = clean(self.form.text(field.key))
+        shown = text or ("required" if field.required else "none")
+        style = "bad" if problem else "mark" if changed else "" if text else "dim"
+        before = clean(value_before(self.form, field.key))
+        was = f"  was {before or 'none'}" if changed else ""
+        room = max(8, width - NAME_WIDTH - 3)
+        value = cut(shown, max(8, room - len(was)))
+        rows = [
+            line(
+                ("● " if changed else "  ", "mark"),
+                (fit(cut(field.name, NAME_WIDTH - 1), NAME_WIDTH), "bold" if changed else ""),
+                (value, style),
+                (cut(was, room - len(value)), "dim"),
+            )
+        ]
+        for part in wrap(problem, width - 6)[:3] if problem else []:
+            rows.append(line(("    ", ""), (part, "bad")))
+        options = f"  [{' | '.join(field.choices)}]" if field.choices and field.kind != "switch" else ""
+        return rows + [line((f"    {part}", "dim")) for part in wrap(f"{field.help}{options}", width - 5)[:3]]
+
+    @property
+    def current(self) -> Field | None:
+        return self.entries[self.cursor].field if self.entries else None
+
+    def select_key(self, key: str) -> None:
+        """Put the cursor on a field, unfolding its section."""
+        for section in self.form.sections:
+            if any(field.key == key for field in section.fields) and section.title in self.folded:
+                self.folded.discard(section.title)
+                self.rebuild()
+        index = next((index for index, entry in enumerate(self.entries) if entry.field is not None and entry.field.key == key), None)
+        if index is not None:
+            self.move_to(index)
+
+    # Rows of an item
+    def row_count(self) -> int:
+        return self._starts[-1]
+
+    def rows_of(self, index: int) -> tuple[int, int]:
+        return self._starts[index], self._starts[index + 1]
+
+    def item_at(self, row: int) -> int | None:
+        return next((index for index in range(len(self.entries)) if row < self._starts[index + 1]), None)
+
+    def visible_lines(self, width: int, height: int, top: int) -> list[Line]:
+        rows: list[Line] = []
+        for index, entry in enumerate(self.entries):
+            if self._starts[index + 1] > top and self._starts[index] < top + height:
+                first = selected(entry.lines[0]) if index == self.cursor else entry.lines[0]
+                rows += [first, *entry.lines[1:]][max(0, top - self._starts[index]) :]
+        return rows[:height]
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self.rebuild()
+
+    def action_section(self, step: int) -> None:
+        headings: Sequence[int] = [index for index, entry in enumerate(self.entries) if entry.field is None] or [0]
+        later = [index for index in headings if index > self.cursor] if step > 0 else [index for index in reversed(headings) if index < self.cursor]
+        self.move_to(later[0] if later else headings[0 if step > 0 else -1])
+
+    def fold(self) -> None:
+        """Fold or unfold the section of the cursor."""
+        if self.entries and (title := self.entries[self.cursor].section.title):
+            self.folded ^= {title}
+            self.rebuild()
+            self.move_to(next(index for index, entry in enumerate(self.entries) if entry.section.title == title and entry.field is None))
+
+
+def value_before(form: Form, key: str) -> str:
+    """The value that the form started from."""
+    from tui.logic.form import value_text
+
+    return value_text(form.base.get(key))

@@ -137,15 +137,14 @@ class SteptuneApp(App[None]):
     # What the poller found -------------------------------------------------------------------------------------
 
     def on_steptune_app_snapshot_changed(self, message: SnapshotChanged) -> None:
+        """Only the screen in front is told: one that changes behind it makes Textual send the whole screen again."""
         self.snapshot = message.snapshot
-        for screen in self.screen_stack:
-            if isinstance(screen, Page):
-                screen.show_snapshot(self.snapshot)
+        if isinstance(self.screen, Page):
+            self.screen.show_snapshot(self.snapshot)
 
     def on_steptune_app_feed_changed(self, message: FeedChanged) -> None:
-        for screen in self.screen_stack:
-            if isinstance(screen, Page):
-                screen.show_feed(message.feed)
+        if isinstance(self.screen, Page):
+            self.screen.show_feed(message.feed)
 
     def on_app_focus(self) -> None:
         self.poller.focused = True

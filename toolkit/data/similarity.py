@@ -71,7 +71,7 @@ def crossing_pairs(left: list[frozenset[str]], right: list[frozenset[str]], thre
     """All pairs (index in left, index in right, Jaccard) at or above the threshold, found exactly, in no particular order.
 
     Counts shared grams of every pair through an inverted index of the longer list; independent of MinHash, so that it
-    can check what MinHash left over. Time grows with the product of the lengths (seconds at 10,000 rows).
+    can check what MinHash left over. Time grows with the product of the lengths.
     """
     swapped = len(left) > len(right)
     probes, indexed = (right, left) if swapped else (left, right)

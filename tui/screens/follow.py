@@ -136,7 +136,9 @@ class FollowScreen(Page):
         plan = [(name, self.view.curves) for name in shown[: count - len(hardware)]] + [(name, self.view.hardware) for name in hardware]
         for index in range(CHARTS):
             chart = self.query_one(f"#chart-{index}", Chart)
-            chart.display = index < max(1, min(count, len(plan) if plan else 1))
+            needed = index < max(1, min(count, len(plan) if plan else 1))
+            if chart.display != needed:  # setting it lays the whole screen out again, even to what it was
+                chart.display = needed
             if index < len(plan):
                 name, curves = plan[index]
                 is_main = curves is self.view.curves

@@ -33,6 +33,7 @@ class LineView(ScrollView):
         super().__init__(id=id, classes=classes)
         self._lines: list[Line] | None = None
         self._style_cache: dict[str, Style] = {}
+        self._cuts: dict[int, tuple[int, int]] = {}
 
     def visible_lines(self, width: int, height: int, top: int) -> list[Line]:
         """Up to `height` lines from row `top` on."""
@@ -47,7 +48,9 @@ class LineView(ScrollView):
         if old is None or len(old) != len(new):
             self.refresh()
             return
-        regions = [Region(span[0], y, span[1] - span[0], 1) for y in range(len(new)) if (span := changed_cells(old[y], new[y], self.size.width))]
+        width = self.size.width
+        self._cuts = {y: cells for y in range(len(new)) if (cells := changed_cells(old[y], new[y], width))}
+        regions = [Region(start, y, end - start, 1) for y, (start, end) in self._cuts.items()]
         if regions:
             self.refresh(*regions)
 
@@ -60,7 +63,13 @@ class LineView(ScrollView):
         if self._lines is None:
             self._lines = self._computed()
         spans = self._lines[y] if y < len(self._lines) else ()
-        return self._strip(spans, self.size.width)
+        strip = self._strip(spans, self.size.width)
+        if y not in self._cuts:
+            return strip
+        # Textual sends whole segments: cut them where the change begins and ends.
+        start, end = self._cuts[y]
+        cuts = [cut for cut in (start, end, self.size.width) if cut > 0]
+        return Strip([segment for part in strip.divide(list(dict.fromkeys(cuts))) for segment in part], self.size.width)
 
     def _strip(self, spans: Line, width: int) -> Strip:
         base = self.rich_style

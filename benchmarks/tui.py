@@ -29,7 +29,7 @@ import psutil
 HERE = Path(__file__).resolve().parent
 sys.path[0] = str(HERE.parent)  # this folder has a tui.py, which would hide the package
 from benchmarks.report import finish  # noqa: E402
-from tests.tui.hostile import HOSTILE, forbidden_output  # noqa: E402
+from tests.tui.hostile import HOSTILE, forbidden_output, make_hostile  # noqa: E402
 from tests.tui.sample_runs import make_many, make_run, metrics  # noqa: E402
 from tests.tui.terminal import Terminal, screens  # noqa: E402
 from toolkit.records import dump_line, write_json  # noqa: E402
@@ -429,41 +429,6 @@ def _type_a_change(terminal: Terminal) -> None:
     terminal.send("1")
     terminal.wait_for("seed=171", 5)
     time.sleep(0.3)
-
-
-def make_hostile(root: Path, text: str) -> None:
-    """Two runs with a hostile string wherever a run's files have text."""
-    for number in (1, 2):
-        path = make_run(
-            root,
-            f"2026010{number}-000000-evaluate-{number}",
-            "evaluate",
-            message=text,
-            headline={text: 1.0, "x": text},
-            config={"model": text, "learning_rate": number / 1000},
-        )
-        info = json.loads((path / "run.json").read_text())
-        write_json(path / "run.json", {**info, "id": f"{number}{text}", "host": text})
-        with (path / "events.jsonl").open("a", encoding="utf-8", errors="surrogatepass") as file:
-            file.write(json.dumps({"event": text, "time": 1e300, text: text}) + "\n" + json.dumps({"event": "warning", "message": text}) + "\n")
-        with (path / "metrics.jsonl").open("a") as file:
-            file.write(json.dumps({"step": 99, text: 3.0, "phase": text, "done": 1, "total": 2}) + "\n")
-        (path / "log.txt").write_bytes(text.encode("utf-8", "surrogatepass") * 3 + b"\n" + text.encode("utf-8", "surrogatepass") + b"\n")
-        report = path / "report"
-        report.mkdir()
-        item = {
-            "id": text,
-            "prompt": text,
-            "reference": text,
-            "outputs": {text: text, "tuned": text},
-            "scores": {text: {"rouge_l": 0.5}},
-            "failed_checks": {text: [text]},
-        }
-        systems = {text: {"metrics": {"rouge_l": {"mean": 0.1, "ci95": [0.0, 0.2], "floor": 0.1}, text: {"mean": 0.2}}}}
-        comparison = {"a": text, "b": text, "metric": text, "difference": 0.1, "ci95": [0.0, 0.2], "p": 0.5}
-        write_json(report / "results.json", {"verdict": text, "systems": systems, "comparisons": [comparison], "items": [item]})
-        result = json.loads((path / "result.json").read_text())
-        write_json(path / "result.json", {**result, "outputs": {"report": {"path": "report", "sha256": "0"}}})
 
 
 def _hold(run: Path) -> Any:

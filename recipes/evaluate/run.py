@@ -23,7 +23,7 @@ def main(settings: EvaluateSettings, run: Run) -> Outcome:
         return Outcome({})
     if settings.data is None or not settings.predictions:
         raise DataError("evaluate needs data=FOLDER and at least one predictions.NAME=FILE; found none.")
-    items, source = read_references(settings.data, settings.split)
+    items, source = read_references(settings.data, settings.split, settings.max_rows)
     systems = [read_system(name, path, items) for name, path in settings.predictions.items()]
     human = human_system(items, source)
 

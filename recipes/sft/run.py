@@ -38,7 +38,9 @@ def main(settings: SftSettings, run: Run) -> Outcome:
         run.recorder.event("rows_too_long", max_length=settings.max_length, train=train.too_long, validation=validation.too_long)
 
     with process_group():
-        trained = finetune(base, lora_options(settings), train_options(settings), train.rows, validation.rows, tokenizer, run.dir / "checkpoints", run.recorder)
+        trained = finetune(
+            base, lora_options(settings), train_options(settings), train.rows, validation.rows, tokenizer, run.dir / "checkpoints", run.recorder
+        )
         if is_main_process():
             training = {
                 **training_facts(settings, prompt_format, trained),
@@ -89,7 +91,7 @@ def training_facts(settings: SftSettings, prompt_format: PromptFormat, trained: 
     return {
         "base_model": settings.model,
         "revision": settings.revision,
-        "base_model_fingerprint": fingerprint_model(resolve_model(settings.model)),
+        "base_fingerprint": fingerprint_model(resolve_model(settings.model)),
         "quantization": settings.quantization,
         "prompt_format": prompt_format.name,
         "settings": settings.model_dump(mode="json"),

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+from tests.tui.sample_runs import make_run
+from toolkit.records import write_json
+
 HOSTILE = (
     "\x1b]52;c;SE9TVElMRQ==\x07",  # writes the clipboard
     "\x1b]0;HOSTILE title\x07",
@@ -45,3 +51,38 @@ def forbidden_output(sent: bytes, text: str) -> int:
     decoded = sent.decode("utf-8", "replace")
     found += sum(1 for character in decoded if (ord(character) < 0x20 and ord(character) not in _ALLOWED_C0) or 0x7F <= ord(character) < 0xA0)
     return found + sum(decoded.count(mark) for mark in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u2028\u2029")
+
+
+def make_hostile(root: Path, text: str) -> None:
+    """Two runs with a hostile string wherever a run's files have text."""
+    for number in (1, 2):
+        path = make_run(
+            root,
+            f"2026010{number}-000000-evaluate-{number}",
+            "evaluate",
+            message=text,
+            headline={text: 1.0, "x": text},
+            config={"model": text, "learning_rate": number / 1000},
+        )
+        info = json.loads((path / "run.json").read_text())
+        write_json(path / "run.json", {**info, "id": f"{number}{text}", "host": text})
+        with (path / "events.jsonl").open("a", encoding="utf-8", errors="surrogatepass") as file:
+            file.write(json.dumps({"event": text, "time": 1e300, text: text}) + "\n" + json.dumps({"event": "warning", "message": text}) + "\n")
+        with (path / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps({"step": 99, text: 3.0, "phase": text, "done": 1, "total": 2}) + "\n")
+        (path / "log.txt").write_bytes(text.encode("utf-8", "surrogatepass") * 3 + b"\n" + text.encode("utf-8", "surrogatepass") + b"\n")
+        report = path / "report"
+        report.mkdir()
+        item = {
+            "id": text,
+            "prompt": text,
+            "reference": text,
+            "outputs": {text: text, "tuned": text},
+            "scores": {text: {"rouge_l": 0.5}},
+            "failed_checks": {text: [text]},
+        }
+        systems = {text: {"metrics": {"rouge_l": {"mean": 0.1, "ci95": [0.0, 0.2], "floor": 0.1}, text: {"mean": 0.2}}}}
+        comparison = {"a": text, "b": text, "metric": text, "difference": 0.1, "ci95": [0.0, 0.2], "p": 0.5}
+        write_json(report / "results.json", {"verdict": text, "systems": systems, "comparisons": [comparison], "items": [item]})
+        result = json.loads((path / "result.json").read_text())
+        write_json(path / "result.json", {**result, "outputs": {"report": {"path": "report", "sha256": "0"}}})

@@ -30,7 +30,8 @@ def runs(args: argparse.Namespace) -> int:
         print(f"No runs in {runs_root()}; `steptune run pipeline --preset demo` starts one.")
     for row in () if args.json else rows:
         detail = row["progress"] if row["state"] in ("running", "stalled") else format_headline(row["headline"]) or row["message"]
-        print(f"{row['id']:<34} {row['recipe']:<10} {row['state']:<13} {format_seconds(row['age_s']):>9} ago  {detail}".rstrip())
+        line = f"{row['id']:<34} {row['state']:<13} {format_seconds(row['age_s']):>9} ago  {detail}".rstrip()
+        print(line[: shutil.get_terminal_size().columns] if sys.stdout.isatty() else line)
     return 0
 
 

@@ -39,8 +39,10 @@ class System:
     generation: JSON = field(default_factory=dict)
 
 
-def read_references(data: Path, split: str) -> tuple[list[TestItem], JSON]:
+def read_references(data: Path, split: str, max_rows: int | None = None) -> tuple[list[TestItem], JSON]:
     """The test items of a data set folder (its `split`.jsonl) or of one JSONL file, and where they came from.
+
+    `max_rows` takes the first rows only, as generate does.
 
     Raises:
         DataError: no such file, no rows, or rows that cannot be used.
@@ -54,7 +56,7 @@ def read_references(data: Path, split: str) -> tuple[list[TestItem], JSON]:
             str(example.meta.get("group") or example.id),
             _further(example.meta, example.output),
         )
-        for example in read_examples(path)
+        for example in read_examples(path)[:max_rows]
     ]
     if not items:
         raise DataError(f"{path} has no rows; expected at least one reference answer.")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from toolkit.generation.adapter import Adapter, MergeMode
 from toolkit.generation.merge import MERGE_FILE, merge_adapter
-from toolkit.models import cache_dir
+from toolkit.models import cache_dir, locked
 from toolkit.records import read_json, sha256_file, sha256_json
 
 FORMAT = 1  # counts up when the same inputs would give another merged model
@@ -25,9 +24,7 @@ def cached_merge(
     """
     key = sha256_json([FORMAT, base_fingerprint, adapter.fingerprint(), mode])[:24]
     target = cache_dir() / "merged" / key
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(target.with_suffix(".lock")):
         if is_intact(target):
             return target, True
         shutil.rmtree(target, ignore_errors=True)

@@ -83,7 +83,8 @@ class Follower:
 def describe_progress(row: JSON) -> str:
     """`sft train 12/60 20 % loss 1.93 eta 2:10` from a metrics line with a phase."""
     done, total = row.get("done", 0), row.get("total", 0)
-    parts = [row.get("stage", ""), row.get("phase", ""), f"{done:g}/{total:g}", f"{100 * done / total:3.0f} %" if total else ""]
+    counted = f"{done:g}/{total:g}" if total < 1e6 else ""  # bytes are told as a share only
+    parts = [row.get("stage", ""), row.get("phase", ""), counted, f"{100 * done / total:3.0f} %" if total else ""]
     parts += [f"{name} {row[name]:.4g}" for name in ("loss", "eval_loss", "tokens_per_second") if isinstance(row.get(name), int | float)]
     if row.get("eta_s") is not None and done < total:
         parts.append(f"eta {format_seconds(row['eta_s'])}")

@@ -85,6 +85,8 @@ def _environment(on: str, settings: Settings) -> dict[str, str]:
         environment["HF_HUB_OFFLINE"] = "1"  # bitsandbytes asks the hub for a kernel on some CPUs
     if is_cpu(on):
         environment |= {"ACCELERATE_USE_CPU": "true", "DS_ACCELERATOR": "cpu", "CUDA_VISIBLE_DEVICES": ""}
+        # Threads that spin at every barrier lose whole time slices as soon as another process wants a core.
+        environment["OMP_WAIT_POLICY"] = os.environ.get("OMP_WAIT_POLICY", "PASSIVE")
     return environment
 
 

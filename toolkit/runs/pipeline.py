@@ -83,7 +83,8 @@ class Pipeline:
         adapter = done["sft"].output("adapter")
         if name == "evaluate":
             predictions = {system: done[f"generate-{system}"].output("predictions") for system in ("baseline", "tuned")}
-            return Stage(name, name, _filled(settings.evaluate, data=dataset, predictions=predictions, adapter=adapter))
+            rows = {"split": settings.generate.split, "max_rows": settings.generate.max_rows}
+            return Stage(name, name, _filled(settings.evaluate, data=dataset, predictions=predictions, adapter=adapter, **rows))
         _, _, generate, _ = settings.stages()
         return Stage(name, recipe_of(name), _filled(generate, data=dataset, adapter=adapter if name == "generate-tuned" else None))
 

@@ -13,11 +13,12 @@ class EvaluateSettings(Settings):
     """Metrics with floors and intervals, paired comparisons, report."""
 
     required: ClassVar[tuple[str, ...]] = ("predictions", "data")
-    from_pipeline: ClassVar[tuple[str, ...]] = ("predictions", "data", "adapter")
+    from_pipeline: ClassVar[tuple[str, ...]] = ("predictions", "data", "split", "max_rows", "adapter")
 
     predictions: dict[str, ExistingPath] = Field(default_factory=dict, description="Predictions file of each system, for example baseline and tuned.")
     data: OptionalPath = Field(None, description="Data set folder, or a JSONL file with the references.")
     split: Literal["test", "validation", "train"] = Field("test", description="Split that holds the references where data is a data set folder.")
+    max_rows: OptionalCount = Field(None, description="Evaluate only the first rows, where generate answered only those; all if left out.")
     adapter: OptionalPath = Field(None, description="Adapter folder of the tuned system; its training.json goes into the model card.")
 
     rouge_tokenizer: Literal["ascii", "unicode"] = Field(

@@ -20,7 +20,9 @@ ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 VERSIONED = ("torch", "transformers", "trl", "peft", "accelerate", "bitsandbytes", "deepspeed", "datasets")
 
 
-def save_adapter(checkpoint: Path, base_model: str, tokenizer: PreTrainedTokenizerBase, prompt_format: PromptFormat, training: JSON, folder: Path) -> None:
+def save_adapter(
+    checkpoint: Path, base_model: str, tokenizer: PreTrainedTokenizerBase, prompt_format: PromptFormat, training: JSON, folder: Path
+) -> None:
     """Make `folder` from a checkpoint's adapter: PEFT files, tokenizer with its chat template, prompt format, training.json.
 
     The adapter's config names the base model as the user did (`embedded:...`, a hub id or a path), not a cache folder of

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from peft import LoraConfig
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils.logging import disable_progress_bar
 
 from toolkit.errors import ModelError
 from toolkit.models import resolve_model
@@ -23,7 +24,9 @@ def load_tokenizer(base: BaseModelOptions) -> PreTrainedTokenizerBase:
     try:
         tokenizer = AutoTokenizer.from_pretrained(resolve_model(base.name), revision=base.revision, trust_remote_code=base.trust_remote_code)
     except (OSError, ValueError) as error:
-        raise ModelError(f"The tokenizer of {base.name} could not be loaded ({_first_line(error)}); check the name, the revision and the network.") from error
+        raise ModelError(
+            f"The tokenizer of {base.name} could not be loaded ({_first_line(error)}); check the name, the revision and the network."
+        ) from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
     return tokenizer
@@ -35,6 +38,7 @@ def load_base_model(base: BaseModelOptions, hardware: Hardware, flash_attention:
     Raises:
         ModelError: the weights cannot be found or do not load.
     """
+    disable_progress_bar()  # a bar per weight fills the log of a run
     arguments: dict[str, Any] = {
         "revision": base.revision,
         "trust_remote_code": base.trust_remote_code,
@@ -48,7 +52,9 @@ def load_base_model(base: BaseModelOptions, hardware: Hardware, flash_attention:
     try:
         return AutoModelForCausalLM.from_pretrained(resolve_model(base.name), **arguments)
     except OSError as error:
-        raise ModelError(f"The weights of {base.name} could not be loaded ({_first_line(error)}); check the name, the revision and the network.") from error
+        raise ModelError(
+            f"The weights of {base.name} could not be loaded ({_first_line(error)}); check the name, the revision and the network."
+        ) from error
 
 
 def quantization_config(quantization: str, hardware: Hardware) -> BitsAndBytesConfig | None:

@@ -15,8 +15,12 @@ def checkpoint_dir(checkpoints: Path, step: int) -> Path:
 
 
 def mark_complete(folder: Path, step: int) -> None:
-    """The last act of saving: the marker names every file with its size, so that a cut-off file shows."""
-    files = {file.name: file.stat().st_size for file in sorted(folder.iterdir()) if file.is_file() and file.name != COMPLETE_FILE}
+    """The last act of saving: the marker names every file with its size (DeepSpeed's are in subfolders), so that a cut-off file shows."""
+    files = {
+        file.relative_to(folder).as_posix(): file.stat().st_size
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and file.name != COMPLETE_FILE
+    }
     write_json(folder / COMPLETE_FILE, {"step": step, "files": files})
 
 

@@ -92,7 +92,9 @@ def finetune(
     recorder.check_stop()
     _train(trainer, checkpoints, recorder)
     if report.stopped_at is not None:
-        raise Cancelled(f"Stopped at step {report.stopped_at} of {trainer.state.max_steps} with a checkpoint saved; `steptune resume` goes on from there.")
+        raise Cancelled(
+            f"Stopped at step {report.stopped_at} of {trainer.state.max_steps} with a checkpoint saved; `steptune resume` goes on from there."
+        )
     return _outcome(trainer, report, checkpoints, recorder, time.monotonic() - started_s)
 
 

@@ -30,6 +30,9 @@ def detect_hardware() -> Hardware:
     bf16 on cards and processors that compute in it; else fp16 on a card (T4, V100) and fp32 on a processor, where emulated
     bf16 is several times slower than fp32 (measured with AVX2: 9 against 51 GFLOP/s).
     """
+    if _is_set("ACCELERATE_USE_DEEPSPEED"):
+        # accelerate would let it win, and quietly train with DDP; DS_ACCELERATOR=cpu is what DeepSpeed goes by.
+        os.environ.pop("ACCELERATE_USE_CPU", None)
     sharded = os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") == "3" or _is_set("ACCELERATE_USE_FSDP")
     if torch.cuda.is_available() and not _is_set("ACCELERATE_USE_CPU"):
         dtype = torch.bfloat16 if torch.cuda.get_device_capability()[0] >= 8 else torch.float16
@@ -41,7 +44,11 @@ def detect_hardware() -> Hardware:
 def require_possible(hardware: Hardware, optim: str, packing: bool) -> None:
     """Raises PreflightError for options that this machine cannot do, naming what works instead."""
     if hardware.on_cpu and optim.startswith("paged_"):
-        raise PreflightError(f"optim={optim} pages memory between a CUDA card and the host, and this process has no CUDA card; set optim=adamw_torch.")
+        raise PreflightError(
+            f"optim={optim} pages memory between a CUDA card and the host, and this process has no CUDA card; set optim=adamw_torch."
+        )
+    if hardware.sharded and optim.startswith("paged_"):
+        raise PreflightError(f"optim={optim} cannot be saved when weights are shared out over processes (ZeRO-3, FSDP); set optim=adamw_torch.")
     if packing and (hardware.on_cpu or importlib.util.find_spec("flash_attn") is None):
         raise PreflightError("packing=true needs FlashAttention 2 on a CUDA card to keep packed rows apart (package flash-attn); set packing=false.")
 

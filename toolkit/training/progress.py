@@ -48,7 +48,9 @@ class RunReport(TrainerCallback):
         numbers = {name: round(logs[name], 8) for name in ("loss", "learning_rate", "grad_norm") if name in logs}
         self._report(state, **numbers, tokens_per_second=self._tokens_per_second(state))
 
-    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: dict[str, float], **_: Any) -> TrainerControl:
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: dict[str, float], **_: Any
+    ) -> TrainerControl:
         self._report(state, eval_loss=round(metrics["eval_loss"], 8))
         self.seen = (time.monotonic(), state.num_input_tokens_seen)  # the time of an evaluation is not training time
         if self.patience is not None and evaluations_since_best(state.log_history) >= self.patience and state.global_step < state.max_steps:
@@ -71,7 +73,7 @@ class RunReport(TrainerCallback):
     def _tokens_per_second(self, state: TrainerState) -> float:
         """Tokens without padding, of all processes, since the last report."""
         now, tokens = time.monotonic(), state.num_input_tokens_seen
-        speed = (tokens - self.seen[1]) / max(now - self.seen[0], 1e-9)
+        speed: float = (tokens - self.seen[1]) / max(now - self.seen[0], 1e-9)
         self.seen = (now, tokens)
         return round(speed, 1)
 

@@ -58,7 +58,9 @@ def _files(data: Path) -> tuple[list[Path], Path | None]:
         return [data / "train.jsonl"], validation_file
     files = [file for file in sorted(data.glob("*.jsonl")) if file.name not in NOT_FOR_TRAINING and file != validation_file]
     if not files:
-        raise DataError(f"{data} has no train.jsonl and no other JSONL files to train on; give a data set folder, a folder of JSONL files or one file.")
+        raise DataError(
+            f"{data} has no train.jsonl and no other JSONL files to train on; give a data set folder, a folder of JSONL files or one file."
+        )
     return files, validation_file
 
 

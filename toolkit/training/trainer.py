@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch.utils.data import Sampler
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, TrainerControl
 from trl import SFTTrainer
 
 from toolkit.errors import SteptuneError
@@ -26,6 +26,7 @@ class CompletionTrainer(SFTTrainer):
     """
 
     checkpoints_kept: int = 2
+    control: TrainerControl
 
     def __init__(self, model: PreTrainedModel, *args: Any, **kwargs: Any) -> None:
         self.labelled_head = False

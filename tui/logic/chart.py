@@ -53,7 +53,7 @@ def draw(title: str, curves: Sequence[Curve], width: int, height: int, options: 
     head = _head(title, curves, width, options)
     if not curves or plot_width < 4 or plot_height < 1:
         empty = "no points yet" if not curves else "too small"
-        return [head, line(("  " + empty, "dim")), *[()] * max(0, height - 2)][:height]
+        return [head, line((cut("  " + empty, width), "dim")), *[()] * max(0, height - 2)][:height]
     low, high, ticks, is_log = y_axis(curves, plot_height, options.log_axis)
     x_start, x_end = x_axis(curves, options.x_end)
     canvas = Canvas(plot_width, plot_height, options.ascii_only)
@@ -66,6 +66,8 @@ def draw(title: str, curves: Sequence[Curve], width: int, height: int, options: 
 
 def _head(title: str, curves: Sequence[Curve], width: int, options: ChartOptions) -> Line:
     flags = " log" * options.log_axis + " smooth" * options.smooth
+    if width < 24:
+        return line((cut(title, width), "title"))
     if len(curves) == 1:
         last = f" {number(curves[0].points[-1][3])}"
         return line((cut(title, max(4, width - len(last) - len(flags))), "title"), (last, "bold"), (flags, "dim"))

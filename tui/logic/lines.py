@@ -9,14 +9,14 @@ from rich.cells import cell_len
 
 
 class Span(NamedTuple):
-    """Text in one style. Styles are names; tui/styles.tcss says how each looks."""
+    """Text in one style. Styles are names; tui/themes.py says how each looks."""
 
     text: str
     style: str = ""
 
 
 Line = tuple[Span, ...]
-# Every style name that a line may use; each is a component class `line--NAME` in styles.tcss.
+# Every style name that a line may use; tui/themes.py says how each looks.
 STYLES = (
     "dim",
     "bold",

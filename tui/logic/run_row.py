@@ -145,7 +145,7 @@ def headline_text(headline: JSON) -> str:
 def _newest_metrics(path: Path, state: str) -> dict[str, Any]:
     """Of the last metrics lines: where the run stands. An ended run has no speed or ETA any more."""
     merged: JSON = {}
-    for row in tail_jsonl(path / "metrics.jsonl"):
+    for row in tail_jsonl(path / "metrics.jsonl", 4096):
         merged.update({name: value for name, value in row.items() if value is not None})
     found: dict[str, Any] = {name: _number(merged.get(name)) for name in ("done", "total", "step")}
     found |= {"phase": clean(merged.get("phase", "")), "stage": clean(merged.get("stage", ""))}

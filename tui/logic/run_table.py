@@ -44,6 +44,7 @@ COLUMNS = (
     Column("age", 7, lambda row, now: age(now - row.created) if row.created else "-", right=True),
 )
 SIGN_WIDTH = 12
+MIN_REST = 14  # room from which the headline is shown
 SORTS = ("newest", "state", "recipe", "loss", "progress")
 
 
@@ -55,7 +56,7 @@ def header(width: int) -> Line:
     columns = visible_columns(width)
     spans = [Span(" " + fit("state", SIGN_WIDTH)), Span(fit("run", _id_width(width, columns)))]
     spans += [Span((fit_right if column.right else fit)(column.name, column.width)) for column in columns]
-    if width >= 140:
+    if width - sum(len(span.text) for span in spans) >= MIN_REST:
         spans.append(Span("  numbers"))
     return line((fit("".join(span.text for span in spans), width), "dim"))
 
@@ -77,8 +78,7 @@ def run_line(row: RunRow, width: int, marked: bool = False, now: float | None = 
         spans.append(
             Span((fit_right if column.right else fit)(cut(text, column.width - (0 if column.right else 1)), column.width), "" if text else "dim")
         )
-    if width >= 140:
-        rest = width - sum(len(span.text) for span in spans) - 2
+    if (rest := width - sum(len(span.text) for span in spans) - 2) >= MIN_REST - 2:
         spans.append(Span("  " + cut(row.headline or row.message, max(0, rest)), "dim"))
     return tuple(spans)
 

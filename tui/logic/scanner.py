@@ -12,7 +12,7 @@ from tui.logic.run_row import LIVE_STATES, RunRow, read_row
 
 # Ended runs and the folder itself are looked at this much less often than live runs.
 SLOW_EVERY_S = 2.0
-DEEP_PER_SCAN = 40
+DEEP_PER_SCAN = 25
 
 
 @dataclass(frozen=True)

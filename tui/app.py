@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -137,7 +138,7 @@ class SteptuneApp(App[None]):
         self.set_timer(1.0, gc.enable)  # switched off for the start
 
     def _from_thread(self, message: Message) -> None:
-        if self.is_running:
+        with contextlib.suppress(RuntimeError):  # the event loop is closed: the program is leaving
             self.post_message(message)
 
     def on_unmount(self) -> None:

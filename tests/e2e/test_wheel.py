@@ -27,7 +27,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def steptune(installed: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    return subprocess.run([installed / "venv" / "bin" / "steptune", *arguments], cwd=installed, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [installed / "venv" / "bin" / "steptune", *arguments], cwd=installed, env=environment, capture_output=True, text=True, check=False
+    )
 
 
 def test_recipes_and_presets_are_in_the_wheel(installed: Path) -> None:

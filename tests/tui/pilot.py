@@ -21,7 +21,7 @@ async def running(runs: Path, size: tuple[int, int] = (80, 24), **options: objec
     """The program with its first list of runs on the screen."""
     store = options.pop("store", None) or Store(runs.parent / "state")
     app = SteptuneApp(root=runs, store=store, theme="steptune-dark", **options)  # type: ignore[arg-type]
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size, notifications=True) as pilot:
         await until(pilot, app.poller.scanned_once.is_set)
         await until(pilot, lambda: app.snapshot.rows == app.poller.snapshot.rows)
         await pilot.pause()

@@ -468,7 +468,7 @@ async def test_other_themes_start(folder: Path, theme: str) -> None:
         await follow_page(app, pilot)
 
 
-@pytest.mark.parametrize("text", HOSTILE[::3])
+@pytest.mark.parametrize("text", HOSTILE[::5])
 async def test_hostile_texts_on_every_screen(tmp_path: Path, text: str) -> None:
     make_hostile(tmp_path / "runs", text)
     async with running(tmp_path / "runs") as (app, pilot):

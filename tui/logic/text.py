@@ -73,7 +73,7 @@ def cut(text: str, width: int) -> str:
         return ""
     if (len(text) if text.isascii() else cell_len(text)) <= width:
         return text
-    return set_cell_size(text, width - 1) + "…"
+    return set_cell_size(text[: 4 * width + 64], width - 1) + "…"  # measuring a text of 100 kB takes its time
 
 
 def fit_right(text: str, width: int) -> str:
@@ -104,8 +104,8 @@ def wrap(text: str, width: int) -> list[str]:
                 continue
             if line:
                 lines.append(line)
-            while cell_len(word) > width > 0:
-                part = set_cell_size(word, width)
+            while width > 0 and cell_len(word[: width + 1]) > width:
+                part = set_cell_size(word[: width + 1], width)
                 lines.append(part.rstrip())
                 word = word[len(part.rstrip()) or 1 :]
             line = word

@@ -32,7 +32,7 @@ def output_files(row: RunRow) -> list[Path]:
     outputs = result_of(row.path).get("outputs")
     roots = (
         [row.path / str(item["path"]) for item in outputs.values() if isinstance(item, dict) and "path" in item]
-        if isinstance(outputs, dict)
+        if isinstance(outputs, dict) and outputs
         else [row.path]
     )
     found: list[Path] = []

@@ -49,6 +49,7 @@ class Page(Screen[Any]):
 
     def _resume(self) -> None:
         if self.is_attached:
+            self.steptune.snapshot = self.steptune.poller.snapshot
             self._update_frame()
             self.show_snapshot(self.steptune.snapshot)
 

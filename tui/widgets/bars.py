@@ -95,12 +95,13 @@ class KeyBar(Panel):
 
 def shown_keys(screen: Screen[object]) -> list[tuple[str, str]]:
     """(first key, description) of each binding that the bottom line shows: those of the focused widget and screen first."""
-    found: dict[str, str] = {}
+    found: dict[str, str] = {}  # key by description; of several keys the shortest
     for key, active in screen.active_bindings.items():
         binding = active.binding
-        if binding.show and active.enabled and binding.description not in found.values() and binding.action not in ("help", "app.help"):
-            found[key] = binding.description
-    return list(found.items())
+        if binding.show and active.enabled and binding.action not in ("help", "app.help"):
+            known = found.get(binding.description)
+            found[binding.description] = key if known is None or len(key) < len(known) else known
+    return [(key, description) for description, key in found.items()]
 
 
 def title_line(title: str, note: str, width: int) -> Line:

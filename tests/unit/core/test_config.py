@@ -138,12 +138,12 @@ def test_every_option_has_help_and_is_read_somewhere(recipe: str) -> None:
 
 
 def _fields(model: type) -> list:
-    from toolkit.config import _models_in
+    from toolkit.config_problems import models_in
 
     found = []
     for name, field in model.model_fields.items():
         found.append((name, field))
-        for inner in _models_in(field.annotation):
+        for inner in models_in(field.annotation):
             found += _fields(inner)
     return found
 

@@ -1,0 +1,116 @@
+"""The pictures of the screens in docs/pictures, made by the program itself from real runs.
+
+    .venv/bin/python scripts/pictures.py [--runs DIR]
+
+Without --runs it starts the demo pipeline and a short second training in a folder of its own, and takes pictures of those.
+Writes NAME-80x24.svg and NAME-160x48.svg for Runs, New, Follow, Results and Compare.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPOSITORY))
+
+from textual.pilot import Pilot  # noqa: E402
+
+from toolkit.runs.folder import list_runs  # noqa: E402
+from tui.app import SteptuneApp  # noqa: E402
+from tui.logic.store import Store  # noqa: E402
+
+PICTURES = REPOSITORY / "docs" / "pictures"
+SIZES = ((80, 24), (160, 48))
+STEPTUNE = str(Path(sys.executable).with_name("steptune"))
+Visit = Callable[[SteptuneApp, Pilot[None]], Awaitable[None]]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=Path, help="a runs folder with a finished pipeline and two trainings")
+    args = parser.parse_args()
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="steptune-pictures-") as scratch:
+        runs = args.runs.resolve() if args.runs else make_runs(Path(scratch) / "runs")
+        os.environ["STEPTUNE_RUNS"] = str(runs)
+        for size in SIZES:
+            for name, visit in VISITS.items():
+                asyncio.run(take(runs, Path(scratch) / f"{name}-{size[0]}", name, size, visit))
+    return 0
+
+
+def make_runs(runs: Path) -> Path:
+    """A real demo pipeline, and two trainings that differ in one setting."""
+    environment = {**os.environ, "STEPTUNE_RUNS": str(runs), "HF_HUB_OFFLINE": "1"}
+    commands = [
+        ["run", "pipeline", "--preset", "demo", "--on", "cpu"],
+        ["run", "sft", "--preset", "demo", "--on", "cpu", "max_steps=12", "learning_rate=1e-4"],
+        ["run", "sft", "--preset", "demo", "--on", "cpu", "max_steps=12", "learning_rate=5e-4"],
+    ]
+    for command in commands:
+        subprocess.run([STEPTUNE, *command], env=environment, check=True)
+    return runs
+
+
+async def take(runs: Path, state: Path, name: str, size: tuple[int, int], visit: Visit) -> None:
+    """One picture at one size."""
+    app = SteptuneApp(root=runs, store=Store(state), theme="steptune-dark")
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause(1.5)
+        await visit(app, pilot)
+        await pilot.pause(1.5)
+        path = PICTURES / f"{name}-{size[0]}x{size[1]}.svg"
+        path.write_text(app.export_screenshot(title="steptune"), encoding="utf-8")
+        print(path.relative_to(REPOSITORY))
+
+
+async def runs_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
+    await pilot.press("g")
+
+
+async def new_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
+    from tui.logic.form import Form
+    from tui.screens.form import FormScreen
+    from tui.widgets.form_view import FormView
+
+    form = Form("sft", "demo")
+    form.set("learning_rate", "1e-4")
+    form.set("lora_r", "0")
+    app.push_screen(FormScreen(form))
+    await pilot.pause(0.5)
+    app.screen.query_one(FormView).select_key("learning_rate")
+
+
+async def follow_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
+    from tui.logic.run_row import read_row
+
+    training = next((run for run in list_runs(app.root) if run.recipe == "sft"), None)
+    if training is not None:
+        app.follow(read_row(training.path))
+
+
+async def results_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
+    await pilot.press("5")
+    await pilot.pause(0.5)
+    await pilot.press("enter")
+
+
+async def compare_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
+    from tui.screens.compare import CompareScreen
+
+    rows = [row for row in app.snapshot.rows if row.recipe == "sft"][:3]
+    if len(rows) > 1:
+        app.push_screen(CompareScreen(rows))
+
+
+VISITS: dict[str, Visit] = {"runs": runs_page, "new": new_page, "follow": follow_page, "results": results_page, "compare": compare_page}
+
+if __name__ == "__main__":
+    sys.exit(main())

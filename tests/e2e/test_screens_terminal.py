@@ -1,0 +1,180 @@
+"""The screens in a real pseudo-terminal and in tmux: start a run from the keyboard, lose the program, come back, stop the run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.conftest import wait_for
+from tests.tui.sample_runs import make_many
+from tests.tui.terminal import REPOSITORY, Terminal, screens
+from toolkit.runs import launch
+from toolkit.runs.folder import ENDED_STATES, RunFolder, list_runs
+from toolkit.runs.processes import tagged_with
+
+pytestmark = pytest.mark.slow
+MakeRun = Callable[..., RunFolder]
+WORKS = """
+    import json, os, pathlib, signal, sys, time
+    run = pathlib.Path(RUN_DIR)
+    stop = []
+    signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+    def add(name, row):
+        with (run / name).open("a") as file:
+            file.write(json.dumps(row) + "\\n")
+    add("events.jsonl", {"event": "started", "pid": os.getpid()})
+    for step in range(1, 2000):
+        add("metrics.jsonl", {"step": step, "loss": 3 - step / 1000, "phase": "train", "done": step, "total": 2000})
+        print("step", step, flush=True)
+        time.sleep(0.1)
+        if stop:
+            add("events.jsonl", {"event": "ended", "kind": "cancelled", "message": "asked", "exit_code": 130})
+            sys.exit(130)
+"""
+
+
+@pytest.fixture
+def live(make_run: MakeRun) -> RunFolder:
+    """A supervised run that trains for minutes and stops when asked."""
+    run = make_run(WORKS)
+    launch._start_supervisor(run)
+    assert launch.wait_until_started(run, 20)
+    return run
+
+
+def open_screens(runs: Path, tmp_path: Path, *arguments: str) -> Terminal:
+    return screens(runs, tmp_path / "state", *arguments)
+
+
+def test_a_run_is_followed_lost_found_again_and_stopped(live: RunFolder, runs: Path, tmp_path: Path) -> None:
+    with open_screens(runs, tmp_path) as terminal:
+        terminal.wait_for(live.id)
+        terminal.send("\r")
+        terminal.wait_for("step ")
+        terminal.kill(signal.SIGKILL)
+    assert live.state() == "running"
+    with open_screens(runs, tmp_path) as terminal:
+        terminal.wait_for(live.id)
+        terminal.send("\r")
+        terminal.wait_for("c Stop")
+        terminal.send("c")
+        terminal.wait_for(f"Stop {live.id}")
+        terminal.send("\r")  # No is the default
+        time.sleep(0.5)
+        assert live.state() == "running"
+        terminal.send("c")
+        terminal.wait_for(f"Stop {live.id}")
+        terminal.send("y")
+        terminal.wait_for("■ cancelled", 40)
+        assert live.state() == "cancelled"
+        assert tagged_with(live.id) == []
+
+
+def test_a_recipe_is_launched_from_the_keyboard(runs: Path, tmp_path: Path) -> None:
+    with screens(runs, tmp_path / "state", columns=100, rows=30) as terminal:
+        terminal.wait_for("There are no runs in")
+        terminal.send("2")
+        terminal.wait_for("data-build")
+        terminal.send("gjj\r")
+        terminal.wait_for("preset demo")
+        terminal.send("G\r")
+        time.sleep(0.4)
+        terminal.send("1\r")
+        terminal.wait_for("seed=171")
+        terminal.send("p")
+        terminal.wait_for("ready: L launches")
+        terminal.send("L")
+        terminal.wait_for("data-build", 20)
+        run = wait_for(lambda: next(iter(list_runs(runs)), None))
+        assert isinstance(run, RunFolder)
+        wait_for(lambda: run.state() in ENDED_STATES, 60)
+        assert (run.state(), (run.result or {}).get("message")) == ("finished", "")
+        terminal.wait_for("✓ finished", 10)
+        assert "seed: 171" in (run.path / "config.yaml").read_text()
+        terminal.send("q")
+        wait_for(lambda: not terminal.alive(), 5)
+    assert not list((tmp_path / "state" / "steptune").glob("draft-*.json"))
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGHUP, signal.SIGTERM, signal.SIGKILL])
+def test_losing_the_program_does_not_touch_a_run(live: RunFolder, runs: Path, tmp_path: Path, signal_number: int) -> None:
+    before = live.processes
+    with open_screens(runs, tmp_path) as terminal:
+        terminal.wait_for(live.id)
+        terminal.kill(signal_number)
+        wait_for(lambda: not terminal.alive(), 5)
+    assert live.processes == before
+    assert live.state() == "running"
+    assert psutil.pid_exists(before["child"]["pid"])
+
+
+def test_a_terminal_that_stops_reading_does_not_hold_the_run(live: RunFolder, runs: Path, tmp_path: Path) -> None:
+    with open_screens(runs, tmp_path) as terminal:
+        terminal.wait_for(live.id)
+        terminal.send("l")
+        terminal.wait_for("following the end")
+        terminal.reading = False
+        size = (live.path / "log.txt").stat().st_size
+        time.sleep(2)
+        assert (live.path / "log.txt").stat().st_size > size
+
+
+def test_leaving_says_which_runs_go_on(live: RunFolder, runs: Path, tmp_path: Path) -> None:
+    with open_screens(runs, tmp_path) as terminal:
+        terminal.wait_for(live.id)
+        terminal.send("q")
+        text = terminal.wait_for("1 run goes on")
+        assert f"steptune logs -f {live.id}" in text
+    assert live.state() == "running"
+
+
+def test_a_dumb_terminal_gets_plain_text(runs: Path, tmp_path: Path) -> None:
+    with screens(runs, tmp_path / "state", environment={"TERM": "dumb"}) as terminal:
+        terminal.wait_for("steptune runs")
+        assert b"\x1b" not in bytes(terminal.output)
+    done = subprocess.run([sys.executable, "-P", "-m", "tui"], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    assert (done.returncode, "steptune logs -f RUN" in done.stdout) == (0, True)
+
+
+def test_no_color_and_ascii_on_a_real_terminal(runs: Path, tmp_path: Path) -> None:
+    make_many(runs, 3)
+    with screens(
+        runs, tmp_path / "state", environment={"NO_COLOR": "1", "LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    ) as terminal:
+        terminal.wait_for("finished")
+        terminal.send("\r")
+        terminal.wait_for("checkpoint at step")
+        sent = bytes(terminal.output)
+    assert sent.isascii()
+    assert b"38;2;" not in sent
+    assert b"48;2;" not in sent
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+def test_in_tmux_a_run_survives_the_session(live: RunFolder, runs: Path, tmp_path: Path) -> None:
+    tmux = ["tmux", "-L", f"steptune-test-{os.getpid()}", "-f", "/dev/null"]
+    command = f"env STEPTUNE_RUNS={runs} XDG_STATE_HOME={tmp_path / 'state'} LANG=C.UTF-8 {sys.executable} -P -m tui"
+    try:
+        subprocess.run([*tmux, "new-session", "-d", "-s", "s", "-x", "80", "-y", "24", "-c", str(REPOSITORY), command], check=True)
+
+        def screen() -> str:
+            return subprocess.run([*tmux, "capture-pane", "-p", "-t", "s"], capture_output=True, text=True, check=False).stdout
+
+        wait_for(lambda: live.id in screen())
+        subprocess.run([*tmux, "send-keys", "-t", "s", "Enter"], check=True)
+        wait_for(lambda: "c Stop" in screen())
+        subprocess.run([*tmux, "resize-window", "-t", "s", "-x", "160", "-y", "48"], check=True)
+        wait_for(lambda: "cpu_percent" in screen() or "grad_norm" in screen() or len(screen().splitlines()) >= 40)
+        assert live.id in screen()
+    finally:
+        subprocess.run([*tmux, "kill-server"], check=False, capture_output=True)
+    assert live.state() == "running"

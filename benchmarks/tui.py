@@ -190,6 +190,13 @@ def fast_log(scratch: Path, quick: bool) -> Values:
 def survival(scratch: Path, quick: bool) -> Values:
     """The screens are hung up, killed and stalled while they show a live run; the run must not notice."""
     run = _start_run(scratch / "runs", "import time\ntime.sleep(3600)\n")
+    try:
+        return _survival_trials(scratch, quick, run)
+    finally:
+        send(tagged_with(run.id), signal.SIGKILL)
+
+
+def _survival_trials(scratch: Path, quick: bool, run: RunFolder) -> Values:
     before = _identity(run)
     draft_kept = 0
     trials = 12 if quick else 100
@@ -214,7 +221,6 @@ def survival(scratch: Path, quick: bool) -> Values:
         terminal.close()
         drafts = [json.loads(path.read_text()) for path in (state / "steptune").glob("draft-*.json")]
         draft_kept += any(draft["changes"].get("seed") == "171" for draft in drafts)
-    send(tagged_with(run.id), signal.SIGKILL)
     return {
         "SIGHUP, kill -9, stalled terminal: runs untouched (% of 100 trials)": 100 * untouched / trials,
         "kill -9 while filling the form: change kept (%)": 100 * draft_kept / (4 if quick else 10),
@@ -421,7 +427,7 @@ def _type_a_change(terminal: Terminal) -> None:
     terminal.send("2")
     terminal.wait_for("demo")
     terminal.send("gjj\r")
-    terminal.wait_for("seed", 10)
+    terminal.wait_for("preset demo", 10)
     terminal.send("G")
     time.sleep(0.2)
     terminal.send("\r")

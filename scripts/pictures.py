@@ -22,8 +22,8 @@ sys.path.insert(0, str(REPOSITORY))
 
 from textual.pilot import Pilot  # noqa: E402
 
-from toolkit.runs.folder import list_runs  # noqa: E402
 from tui.app import SteptuneApp  # noqa: E402
+from tui.logic.run_row import RunRow  # noqa: E402
 from tui.logic.store import Store  # noqa: E402
 
 PICTURES = REPOSITORY / "docs" / "pictures"
@@ -89,11 +89,7 @@ async def new_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
 
 
 async def follow_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
-    from tui.logic.run_row import read_row
-
-    training = next((run for run in list_runs(app.root) if run.recipe == "sft"), None)
-    if training is not None:
-        app.follow(read_row(training.path))
+    app.follow(trainings(app)[0])
 
 
 async def results_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
@@ -105,9 +101,15 @@ async def results_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
 async def compare_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
     from tui.screens.compare import CompareScreen
 
-    rows = [row for row in app.snapshot.rows if row.recipe == "sft"][:3]
-    if len(rows) > 1:
-        app.push_screen(CompareScreen(rows))
+    app.push_screen(CompareScreen(trainings(app)[:3]))
+
+
+def trainings(app: SteptuneApp) -> list[RunRow]:
+    """Trainings with the most steps first, those inside pipelines too."""
+    rows = [row for run in app.snapshot.rows for row in (run, *run.stages) if row.recipe == "sft" and row.step]
+    if len(rows) < 2:
+        raise SystemExit(f"{app.root} holds {len(rows)} trainings with metrics; two are needed for the picture of Compare.")
+    return sorted(rows, key=lambda row: -(row.step or 0))
 
 
 VISITS: dict[str, Visit] = {"runs": runs_page, "new": new_page, "follow": follow_page, "results": results_page, "compare": compare_page}

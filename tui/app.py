@@ -7,7 +7,7 @@ import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import App
+from textual.app import App, ScreenStackError
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
@@ -149,12 +149,18 @@ class SteptuneApp(App[None]):
     def on_steptune_app_snapshot_changed(self, message: SnapshotChanged) -> None:
         """Only the screen in front is told: one that changes behind it makes Textual send the whole screen again."""
         self.snapshot = message.snapshot
-        if isinstance(self.screen, Page):
-            self.screen.show_snapshot(self.snapshot)
+        if (page := self._page_in_front()) is not None:
+            page.show_snapshot(self.snapshot)
 
     def on_steptune_app_feed_changed(self, message: FeedChanged) -> None:
-        if isinstance(self.screen, Page):
-            self.screen.show_feed(message.feed)
+        if (page := self._page_in_front()) is not None:
+            page.show_feed(message.feed)
+
+    def _page_in_front(self) -> Page | None:
+        """None under a dialog, and before the first screen: the poller may be quicker than the start."""
+        with contextlib.suppress(ScreenStackError):
+            return self.screen if isinstance(self.screen, Page) else None
+        return None
 
     def on_app_focus(self) -> None:
         self.poller.focused = True

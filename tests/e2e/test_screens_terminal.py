@@ -105,6 +105,18 @@ def test_a_recipe_is_launched_from_the_keyboard(runs: Path, tmp_path: Path) -> N
     assert not list((tmp_path / "state" / "steptune").glob("draft-*.json"))
 
 
+def test_the_config_goes_through_the_editor_and_back(runs: Path, tmp_path: Path) -> None:
+    with screens(runs, tmp_path / "state", environment={"EDITOR": "sed -i 's/^seed: 17/seed: 5/'"}) as terminal:
+        terminal.wait_for("There are no runs in")
+        terminal.send("2")
+        terminal.wait_for("data-build")
+        terminal.send("gjj\r")
+        terminal.wait_for("preset demo")
+        terminal.send("\x05")
+        terminal.wait_for("data-build --preset demo seed=5")
+        terminal.wait_for("1 changed")
+
+
 @pytest.mark.parametrize("signal_number", [signal.SIGHUP, signal.SIGTERM, signal.SIGKILL])
 def test_losing_the_program_does_not_touch_a_run(live: RunFolder, runs: Path, tmp_path: Path, signal_number: int) -> None:
     before = live.processes

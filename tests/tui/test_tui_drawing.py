@@ -27,7 +27,7 @@ def test_a_falling_curve_in_ascii() -> None:
         "loss", [Curve("loss", points([4.0, 3.0, 2.0, 1.0, 1.0]))], 30, 8, ChartOptions(ascii_only=True, x_end=4, marks=[Mark(2, "*", "mark")])
     )
     assert [plain(text).rstrip() for text in lines] == [
-        "loss 1",
+        " loss 1",
         "      4 ┤'|..",
         "        │   |-|.",
         "        │      '||.",
@@ -60,7 +60,7 @@ def test_any_curve_fits_its_place(values: list[float], width: int, height: int, 
 def test_a_rising_curve_in_braille() -> None:
     lines = draw("m", [Curve("m", points([0.0, 1.0]))], 25, 6, ChartOptions(x_end=1))
     assert [plain(text).rstrip() for text in lines] == [
-        "m 1",
+        " m 1",
         "      1 ┤            ⣀⡤⠖⠋",
         "        │        ⣀⡤⠖⠋⠁",
         "        │   ⢀⣠⠴⠚⠉⠁",
@@ -153,6 +153,11 @@ def test_the_report_shows_verdict_table_and_forest() -> None:
     assert [row[:30].rstrip() for row in forest] == ["tuned − baseline ROUGE-L", "tuned − baseline BERTScore F1", "tuned − baseline format"]
     assert all("●" in row for row in forest)
     assert "+0.174 [+0.149, +0.199]" in forest[0]
+
+
+def test_a_mean_of_zero_is_a_number() -> None:
+    report = Report(Path("x"), {"systems": {"tuned": {"metrics": {"format_conformance": {"mean": 0.0, "ci95": [0.0, 0.49]}}}}})
+    assert "0.000 [0.000, 0.490]" in "\n".join(plain(spans) for spans in report_lines(report, 78))
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,14 @@ def test_curves_come_in_the_order_that_people_look_at_them() -> None:
     assert curves.names() == ["loss", "grad_norm", "zeta"]
 
 
+def test_counters_and_clocks_are_no_curves() -> None:
+    curves = Curves()
+    curves.add(
+        [{"time": 1.0, "step": 1, "total_steps": 9, "epoch": 0.1, "done": 1, "total": 9, "eta_s": 3.0, "phase": "train", "stage": "sft", "loss": 1.0}]
+    )
+    assert curves.names() == ["loss"]
+
+
 def test_a_hundred_thousand_rows_by_number(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(f'{{"id": {index}}}\n' for index in range(100_000)) + "torn", encoding="utf-8")

@@ -10,8 +10,9 @@ import yaml
 from tests.tui.sample_runs import make_run
 from toolkit import catalog, config
 from toolkit.settings import SETTINGS
-from tui.logic.form import Form, difference, form_from_draft, sections, value_text, values_of
+from tui.logic.form import Form, form_from_draft, sections, values_of
 from tui.logic.run_row import flatten
+from tui.logic.values import difference, value_text
 
 PRESETS = [(name, preset) for name in catalog.RECIPES for preset in catalog.find_recipe(name).presets]
 

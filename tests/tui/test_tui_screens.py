@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -201,7 +202,8 @@ async def test_a_screen_looks_as_it_did(folder: Path, name: str, size: tuple[int
     async with running(folder, size) as (app, pilot):
         await PAGES[name](app, pilot)
         await settled(app, pilot)
-        text = text_of(app).replace(str(folder), "/runs").replace(str(Path(__file__).resolve().parents[2]), "/steptune")
+        text = text_of(app).replace(str(Path(__file__).resolve().parents[2]), "/steptune")
+        text = re.sub(rf"/{folder.parts[1]}/\S+", "/TEMPORARY", text)  # as long as the test's folder is
         assert_golden(f"{name}-{size[0]}x{size[1]}", "\n".join(line.rstrip() for line in text.splitlines()))
 
 
@@ -306,9 +308,9 @@ async def test_a_value_is_edited_checked_as_typed_and_kept_as_a_draft(folder: Pa
         await pilot.press("enter", "9", "9", "9")
         await shows(pilot, "expected less than or equal to 512")
         await pilot.press("backspace", "backspace", "backspace", "backspace", "8", "enter")
-        await shows(pilot, "lora_r=168" if False else "was 16")
+        await shows(pilot, "was 16")
         await shows(pilot, "ready")
-        assert store.load("draft-sft")["changes"] == {"lora_r": "18" if app.screen.form.text("lora_r") == "18" else app.screen.form.text("lora_r")}  # type: ignore[attr-defined]
+        await until(pilot, lambda: store.load("draft-sft")["changes"] == {"lora_r": "18"})
         await pilot.press("u")
         await shows(pilot, "as the preset has it")
 
@@ -351,14 +353,12 @@ async def test_drafts_are_listed_opened_and_dropped(folder: Path) -> None:
 
 
 async def test_the_editor_hands_back_what_was_written(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tui.screens.form import FormScreen
-
-    monkeypatch.setattr(FormScreen, "_edit_text", lambda self, text: text.replace("lora_r: 16", "lora_r: 4"))
+    monkeypatch.setattr("tui.screens.form.edit_text", lambda _app, text, _name: text.replace("lora_r: 16", "lora_r: 4"))
     async with running(folder) as (app, pilot):
         await form_page(app, pilot)
         await pilot.press("ctrl+e")
         await shows(pilot, "1 changed")
-        monkeypatch.setattr(FormScreen, "_edit_text", lambda self, text: "a: [")
+        monkeypatch.setattr("tui.screens.form.edit_text", lambda _app, _text, _name: "a: [")
         await pilot.press("ctrl+e")
         await shows(pilot, "Not taken over")
 
@@ -416,7 +416,7 @@ async def test_a_terminal_that_is_too_small_gets_a_sentence(folder: Path) -> Non
         await shows(pilot, "20261118-100000-sft-aaaa")
 
 
-@pytest.mark.parametrize("size", [(60, 18), (61, 25), (99, 30), (100, 24), (119, 40), (121, 20), (200, 60)])
+@pytest.mark.parametrize("size", [(60, 18), (99, 30), (119, 40), (121, 20), (200, 60)])
 async def test_sizes_in_between(folder: Path, size: tuple[int, int]) -> None:
     async with running(folder, size) as (app, pilot):
         for page in (follow_page, report_page):
@@ -468,7 +468,7 @@ async def test_other_themes_start(folder: Path, theme: str) -> None:
         await follow_page(app, pilot)
 
 
-@pytest.mark.parametrize("text", HOSTILE[::5])
+@pytest.mark.parametrize("text", HOSTILE[::7])
 async def test_hostile_texts_on_every_screen(tmp_path: Path, text: str) -> None:
     make_hostile(tmp_path / "runs", text)
     async with running(tmp_path / "runs") as (app, pilot):

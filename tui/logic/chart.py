@@ -67,11 +67,11 @@ def draw(title: str, curves: Sequence[Curve], width: int, height: int, options: 
 def _head(title: str, curves: Sequence[Curve], width: int, options: ChartOptions) -> Line:
     flags = " log" * options.log_axis + " smooth" * options.smooth
     if width < 24:
-        return line((cut(title, width), "title"))
+        return line((cut(f" {title}", width), "title"))
     if len(curves) == 1:
         last = f" {number(curves[0].points[-1][3])}"
-        return line((cut(title, max(4, width - len(last) - len(flags))), "title"), (last, "bold"), (flags, "dim"))
-    return line((cut(title, width - len(flags)), "title"), (flags, "dim"))
+        return line((cut(f" {title}", max(4, width - len(last) - len(flags))), "title"), (last, "bold"), (flags, "dim"))
+    return line((cut(f" {title}", width - len(flags)), "title"), (flags, "dim"))
 
 
 def smoothed(points: Sequence[Point], weight: float = 0.9) -> list[Point]:

@@ -73,7 +73,7 @@ class _Readers:
 
 
 class RunFeed:
-    """Follows a run folder. A pipeline is followed through its newest stage, or through the one that `pin` names."""
+    """Follows a run folder. A live pipeline is followed through its newest stage, an ended one through its training, or through the stage that `pin` names."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -120,6 +120,8 @@ class RunFeed:
         started = [stage for stage in row.stages if stage.state not in ("waiting", "unchanged")]
         if self.pinned is not None:
             return next((stage for stage in row.stages if stage.path == self.pinned), row)
+        if not row.live:  # of a pipeline that is over, the training is what has curves
+            return next((stage for stage in started if stage.recipe == "sft"), started[-1] if started else row)
         return started[-1] if started else row
 
     @staticmethod

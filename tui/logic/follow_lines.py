@@ -24,9 +24,11 @@ def head_lines(view: FeedView, width: int, now: float) -> list[Line]:
     if view.gone:
         return [first, line((" its folder is gone", "bad")), ()]
     if not row.live:
-        lines = wrap(row.message or row.headline or _where(row), width - 2)[:2]
+        notes = _reading_notes(view)
+        lines = wrap(row.message or row.headline or _where(row), width - 2)[: 1 if notes else 2]
         tone = "bad" if row.state in ("failed", "out of memory", "lost", "unreadable") else ""
-        return [first, *(line((f" {text}", tone)) for text in lines), *[()] * (2 - len(lines))]
+        shown = [line((f" {text}", tone)) for text in lines] + ([line((cut(" " + "   ".join(notes), width), "dim"))] if notes else [])
+        return [first, *shown, *[()] * (2 - len(shown))]
     return [first, _progress_line(subject if subject.total else row, width), _facts_line(view, width)]
 
 
@@ -50,11 +52,14 @@ def _facts_line(view: FeedView, width: int) -> Line:
     parts = [f"{short.get(name, name)} {number(value)}" for name, value in facts if isinstance(value, int | float) and not isinstance(value, bool)]
     if view.best_step is not None:
         parts.append(f"best step {number(view.best_step)}")
-    if view.behind > 1 << 20:
-        parts.insert(0, f"reading the metrics, {view.behind >> 20} MiB to go")
-    if view.unreadable:
-        parts.append(f"{view.unreadable} unreadable lines")
+    parts += _reading_notes(view)
     return line((cut(" " + "   ".join(parts), width), "dim" if not row.live else ""))
+
+
+def _reading_notes(view: FeedView) -> list[str]:
+    """What a reader should know about the files: not read to the end yet, or damaged lines."""
+    notes = [f"reading the metrics, {view.behind >> 20} MiB to go"] if view.behind > 1 << 20 else []
+    return notes + ([f"{view.unreadable} unreadable {'line' if view.unreadable == 1 else 'lines'}"] if view.unreadable else [])
 
 
 def stage_lines(view: FeedView, width: int, now: float) -> list[Line]:
@@ -99,7 +104,7 @@ def gpu_line(gpu: JSON, width: int) -> Line:
     used, total = _number(gpu.get("memory_used_mib")), _number(gpu.get("memory_total_mib"))
     share = used / total if used is not None and total else None
     name = clean(gpu.get("name", "GPU")).replace("NVIDIA ", "")
-    text = f" {number(gpu.get('utilization_percent'))} %  {number((used or 0) / 1024)}/{number((total or 0) / 1024)} GiB"
+    text = f" {(used or 0) / 1024:.1f}/{(total or 0) / 1024:.1f} GiB  {number(gpu.get('utilization_percent'))} %"
     return line(
         fit(f" GPU {clean(gpu.get('index', '?'))} {cut(name, 16)}", 23), *bar(share, max(4, min(20, width - 23 - len(text))), "s2"), (text, "dim")
     )

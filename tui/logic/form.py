@@ -6,7 +6,6 @@ them: checking the form and the command line is the same call.
 
 from __future__ import annotations
 
-import json
 import shlex
 import time
 import types
@@ -24,7 +23,7 @@ from toolkit.errors import ConfigError, Problem, SteptuneError
 from toolkit.records import JSON
 from toolkit.settings import SETTINGS, Settings
 from tui.logic.run_row import flatten
-from tui.logic.text import clean
+from tui.logic.values import is_same, parsed, value_text
 
 Kind = Literal["text", "number", "switch", "choice", "list"]
 
@@ -214,7 +213,7 @@ class Form:
         edited = _flat_by_fields(values, self.fields)
         for key, value in edited.items():
             text_of_value = value_text(value)
-            if _same(text_of_value, self.text(key)):
+            if is_same(text_of_value, self.text(key)):
                 continue
             self.set(key, text_of_value)
         return sorted(key for key in {*before, *self.changes} if before.get(key) != self.changes.get(key))
@@ -244,49 +243,11 @@ def form_from_draft(draft: JSON) -> Form | None:
     return form
 
 
-def difference(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """(key, old text, new text) of every option that differs."""
-    keys = list(dict.fromkeys([*new, *old]))
-    pairs = [(clean(key), value_text(old.get(key)), value_text(new.get(key))) for key in keys]
-    return [(key, clean(before), clean(after)) for key, before, after in pairs if not _same(before, after)]
-
-
 def values_of(form: Form, settings: Settings | None) -> dict[str, Any]:
     """The form's values as resolved, or as typed while it has problems."""
     if settings is not None:
         return flatten(config.to_json(settings, form.recipe))
-    return {**form.base, **{key: _parsed(text) for key, text in form.changes.items()}}
-
-
-def value_text(value: Any) -> str:
-    """A value as its text on the command line and in YAML; "" for none."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
-    if isinstance(value, list | tuple | dict):
-        plain = list(value) if isinstance(value, tuple) else value
-        return yaml.safe_dump(plain, default_flow_style=True, width=1_000_000, sort_keys=False, allow_unicode=True).strip()
-    text = str(value)
-    return text if _parsed(text) == text or not text.strip() else json.dumps(text, ensure_ascii=False) if isinstance(value, str) else text
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return yaml.safe_load(text) if text else None
-    except (yaml.YAMLError, ValueError):
-        return text
-
-
-def _same(a: str, b: str) -> bool:
-    if a == b:
-        return True
-    try:
-        return float(a) == float(b)
-    except ValueError:
-        return bool(_parsed(a) == _parsed(b))
+    return {**form.base, **{key: parsed(text) for key, text in form.changes.items()}}
 
 
 def _flat_by_fields(values: JSON, fields: dict[str, Field], prefix: str = "") -> dict[str, Any]:

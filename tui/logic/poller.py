@@ -35,6 +35,7 @@ class Poller(threading.Thread):
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self.scanned_once = threading.Event()
+        self._told_at = 0.0
 
     def watch(self, feed: Feed) -> None:
         self._feeds = (*self._feeds, feed)
@@ -78,6 +79,9 @@ class Poller(threading.Thread):
 
     def _poll(self, feed: Feed) -> bool:
         changed, more = feed.poll()
-        if changed and not self._stopping.is_set():
+        now = time.monotonic()
+        # Of a file that is still being read through, the screen need not see every piece.
+        if changed and not self._stopping.is_set() and (not more or now - self._told_at >= FOCUSED_S):
+            self._told_at = now
             self.on_feed(feed)
         return more

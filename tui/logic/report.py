@@ -107,7 +107,7 @@ def table_lines(report: Report, width: int) -> list[Line]:
 
 
 def _metric_cell(metric: JSON | None, width: int) -> list[Span]:
-    if not metric or not _finite(metric.get("mean")):
+    if not metric or _finite(metric.get("mean")) is None:
         floor = _finite((metric or {}).get("floor"))
         return [Span(fit("-" + (f"  floor {floor:.3f}" if floor is not None and width > 16 else ""), width), "dim")]
     mean = float(metric["mean"])

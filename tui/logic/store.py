@@ -30,7 +30,7 @@ class Store:
         return {}
 
     def save(self, name: str, value: JSON) -> bool:
-        with contextlib.suppress(OSError, SteptuneError):
+        with contextlib.suppress(OSError, SteptuneError, ValueError):
             write_json(self.folder / f"{_safe(name)}.json", value)
             return True
         return False
@@ -49,7 +49,7 @@ class Store:
 
     def write_file(self, name: str, text: str) -> Path | None:
         """A text for people (clipboard, exports); None if it could not be written."""
-        with contextlib.suppress(OSError, SteptuneError):
+        with contextlib.suppress(OSError, SteptuneError, ValueError):
             write_text(self.folder / name, text)
             return self.folder / name
         return None

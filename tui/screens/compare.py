@@ -165,9 +165,9 @@ def table_lines(comparison: Comparison, width: int) -> list[Line]:
     name_width = min(34, max(16, width // 4))
     column = max(8, (width - name_width) // len(labels))
     header = line((fit("", name_width), ""), *((fit(cut(label, column - 1), column), f"s{index}") for index, label in enumerate(labels, start=1)))
-    lines = [header, line(("numbers", "title"))]
+    lines = [header, line((" numbers", "title"))]
     lines += [_row(name, values, name_width, column) for name, values in comparison.numbers.items() if any(value is not None for value in values)]
-    lines.append(line(("settings that differ" if comparison.settings else "no setting differs", "title")))
+    lines.append(line((" settings that differ" if comparison.settings else " no setting differs", "title")))
     return lines + [_row(name, values, name_width, column) for name, values in comparison.settings.items()]
 
 

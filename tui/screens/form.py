@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import subprocess
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, ClassVar
 
 import yaml
@@ -21,10 +16,12 @@ from textual.widgets import Input
 from toolkit import catalog
 from toolkit.errors import Problem, SteptuneError
 from toolkit.settings import SETTINGS, Settings
-from tui.logic.form import Form, difference, values_of
+from tui.editor import edit_text
+from tui.logic.form import Form, values_of
 from tui.logic.lines import Line, line
 from tui.logic.run_row import RunRow, load_settings
 from tui.logic.text import clean, cut
+from tui.logic.values import difference
 from tui.screens.dialogs import Choose, Reading
 from tui.screens.page import Page
 from tui.widgets.form_view import NAME_WIDTH, FormView
@@ -141,10 +138,10 @@ class FormScreen(Page):
 
     def _diff_lines(self, width: int) -> list[Line]:
         values = values_of(self.form, self.settings)
-        lines = [line((f"changed from {clean(self.form.source)}", "title"))]
+        lines = [line((f" changed from {clean(self.form.source)}", "title"))]
         lines += _change_lines(difference(self.form.base, values), width)
         if last := self._last_run():
-            lines += [(), line((cut(f"changed from the last run {last.id}", width), "title"))]
+            lines += [(), line((cut(f" changed from the last run {last.id}", width), "title"))]
             before = load_settings(last.path)
             lines += _change_lines(difference(before, {key: value for key, value in values.items() if key in before}), width)
         return lines
@@ -278,7 +275,8 @@ class FormScreen(Page):
     def action_editor(self) -> None:
         """The whole config in $EDITOR; what was changed there is taken over."""
         text = self.form.to_yaml()
-        edited = self._edit_text(text)
+        edited = edit_text(self.steptune, text, f"{self.form.recipe}.yaml")
+        self.refresh(layout=True)
         if edited is None or edited == text:
             return
         try:
@@ -291,23 +289,6 @@ class FormScreen(Page):
             return
         self._check()
         self.notify(f"{len(changed)} options changed.", markup=False)
-
-    def _edit_text(self, text: str) -> str | None:
-        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
-        with tempfile.TemporaryDirectory(prefix="steptune-") as folder:
-            path = Path(folder) / f"{self.form.recipe}.yaml"
-            path.write_text(text, encoding="utf-8")
-            try:
-                with self.app.suspend():
-                    done = subprocess.run([*shlex.split(editor), str(path)], check=False)
-            except (OSError, ValueError) as error:
-                self.notify(f"{editor} could not be started: {clean(error)}; set $EDITOR.", severity="error", markup=False)
-                return None
-            self.refresh(layout=True)
-            if done.returncode != 0:
-                self.notify(f"{editor} ended with {done.returncode}; nothing was taken over.", severity="warning", markup=False)
-                return None
-            return path.read_text(encoding="utf-8", errors="replace")
 
     def action_preflight(self) -> None:
         if self._editing is not None:

@@ -50,7 +50,7 @@ def open_outputs(app: SteptuneApp, row: RunRow) -> None:
     report = find_results(row.path, outputs) if isinstance(outputs, dict) else None
     files = output_files(row)
     if report is not None and row.recipe in ("evaluate", "pipeline"):
-        from tui.screens.results import ReportScreen
+        from tui.screens.report import ReportScreen
 
         app.push_screen(ReportScreen(report, row.id))
     elif not files:

@@ -17,10 +17,11 @@ from tui.logic.comparison import MAX_RUNS
 from tui.logic.feed import RunFeed
 from tui.logic.lines import Line, line
 from tui.logic.poller import Feed
+from tui.logic.run_detail import detail_lines
 from tui.logic.run_row import RunRow, load_settings
 from tui.logic.run_table import SORTS, header, run_line, select
 from tui.logic.scanner import Snapshot
-from tui.logic.text import clean, cut, fit, wrap
+from tui.logic.text import clean, cut, fit
 from tui.screens.page import Page
 from tui.widgets.chart import Chart
 from tui.widgets.item_list import ItemList
@@ -102,6 +103,7 @@ class RunsScreen(Page):
         self.table.empty = self._nothing(snapshot)
         self.table.set_count(len(self.rows), cursor)
         self._show_lines(snapshot)
+        self.call_after_refresh(self._show_lines, snapshot)  # with a scrollbar the columns are one narrower
         self._show_selected()
 
     def _nothing(self, snapshot: Snapshot) -> list[Line]:
@@ -189,31 +191,9 @@ class RunsScreen(Page):
         curves = [Curve(name, series.points())] if series else []
         end = row.total if row.phase == "train" or row.total else None
         chart.show(name, curves, ChartOptions(ascii_only=self.steptune.ascii_only, x_end=end))
-        width = self.query_one("#runs-side").size.width - 1
-        text.show(self._detail_lines(row, list(view.log) if view else [], width))
-
-    def _detail_lines(self, row: RunRow, log: list[str], width: int) -> list[Line]:
-        if width < 10:
-            return []
-        lines: list[Line] = []
-        if row.message:
-            style = "bad" if row.state in ("failed", "out of memory", "lost", "unreadable") else "dim"
-            lines += [line((part, style)) for part in wrap(row.message, width)[:3]]
-        if row.headline:
-            lines += [line((part, "bold")) for part in wrap(row.headline, width)[:2]]
-        for stage in row.stages:
-            lines.append(line((f"{fit(stage.stage, 19)}", ""), (cut(f"{stage.state} {stage.headline}", width - 19), "dim")))
-        if self.is_wide:
-            settings = self._settings_of(row)
-            shown = [(key, value) for key, value in settings.items() if value not in (None, [], {}, "")][: max(0, 9 - len(lines))]
-            lines += [line((fit(cut(clean(key), 29), 30), "dim"), cut(clean(value), max(4, width - 30))) for key, value in shown]
-        if not lines:
-            lines.append(line((cut(row.model or row.recipe, width), "dim")))
-        rest = self.query_one("#runs-side").size.height - len(lines) - 1
-        if log and rest > 0:
-            lines += [()] if self.is_wide else []
-            lines += [line((cut(text, width), "dim")) for text in log[-rest:]]
-        return lines
+        side = self.query_one("#runs-side").size
+        settings = self._settings_of(row) if self.is_wide else None
+        text.show(detail_lines(row, view.log if view else (), settings, side.width - 1, side.height))
 
     def _settings_of(self, row: RunRow) -> dict[str, Any]:
         if row.path not in self._settings:

@@ -53,7 +53,7 @@ class TopBar(Panel):
             spans += [Span(f" {key}", "key"), Span(f" {title} ", style or "dim")]
             self._places.append((start, width_of(spans), name))
         right = " read-only " if read_only else ""
-        right += f" ● {live} running " if live else " no run is live "
+        right += f" ● {live} live " if live else " no run is live "
         gap = self.size.width - width_of(spans) - len(right)
         if gap > 0:
             spans += [Span(" " * gap), Span(right, "good" if live else "dim")]

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from tui.logic.form import Field, Form, Section
 from tui.logic.lines import Line, line
 from tui.logic.text import clean, cut, fit, wrap
+from tui.logic.values import value_text
 from tui.widgets.item_list import ItemList
 from tui.widgets.line_view import selected
 
@@ -146,6 +147,4 @@ class FormView(ItemList):
 
 def value_before(form: Form, key: str) -> str:
     """The value that the form started from."""
-    from tui.logic.form import value_text
-
     return value_text(form.base.get(key))

@@ -33,6 +33,7 @@ class LineView(ScrollView):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._lines: list[Line] | None = None
+        self._drawn_width = 0
         self._cuts: dict[int, tuple[int, int]] = {}
 
     def visible_lines(self, width: int, height: int, top: int) -> list[Line]:
@@ -56,11 +57,12 @@ class LineView(ScrollView):
 
     def _computed(self) -> list[Line]:
         size = self.scrollable_content_region.size
+        self._drawn_width = size.width
         lines = self.visible_lines(size.width, size.height, self.scroll_offset.y)[: size.height]
         return lines + [()] * (size.height - len(lines))
 
     def render_line(self, y: int) -> Strip:
-        if self._lines is None:
+        if self._lines is None or self._drawn_width != self.scrollable_content_region.width:  # a scrollbar came or went
             self._lines = self._computed()
         spans = self._lines[y] if y < len(self._lines) else ()
         strip = self._strip(spans, self.size.width)
@@ -89,6 +91,7 @@ class LineView(ScrollView):
         """How many lines there are in all, for scrolling."""
         if self.virtual_size.height != rows:
             self.virtual_size = Size(0, rows)
+            self.refresh()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         self._lines = None

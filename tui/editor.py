@@ -1,0 +1,33 @@
+"""A text in the user's own editor, with the screens put aside meanwhile."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tui.logic.text import clean
+
+if TYPE_CHECKING:
+    from tui.app import SteptuneApp
+
+
+def edit_text(app: SteptuneApp, text: str, name: str) -> str | None:
+    """The text as $VISUAL or $EDITOR (else vi) left it; None where the editor did not end well, which is said."""
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    with tempfile.TemporaryDirectory(prefix="steptune-") as folder:
+        path = Path(folder) / name
+        path.write_text(text, encoding="utf-8")
+        try:
+            with app.suspend():
+                done = subprocess.run([*shlex.split(editor), str(path)], check=False)
+        except (OSError, ValueError) as error:
+            app.notify(f"{editor} could not be started: {clean(error)}; set $EDITOR.", severity="error", markup=False)
+            return None
+        if done.returncode != 0:
+            app.notify(f"{editor} ended with {done.returncode}; nothing was taken over.", severity="warning", markup=False)
+            return None
+        return path.read_text(encoding="utf-8", errors="replace")

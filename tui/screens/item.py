@@ -1,0 +1,62 @@
+"""One item of a report: the reference and each system's answer side by side, with their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from tui.logic.lines import line
+from tui.logic.report import item_columns
+from tui.logic.text import clean
+from tui.screens.page import Page
+from tui.widgets.line_view import Panel
+from tui.widgets.text_view import TextView
+
+
+class ItemScreen(Page):
+    """One item: the reference and each system's answer side by side, with their scores."""
+
+    MODE = "results"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back"),
+        Binding("n,right", "step(1)", "Next"),
+        Binding("p,left", "step(-1)", "Previous"),
+    ]
+
+    def __init__(self, items: list[dict[str, Any]], index: int) -> None:
+        super().__init__()
+        self.items, self.index = items, index
+
+    def body(self) -> Iterable[Widget]:
+        yield Panel(id="item-head", classes="head")
+        yield TextView(id="item")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#item", TextView).focus()
+
+    def _resume(self) -> None:
+        super()._resume()
+        self._show()
+
+    def on_resize(self, event: Any) -> None:
+        super().on_resize(event)
+        self.call_after_refresh(self._show)
+
+    def _show(self) -> None:
+        if not self.is_attached:
+            return
+        item = self.items[self.index]
+        view = self.query_one("#item", TextView)
+        columns = item_columns(item, max(40, (view.scrollable_content_region.width or self.size.width) - 2))
+        view.set_lines([line(" ", *spans) for spans in columns])
+        self.query_one("#item-head", Panel).show(
+            [line((f" {clean(item.get('id', '?'))}", "title"), (f"  {self.index + 1} of {len(self.items)}", "dim"))]
+        )
+
+    def action_step(self, step: int) -> None:
+        self.index = (self.index + step) % len(self.items)
+        self._show()

@@ -1,0 +1,154 @@
+"""A report: verdict, table and forest plot above the list of items."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+from textual.widgets import Input
+
+from tui.logic.lines import Line, line
+from tui.logic.report import Report, item_line, load_report, report_lines
+from tui.logic.text import clean, cut
+from tui.screens.item import ItemScreen
+from tui.screens.page import Page
+from tui.widgets.item_list import ItemList
+from tui.widgets.line_view import Panel
+
+
+class ReportScreen(Page):
+    """Verdict, table and forest plot above the list of items; Enter opens an item."""
+
+    MODE = "results"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back"),
+        Binding("slash", "filter", "Find"),
+        Binding("o", "order", "Order"),
+        Binding("t", "table", "Table only"),
+        Binding("y", "copy", "Copy path"),
+    ]
+
+    def __init__(self, path: Path, title: str) -> None:
+        super().__init__()
+        self.path, self.title_text = path, title
+        self.report: Report | None = None
+        self.items: list[dict[str, Any]] = []
+        self.order = 0
+        self.wanted = ""
+
+    def body(self) -> Iterable[Widget]:
+        yield Panel(id="report-head", classes="head")
+        yield Panel(id="report")
+        yield Panel(id="items-head", classes="head")
+        yield ItemList(self._draw, id="items")
+        yield Input(placeholder="text in the question or an answer", classes="prompt", id="filter-input")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.items_view.focus()
+        self.items_view.empty = [line(("  reading the results ...", "dim"))]
+        self.run_worker(self._load, thread=True, exit_on_error=False)
+
+    @property
+    def items_view(self) -> ItemList:
+        return self.query_one("#items", ItemList)
+
+    def _load(self) -> None:
+        report = load_report(self.path)
+        if self.app.is_running:
+            self.app.call_from_thread(self._loaded, report)
+
+    def _loaded(self, report: Report) -> None:
+        self.report = report
+        self._show()
+
+    def on_resize(self, event: Any) -> None:
+        super().on_resize(event)
+        self.call_after_refresh(self._show)
+
+    @property
+    def systems(self) -> list[str]:
+        return [name for name in self.report.systems if name != "human"][:3] if self.report else []
+
+    def _show(self) -> None:
+        if self.report is None or not self.is_attached:
+            return
+        width = self.size.width
+        lines = report_lines(self.report, width - 2)
+        panel = self.query_one("#report", Panel)
+        panel.styles.height = min(len(lines), max(6, self.size.height - 8 if not self.items_view.display else round(self.size.height * 0.62)))
+        panel.show([line(" ", *spans) for spans in lines])
+        self.query_one("#report-head", Panel).show(
+            [line((f" {clean(self.title_text)}", "bold"), (cut(f"  {clean(self.path)}", max(0, width - len(self.title_text) - 2)), "dim"))]
+        )
+        self._order_items()
+        self.items_view.empty = [line(("  no items" if not self.wanted else "  no item fits", "dim"))]
+        self.items_view.set_count(len(self.items))
+        self._show_items_head(width)
+
+    def _show_items_head(self, width: int) -> None:
+        cells = "".join(clean(name)[:9].rjust(9) for name in self.systems)
+        order = ("as in the file", *(f"worst {name} first" for name in self.systems))[self.order] if self.systems else ""
+        title = f" {len(self.items)} items"
+        note = cut(f"  {order}" + (f"  /{clean(self.wanted)}" if self.wanted else ""), max(0, width - len(title) - len(cells) - 10))
+        gap = " " * max(1, self.items_view.scrollable_content_region.width - len(title) - len(note) - len(cells))
+        self.query_one("#items-head", Panel).show([line((title, "title"), (note, "dim"), gap, (cells, "dim"))])
+
+    def _order_items(self) -> None:
+        assert self.report is not None
+        items = self.report.items
+        if self.wanted:
+            items = [item for item in items if self.wanted in f"{item.get('id')} {item.get('prompt')} {item.get('outputs')}".lower()]
+        if self.order and self.order <= len(self.systems):
+            name = self.systems[self.order - 1]
+            items = sorted(items, key=lambda item: _score(item, name))
+        self.items = items
+
+    def _draw(self, index: int, width: int) -> Line:
+        return item_line(self.items[index], self.systems, width)
+
+    def on_item_list_chosen(self, message: ItemList.Chosen) -> None:
+        self.app.push_screen(ItemScreen(self.items, message.index))
+
+    def action_order(self) -> None:
+        self.order = (self.order + 1) % (len(self.systems) + 1)
+        self._show()
+
+    def action_table(self) -> None:
+        """The table alone, or with the items below."""
+        self.items_view.display = not self.items_view.display
+        self.call_after_refresh(self._show)
+
+    def action_filter(self) -> None:
+        prompt = self.query_one("#filter-input", Input)
+        prompt.add_class("-open")
+        prompt.focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.wanted = event.value.strip().lower()
+        event.input.remove_class("-open")
+        self.items_view.focus()
+        self._show()
+
+    def action_back(self) -> None:
+        prompt = self.query_one("#filter-input", Input)
+        if prompt.has_class("-open"):
+            prompt.remove_class("-open")
+            self.items_view.focus()
+        elif self.wanted:
+            self.wanted = ""
+            self._show()
+        else:
+            super().action_back()
+
+    def action_copy(self) -> None:
+        self.steptune.copy_text(str(self.path), "The path of results.json")
+
+
+def _score(item: dict[str, Any], system: str) -> float:
+    scores = item.get("scores")
+    value = scores.get(system, {}).get("rouge_l") if isinstance(scores, dict) and isinstance(scores.get(system), dict) else None
+    return float(value) if isinstance(value, int | float) else float("inf")

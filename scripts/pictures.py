@@ -67,7 +67,7 @@ async def take(runs: Path, state: Path, name: str, size: tuple[int, int], visit:
         await visit(app, pilot)
         await pilot.pause(1.5)
         path = PICTURES / f"{name}-{size[0]}x{size[1]}.svg"
-        path.write_text(app.export_screenshot(title="steptune"), encoding="utf-8")
+        path.write_text(app.export_screenshot(title="steptune").replace(str(REPOSITORY), "~/steptune"), encoding="utf-8")
         print(path.relative_to(REPOSITORY))
 
 

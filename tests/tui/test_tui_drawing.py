@@ -139,17 +139,19 @@ def test_the_report_shows_verdict_table_and_forest() -> None:
     assert text.splitlines() == [
         "The tuned model answers better than the baseline: ROUGE-L rises by 0.174",
         "[0.149, 0.199] (n 24), of which 0.020 lies above the floor.",
-        "",
         "         ROUGE-L                BERTScore F1           format",
         "baseline 0.112 [0.098, 0.127]   0.801 [0.795, 0.808]   0.031 [0.010, 0.090]",
+        "  floor  0.101                  0.780                  0.031",
         "tuned    0.286 [0.262, 0.311]   0.872 [0.866, 0.878]   0.969 [0.910, 0.990]",
-        "human    -  floor 0.232         -                      1.000 [0.960, 1.000]",
+        "  floor  0.255                  0.851                  0.969",
+        "human    -                      -                      1.000 [0.960, 1.000]",
+        "  floor  0.232                  -                      1.000",
         "floor: the same answers against other questions' references",
         "",
-        "paired differences, 95 % interval   right of the line: the first is better   n 24",
-        *text.splitlines()[10:],
+        "paired differences, 95 % interval   right of 0: the first is better   n 24",
+        *text.splitlines()[12:],
     ]
-    forest = text.splitlines()[10:13]
+    forest = text.splitlines()[12:15]
     assert [row[:30].rstrip() for row in forest] == ["tuned − baseline ROUGE-L", "tuned − baseline BERTScore F1", "tuned − baseline format"]
     assert all("●" in row for row in forest)
     assert "+0.174 [+0.149, +0.199]" in forest[0]

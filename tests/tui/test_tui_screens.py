@@ -78,7 +78,7 @@ async def form_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
     from tui.screens.form import FormScreen
 
     app.push_screen(FormScreen(Form("sft", "demo")))
-    await shows(pilot, "embedded:gemma-3-270m")
+    await shows(pilot, "bundled:sample/howto")
 
 
 async def preflight_page(app: SteptuneApp, pilot: Pilot[None]) -> None:

@@ -66,7 +66,7 @@ def plan_launch(recipe: str, settings: Settings, on: str | None = None, accelera
         if accelerate_args:
             raise UsageError(f"{recipe} is not started by accelerate; remove `-- {' '.join(accelerate_args)}`.")
         return LaunchPlan(recipe, settings, name, None, (), _environment(name, settings))
-    return LaunchPlan(recipe, settings, name, path, (*_rendezvous(path), *accelerate_args), _environment(name, settings))
+    return LaunchPlan(recipe, settings, name, path, (*_shape_arguments(path, name), *accelerate_args), _environment(name, settings))
 
 
 def default_on() -> str:
@@ -84,7 +84,9 @@ def _environment(on: str, settings: Settings) -> dict[str, str]:
     if all(model.startswith("embedded:") for model in models_of(settings)):
         environment["HF_HUB_OFFLINE"] = "1"  # bitsandbytes asks the hub for a kernel on some CPUs
     if is_cpu(on):
-        environment |= {"ACCELERATE_USE_CPU": "true", "DS_ACCELERATOR": "cpu", "CUDA_VISIBLE_DEVICES": ""}
+        environment |= {"DS_ACCELERATOR": "cpu", "CUDA_VISIBLE_DEVICES": ""}
+        if "zero" not in Path(on).stem:  # with it, accelerate 1.15 silently takes DDP in place of DeepSpeed
+            environment["ACCELERATE_USE_CPU"] = "true"
         # Threads that spin at every barrier lose whole time slices as soon as another process wants a core.
         environment["OMP_WAIT_POLICY"] = os.environ.get("OMP_WAIT_POLICY", "PASSIVE")
     return environment
@@ -96,18 +98,30 @@ def models_of(settings: Settings) -> list[str]:
     return [getattr(stage, name) for stage in stages for name in ("model", "bertscore_model") if hasattr(stage, name)]
 
 
-def _rendezvous(path: Path) -> tuple[str, ...]:
-    """Rank and address of this machine for a config of several machines, from MACHINE_RANK, MASTER_ADDR, MASTER_PORT (Slurm's node id also works)."""
+def _shape_arguments(path: Path, on: str) -> tuple[str, ...]:
+    """What the YAML cannot know: how many GPUs this machine shows, and for several machines their number, rank and address.
+
+    Rank and address come from MACHINE_RANK and MASTER_ADDR (MASTER_PORT, NUM_MACHINES), or from Slurm's variables.
+
+    Raises:
+        UsageError: a config for several machines without rank or address.
+    """
     shape = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    if int(shape.get("num_machines", 1)) < 2:
+    machines, processes = int(shape.get("num_machines", 1)), int(shape.get("num_processes", 1))
+    if is_cpu(on) or processes < 2:
         return ()
+    visible = len(sample_gpus())
+    if machines < 2:
+        return ("--num_processes", str(visible)) if visible else ()
     rank = os.environ.get("MACHINE_RANK") or os.environ.get("SLURM_NODEID")
     address = os.environ.get("MASTER_ADDR")
     if rank is None or address is None:
         raise UsageError(
-            f"{path.stem} is for {shape['num_machines']} machines: set MACHINE_RANK (0 on the first) and MASTER_ADDR (the first machine's address) on each."
+            f"{path.stem} is for {machines} machines: set MACHINE_RANK (0 on the first) and MASTER_ADDR (the first machine's address) on each."
         )
-    return ("--machine_rank", rank, "--main_process_ip", address, "--main_process_port", os.environ.get("MASTER_PORT", "29500"))
+    machines = int(os.environ.get("NUM_MACHINES") or os.environ.get("SLURM_NNODES") or machines)
+    counts = ("--num_machines", str(machines), *(("--num_processes", str(machines * visible)) if visible else ()))
+    return (*counts, "--machine_rank", rank, "--main_process_ip", address, "--main_process_port", os.environ.get("MASTER_PORT", "29500"))
 
 
 def start(plan: LaunchPlan, run_dir: Path | None = None, parent: str | None = None) -> RunFolder:

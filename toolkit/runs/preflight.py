@@ -104,7 +104,7 @@ def _check_accelerator(plan: LaunchPlan) -> Iterator[Check]:
     if gpus:
         names = ", ".join(f"{gpu['name']} {gpu['memory_total_mib'] / 1024:.0f} GiB" for gpu in gpus)
         yield Check("GPU", "ok", names)
-    needed = 0 if is_cpu(plan.on) else _processes_per_machine(plan)
+    needed = 0 if is_cpu(plan.on) else _gpus_needed(plan)
     if needed > len(gpus):
         yield Check(
             "GPU",
@@ -123,12 +123,12 @@ def _check_accelerator(plan: LaunchPlan) -> Iterator[Check]:
                 )
 
 
-def _processes_per_machine(plan: LaunchPlan) -> int:
-    """GPUs that one machine must have for the plan's accelerate config."""
+def _gpus_needed(plan: LaunchPlan) -> int:
+    """GPUs that this machine must have at least: two for a shape that splits one machine's work, else one."""
     if plan.accelerate_config is None:
         return 1 if plan.on == "single_gpu" else 0
     shape = yaml.safe_load(plan.accelerate_config.read_text(encoding="utf-8")) or {}
-    return max(1, int(shape.get("num_processes", 1)) // max(1, int(shape.get("num_machines", 1))))
+    return 2 if int(shape.get("num_processes", 1)) > 1 and int(shape.get("num_machines", 1)) == 1 else 1
 
 
 def _check_models(settings: Settings) -> Iterator[Check]:

@@ -23,7 +23,7 @@ from toolkit.errors import ConfigError, Problem, SteptuneError
 from toolkit.records import JSON
 from toolkit.settings import SETTINGS, Settings
 from tui.logic.run_row import flatten
-from tui.logic.values import is_same, parsed, value_text
+from tui.logic.values import is_same, parsed, value_text, with_bundled
 
 Kind = Literal["text", "number", "switch", "choice", "list"]
 
@@ -125,7 +125,7 @@ class Form:
     def __post_init__(self) -> None:
         self.sections = sections(self.recipe)
         self.fields = {item.key: item for section in self.sections for item in section.fields}
-        self.base = self.base or self._base_values()
+        self.base = self.base or with_bundled(self._base_values())
 
     @property
     def source(self) -> str:
@@ -246,7 +246,7 @@ def form_from_draft(draft: JSON) -> Form | None:
 def values_of(form: Form, settings: Settings | None) -> dict[str, Any]:
     """The form's values as resolved, or as typed while it has problems."""
     if settings is not None:
-        return flatten(config.to_json(settings, form.recipe))
+        return dict(with_bundled(flatten(config.to_json(settings, form.recipe))))
     return {**form.base, **{key: parsed(text) for key, text in form.changes.items()}}
 
 

@@ -16,6 +16,8 @@ from tui.logic.text import clean, clean_text, cut, fit, fit_right, wrap
 
 METRIC_NAMES = {"rouge_l": "ROUGE-L", "bertscore_f1": "BERTScore F1", "format_conformance": "format"}
 MAX_RESULTS_BYTES = 400 << 20
+INTERVAL_WIDTH = 22  # room for a mean with its interval
+FLOOR_WIDTH = 35  # and for the floor beside it
 
 
 @dataclass(frozen=True)
@@ -85,38 +87,47 @@ def report_lines(report: Report, width: int) -> list[Line]:
     if report.problem:
         return [line((part, "bad")) for part in wrap(report.problem, width)]
     verdict = [line((part, "bold")) for part in wrap(report.verdict, width)] if report.verdict else []
-    return [*verdict, *([()] if verdict else []), *table_lines(report, width), (), *forest_lines(report, width)]
+    gap: list[Line] = [()] if verdict and width >= 100 else []  # 24 rows have none to spare
+    return [*verdict, *gap, *table_lines(report, width), (), *forest_lines(report, width)]
 
 
 def table_lines(report: Report, width: int) -> list[Line]:
-    """System by metric: mean, 95 % interval and floor, each with its n."""
+    """System by metric: mean, 95 % interval and floor; metrics for which there is no room with their interval are named below."""
     metrics = report.metrics()
-    if not metrics:
+    if not metrics or not report.systems:
         return [line(("no metrics in this report", "dim"))]
     name_width = min(12, max(8, max(len(clean(name)) for name in report.systems) + 1))
-    cell_width = max(12, (width - name_width) // len(metrics))
-    shown = metrics[: max(1, (width - name_width) // cell_width)]
+    shown = metrics[: max(1, (width - name_width) // INTERVAL_WIDTH)]
+    cell_width = (width - name_width) // len(shown)
     lines = [line(fit("", name_width), *((fit(METRIC_NAMES.get(name, clean(name)), cell_width), "title") for name in shown))]
+    has_floors = False
     for system, values in report.systems.items():
-        cells = [_metric_cell(_mappings(values.get("metrics")).get(name), cell_width) for name in shown]
-        lines.append(line((fit(clean(system), name_width), "bold"), *(span for cell in cells for span in cell)))
-    floors = [_mappings(values.get("metrics")) for values in report.systems.values()]
-    if any(isinstance(metric.get("floor"), int | float) for metrics_of in floors for metric in metrics_of.values()):
-        lines.append(line(("floor: the same answers against other questions' references", "dim")))
+        found = [_mappings(values.get("metrics")).get(name) for name in shown]
+        lines.append(line((fit(clean(system), name_width), "bold"), *(span for metric in found for span in _metric_cell(metric, cell_width))))
+        floors = [_finite((metric or {}).get("floor")) for metric in found]
+        if any(floor is not None for floor in floors):
+            has_floors = True
+            if cell_width < FLOOR_WIDTH:
+                cells = [fit("-" if floor is None else f"{floor:.3f}", cell_width) for floor in floors]
+                lines.append(line((fit("  floor", name_width), "dim"), *((cell, "dim") for cell in cells)))
+    if has_floors:
+        lines.append(line((cut("floor: the same answers against other questions' references", width), "dim")))
+    if left_out := metrics[len(shown) :]:
+        lines.append(line((cut(f"also measured: {', '.join(map(clean, left_out))}", width), "dim")))
     return lines
 
 
 def _metric_cell(metric: JSON | None, width: int) -> list[Span]:
     if not metric or _finite(metric.get("mean")) is None:
         floor = _finite((metric or {}).get("floor"))
-        return [Span(fit("-" + (f"  floor {floor:.3f}" if floor is not None and width > 16 else ""), width), "dim")]
+        return [Span(fit("-" + (f" floor {floor:.3f}" if floor is not None and width >= FLOOR_WIDTH else ""), width), "dim")]
     mean = float(metric["mean"])
     interval: Any = metric.get("ci95")
     parts = [(f"{mean:.3f}", "")]
-    if _is_interval(interval) and width >= 22:
+    if _is_interval(interval) and width >= INTERVAL_WIDTH:
         parts.append((f" [{interval[0]:.3f}, {interval[1]:.3f}]", "dim"))
     floor = _finite(metric.get("floor"))
-    if floor is not None and width >= 35:
+    if floor is not None and width >= FLOOR_WIDTH:
         parts.append((f" floor {floor:.3f}", "dim"))
     used = sum(len(text) for text, _ in parts)
     return [Span(text, style) for text, style in parts] + [Span(" " * max(0, width - used))]
@@ -132,7 +143,7 @@ def forest_lines(report: Report, width: int) -> list[Line]:
     plot = max(12, width - label_width - numbers_width - 1)
     reach = max(max(abs(row["ci95"][0]), abs(row["ci95"][1]), abs(row["difference"])) for row in rows) or 1.0
     reach = _round_up(reach)
-    lines = [line(("paired differences, 95 % interval", "title"), (f"   right of the line: the first is better   n {rows[0].get('n', '-')}", "dim"))]
+    lines = [line(("paired differences, 95 % interval", "title"), (f"   right of 0: the first is better   n {clean(rows[0].get('n', '-'))}", "dim"))]
     for row in rows:
         lines.append(line(fit(_label(row), label_width), *_forest_bar(row, plot, reach), *([_forest_numbers(row)] if numbers_width else [])))
     scale = f"{-reach:+.3g}" + "0".center(plot - 2 * len(f"{reach:+.3g}")) + f"{reach:+.3g}"
@@ -179,7 +190,8 @@ def item_line(item: JSON, systems: Sequence[str], width: int) -> Line:
         value = _finite(scores.get(system, {}).get("rouge_l"))
         cells.append((fit_right("-" if value is None else f"{value:.2f}", 9), ""))
     question = clean(item.get("prompt", ""))
-    return line((fit(clean(item.get("id", "?")), 16), "dim"), fit(cut(question, width - 17 - 9 * len(cells)), width - 16 - 9 * len(cells)), *cells)
+    name = fit(cut(f" {clean(item.get('id', '?'))}", 16), 17)
+    return line((name, "dim"), fit(cut(question, width - 18 - 9 * len(cells)), width - 17 - 9 * len(cells)), *cells)
 
 
 def item_columns(item: JSON, width: int) -> list[Line]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from toolkit import catalog
 from tui.logic.text import clean
 
 
@@ -48,3 +49,13 @@ def is_same(a: str, b: str) -> bool:
         return float(a) == float(b)
     except ValueError:
         return bool(parsed(a) == parsed(b))
+
+
+def with_bundled(value: Any) -> Any:
+    """Values with paths of shipped files as users write them: `bundled:sample/howto`."""
+    folder = f"{catalog.recipes_dir()}/"
+    if isinstance(value, dict):
+        return {key: with_bundled(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [with_bundled(item) for item in value]
+    return f"bundled:{value.removeprefix(folder)}" if isinstance(value, str) and value.startswith(folder) else value

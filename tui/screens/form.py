@@ -21,7 +21,7 @@ from tui.logic.form import Form, values_of
 from tui.logic.lines import Line, line
 from tui.logic.run_row import RunRow, load_settings
 from tui.logic.text import clean, cut
-from tui.logic.values import difference
+from tui.logic.values import difference, with_bundled
 from tui.screens.dialogs import Choose, Reading
 from tui.screens.page import Page
 from tui.widgets.form_view import NAME_WIDTH, FormView
@@ -142,7 +142,7 @@ class FormScreen(Page):
         lines += _change_lines(difference(self.form.base, values), width)
         if last := self._last_run():
             lines += [(), line((cut(f" changed from the last run {last.id}", width), "title"))]
-            before = load_settings(last.path)
+            before = with_bundled(load_settings(last.path))
             lines += _change_lines(difference(before, {key: value for key, value in values.items() if key in before}), width)
         return lines
 

@@ -79,7 +79,8 @@ class ReportScreen(Page):
         width = self.size.width
         lines = report_lines(self.report, width - 2)
         panel = self.query_one("#report", Panel)
-        panel.styles.height = min(len(lines), max(6, self.size.height - 8 if not self.items_view.display else round(self.size.height * 0.62)))
+        frame = 4 + (3 if self.items_view.display else 0)
+        panel.styles.height = min(len(lines), self.size.height - frame)
         panel.show([line(" ", *spans) for spans in lines])
         self.query_one("#report-head", Panel).show(
             [line((f" {clean(self.title_text)}", "bold"), (cut(f"  {clean(self.path)}", max(0, width - len(self.title_text) - 2)), "dim"))]

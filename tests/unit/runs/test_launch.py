@@ -61,8 +61,9 @@ def test_the_default_shape_follows_the_machine(one_gpu: None) -> None:
 
 
 def test_cpu_shapes_hide_the_gpu_and_embedded_models_need_no_hub(no_gpu: None) -> None:
-    environment = sft(on="cpu_2proc_zero3").environment
+    environment = sft(on="cpu_2proc_ddp").environment
     assert {environment[name] for name in ("ACCELERATE_USE_CPU", "DS_ACCELERATOR", "CUDA_VISIBLE_DEVICES")} == {"true", "cpu", ""}
+    assert "ACCELERATE_USE_CPU" not in sft(on="cpu_2proc_zero3").environment
     assert environment["HF_HUB_OFFLINE"] == "1"
     assert "HF_HUB_OFFLINE" not in sft("demo", "model=org/some-model").environment
 
@@ -71,14 +72,21 @@ def test_a_pipelines_models_are_those_that_its_stages_load(no_gpu: None) -> None
     assert set(models_of(config.resolve("pipeline", "demo"))) == {"embedded:gemma-3-270m", "embedded:all-minilm-l6-v2"}
 
 
+def test_as_many_processes_as_visible_gpus(one_gpu: None) -> None:
+    assert sft(on="multi_gpu").accelerate_args == ("--num_processes", "1")
+    assert sft(on="single_gpu").accelerate_args == ()
+
+
 def test_several_machines_need_rank_and_address(no_gpu: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MACHINE_RANK", "SLURM_NODEID", "MASTER_ADDR", "MASTER_PORT"):
+    for name in ("MACHINE_RANK", "SLURM_NODEID", "SLURM_NNODES", "NUM_MACHINES", "MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(UsageError, match="set MACHINE_RANK"):
         sft(on="multi_node_zero3")
     monkeypatch.setenv("MACHINE_RANK", "1")
     monkeypatch.setenv("MASTER_ADDR", "10.0.0.1")
-    assert sft(on="multi_node_zero3").accelerate_args == ("--machine_rank", "1", "--main_process_ip", "10.0.0.1", "--main_process_port", "29500")
+    monkeypatch.setenv("NUM_MACHINES", "3")
+    arguments = ("--num_machines", "3", "--machine_rank", "1", "--main_process_ip", "10.0.0.1", "--main_process_port", "29500")
+    assert sft(on="multi_node_zero3").accelerate_args == arguments
 
 
 @pytest.mark.parametrize(

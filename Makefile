@@ -18,7 +18,8 @@ demo: setup  ## the whole chain on CPU with the embedded model: data, NF4 LoRA, 
 	@$(BIN)/steptune run pipeline --preset demo --on cpu
 
 test: setup  ## all tests, the slow ones with real models too
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q -m "not slow" -n 2
+	@$(BIN)/pytest -q -m slow
 
 test-fast: setup  ## the tests that take seconds
 	@$(BIN)/pytest -q -m "not slow" -n 2

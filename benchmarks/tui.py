@@ -233,7 +233,7 @@ def stopping(scratch: Path, quick: bool) -> Values:
     with screens(scratch / "runs", scratch / "state") as terminal:
         terminal.wait_for(run.id)
         terminal.send("\r")
-        terminal.wait_for("c Stop")
+        terminal.wait_for("esc Back")
         terminal.send("c")
         terminal.wait_for("Stop " + run.id)
         start = time.monotonic()

@@ -197,6 +197,10 @@ class SteptuneApp(App[None]):
         """Go to a run: from any place, on top of the list of runs."""
         from tui.screens.follow import FollowScreen
 
+        while not isinstance(self.screen, Page) and len(self.screen_stack) > 1:
+            self.pop_screen()  # a dialog that a quick key has opened meanwhile is about another screen
+        if isinstance(self.screen, FollowScreen) and self.screen.feed.path == row.path:
+            return
         if self.current_mode != "runs":
             self.switch_mode("runs")
         self.push_screen(FollowScreen(RunFeed(row.path)))

@@ -65,7 +65,7 @@ def test_a_run_is_followed_lost_found_again_and_stopped(live: RunFolder, runs: P
     with open_screens(runs, tmp_path) as terminal:
         terminal.wait_for(live.id)
         terminal.send("\r")
-        terminal.wait_for("c Stop")
+        terminal.wait_for("esc Back")
         terminal.send("c")
         terminal.wait_for(f"Stop {live.id}")
         terminal.send("\r")  # No is the default

@@ -17,12 +17,12 @@ GIB = 1024**3
 
 
 def sample(processes: Iterable[psutil.Process]) -> dict[str, Any]:
-    """One line of hardware.jsonl. `memory_gib` is the proportional set size of the processes (shared pages count once)."""
+    """One line of hardware.jsonl. `memory_gib` is what the processes hold for themselves: resident pages that are not shared."""
     memory = psutil.virtual_memory()
     row: dict[str, Any] = {
         "time": round(time.time(), 1),
         "cpu_percent": psutil.cpu_percent(),
-        "memory_gib": round(sum(map(_proportional_bytes, processes)) / GIB, 3),
+        "memory_gib": round(sum(map(_private_bytes, processes)) / GIB, 3),
         "memory_free_gib": round(memory.available / GIB, 2),
     }
     if gpus := sample_gpus():
@@ -30,13 +30,11 @@ def sample(processes: Iterable[psutil.Process]) -> dict[str, Any]:
     return row
 
 
-def _proportional_bytes(process: psutil.Process) -> int:
-    with contextlib.suppress(psutil.Error, OSError):
-        for line in Path(f"/proc/{process.pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
+def _private_bytes(process: psutil.Process) -> int:
+    """From statm: smaps_rollup would be exact for shared pages, but walks every page of a large process at each sample."""
     with contextlib.suppress(psutil.Error):
-        return int(process.memory_info().rss)
+        memory = process.memory_info()
+        return int(memory.rss - getattr(memory, "shared", 0))
     return 0
 
 

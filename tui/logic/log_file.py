@@ -127,10 +127,11 @@ class LogFile:
         return [clean_log_line(part[:MAX_LINE]) for part in parts[-count:]]
 
     def _read(self, position: int, length: int) -> bytes:
-        if self._descriptor is None:
+        descriptor = self._descriptor  # another thread may close it when the file is replaced
+        if descriptor is None:
             return b""
         with contextlib.suppress(OSError):
-            return os.pread(self._descriptor, length, position)
+            return os.pread(descriptor, length, position)
         return b""
 
     def find(self, pattern: re.Pattern[str], start: int, backwards: bool = False, max_lines: int = 200_000) -> tuple[int | None, int]:

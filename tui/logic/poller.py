@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +20,8 @@ class Feed(Protocol):
 
     def poll(self) -> tuple[bool, bool]: ...
 
+    def close(self) -> None: ...
+
 
 class Poller(threading.Thread):
     """Daemon thread; it ends by `stop`, which does not wait for it. Callbacks are called in this thread."""
@@ -32,6 +35,7 @@ class Poller(threading.Thread):
         self.on_snapshot: Callable[[Snapshot], None] = lambda _snapshot: None
         self.on_feed: Callable[[Feed], None] = lambda _feed: None
         self._feeds: tuple[Feed, ...] = ()
+        self._retired: deque[Feed] = deque()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self.scanned_once = threading.Event()
@@ -43,6 +47,12 @@ class Poller(threading.Thread):
 
     def unwatch(self, feed: Feed) -> None:
         self._feeds = tuple(other for other in self._feeds if other is not feed)
+
+    def retire(self, feed: Feed) -> None:
+        """Stop watching for good. The feed is closed in the poller's thread, which may be reading it right now."""
+        self.unwatch(feed)
+        self._retired.append(feed)
+        self._wake.set()
 
     def wake(self) -> None:
         self._wake.set()
@@ -61,6 +71,8 @@ class Poller(threading.Thread):
                 self._scan()
                 last_scan = now
             more = [self._poll(feed) for feed in self._feeds]
+            while self._retired:
+                self._retired.popleft().close()
             wait_s = 0.02 if any(more) else (0.1 if not self.snapshot.complete and self.snapshot.rows else self._interval())
             self._wake.wait(wait_s)
             self._wake.clear()

@@ -64,8 +64,7 @@ class CompareScreen(Page):
 
     def on_unmount(self) -> None:
         for feed in self.feeds:
-            self.steptune.poller.unwatch(feed)
-            feed.close()
+            self.steptune.poller.retire(feed)
 
     def _resume(self) -> None:
         super()._resume()

@@ -68,8 +68,7 @@ class FollowScreen(Page):
         self.set_interval(1.0, self._tick)
 
     def on_unmount(self) -> None:
-        self.steptune.poller.unwatch(self.feed)
-        self.feed.close()
+        self.steptune.poller.retire(self.feed)
 
     def on_screen_suspend(self) -> None:
         self.steptune.poller.unwatch(self.feed)

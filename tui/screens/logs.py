@@ -35,6 +35,9 @@ class LogFeed:
         more = self.log.extend(PIECE)
         return changed or self.log.indexed != before, more
 
+    def close(self) -> None:
+        self.log.close()
+
 
 class LogsScreen(Page):
     """`/` searches forwards, `?` stays help; `n` and `N` go on, `f` follows."""
@@ -66,8 +69,7 @@ class LogsScreen(Page):
         self.steptune.poller.watch(self.feed)
 
     def on_unmount(self) -> None:
-        self.steptune.poller.unwatch(self.feed)
-        self.feed.log.close()
+        self.steptune.poller.retire(self.feed)
 
     @property
     def log_view(self) -> LogView:

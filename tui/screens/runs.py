@@ -159,8 +159,7 @@ class RunsScreen(Page):
     def _watch(self, row: RunRow | None) -> None:
         """Follow the selected run's curves, once the cursor has come to rest on it."""
         if self.feed is not None:
-            self.steptune.poller.unwatch(self.feed)
-            self.feed.close()
+            self.steptune.poller.retire(self.feed)
             self.feed = None
         if row is not None and self.is_current and row.state != "unreadable":
             self.feed = RunFeed(row.path)

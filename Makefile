@@ -6,7 +6,7 @@ SHELL := /bin/bash
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check format bench-demo clean
+.PHONY: help setup demo test test-fast check format bench-demo bench-tui clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s "$$(printf '\t')"
@@ -32,6 +32,9 @@ format: setup  ## format and mend what ruff can mend
 
 bench-demo: setup  ## time, memory and start-up bars of the demo; prints JSON
 	@$(BIN)/python benchmarks/demo.py
+
+bench-tui: setup  ## paint, latency, CPU, memory and survival of the screens; prints JSON
+	@$(BIN)/python benchmarks/tui.py
 
 clean:  ## remove caches and built files (never runs/ or .venv)
 	@rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

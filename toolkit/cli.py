@@ -56,7 +56,7 @@ def _screens_or_help() -> int:
     import os
 
     if sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
-        os.execv(sys.executable, [sys.executable, "-P", "-m", "tui"])
+        return main(["screens"])
     build_parser().print_help()
     return 0
 
@@ -101,6 +101,8 @@ def build_parser() -> argparse.ArgumentParser:
     remove.add_argument("run", nargs="+", metavar="RUN", help="runs by id, unique part of an id, or path")
     remove.add_argument("-y", "--yes", action="store_true", help="do not ask")
     _add_merge(add("merge", "merge:merge", "merge an adapter into its base model, tensor by tensor"))
+    screens = add("screens", "screens:screens", "the screens, as without a command; --readonly for looking only")
+    screens.add_argument("--readonly", action="store_true", help="nothing can be started, stopped or deleted")
     add("doctor", "doctor:doctor", "hardware, versions, disk, and what each recipe can do here", json=True)
     return parser
 

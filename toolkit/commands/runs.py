@@ -36,6 +36,15 @@ def runs(args: argparse.Namespace) -> int:
 
 
 def _summary(run: RunFolder) -> dict[str, Any]:
+    """A run in a line; somebody else's that may not be read is listed as unreadable."""
+    try:
+        return _read_summary(run)
+    except PermissionError as error:
+        nothing: dict[str, Any] = {"recipe": "?", "signal": None, "age_s": 0.0, "progress": "", "headline": {}, "run_dir": str(run.path)}
+        return {"id": run.path.name, "state": "unreadable", "message": f"no permission to read {error.filename}", **nothing}
+
+
+def _read_summary(run: RunFolder) -> dict[str, Any]:
     info, state, result = run.info, run.state(), run.result or {}
     progress = run.progress() if state in ("running", "stalled") else {}
     return {

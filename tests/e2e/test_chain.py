@@ -20,6 +20,7 @@ from toolkit.runs.processes import tagged_with
 pytestmark = pytest.mark.slow
 STEPTUNE = str(Path(sys.executable).with_name("steptune"))
 SHORT = (
+    "data.validation_share=0.03",
     "sft.max_steps=3",
     "sft.eval_steps=3",
     "sft.max_length=160",
@@ -119,7 +120,9 @@ def make_tiny_model(folder: Path) -> None:
 
 
 def test_zero3_with_nf4_on_two_processes(chain: Path) -> None:
-    done = steptune("run", "sft", "--on", "cpu_2proc_zero3", "--preset", "demo", "max_steps=3", "--json", cwd=chain, timeout=300)
+    done = steptune(
+        "run", "sft", "--on", "cpu_2proc_zero3", "--preset", "demo", "max_steps=3", "validation_share=0.03", "--json", cwd=chain, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["headline"]["steps"] == 3
@@ -127,7 +130,19 @@ def test_zero3_with_nf4_on_two_processes(chain: Path) -> None:
 
 
 def test_kill_9_of_the_trainer_is_failed_with_its_signal_and_resume_continues(chain: Path) -> None:
-    arguments = ("run", "sft", "--preset", "demo", "max_steps=6", "eval_steps=2", "max_length=160", "--run-dir", "killed", "--detach")
+    arguments = (
+        "run",
+        "sft",
+        "--preset",
+        "demo",
+        "max_steps=6",
+        "eval_steps=2",
+        "max_length=160",
+        "validation_share=0.03",
+        "--run-dir",
+        "killed",
+        "--detach",
+    )
     assert steptune(*arguments, cwd=chain).returncode == 0
     run = RunFolder(chain / "killed")
     wait_for(lambda: any(row["event"] == "checkpoint_saved" for row in run.events()), 240)
@@ -145,7 +160,9 @@ def test_kill_9_of_the_trainer_is_failed_with_its_signal_and_resume_continues(ch
 
 def test_kill_9_of_the_viewer_during_sft_leaves_the_training_going(chain: Path) -> None:
     viewer = subprocess.Popen(
-        [STEPTUNE, "run", "sft", "--preset", "demo", "max_steps=2", "max_length=160", "--run-dir", "seen"], cwd=chain, stderr=subprocess.DEVNULL
+        [STEPTUNE, "run", "sft", "--preset", "demo", "max_steps=2", "max_length=160", "validation_share=0.03", "--run-dir", "seen"],
+        cwd=chain,
+        stderr=subprocess.DEVNULL,
     )
     run = RunFolder(chain / "seen")
     wait_for(lambda: any(row["event"] == "started" for row in run.events()), 120)

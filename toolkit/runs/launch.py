@@ -20,6 +20,7 @@ from toolkit.runs.processes import RUN_ID_VARIABLE, tagged_with
 from toolkit.settings import GenerateSettings, PipelineSettings, Settings
 
 LAUNCH_TIMEOUT_S = 180.0
+SUPERVISOR_TIMEOUT_S = 30.0
 # Names whose values explain a run; everything else of the environment may hold secrets and is not recorded.
 RECORDED_VARIABLES = ("CUDA_VISIBLE_DEVICES", "HF_HUB_OFFLINE", "HF_HOME", "OMP_NUM_THREADS", "STEPTUNE_CACHE", "VIRTUAL_ENV")
 
@@ -162,8 +163,9 @@ def resume(run: RunFolder) -> None:
 
 
 def _start_supervisor(run: RunFolder) -> None:
+    """Start the supervisor and wait until it holds the run's lock: until then the run would look lost to its viewers."""
     with (run.path / "log.txt").open("ab") as log:
-        subprocess.Popen(
+        supervisor = subprocess.Popen(
             [sys.executable, "-P", "-m", "toolkit.runs.supervisor", str(run.path)],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -171,6 +173,9 @@ def _start_supervisor(run: RunFolder) -> None:
             start_new_session=True,
             cwd=run.path,
         )
+    deadline = time.monotonic() + SUPERVISOR_TIMEOUT_S
+    while time.monotonic() < deadline and supervisor.poll() is None and not run.is_locked() and run.result is None:
+        time.sleep(0.02)
 
 
 def wait_until_started(run: RunFolder, timeout_s: float = LAUNCH_TIMEOUT_S) -> bool:

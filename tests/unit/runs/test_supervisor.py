@@ -83,6 +83,7 @@ def test_kill_9_of_the_recipe_is_recorded_with_its_signal_and_resume_continues(m
     assert (result["state"], result["signal"]) == ("failed", "SIGKILL")
     (run.path / "recipe.py").write_text(f"RUN_DIR = {str(run.path)!r}\n" + __import__("textwrap").dedent(FINISHES))
     launch.resume(run)
+    assert run.state() in ("running", "finished")  # never lost, not even before its supervisor is up
     assert wait_until_over(run)["state"] == "finished"
     assert (run.path / "result.1.json").exists()
 

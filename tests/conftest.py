@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import textwrap
 import time
@@ -45,7 +46,7 @@ def make_run(runs: Path) -> Iterator[Callable[..., RunFolder]]:
 
     yield make
     for run in made:
-        send(tagged_with(run.id), __import__("signal").SIGKILL)
+        send(tagged_with(run.id), signal.SIGKILL)
 
 
 def wait_for(condition: Callable[[], object], timeout_s: float = 20.0) -> object:

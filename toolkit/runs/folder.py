@@ -22,7 +22,7 @@ from toolkit.records import JSON, append_jsonl, read_growing_jsonl, read_json, w
 
 # A run that has not been proven alive after this long was never started.
 STARTING_S = 60.0
-# The supervisor samples every 2 s; a log, metric or event is due far more often than this in every stage.
+# A log, metric or event is due far more often than this in every stage.
 STALLED_AFTER_S = 900.0
 ENDED_STATES = ("finished", "failed", "cancelled", "out of memory")
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def test_kill_9_of_the_recipe_is_recorded_with_its_signal_and_resume_continues(m
     os.kill(started_pid(run), signal.SIGKILL)
     result = wait_until_over(run)
     assert (result["state"], result["signal"]) == ("failed", "SIGKILL")
-    (run.path / "recipe.py").write_text(f"RUN_DIR = {str(run.path)!r}\n" + __import__("textwrap").dedent(FINISHES))
+    (run.path / "recipe.py").write_text(f"RUN_DIR = {str(run.path)!r}\n" + textwrap.dedent(FINISHES))
     launch.resume(run)
     assert run.state() in ("running", "finished")  # never lost, not even before its supervisor is up
     assert wait_until_over(run)["state"] == "finished"

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -18,6 +19,11 @@ os.environ.setdefault("DS_ACCELERATOR", "cpu")
 from toolkit.records import write_json
 from toolkit.runs.folder import RunFolder, create_run
 from toolkit.runs.processes import RUN_ID_VARIABLE, send, tagged_with
+
+# The suite gives the same answer twice; HYPOTHESIS_PROFILE=explore looks for new examples. No deadline: machines differ.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("explore", max_examples=1000, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 @pytest.fixture

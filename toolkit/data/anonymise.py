@@ -49,8 +49,13 @@ def anonymise_row(row: Row, kinds: Iterable[str], regions: Iterable[str]) -> Row
     masks: Counter[str] = Counter()
 
     def mask(text: str) -> str:
+        while found := _find(text, kinds, regions):  # again: a number can be hidden by what stood before it until that is masked
+            text = replaced(text, found)
+        return text
+
+    def replaced(text: str, found_in_order: list[_Found]) -> str:
         parts, at = [], 0
-        for found in _find(text, kinds, regions):
+        for found in found_in_order:
             if (found.kind, found.key) not in taken:
                 numbers[found.kind] += 1
                 taken[found.kind, found.key] = numbers[found.kind]

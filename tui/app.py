@@ -19,32 +19,14 @@ from tui.logic.poller import Feed, Poller
 from tui.logic.run_row import RunRow
 from tui.logic.scanner import Snapshot
 from tui.logic.store import Store
+from tui.places import HOME, PLACES
 from tui.screens.page import Page
-from tui.screens.runs import RunsScreen
 
 if TYPE_CHECKING:
     from textual.command import Provider
 
 CLIPBOARD_BYTES = 74_000
 UI_STATE = "screens"
-
-
-def _new_screen() -> Page:
-    from tui.screens.new import NewScreen
-
-    return NewScreen()
-
-
-def _results_screen() -> Page:
-    from tui.screens.results import ResultsScreen
-
-    return ResultsScreen()
-
-
-def _doctor_screen() -> Page:
-    from tui.screens.doctor import DoctorScreen
-
-    return DoctorScreen()
 
 
 def _commands_provider() -> type[Provider]:
@@ -58,16 +40,12 @@ class SteptuneApp(App[None]):
 
     TITLE = "steptune"
     CSS_PATH = "styles.tcss"
-    DEFAULT_MODE = "runs"
-    # Screens that are not the first one import settings models, and are made when somebody goes there.
-    MODES: ClassVar[dict[str, Any]] = {"runs": RunsScreen, "new": _new_screen, "results": _results_screen, "doctor": _doctor_screen}
+    DEFAULT_MODE = HOME.name
+    MODES: ClassVar[dict[str, Any]] = {place.name: place.screen for place in PLACES}
     COMMANDS = {_commands_provider}  # noqa: RUF012
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1", "go('runs')", "Runs", show=False),
-        Binding("2", "go('new')", "New run", show=False),
-        Binding("5", "go('results')", "Results", show=False),
-        Binding("6", "go('doctor')", "Doctor", show=False),
+        *(Binding(place.key, f"go('{place.name}')", place.title, show=False) for place in PLACES),
         Binding("question_mark", "help", "Help", show=False),
         Binding("q", "quit", "Leave; runs go on", show=False),
     ]
@@ -132,8 +110,8 @@ class SteptuneApp(App[None]):
             self.snapshot = self.poller.snapshot
         if not self.poller.is_alive():
             self.poller.start()
-        mode = self.start_at or str(self.remembered.get("mode", "runs"))
-        if mode in self.MODES and mode != "runs":
+        mode = self.start_at or str(self.remembered.get("mode", HOME.name))
+        if mode in self.MODES and mode != HOME.name:
             self.switch_mode(mode)
         self.set_timer(1.0, gc.enable)  # switched off for the start
 
@@ -201,8 +179,8 @@ class SteptuneApp(App[None]):
             self.pop_screen()  # a dialog that a quick key has opened meanwhile is about another screen
         if isinstance(self.screen, FollowScreen) and self.screen.feed.path == row.path:
             return
-        if self.current_mode != "runs":
-            self.switch_mode("runs")
+        if self.current_mode != HOME.name:
+            self.switch_mode(HOME.name)
         self.push_screen(FollowScreen(RunFeed(row.path)))
 
     def leave_form(self) -> None:

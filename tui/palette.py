@@ -10,7 +10,8 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from tui import themes
-from tui.widgets.bars import NAVIGATION, key_name
+from tui.places import PLACES
+from tui.widgets.bars import key_name
 
 if TYPE_CHECKING:
     from tui.app import SteptuneApp
@@ -31,8 +32,8 @@ class Commands(Provider):
             binding = active.binding
             if binding.show and active.enabled and binding.description and not binding.action.startswith("app."):
                 yield f"{binding.description}", f"key {key_name(key)}", partial(self._app.simulate_key, key)
-        for key, title, mode in NAVIGATION:
-            yield f"Go to {title}", f"key {key}", partial(self._app.action_go, mode)
+        for place in PLACES:
+            yield f"Go to {place.title}", f"key {place.key}", partial(self._app.action_go, place.name)
         yield "Help: keys of this screen", "key ?", self._app.action_help
         for title, name in themes.NAMES.items():
             yield f"Theme: {title}", "colours; kept for the next start", partial(setattr, self._app, "theme", name)

@@ -18,6 +18,7 @@ from tests.tui.pilot import SIZES, assert_golden, outside_parent, running, shows
 from tests.tui.sample_runs import FIXED_TIME, make_pipeline, make_run
 from tui.app import SteptuneApp
 from tui.logic.store import Store
+from tui.places import PLACES
 from tui.screens.dialogs import Confirm
 from tui.screens.help import help_lines
 from tui.screens.page import Page
@@ -204,7 +205,18 @@ async def test_a_screen_looks_as_it_did(folder: Path, name: str, size: tuple[int
         await settled(app, pilot)
         text = text_of(app).replace(str(Path(__file__).resolve().parents[2]), "/steptune")
         text = re.sub(rf"/{folder.parts[1]}/\S+", "/TEMPORARY", text)  # as long as the test's folder is
-        assert_golden(f"{name}-{size[0]}x{size[1]}", "\n".join(line.rstrip() for line in text.splitlines()))
+        below_the_places = text.splitlines()[1:]
+        assert_golden(f"{name}-{size[0]}x{size[1]}", "\n".join(line.rstrip() for line in below_the_places))
+
+
+async def test_the_top_line_names_every_place_and_its_key_goes_there(folder: Path) -> None:
+    async with running(folder, read_only=True) as (app, pilot):
+        for place in PLACES:
+            await pilot.press(place.key)
+            await until(pilot, lambda name=place.name: app.current_mode == name)  # type: ignore[misc]
+            top = text_of(app).splitlines()[0]
+            assert top.startswith(" steptune   " + "  ".join(f"{each.key} {each.title}" for each in PLACES))
+            assert "read-only" in top
 
 
 async def settled(app: SteptuneApp, pilot: Pilot[None]) -> None:

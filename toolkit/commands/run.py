@@ -14,7 +14,7 @@ from toolkit.records import read_json
 from toolkit.runs import launch, preflight
 from toolkit.runs.folder import RunFolder, find_run, runs_root
 from toolkit.runs.follow import Follower, format_headline, results_table
-from toolkit.runs.pipeline import STAGE_NAMES, recipe_of
+from toolkit.runs.stages import STAGE_NAMES, recipe_of
 from toolkit.runs.stop import ask_to_stop, wait_until_ended
 from toolkit.settings import PipelineSettings
 

@@ -18,17 +18,12 @@ from toolkit.records import JSON, read_json, sha256_file, sha256_json, sha256_tr
 from toolkit.runs import launch
 from toolkit.runs.folder import ENDED_STATES, RunFolder, runs_root
 from toolkit.runs.recorder import Recorder
+from toolkit.runs.stages import STAGE_NAMES, recipe_of
 from toolkit.runs.stop import ask_to_stop, wait_until_ended
 from toolkit.settings import PipelineSettings, Settings
 
 POLL_S = 0.3
-STAGE_NAMES = ("data-build", "sft", "generate-baseline", "generate-tuned", "evaluate")
 _CODE_FOLDERS = {"data-build": "data", "sft": "training", "generate": "generation", "evaluate": "evaluation"}
-
-
-def recipe_of(stage_name: str) -> str:
-    """The recipe that a stage runs."""
-    return "generate" if stage_name.startswith("generate") else stage_name
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any
 
 from toolkit.records import JSON, read_json
 from toolkit.runs.folder import ENDED_STATES, RunFolder, tail_jsonl
+from toolkit.runs.stages import STAGE_NAMES
 from tui.logic.text import clean
 
 LIVE_STATES = ("running", "stalled", "starting")
@@ -166,7 +167,7 @@ def _stages(path: Path, pipeline_is_live: bool) -> tuple[RunRow, ...]:
         if event.get("event") == "stage_skipped":
             skipped[clean(event.get("stage", "?"))] = clean(event.get("run", ""))
     rows = []
-    for name in (*STAGE_ORDER, *sorted(set(ran) - set(STAGE_ORDER))):
+    for name in (*STAGE_NAMES, *sorted(set(ran) - set(STAGE_NAMES))):
         if name in ran:
             rows.append(replace(ran[name], stage=clean(name)))
         elif name in skipped:
@@ -174,10 +175,6 @@ def _stages(path: Path, pipeline_is_live: bool) -> tuple[RunRow, ...]:
         elif pipeline_is_live:
             rows.append(RunRow(path / "stages" / name, name, name, "waiting", stage=name))
     return tuple(rows)
-
-
-# The order of toolkit.runs.pipeline, which is not imported here for the time that its own imports take.
-STAGE_ORDER = ("data-build", "sft", "generate-baseline", "generate-tuned", "evaluate")
 
 
 def _model(path: Path) -> str:

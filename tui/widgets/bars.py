@@ -7,9 +7,9 @@ from textual.screen import Screen
 
 from tui.logic.lines import Line, Span, line, width_of
 from tui.logic.text import cut
+from tui.places import PLACES
 from tui.widgets.line_view import Panel
 
-NAVIGATION = (("1", "Runs", "runs"), ("2", "New", "new"), ("5", "Results", "results"), ("6", "Doctor", "doctor"))
 KEY_NAMES = {
     "enter": "↵",
     "escape": "esc",
@@ -47,16 +47,16 @@ class TopBar(Panel):
     def update(self, mode: str, live: int, read_only: bool) -> None:
         spans: list[Span] = [Span(" steptune ", "title"), Span(" ")]
         self._places = []
-        for key, title, name in NAVIGATION:
+        for place in PLACES:
             start = width_of(spans)
-            style = "accent" if name == mode else ""
-            spans += [Span(f" {key}", "key"), Span(f" {title} ", style or "dim")]
-            self._places.append((start, width_of(spans), name))
-        right = " read-only " if read_only else ""
-        right += f" ● {live} live " if live else " no run is live "
-        gap = self.size.width - width_of(spans) - len(right)
-        if gap > 0:
-            spans += [Span(" " * gap), Span(right, "good" if live else "dim")]
+            spans += [Span(f" {place.key}", "key"), Span(f" {place.title} ", "accent" if place.name == mode else "dim")]
+            self._places.append((start, width_of(spans), place.name))
+        room = self.size.width - width_of(spans)
+        watch = " read-only " if read_only else ""
+        # What does not fit beside the places is left out, read-only last.
+        notes = (watch + (f" ● {live} live " if live else " no run is live "), watch + (f" ● {live} " if live else ""), watch)
+        right = next((note for note in notes if len(note) < room), "")
+        spans += [Span(" " * max(0, room - len(right))), Span(right, "good" if live else "dim")]
         self.show([line(*spans)])
 
     def on_click(self, event: events.Click) -> None:

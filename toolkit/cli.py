@@ -91,6 +91,7 @@ def build_parser() -> argparse.ArgumentParser:
     logs.add_argument("-f", "--follow", action="store_true", help="go on until the run ends")
     logs.add_argument("-n", "--lines", type=int, default=200, metavar="N", help="start with the last N lines (default 200)")
     _with_run(add("stop", "runs:stop", "ask a run to save and end; leave no process behind", json=True))
+    _with_run(add("checkpoint", "checkpoint:checkpoint", "have a running training save a checkpoint and go on", json=True))
     resume = _with_run(add("resume", "run:resume", "continue a run that was stopped, failed or was lost", json=True))
     resume.add_argument("--detach", action="store_true", help="return once it is up again")
     compare = add("compare", "runs:compare", "runs side by side: the settings that differ, and their numbers", json=True)

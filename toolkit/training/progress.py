@@ -9,6 +9,7 @@ import torch
 import torch.distributed as dist
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from toolkit.runs.checkpoint_request import answered, checkpoint_asked
 from toolkit.runs.recorder import Recorder
 
 
@@ -37,9 +38,11 @@ class RunReport(TrainerCallback):
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> TrainerControl:
         self.recorder.progress("train", state.global_step, state.max_steps)
-        if state.global_step < state.max_steps and _any_process(self.recorder.stop_requested, args.device):
+        stop, save = _any_process((self.recorder.stop_requested, self._checkpoint_asked()), args.device)
+        if state.global_step < state.max_steps and stop:
             self.stopped_at = state.global_step
-            control.should_save = control.should_training_stop = True
+            control.should_training_stop = True
+        control.should_save = control.should_save or save or self.stopped_at is not None
         return control
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, float], **_: Any) -> None:
@@ -60,7 +63,18 @@ class RunReport(TrainerCallback):
         return control
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        self.recorder.event("checkpoint_saved", step=state.global_step, path=f"checkpoints/checkpoint-{state.global_step}")
+        asked = self._checkpoint_asked()
+        self.recorder.event(
+            "checkpoint_saved",
+            step=state.global_step,
+            path=f"checkpoints/checkpoint-{state.global_step}",
+            **({"asked": True} if asked else {}),
+        )
+        if asked and self.recorder.run_dir is not None:
+            answered(self.recorder.run_dir)
+
+    def _checkpoint_asked(self) -> bool:
+        return self.recorder.run_dir is not None and checkpoint_asked(self.recorder.run_dir)
 
     def _report(self, state: TrainerState, **numbers: Any) -> None:
         done = state.global_step - self.first_step
@@ -84,10 +98,10 @@ def evaluations_since_best(log_history: list[dict[str, float]]) -> int:
     return len(losses) - 1 - losses.index(min(losses)) if losses else 0
 
 
-def _any_process(flag: bool, device: torch.device) -> bool:
-    """Whether the flag is up in any process: all must end at the same step."""
+def _any_process(flags: tuple[bool, ...], device: torch.device) -> list[bool]:
+    """Each flag: whether it is up in any process. All must save and end at the same step."""
     if not dist.is_initialized():
-        return flag
-    flags = torch.tensor(int(flag), device=device)
-    dist.all_reduce(flags, op=dist.ReduceOp.MAX)
-    return bool(flags.item())
+        return list(flags)
+    raised = torch.tensor(flags, dtype=torch.int32, device=device)
+    dist.all_reduce(raised, op=dist.ReduceOp.MAX)
+    return [bool(flag) for flag in raised.tolist()]

@@ -9,7 +9,8 @@ from safetensors.torch import load_file
 
 from toolkit.errors import Cancelled, PreflightError, SteptuneError
 from toolkit.prompting import MISTRAL_V02
-from toolkit.records import read_growing_jsonl, read_json
+from toolkit.records import read_growing_jsonl, read_json, write_json
+from toolkit.runs.checkpoint_request import REQUEST_FILE
 from toolkit.runs.recorder import Recorder
 from toolkit.training.adapter import save_adapter
 from toolkit.training.checkpoints import checkpoint_dir, complete_checkpoints, is_complete, keep_newest, last_complete, mark_complete
@@ -92,6 +93,7 @@ def test_stopped_and_resumed_run_equals_the_unbroken_one(tiny_model: Path, datas
 
 @pytest.mark.slow
 def test_run_learns_reports_and_keeps_the_best_step(tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path) -> None:
+    write_json(tmp_path / REQUEST_FILE, {})
     trained = train(tiny_model, dataset, mistral_tokenizer, tmp_path)
     metrics = [row for row in read_growing_jsonl(tmp_path / "metrics.jsonl") if "step" in row]
     losses = [row for row in metrics if "loss" in row]
@@ -102,6 +104,10 @@ def test_run_learns_reports_and_keeps_the_best_step(tiny_model: Path, dataset: P
     assert trained.best_step == min(list(evaluations)[1:], key=evaluations.__getitem__)
     assert trained.eval_loss == pytest.approx(evaluations[trained.best_step], abs=1e-6)
     assert trained.eval_loss < trained.eval_loss_before - 0.3
+    saved = [(row["step"], row.get("asked")) for row in read_growing_jsonl(tmp_path / "events.jsonl") if row["event"] == "checkpoint_saved"]
+    assert saved == [(1, True), (4, None), (8, None), (12, None)]
+    assert is_complete(tmp_path / "checkpoints" / "checkpoint-1")
+    assert not (tmp_path / REQUEST_FILE).exists()
 
 
 @pytest.mark.slow

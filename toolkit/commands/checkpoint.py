@@ -1,0 +1,21 @@
+"""`steptune checkpoint`: have a running training save where it is, without stopping it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+
+from toolkit.runs.checkpoint_request import ask_for_checkpoint, wait_for_checkpoint
+from toolkit.runs.folder import find_run
+
+
+def checkpoint(args: argparse.Namespace) -> int:
+    """Ask, wait for the step to end and the checkpoint to be whole, and say where it is."""
+    run = find_run(args.run)
+    since = round(time.time(), 3)
+    ask_for_checkpoint(run)
+    saved = wait_for_checkpoint(run, since)
+    path = run.path / saved["path"]
+    print(json.dumps({"id": run.id, "step": saved["step"], "path": str(path)}) if args.json else f"{run.id} saved step {saved['step']} in {path}")
+    return 0

@@ -97,10 +97,14 @@ class Entries:
             return "?", clean(value_text(item))
         if self.shape.is_mapping:
             return clean(item["name"]), clean(value_text(item.get(self.shape.kinds[0].fields[1].key)))
-        rest = {name: value for name, value in self._short(item).items() if name not in ("type", "path")}
-        return clean(item.get("type", "")), clean(
-            "  ".join([value_text(item.get("path")), *(f"{name}={value_text(value)}" for name, value in rest.items())])
-        )
+        return clean(item.get("type", "")), clean(value_text(item.get("path")))
+
+    def details(self, index: int) -> str:
+        """What else an entry says."""
+        item = self.items[index]
+        if self.shape.is_mapping or not isinstance(item, dict):
+            return ""
+        return clean("  ".join(f"{name}={value_text(value)}" for name, value in self._short(item).items() if name not in ("type", "path")))
 
     def _value(self, items: list[Any]) -> Any:
         if self.shape.is_mapping:

@@ -11,7 +11,7 @@ from textual.widget import Widget
 from tui.logic.entries import Entries, EntryForm
 from tui.logic.form import Form
 from tui.logic.lines import Line, line
-from tui.logic.text import cut, fit
+from tui.logic.text import cut, cut_start, fit
 from tui.screens.dialogs import Choose, Confirm
 from tui.screens.fields import BACK, CYCLE, RESET, FieldsPage
 from tui.screens.page import Page
@@ -64,8 +64,9 @@ class EntriesScreen(Page):
     def _draw(self, index: int, width: int) -> Line:
         what, where = self.entries.summary(index)
         name, problem = self.problems[index]
-        text = f"✗ {name}: {problem}" if name else f"✗ {problem}" if problem else where
-        return line((f" {index + 1:>3}  ", "dim"), (fit(cut(what, 17), 18), "bold"), (cut(text, width - 24), "bad" if problem else ""))
+        text = cut(f"✗ {name}: {problem}" if name else f"✗ {problem}", width - 24) if problem else cut_start(where, width - 24)
+        rest = "" if problem else cut(f"  {self.entries.details(index)}", max(0, width - 24 - len(text)))
+        return line((f" {index + 1:>3}  ", "dim"), (fit(cut(what, 17), 18), "bold"), (text, "bad" if problem else ""), (rest, "dim"))
 
     def on_item_list_chosen(self, message: ItemList.Chosen) -> None:
         if self.entries.kind_of(self.entries.items[message.index]) is None:

@@ -12,7 +12,7 @@ from tui.logic.entries import Entries
 from tui.logic.fields import Field, Fillable, Section
 from tui.logic.form import Form
 from tui.logic.lines import Line, line
-from tui.logic.text import clean, cut, fit, wrap
+from tui.logic.text import clean, cut, cut_start, fit, wrap
 from tui.widgets.item_list import ItemList
 from tui.widgets.line_view import selected
 
@@ -110,7 +110,7 @@ class FormView(ItemList):
             place = f"{field.key}.{what if entries.shape.is_mapping else index}"
             wrong = any(key == place or key.startswith(f"{place}.") for key in self.problems)
             lines.append(
-                line((f"    {'✗' if wrong else '·'} ", "bad" if wrong else "dim"), fit(cut(what, 11), 12), (cut(where, max(8, width - 19)), ""))
+                line((f"    {'✗' if wrong else '·'} ", "bad" if wrong else "dim"), fit(cut(what, 11), 12), (cut_start(where, max(8, width - 19)), ""))
             )
         return lines
 

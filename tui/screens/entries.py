@@ -48,7 +48,7 @@ class EntriesScreen(Page):
         return self.query_one("#entries", ItemList)
 
     def redraw(self) -> None:
-        if not self.is_attached:
+        if not self.is_whole:
             return
         field = self.form.fields[self.key]
         self.show_head("#entries-head", field.name, cut(field.help, self.size.width - len(field.name) - 4))
@@ -121,7 +121,7 @@ class EntryScreen(FieldsPage):
         return self.entry.entries.problems(self.entry.index, self.form.check()[1])
 
     def redraw(self) -> None:
-        if not self.is_attached:
+        if not self.is_whole:
             return
         entries = self.entry.entries
         self.show_head(

@@ -70,7 +70,7 @@ class FieldsPage(PromptPage):
         raise NotImplementedError
 
     def check(self) -> None:
-        if not self.is_attached:
+        if not self.is_whole:
             return
         self.view.problems = self.find_problems()
         self.view.rebuild()
@@ -121,7 +121,7 @@ class FieldsPage(PromptPage):
 
     def _place_editor(self) -> None:
         """Over the value of the field that is edited; the list may have scrolled for a message below it."""
-        if self._editing is None or not self.is_attached:
+        if self._editing is None or not self.is_whole:
             return
         editor, region = self.query_one("#editor", Input), self.view.region
         row = self.view.rows_of(self.view.cursor)[0] - self.view.scroll_offset.y

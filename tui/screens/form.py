@@ -62,7 +62,7 @@ class FormScreen(FieldsPage):
         return {problem.key: clean(problem.message) for problem in self.problems}
 
     def redraw(self) -> None:
-        if not self.is_attached:
+        if not self.is_whole:
             return
         count = f"{len(self.form.changes)} changed" if self.form.changes else "as the preset has it" if self.form.preset else "as that run had it"
         head = line(

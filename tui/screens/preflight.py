@@ -74,7 +74,7 @@ class PreflightScreen(Page):
         return bool(self.problem) or any(check.level == "refused" for check in self.checks)
 
     def redraw(self) -> None:
-        if not self.is_attached:
+        if not self.is_whole:
             return
         head = (" looking ...", "dim") if self.looking else (" this machine cannot run it", "bad") if self.refused else (" ready: L launches", "good")
         if self.launching:

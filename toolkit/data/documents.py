@@ -41,7 +41,7 @@ def read_document_source(path: Path, source: str, language: str, encoding: str) 
             yield Dropped(Row(source, name), f"{file.suffix} files are not read; convert it to Markdown or HTML", unreadable=True)
             continue
         try:
-            sections = _read_sections(file, root, encoding)
+            sections = _read_sections(file, root, encoding, language)
         except _Unreadable as error:
             yield Dropped(Row(source, name), str(error), unreadable=True)
             continue
@@ -64,7 +64,7 @@ def _files(path: Path) -> list[Path]:
     return sorted(visible, key=lambda file: file.relative_to(path).as_posix())
 
 
-def _read_sections(file: Path, root: Path, encoding: str) -> list[Section]:
+def _read_sections(file: Path, root: Path, encoding: str, language: str) -> list[Section]:
     if file.stat().st_size > MAX_DOCUMENT_BYTES:
         raise _Unreadable(f"the document is larger than {MAX_DOCUMENT_BYTES:,} bytes")
     raw = file.read_bytes()
@@ -72,7 +72,7 @@ def _read_sections(file: Path, root: Path, encoding: str) -> list[Section]:
         if file.suffix.lower() in MALLARD:
             return read_mallard(raw, file, root)
         text = _decode(raw, encoding, is_html=file.suffix.lower() in HTML)
-        return read_html(text) if file.suffix.lower() in HTML else read_markdown(text)
+        return read_html(text, language) if file.suffix.lower() in HTML else read_markdown(text)
     except etree.XMLSyntaxError as error:
         raise _Unreadable(f"not well-formed XML ({error.msg})") from None
     except RecursionError:

@@ -52,6 +52,9 @@ def one_line(text: str) -> str:
 
 
 def _clean(text: str) -> str:
+    # ftfy has nothing to do on plain ASCII but entities, and takes most of the time of this stage.
+    if text.isascii() and "&" not in text and text.replace("\n", "").replace("\t", "").isprintable():
+        return text
     return NOT_PRINTED.sub("", ftfy.fix_text(text))
 
 

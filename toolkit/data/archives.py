@@ -37,8 +37,8 @@ class LeftOut:
 class _Budget:
     """What may still be unpacked."""
 
-    files: int = MOST_FILES
-    bytes: int = MOST_BYTES
+    files: int
+    bytes: int
 
 
 class _Full(Exception):
@@ -49,7 +49,7 @@ def unpack(archive: Path, folder: Path, suffixes: frozenset[str], largest: int) 
     """Unpack the files of the given suffixes into `folder`; `largest`: bytes of one file. Yields what was left out, in order."""
     unpack_members = _unpack_zip if archive.name.lower().endswith(".zip") else _unpack_tar
     try:
-        yield from unpack_members(archive, folder, suffixes, largest, _Budget())
+        yield from unpack_members(archive, folder, suffixes, largest, _Budget(MOST_FILES, MOST_BYTES))
     except _Full as error:
         yield LeftOut("", str(error))
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:

@@ -4,6 +4,8 @@ followed only to whole files below the source folder."""
 from __future__ import annotations
 
 import copy
+import re
+from html.entities import name2codepoint
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ XINCLUDE = "{http://www.w3.org/2001/XInclude}include"
 DOCBOOK_ROOTS = words(
     "book article chapter appendix preface section sect1 sect2 sect3 part set reference refentry topic simplesect procedure task qandaset"
 )
+XML_ENTITIES = frozenset({b"lt", b"gt", b"amp", b"quot", b"apos"})
 LARGEST_INCLUDE = 5_000_000
 
 
@@ -25,9 +28,24 @@ def read_xml(raw: bytes, path: Path, root: Path) -> Element:
     Raises:
         lxml.etree.XMLSyntaxError: not well-formed, or entities that grow beyond libxml2's limits.
     """
-    page = etree.fromstring(raw, xml_parser())
+    try:
+        page = etree.fromstring(raw, xml_parser())
+    except etree.XMLSyntaxError as error:
+        if "not defined" not in str(error):
+            raise
+        page = etree.fromstring(_with_known_entities(raw), xml_parser())
     _include(page, path, root)
     return page
+
+
+def _with_known_entities(raw: bytes) -> bytes:
+    """The file with `&nbsp;` and the like as numbers: DocBook's document type, which is not loaded, defines them."""
+    return re.sub(rb"&([A-Za-z]\w{1,10});", _as_number, raw)
+
+
+def _as_number(match: re.Match[bytes]) -> bytes:
+    code = None if match[1] in XML_ENTITIES else name2codepoint.get(match[1].decode())
+    return match[0] if code is None else b"&#%d;" % code
 
 
 def xml_parser() -> etree.XMLParser:

@@ -87,7 +87,9 @@ Source = Annotated[JsonlSource | CsvSource | ParquetSource | HfSource | Document
 class DataBuildSettings(Settings):
     """Sources to a clean, private, de-duplicated data set with a leak-free held-out test."""
 
-    sources: tuple[Source, ...] = Field(min_length=1, description="Where the how-to pairs come from; each has a type: jsonl, csv, parquet, hf, documents or forum.")
+    sources: tuple[Source, ...] = Field(
+        min_length=1, description="Where the how-to pairs come from; each has a type: jsonl, csv, parquet, hf, documents or forum."
+    )
     strict: bool = Field(False, description="Stop at the first unreadable row instead of writing it to the ledger.")
     anonymise: tuple[Literal["email", "phone"], ...] = Field(("email", "phone"), description="Kinds of personal data to mask.")
     phone_regions: tuple[str, ...] = Field(

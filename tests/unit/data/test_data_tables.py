@@ -98,7 +98,7 @@ def test_values_that_are_no_text_end_in_the_ledger(tmp_path: Path) -> None:
 
 def test_a_missing_column_is_an_error_that_names_the_others(tmp_path: Path) -> None:
     pq.write_table(pa.table({"question": ["How?"], "output": ["1. a"]}), tmp_path / "a.parquet")
-    with pytest.raises(DataError, match="no column 'prompt'; the file has: question, output. Set prompt_field"):
+    with pytest.raises(DataError, match=r"no column 'prompt'; the file has: question, output\. Set prompt_field"):
         read(Source("parquet", tmp_path / "a.parquet"))
     with pytest.raises(DataError, match="no column 'topic'"):
         read(Source("parquet", tmp_path / "a.parquet", prompt_field="question", columns={"domain": "topic"}))

@@ -2,9 +2,9 @@
 
     steptune run data-build --preset demo
 
-Reads the sources named in the config (JSONL, CSV, Markdown, HTML, Mallard). Writes `dataset/` into the run folder:
-train.jsonl, validation.jsonl, test.jsonl, ledger.jsonl, leak_certificate.json, card.json, card.md. The same config on the
-same sources gives the same bytes.
+Reads the sources named in the config (JSONL, CSV, parquet, datasets folders, documents, forum dumps). Writes `dataset/`
+into the run folder: train.jsonl, validation.jsonl, test.jsonl, ledger.jsonl, leak_certificate.json, card.json, card.md.
+The same config on the same sources gives the same bytes.
 """
 
 from __future__ import annotations

@@ -1,151 +1,96 @@
-"""HTML help pages, read by their structure: headings with ordered lists, details and summary, dt and dd.
+"""HTML pages as titled sections, read by their structure first.
 
-Navigation, headers, footers, cookie notes, tables and code blocks hold no how-tos. Not covered: JSON-LD and microdata,
-accordions made of buttons, unordered lists.
+In this order: JSON-LD (FAQPage, QAPage, HowTo), the thread of a forum, then the page itself (`html_walk`: microdata, headings
+with the lists below them, details, dt and dd, accordions). A page on which none of these finds steps is read as plain
+text, of which resiliparse keeps the main content.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import replace
 
-from lxml import etree, html
-
-from toolkit.data.markup_items import Element, Markup, inline_text, local_name, read_steps
+from toolkit.data.html_data import read_json_ld
+from toolkit.data.html_forum import read_thread
+from toolkit.data.html_markup import language_of, parse_html
+from toolkit.data.html_walk import Walker
+from toolkit.data.markup_items import Element
 from toolkit.data.sections import Section
-from toolkit.data.task_words import words
-
-HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
-ASIDE = words("nav header footer aside script style noscript template form table pre code svg iframe head button select")
-ASIDE_ROLES = words("navigation banner contentinfo search dialog alertdialog")
-ASIDE_NAME = re.compile(r"cookie|consent|breadcrumb|navbar|sidebar|\btoc\b|footer|site-?menu|skip-?link", re.IGNORECASE)
+from toolkit.data.text_pages import read_plain_text, step_lists_of_text
 
 
-def _children(element: Element) -> Iterator[Element]:
-    yield from element
-
-
-def _text_of(element: Element) -> str | None:
-    """An icon stands for its alternative text: `Tap <img alt="Settings">`."""
-    name = local_name(element)
-    return " " if name == "br" else element.get("alt", "") if name == "img" else None
-
-
-MARKUP = Markup(
-    lists=frozenset({"ol", "ul"}),
-    items=frozenset({"li"}),
-    blocks=words("p div section article blockquote figure figcaption dl dt dd details summary h1 h2 h3 h4 h5 h6"),
-    code=frozenset({"pre"}),
-    tables=frozenset({"table"}),
-    skipped=words("script style noscript template svg video audio iframe"),
-    text_of=_text_of,
-    children=_children,
-)
-TITLE_MARKUP = replace(MARKUP, skipped=MARKUP.skipped | words("ol ul dl details table"))
-
-
-def read_html(text: str) -> list[Section]:
+def read_html(text: str, language: str = "") -> list[Section]:
     """The titled sections of a page in document order, with the language of the nearest `lang`.
+
+    `language`: the one to judge titles by where the page names none.
 
     Raises:
         RecursionError: elements are nested more deeply than libxml2 or Python follow.
     """
-    text = re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
-    parser = html.HTMLParser(no_network=True, remove_comments=True, huge_tree=False)
-    try:
-        root = html.document_fromstring(text, parser=parser)
-    except etree.ParserError:  # lxml's word for a page without any element
+    root = parse_html(text)
+    if root is None:
         return []
-    if any("depth" in entry.message for entry in parser.error_log):  # libxml2 drops what lies deeper without raising
-        raise RecursionError
-    reader = _Reader()
-    reader.walk(root, "")
-    return reader.sections
+    described = _described(root, language) if "ld+json" in text else []
+    walker = Walker(root, language)
+    visible = read_thread(root, text, language) or walker.read()
+    sections = _merge(described, visible)
+    if walker.saw_typed_number and not any(section.lists for section in sections):
+        return _typed(text, root, language) or sections
+    return sections
 
 
-class _Reader:
-    """Walks a page; `current` is the section that what comes next belongs to."""
-
-    def __init__(self) -> None:
-        self.sections: list[Section] = []
-        self.current: Section | None = None
-
-    def walk(self, element: Element, language: str) -> None:
-        language = element.get("lang") or element.get("{http://www.w3.org/XML/1998/namespace}lang") or language
-        name = local_name(element)
-        if not name or _is_aside(element, name):
-            return
-        if name in HEADINGS:
-            self.current = self._open(element, language)
-            for child in element.iterchildren("ol", "details", "dl"):  # a heading without its end tag swallows what follows
-                self.walk(child, language)
-        elif name == "details":
-            self._answer(element, element.find("summary"), language)
-        elif name == "dl":
-            self._definitions(element, language)
-        elif name == "ol":
-            self._take_list(element)
-        elif name in {"p", "ul", "blockquote"} and not element.findall(".//ol"):
-            self._take_text(element)
-        else:
-            for child in element:
-                self.walk(child, language)
-                self._stray_text(child.tail)
-
-    def _open(self, title: Element, language: str) -> Section:
-        section = Section(inline_text(title, TITLE_MARKUP), title.sourceline or 0, language)
-        self.sections.append(section)
-        return section
-
-    def _answer(self, element: Element, title: Element | None, language: str) -> None:
-        """A title with its own content, after which the section around it goes on."""
-        around = self.current
-        if title is not None:
-            self.current = self._open(title, title.get("lang") or language)
-            self._stray_text(title.tail)
-        for child in element:
-            if child is not title:
-                self.walk(child, language)
-                self._stray_text(child.tail)
-        self.current = around
-
-    def _definitions(self, element: Element, language: str) -> None:
-        around = self.current
-        language = element.get("lang") or language
-        for child in element.iter("dt", "dd"):
-            if next(child.iterancestors("dl")) is not element:
-                continue
-            if local_name(child) == "dt":
-                self.current = self._open(child, child.get("lang") or language)
-            else:
-                self._stray_text(child.text)
-                for inner in child:
-                    self.walk(inner, child.get("lang") or language)
-        self.current = around
-
-    def _take_list(self, element: Element) -> None:
-        if self.current is None:
-            return
-        steps = read_steps(element, MARKUP)
-        steps.caption = self.current.caption()
-        start = element.get("start", "1")
-        self.current.add_list(steps, int(start) if start.isdigit() else 1)
-
-    def _take_text(self, element: Element) -> None:
-        if self.current is not None and (text := inline_text(element, MARKUP)):
-            self.current.has_text = True
-            self.current.last_paragraph = text
-
-    def _stray_text(self, text: str | None) -> None:
-        if self.current is not None and text and text.strip():
-            self.current.has_text = True
+def read_answer(title: str, answer: str, line: int, language: str) -> list[Section]:
+    """The sections of an answer that came as HTML or plain text, the first under `title`."""
+    section = Section(title, line, language)
+    if not re.search(r"<(?:ol|ul|p|br|div|li|h\d)\b", answer, re.IGNORECASE):
+        section.has_text = bool(answer.strip())
+        section.lists = step_lists_of_text(answer)
+        return [section]
+    root = parse_html(answer)
+    if root is None:
+        return [section]
+    sections = Walker(root, language).read_below(section)
+    if not any(found.lists for found in sections):
+        section.lists = step_lists_of_text(_lines(root))
+    return sections
 
 
-def _is_aside(element: Element, name: str) -> bool:
-    return (
-        name in ASIDE
-        or element.get("role") in ASIDE_ROLES
-        or element.get("hidden") is not None
-        or bool(ASIDE_NAME.search(f"{element.get('class', '')} {element.get('id', '')}"))
-    )
+def _described(root: Element, language: str) -> list[Section]:
+    language = language_of(root, language)
+    sections: list[Section] = []
+    for section, answer in read_json_ld(root):
+        section.language = section.language or language
+        sections.extend(read_answer(section.title, answer, section.line, section.language) if answer else [section])
+    return sections
+
+
+def _merge(described: list[Section], visible: list[Section]) -> list[Section]:
+    """Both, without what the page shows a second time; of two sections of one title the one with steps counts."""
+    told = {_key(section) for section in described if section.lists}
+    shown = {_key(section) for section in visible if section.lists} - told
+    only_described = [section for section in described if section.lists or _key(section) not in shown]
+    told |= {_key(section) for section in only_described}
+    return [*only_described, *(section for section in visible if _key(section) not in told)]
+
+
+def _key(section: Section) -> str:
+    return " ".join(re.findall(r"\w+", section.title.lower()))
+
+
+def _typed(text: str, root: Element, language: str) -> list[Section]:
+    """Steps whose numbers are typed into the text, found in the main content."""
+    from resiliparse.extract.html2text import extract_plain_text
+
+    language = language_of(root, language)
+    sections = read_plain_text(extract_plain_text(text, main_content=True, list_bullets=True, alt_texts=False, preserve_formatting=True))
+    title = root.findtext(".//h1") or root.findtext(".//title") or ""
+    for section in sections:
+        section.title = section.title or " ".join(title.split())
+        section.language = language
+    return sections if any(section.lists and section.title for section in sections) else []
+
+
+def _lines(root: Element) -> str:
+    """Text of an answer with a line for each paragraph and line break."""
+    for element in root.iter("br", "p", "div", "li"):
+        element.tail = f"\n{element.tail or ''}"
+    return "".join(root.itertext())

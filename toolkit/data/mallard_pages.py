@@ -1,67 +1,37 @@
 """Mallard pages (GNOME's help format): pages and sections with `<steps>`.
 
-Nothing is fetched: external entities stay unread, libxml2 stops entity bombs, and XInclude is followed only to whole
-files below the source folder. Content for a particular platform (`if:test`, `if:when`) is left out where there is a
-general form of it.
+Content for a particular platform (`if:test`, `if:when`) is left out where there is a general form of it.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from lxml import etree
 
 from toolkit.data.markup_items import Element, Markup, inline_text, local_name, read_steps
 from toolkit.data.sections import Section
 from toolkit.data.task_words import words
+from toolkit.data.xml_files import xml_parser
 
 NAMESPACE = "{http://projectmallard.org/1.0/}"
 IF_TEST = "{http://projectmallard.org/if/1.0/}test"
 XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
-XINCLUDE = "{http://www.w3.org/2001/XInclude}include"
 NOT_GENERAL = ("platform:", "action:", "target:mobile")
 
 
-def read_mallard(raw: bytes, path: Path, root: Path) -> list[Section]:
-    """The titled sections of a page; `root` is the folder beyond which nothing is read.
-
-    Raises:
-        lxml.etree.XMLSyntaxError: not well-formed, or entities that grow beyond libxml2's limits.
-    """
-    page = etree.fromstring(raw, _parser())
-    _include(page, path, root)
+def read_mallard(page: Element, path: Path) -> list[Section]:
+    """The titled sections of a page; links to other pages are read beside `path`."""
     markup = _markup(path.parent, page)
     language = page.get(XML_LANG, "")
     group = page.get("id") or path.stem
     sections: list[Section] = []
     for element in (page, *page.iter(f"{NAMESPACE}section")):
         if (section := _read_section(element, markup, language)) is not None:
-            section.group = group
+            section.group = f"mallard:{group}"
             sections.append(section)
     return sections
-
-
-def _parser() -> etree.XMLParser:
-    # "internal" is lxml >= 5's word for entities of the file itself; lxml-stubs knows only booleans.
-    internal: Any = "internal"
-    return etree.XMLParser(resolve_entities=internal, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True)
-
-
-def _include(page: Element, path: Path, root: Path) -> None:
-    """Put included files in place, one level deep; an include that cannot be followed stays, and spoils its list."""
-    for include in list(page.iter(XINCLUDE)):
-        target = (path.parent / include.get("href", "")).resolve()
-        if include.get("xpointer") or include.get("parse", "xml") != "xml" or not target.is_relative_to(root.resolve()) or not target.is_file():
-            continue
-        try:
-            included = etree.fromstring(target.read_bytes(), _parser())
-        except etree.XMLSyntaxError:
-            continue
-        included.tail = include.tail
-        include.getparent().replace(include, copy.deepcopy(included))
 
 
 def _markup(folder: Path, page: Element) -> Markup:
@@ -104,7 +74,7 @@ def _linked_title(element: Element, folder: Path, page: Element) -> str:
     target_page, _, section = element.get("xref", "").partition("#")
     file = folder / f"{Path(target_page).name}.page"
     try:
-        tree = etree.fromstring(file.read_bytes(), _parser()) if target_page and file.is_file() else page
+        tree = etree.fromstring(file.read_bytes(), xml_parser()) if target_page and file.is_file() else page
     except etree.XMLSyntaxError:
         return ""
     holder = next((node for node in tree.iter(f"{NAMESPACE}section") if node.get("id") == section), None) if section else tree

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from lxml import etree
+
 from toolkit.data.sections import StepList, join_parts, join_substeps, tidy
 
 Element = Any  # lxml.etree._Element, which has no public name
@@ -80,6 +82,8 @@ def _walk(element: Element, item: _Item, markup: Markup) -> None:
 
 def _take(child: Element, item: _Item, markup: Markup) -> None:
     name = local_name(child)
+    if child.tag is etree.Entity:
+        item.flaw = item.flaw or f"a step uses {child.text}, which another file defines"
     if not name or name in markup.skipped:
         return
     if name in markup.lists:

@@ -1,7 +1,7 @@
 """Normalising: repaired Unicode, one line per step, one numbering form (`1. `), whatever form the answer came in.
 
-Understands `1.`, `1)`, `(1)`, `Step 1:`, `Langkah 1`, bullets, and `1) ... 2) ...` within a line. Nested steps are joined
-into the step above them. Text before the first and after the last step is taken away and noted in the ledger.
+Understands `1.`, `1)`, `(1)`, `Step 1:`, `Langkah 1`, bullets, and `1) ... 2) ...` within a line. Nested steps (numbers,
+bullets, `a)`) are joined into the step above them. Text before the first and after the last step is taken away and noted in the ledger.
 """
 
 from __future__ import annotations
@@ -16,7 +16,11 @@ from toolkit.data.rows import Dropped, Row
 from toolkit.data.sections import join_substeps
 
 STEP_WORD = r"(?:step|langkah|tahap)"
-NUMBERED = re.compile(rf"(?:(?:{STEP_WORD}\s*(\d{{1,2}})\s*(?:[.):]|\s[-–—]|$)|\(?(\d{{1,2}})[.)])(?:\s+|$))", re.IGNORECASE)
+# "Step 1 Open" counts, "Step 2 of the wizard" does not.
+NUMBERED = re.compile(
+    rf"{STEP_WORD}\s*(?:ke-?)?(\d{{1,2}})(?:\s*(?:[.):]|\s[-–—]|$)(?:\s+|$)|\s+(?=(?-i:[A-Z])))|\(?(\d{{1,2}})[.)](?:\s+|$)", re.IGNORECASE
+)
+LETTERED = re.compile(r"\(?[a-h][.)]\s+")  # sub-steps only
 BULLET = re.compile(r"[-*+•◦‣▪▫●○·–—►▸➤✓✔](?:\s+|$)")
 INLINE = re.compile(rf"(?:^|(?<=\s))(?:{STEP_WORD}\s*(\d{{1,2}})\s*[.):]|\(?(\d{{1,2}})[.)])\s+", re.IGNORECASE)
 EMPHASIS = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*|__(?=\S)(.+?)(?<=\S)__")
@@ -48,6 +52,9 @@ def one_line(text: str) -> str:
 
 
 def _clean(text: str) -> str:
+    # ftfy has nothing to do on plain ASCII but entities, and takes most of the time of this stage.
+    if text.isascii() and "&" not in text and text.replace("\n", "").replace("\t", "").isprintable():
+        return text
     return NOT_PRINTED.sub("", ftfy.fix_text(text))
 
 
@@ -79,6 +86,14 @@ def parse_steps(text: str) -> tuple[list[str], bool]:
     Raises:
         NoSteps: no list form, or two numbered lists in one answer.
     """
+    steps, had_text_around = _parse_once(text)
+    # One step may hold more of them, which only a number before it makes readable: "2) Open1. 2) Tap" is "1. Open1. 2) Tap".
+    while len(steps) == 1 and len(again := _parse_once(number_steps(steps))[0]) > 1:
+        steps = again
+    return steps, had_text_around
+
+
+def _parse_once(text: str) -> tuple[list[str], bool]:
     lines = _until_stable(lambda value: EMPHASIS.sub(r"\1\2", _clean(value)), text).expandtabs(4).split("\n")
     numbered = any(NUMBERED.match(line.strip()) for line in lines)
     reading = _Reading()
@@ -103,7 +118,8 @@ def _read_line(line: str, numbered: bool, reading: _Reading) -> None:
     number, bullet = NUMBERED.match(text), BULLET.match(text)
     if not reading.steps:
         reading.base = indent
-    is_marker = bool(number or bullet)
+    letter = LETTERED.match(text) if numbered and reading.steps else None
+    is_marker = bool(number or bullet or letter)
     top_level = number is not None if numbered else bullet is not None
     if is_marker and top_level and (not reading.steps or indent <= reading.base + 1):
         reading.steps.append(_unmark(text))
@@ -113,7 +129,7 @@ def _read_line(line: str, numbered: bool, reading: _Reading) -> None:
     elif not reading.steps or (reading.after_blank and not is_marker and indent <= reading.base):
         reading.text_around = True
     elif is_marker:
-        reading.substeps[-1].append(_unmark(text))
+        reading.substeps[-1].append(text[letter.end() :] if letter else _unmark(text))
     elif reading.substeps[-1]:
         reading.substeps[-1][-1] = f"{reading.substeps[-1][-1]} {text}".strip()
     else:

@@ -7,14 +7,21 @@ from dataclasses import dataclass, field
 
 from toolkit.data.questions import english_verb, indonesian_verb
 
+EMPTY_BRACKETS = re.compile(r"\( ?\)")  # what an icon in brackets leaves
+SPACE_BEFORE_MARK = re.compile(r" +([,.;:!?)])(?=\s|$)")
+
 
 @dataclass
 class StepList:
-    """One numbered list. `caption`: its own title, or the line that leads to it. `flaw`: why it cannot be used, or ""."""
+    """One numbered list. `caption`: its own title, or the line that leads to it. `flaw`: why it cannot be used, or "".
+
+    `typed`: the numbers are part of the text, so that a single one may be anything.
+    """
 
     steps: list[str]
     caption: str = ""
     flaw: str = ""
+    typed: bool = False
 
 
 @dataclass
@@ -45,9 +52,10 @@ class Section:
 
 def tidy(text: str) -> str:
     """Text of a document on one line, without the spaces that inline elements leave before punctuation."""
-    text = re.sub(r"\(\s*\)", "", " ".join(text.split()))  # an icon in brackets
-    text = re.sub(r"\s+([,.;:!?)])(?=\s|$)", r"\1", text)
-    return re.sub(r"([(])\s+", r"\1", " ".join(text.split()))
+    text = " ".join(text.split())
+    if "(" in text:
+        text = EMPTY_BRACKETS.sub("", text).replace("( ", "(")
+    return " ".join(SPACE_BEFORE_MARK.sub(r"\1", text).split()) if " " in text else text
 
 
 def join_parts(parts: list[str]) -> str:

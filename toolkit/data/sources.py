@@ -1,31 +1,44 @@
 """Collecting: every source of a recipe becomes rows with the place each came from, in a fixed order.
 
-Reads JSONL and CSV here, documents through `toolkit.data.documents`. What cannot be read becomes a left-out row with
-its reason; memory stays bounded by one line, whatever the file holds.
+Each kind of source has its reader: `line_files` (JSONL, CSV), `tables` (parquet, hf), `documents`, `forums`. What cannot be read
+becomes a left-out row with its reason.
 """
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from toolkit.data.documents import read_document_source
-from toolkit.data.rows import META_KEYS, Batch, Dropped, Row
-from toolkit.data.text_lines import MAX_LINE_BYTES, Fault, text_lines
+from toolkit.data.forums import read_forum
+from toolkit.data.line_files import read_csv, read_jsonl
+from toolkit.data.record_rows import Columns
+from toolkit.data.rows import Batch, Dropped, Row
+from toolkit.data.tables import read_hf, read_parquet
 from toolkit.errors import DataError
 from toolkit.records import sha256_text
 from toolkit.runs.recorder import Recorder
 
+SUFFIXES = {
+    "jsonl": frozenset({".jsonl"}),
+    "csv": frozenset({".csv"}),
+    "parquet": frozenset({".parquet"}),
+    "forum": frozenset({".xml", ".json", ".jsonl"}),
+}
+HOLDS = {"jsonl": "jsonl line", "csv": "csv line", "parquet": "parquet row", "hf": "row", "documents": "titled section", "forum": "thread"}
+
 
 @dataclass(frozen=True)
 class Source:
-    """One source as the recipe names it. `prompt_field`, `output_field`: keys or columns; not used for documents."""
+    """One source as the recipe names it.
 
-    type: Literal["jsonl", "csv", "documents"]
+    `prompt_field`, `output_field`, `columns` (column by `id` or meta key): not used for documents and forums. `split`: of hf, "" for
+    all. `min_score`: votes that an answer of a forum needs if it was not accepted.
+    """
+
+    type: Literal["jsonl", "csv", "parquet", "hf", "documents", "forum"]
     path: Path
     name: str = ""
     licence: str = ""
@@ -35,6 +48,9 @@ class Source:
     prompt_field: str = "prompt"
     output_field: str = "output"
     delimiter: str = ","
+    columns: dict[str, str] = field(default_factory=dict)
+    split: str = ""
+    min_score: int = 0
 
     @property
     def label(self) -> str:
@@ -61,9 +77,7 @@ def collect(sources: list[Source], strict: bool, recorder: Recorder) -> Batch:
             if len(results) % 1000 == 0:
                 recorder.check_stop()
         if len(results) == before:
-            raise DataError(
-                f"The source {source.label!r} holds no row: {source.path} has no {'titled section' if source.type == 'documents' else f'{source.type} line'}; check the path."
-            )
+            raise DataError(f"The source {source.label!r} holds no row: {source.path} has no {HOLDS[source.type]}; check the path.")
     recorder.progress("collect", len(sources), len(sources))
     return Batch([]).sift(results)
 
@@ -72,17 +86,29 @@ def _read(source: Source) -> Iterator[Row | Dropped]:
     if source.type == "documents":
         yield from read_document_source(source.path, source.label, source.language, source.encoding)
         return
-    read = _read_jsonl if source.type == "jsonl" else _read_csv
-    base = source.path.parent
-    for path in _files(source.path, f".{source.type}"):
-        yield from read(path, path.relative_to(base).as_posix(), source)
+    columns = Columns(source.prompt_field, source.output_field, source.columns)
+    if source.type == "hf":
+        yield from read_hf(source.path, source.label, columns, source.split)
+        return
+    for path in _files(source.path, SUFFIXES[source.type]):
+        yield from _read_file(path, path.relative_to(source.path.parent).as_posix(), source, columns)
 
 
-def _files(path: Path, suffix: str) -> list[Path]:
+def _read_file(path: Path, name: str, source: Source, columns: Columns) -> Iterator[Row | Dropped]:
+    if source.type == "jsonl":
+        return read_jsonl(path, name, source.label, source.encoding, columns)
+    if source.type == "csv":
+        return read_csv(path, name, source.label, source.encoding, columns, source.delimiter)
+    if source.type == "parquet":
+        return read_parquet(path, name, source.label, columns)
+    return read_forum(path, name, source.label, source.language, source.encoding, source.min_score)
+
+
+def _files(path: Path, suffixes: frozenset[str]) -> list[Path]:
     """A file itself, whatever its name, or the files of that type below a folder, sorted, hidden ones left out."""
     if path.is_file():
         return [path]
-    found = (file for file in path.rglob(f"*{suffix}") if file.is_file())
+    found = (file for file in path.rglob("*") if file.suffix.lower() in suffixes and file.is_file())
     return sorted(file for file in found if not any(part.startswith(".") for part in file.relative_to(path).parts))
 
 
@@ -93,103 +119,6 @@ def _with_defaults(item: Row | Dropped, source: Source, position: int) -> Row | 
     meta = {"source": source.label, **{key: value for key, value in defaults.items() if value}, **row.meta}
     row = replace(row, position=position, meta=meta)
     return replace(item, row=row) if isinstance(item, Dropped) else row
-
-
-def _read_jsonl(path: Path, name: str, source: Source) -> Iterator[Row | Dropped]:
-    for number, text in text_lines(path, source.encoding):
-        blank = Row(source.label, f"{name}:{number}")
-        if isinstance(text, Fault):
-            yield Dropped(blank, text.reason, unreadable=True)
-        elif text.strip():
-            yield _json_row(text, blank, source)
-
-
-def _json_row(text: str, blank: Row, source: Source) -> Row | Dropped:
-    try:
-        record = json.loads(text.rstrip())
-    except json.JSONDecodeError as error:
-        return Dropped(blank, f"not valid JSON ({error.msg} at column {error.colno})", unreadable=True)
-    except (RecursionError, ValueError):
-        return Dropped(blank, "not valid JSON (nested too deeply or a number too long)", unreadable=True)
-    if not isinstance(record, dict):
-        return Dropped(blank, f"found a {type(record).__name__} where a JSON object was expected", unreadable=True)
-    return _record_row(record, blank, source)
-
-
-def _read_csv(path: Path, name: str, source: Source) -> Iterator[Row | Dropped]:
-    """Rows of a CSV file by its header line; the place is the line on which the row ends."""
-    faults: list[Dropped] = []
-    at = [0]
-
-    def readable() -> Iterator[str]:
-        for number, text in text_lines(path, source.encoding):
-            at[0] = number
-            if isinstance(text, Fault):
-                faults.append(Dropped(Row(source.label, f"{name}:{number}"), text.reason, unreadable=True))
-            else:
-                yield text
-
-    csv.field_size_limit(MAX_LINE_BYTES)
-    reader = csv.reader(readable(), delimiter=source.delimiter, strict=True)
-    header: list[str] | None = None
-    while True:
-        row: Row | Dropped | None = None
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            cells, row = [], Dropped(Row(source.label, f"{name}:{at[0]}"), f"not valid CSV ({error})", unreadable=True)
-        yield from faults
-        faults.clear()
-        if row is not None:
-            yield row
-        elif cells is None:
-            return
-        elif header is None and cells:
-            header = _csv_header(cells, path, source)
-        elif header is not None and any(cell.strip() for cell in cells):
-            yield _record_row(dict(zip(header, cells, strict=False)), Row(source.label, f"{name}:{at[0]}"), source)
-
-
-def _csv_header(cells: list[str], path: Path, source: Source) -> list[str]:
-    header = [cell.strip() for cell in cells]
-    missing = [column for column in (source.prompt_field, source.output_field) if column not in header]
-    if missing:
-        raise DataError(
-            f"{path}:1: there is no column {missing[0]!r}; the header line has: {', '.join(header)}. Set prompt_field, output_field or delimiter of the source."
-        )
-    return header
-
-
-def _record_row(record: dict[str, Any], blank: Row, source: Source) -> Row | Dropped:
-    """A row from a JSON object or a CSV line. A list of texts as output is taken as the steps."""
-    prompt: Any = record.get(source.prompt_field)
-    output: Any = record.get(source.output_field)
-    if isinstance(output, list) and all(isinstance(step, str) for step in output):
-        output = "\n".join(f"{number}. {' '.join(step.split())}" for number, step in enumerate(output, start=1))
-    given_id = record.get("id")
-    row = replace(blank, given_id=str(given_id) if isinstance(given_id, (str, int)) else "", meta=_meta(record))
-    for key, value in ((source.prompt_field, prompt), (source.output_field, output)):
-        if not isinstance(value, str):
-            found = "is missing" if value is None else f"is a {type(value).__name__}, not a text"
-            return Dropped(row, f"`{key}` {found}", unreadable=True)
-        if "\0" in value:
-            return Dropped(row, f"NUL byte in `{key}`", unreadable=True)
-        if not value.strip():
-            return Dropped(row, f"`{key}` is empty", unreadable=True)
-        if not _is_unicode(value):
-            return Dropped(row, f"`{key}` holds half of a surrogate pair, which is not text", unreadable=True)
-    return replace(row, prompt=prompt, output=output)
-
-
-def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _meta(record: dict[str, Any]) -> dict[str, str]:
-    """The known meta keys of a record, from its `meta` object or beside the question; others are left behind."""
-    inner = record.get("meta")
-    values = {**record, **inner} if isinstance(inner, dict) else record
-    return {key: str(values[key]).strip() for key in META_KEYS if isinstance(values.get(key), (str, int)) and str(values[key]).strip()}
 
 
 def name_rows(batch: Batch) -> Batch:

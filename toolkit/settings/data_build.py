@@ -32,36 +32,64 @@ class SourceSettings(Settings):
     encoding: Annotated[str, AfterValidator(_reads_lines)] = Field("utf-8", description="Text encoding of the files.")
 
 
-class JsonlSource(SourceSettings):
+class RecordSettings(SourceSettings):
+    """What sources of records say about their columns."""
+
+    prompt_field: str = Field("prompt", description="Key or column that holds the question; dots lead into nested objects.")
+    output_field: str = Field("output", description="Key or column that holds the numbered steps, as text or as a list of texts.")
+    columns: dict[Literal["id", "domain", "task", "register", "language", "group", "parent"], str] = Field(
+        {}, description="Column by what it holds, for columns of other names: {domain: category, id: ticket.number}."
+    )
+
+
+class JsonlSource(RecordSettings):
     """A JSONL file, or a folder of them."""
 
     type: Literal["jsonl"] = Field("jsonl", description="Kind of source.")
-    prompt_field: str = Field("prompt", description="Key that holds the question.")
-    output_field: str = Field("output", description="Key that holds the numbered steps.")
 
 
-class CsvSource(SourceSettings):
+class CsvSource(RecordSettings):
     """A CSV file with a header line, or a folder of them."""
 
     type: Literal["csv"] = Field("csv", description="Kind of source.")
-    prompt_field: str = Field("prompt", description="Column that holds the question.")
-    output_field: str = Field("output", description="Column that holds the numbered steps.")
     delimiter: str = Field(",", min_length=1, max_length=1, description="Character between two columns.")
 
 
+class ParquetSource(RecordSettings):
+    """A parquet file, or a folder of them."""
+
+    type: Literal["parquet"] = Field("parquet", description="Kind of source.")
+
+
+class HfSource(RecordSettings):
+    """A folder that the `datasets` library wrote (save_to_disk), or one laid out as on the Hub; nothing is fetched."""
+
+    type: Literal["hf"] = Field("hf", description="Kind of source.")
+    split: OptionalText = Field(None, description="Split to read; all if left out.")
+
+
 class DocumentsSource(SourceSettings):
-    """Manuals and FAQs: Markdown, HTML and Mallard XML pages, one file or a folder that is read recursively."""
+    """Manuals and FAQs: Markdown, HTML, PDF, DocBook, Mallard and text files; one file, a folder that is read recursively, or an archive (zip, tar)."""
 
     type: Literal["documents"] = Field("documents", description="Kind of source.")
 
 
-Source = Annotated[JsonlSource | CsvSource | DocumentsSource, Field(discriminator="type")]
+class ForumSource(SourceSettings):
+    """A dump of a forum: XML like Stack Exchange's Posts.xml, or JSON or JSONL with title and answers; the accepted or best answer is taken."""
+
+    type: Literal["forum"] = Field("forum", description="Kind of source.")
+    min_score: int = Field(0, description="Fewest votes of an answer that was not accepted.")
+
+
+Source = Annotated[JsonlSource | CsvSource | ParquetSource | HfSource | DocumentsSource | ForumSource, Field(discriminator="type")]
 
 
 class DataBuildSettings(Settings):
     """Sources to a clean, private, de-duplicated data set with a leak-free held-out test."""
 
-    sources: tuple[Source, ...] = Field(min_length=1, description="Where the how-to pairs come from; each has a type: jsonl, csv or documents.")
+    sources: tuple[Source, ...] = Field(
+        min_length=1, description="Where the how-to pairs come from; each has a type: jsonl, csv, parquet, hf, documents or forum."
+    )
     strict: bool = Field(False, description="Stop at the first unreadable row instead of writing it to the ledger.")
     anonymise: tuple[Literal["email", "phone"], ...] = Field(("email", "phone"), description="Kinds of personal data to mask.")
     phone_regions: tuple[str, ...] = Field(

@@ -177,6 +177,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     (folder / "c.html").write_bytes(b"<h1>x\0</h1>")
     (folder / "d.page").write_text("<page><title>")
     (folder / "e.pdf").write_bytes(b"%PDF-1.7")
+    (folder / "e2.docx").write_bytes(b"PK")
     (folder / "picture.png").write_bytes(b"\x89PNG")
     (folder / "f.html").write_text("")
     (folder / "sub" / "g.md").write_text("# Change the bulb\n\n1. Open it.\n2. Close it.\n")
@@ -186,11 +187,12 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         ("docs/b.md", "line 1 is not utf-8; set the source's `encoding` or save the file as UTF-8"),
         ("docs/c.html", "NUL byte in line 1"),
         ("docs/d.page", "not well-formed XML"),
-        ("docs/e.pdf", ".pdf files are not read; convert it to Markdown or HTML"),
+        ("docs/e.pdf", "not a readable PDF"),
+        ("docs/e2.docx", ".docx files are not read; convert it to Markdown or HTML"),
         ("docs/f.html", "no headings"),
     ]
-    with pytest.raises(DataError, match=r"not from \.pdf"):
-        read(folder / "e.pdf")
+    with pytest.raises(DataError, match=r"not from \.docx"):
+        read(folder / "e2.docx")
 
 
 def test_deep_nesting_is_left_out_not_a_crash(tmp_path: Path) -> None:

@@ -20,6 +20,10 @@ from toolkit.data.rows import Dropped, Row
         ("**Step 1:** Open Settings.\n**Step 2:** Tap Wi-Fi.", ["Open Settings.", "Tap Wi-Fi."]),
         ("Step 1\nOpen Settings.\nStep 2\nTap Wi-Fi.", ["Open Settings.", "Tap Wi-Fi."]),
         ("Langkah 1: Buka Setelan.\nLangkah 2: Ketuk Wi-Fi.", ["Buka Setelan.", "Ketuk Wi-Fi."]),
+        ("Langkah 1 Buka Setelan.\nLangkah ke-2 Ketuk Wi-Fi.", ["Buka Setelan.", "Ketuk Wi-Fi."]),
+        ("Langkah 1: Buka Setelan. Langkah 2: Ketuk Wi-Fi.", ["Buka Setelan.", "Ketuk Wi-Fi."]),
+        ("2) Open1. 2) Tap", ["Open1.", "Tap"]),
+        ("1. Read Step 2 of the wizard.\nStep 2 of the wizard is next.", ["Read Step 2 of the wizard. Step 2 of the wizard is next."]),
         ("- Open Settings.\n- Tap Wi-Fi.", ["Open Settings.", "Tap Wi-Fi."]),
         ("• Open Settings.\n• Tap Wi-Fi.", ["Open Settings.", "Tap Wi-Fi."]),
         ("1) Open Settings. 2) Tap Wi-Fi. 3) Wait.", ["Open Settings.", "Tap Wi-Fi.", "Wait."]),
@@ -31,6 +35,7 @@ from toolkit.data.rows import Dropped, Row
         ("2. Open Settings.\n4. Tap Wi-Fi.\n5. ", ["Open Settings.", "Tap Wi-Fi."]),
         ("1. Fill in:\n   1. Type a name.\n   2. Type a PIN.\n2. Tap Save.", ["Fill in: type a name; type a PIN.", "Tap Save."]),
         ("1. Fill in:\n- Type a name.\n- Type a PIN.\n2. Tap Save.", ["Fill in: type a name; type a PIN.", "Tap Save."]),
+        ("1. Isi data:\n   a) Ketik nama.\n   b) Ketik PIN.\n2. Simpan.", ["Isi data: ketik nama; ketik PIN.", "Simpan."]),
         ("1. Open http://192.168.1.1 now.\n2. Pay Rp 1.500.000 by 3.30 p.m.", ["Open http://192.168.1.1 now.", "Pay Rp 1.500.000 by 3.30 p.m."]),
     ],
 )

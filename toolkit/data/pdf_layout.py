@@ -1,0 +1,163 @@
+"""What the lines of a PDF mean: running headers and footers go, larger or bold type is a title, gaps and indents are kept.
+
+The result is read like a text file (`text_pages`).
+"""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+
+from toolkit.data.normalise import NUMBERED
+from toolkit.data.pdf_pages import Page, PdfLine, read_pdf_pages
+from toolkit.data.sections import Section
+from toolkit.data.text_pages import MARKER, MOST_TITLE_CHARS, MOST_TITLE_WORDS, Line, read_plain_text, sections_of_lines
+
+OUTER = 0.12  # share of the page, above and below, where running lines stand
+PAGE_NUMBER = re.compile(r"(?:page|halaman|hal\.?)?\s*[-–|]?\s*(?:\d{1,4}|[ivxl]{1,6})\s*(?:(?:of|/|dari)\s*\d{1,4})?\s*[-–|]?", re.IGNORECASE)
+LARGER = 1.12
+HYPHEN = "\ufffe"  # PDFium's sign for a hyphen at the end of a line
+
+
+def read_pdf(raw: bytes) -> list[Section]:
+    """The titled sections of a PDF; the line of a section is the page on which its title stands.
+
+    Raises:
+        UnreadablePdf: encrypted, damaged, or without text.
+    """
+    pages = read_pdf_pages(raw)
+    running = _running(pages)
+    lines = _with_joined_words([line for page in pages for line in _without_running(page, running)])
+    if not lines:
+        return []
+    marked = list(_marked(lines, _margins(pages)))
+    if any(line.is_title for line in marked):
+        return sections_of_lines(marked)
+    return read_plain_text("\n".join(line.text for line in marked))
+
+
+def _running(pages: list[Page]) -> set[tuple[str, int]]:
+    """Keys of the lines that stand at one place of several pages, whatever their numbers."""
+    seen = Counter(key for page in pages for key in {_key(line) for line in _outer(page)})
+    enough = 2 if len(pages) <= 4 else 3
+    return {key for key, count in seen.items() if count >= enough}
+
+
+def _outer(page: Page) -> list[PdfLine]:
+    return [line for line in page.lines if line.bottom > (1 - OUTER) * page.height or line.top < OUTER * page.height]
+
+
+def _key(line: PdfLine) -> tuple[str, int]:
+    return re.sub(r"\d+", "#", line.text), round(line.bottom / 4)
+
+
+def _without_running(page: Page, running: set[tuple[str, int]]) -> Iterator[PdfLine]:
+    outer = {id(line) for line in _outer(page)}
+    for line in page.lines:
+        if id(line) in outer and (_key(line) in running or PAGE_NUMBER.fullmatch(line.text)):
+            continue
+        yield line
+
+
+def _with_joined_words(lines: list[PdfLine]) -> list[PdfLine]:
+    """Words cut at the end of a line in one piece; with the hyphen where the document writes the word with one ("e-mail"), or a name ("Wi-Fi")."""
+    whole = " ".join(line.text for line in lines)
+    words = set(re.findall(r"\w[\w-]*\w", whole.lower()))
+
+    def join(match: re.Match[str]) -> str:
+        before, behind = match.groups()
+        hyphenated, joined = f"{before}-{behind}", f"{before}{behind}"
+        keep = not behind[0].islower() or (hyphenated.lower() in words and joined.lower() not in words)
+        return hyphenated if keep else joined
+
+    joined: list[PdfLine] = []
+    for line in lines:
+        line.text = re.sub(rf"(\w+){HYPHEN}(\w+)", join, line.text).replace(HYPHEN, "-")
+        before = joined[-1] if joined else None
+        if before is not None and re.search(r"\w-$", before.text) and re.match(r"\w", line.text) and not MARKER.match(line.text):
+            head, _, tail = line.text.partition(" ")
+            before.text = re.sub(r"(\w+)-(\w+)$", join, f"{before.text}{head}")
+            before.bottom = line.bottom
+            line.text = tail
+        if line.text:
+            joined.append(line)
+    return joined
+
+
+Margins = dict[tuple[int, bool], float]
+
+
+def _margins(pages: list[Page]) -> Margins:
+    """Left edge of the text, for odd and even pages and for the left and the right column."""
+    edges: Margins = {}
+    for (parity, right), counts in _starts(pages).items():
+        common = [start for start, count in counts.items() if count >= min(3, max(counts.values()))]
+        edges[parity, right] = min(common)
+    return edges
+
+
+def _starts(pages: list[Page]) -> dict[tuple[int, bool], Counter[float]]:
+    starts: dict[tuple[int, bool], Counter[float]] = {}
+    for page in pages:
+        for line in page.lines:
+            starts.setdefault((line.page % 2, line.in_right_half), Counter())[round(line.x0)] += 1
+    return starts
+
+
+def _marked(lines: list[PdfLine], margins: Margins) -> Iterator[Line]:
+    """Lines for the text reader, with a blank line for each gap and spaces for each indent."""
+    body, pitch = _body_size(lines), _pitch(lines)
+    before: PdfLine | None = None
+    title: list[PdfLine] = []  # one title may run over several lines
+    for line in lines:
+        gap = before is not None and _is_gap(before, line, pitch)
+        is_title = _is_title(line, body)
+        if title and (gap or not is_title or abs(line.size - title[-1].size) > 0.5):
+            yield Line(" ".join(part.text for part in title), title[0].page, True)
+            title = []
+        if is_title:
+            title.append(line)
+        else:
+            if gap:
+                yield Line("", line.page)
+            indent = line.x0 - margins[line.page % 2, line.in_right_half]
+            yield Line(" " * max(0, round(indent / (body / 2))) + line.text, line.page)
+        before = line
+    if title:
+        yield Line(" ".join(part.text for part in title), title[0].page, True)
+
+
+def _body_size(lines: list[PdfLine]) -> float:
+    sizes = Counter[float]()
+    for line in lines:
+        sizes[round(line.size, 1)] += len(line.text)
+    return sizes.most_common(1)[0][0] or 1.0
+
+
+def _pitch(lines: list[PdfLine]) -> float:
+    """Usual distance between two lines of a paragraph: the lower quartile of all distances on a page."""
+    distances = sorted(distance for one, other in pairwise(lines) if one.page == other.page and (distance := _distance(one, other)) > 0)
+    usual = 1.45 * _body_size(lines)
+    return min(usual, statistics.quantiles(distances, n=4)[0]) if len(distances) > 3 else usual
+
+
+def _distance(before: PdfLine, line: PdfLine) -> float:
+    """From line to line, downwards; negative where the next column begins."""
+    return before.bottom - (line.top - line.size)
+
+
+def _is_gap(before: PdfLine, line: PdfLine, pitch: float) -> bool:
+    if line.page != before.page or _distance(before, line) < -pitch:  # the next page or column
+        return before.text[-1:] in ".!?:" and not NUMBERED.match(line.text)
+    return _distance(before, line) > 1.25 * pitch
+
+
+def _is_title(line: PdfLine, body: float) -> bool:
+    if len(line.text) > MOST_TITLE_CHARS or len(line.text.split()) > MOST_TITLE_WORDS or line.text[-1] in ".;,":
+        return False
+    if line.size >= LARGER * body:
+        return True
+    return line.bold and not MARKER.match(line.text) and line.size >= 0.95 * body

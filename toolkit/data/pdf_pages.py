@@ -1,0 +1,191 @@
+"""PDF manuals through PDFium: the lines of each page with place and size of type, in reading order, one or two columns.
+
+Text comes in the order in which the file draws it, which is the reading order in nearly all files. Where it runs across two
+columns, the columns are put one after the other. Not covered: scanned pages (no text), three columns, tables.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+MOST_PAGES = 5000
+MOST_CHARS = 200_000  # of one page
+GUTTER_PT = 8.0
+SYMBOL_BULLETS = re.compile("[\uf000-\uf0ff]")
+BOLD = re.compile("bold|black|heavy")
+CONTROLS = re.compile("[\x00-\x1f]")
+# A page is set in two columns only where both have this many lines.
+FEWEST_LINES = 3
+
+
+class UnreadablePdf(Exception):
+    """Why a PDF cannot be read, for the ledger."""
+
+
+@dataclass
+class PdfLine:
+    """One line. x0, top, bottom in points from the lower left; `size`: height of its type; `page` counts from 1."""
+
+    text: str
+    x0: float
+    top: float
+    bottom: float
+    size: float
+    bold: bool
+    page: int
+    in_right_half: bool
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page with its lines. `height` in points."""
+
+    lines: list[PdfLine]
+    height: float
+
+
+def read_pdf_pages(raw: bytes) -> list[Page]:
+    """The pages of a document.
+
+    Raises:
+        UnreadablePdf: encrypted, damaged, without text, or with too many pages.
+    """
+    import pypdfium2
+
+    try:
+        document = pypdfium2.PdfDocument(raw)
+    except pypdfium2.PdfiumError as error:
+        if "password" in str(error).lower():
+            raise UnreadablePdf("the PDF is encrypted; save it without a password") from None
+        raise UnreadablePdf("not a readable PDF (damaged or cut)") from None
+    try:
+        if len(document) > MOST_PAGES:
+            raise UnreadablePdf(f"the PDF has more than {MOST_PAGES:,} pages; split it")
+        pages = [_read_page(document, number) for number in range(len(document))]
+    finally:
+        document.close()
+    if not any(page.lines for page in pages):
+        raise UnreadablePdf("the PDF has no text (scanned pages?); recognise its text first")
+    return pages
+
+
+def _read_page(document: Any, index: int) -> Page:
+    import pypdfium2
+
+    try:
+        page = document[index]
+    except pypdfium2.PdfiumError:  # one damaged page does not cost the others
+        return Page([], 0.0)
+    text_page = page.get_textpage()
+    try:
+        width = page.get_width()
+        lines = list(_lines(text_page, index + 1, width)) if text_page.count_chars() <= MOST_CHARS else []
+        rects = [text_page.get_rect(number) for number in range(text_page.count_rects())] if lines else []
+        gutter = _gutter(rects)
+        if gutter is not None and _runs_across(lines, rects, gutter):
+            lines = list(_by_columns(text_page, rects, gutter, index + 1))
+        return Page(lines, page.get_height())
+    finally:
+        text_page.close()
+        page.close()
+
+
+def _lines(text_page: Any, number: int, width: float) -> Iterator[PdfLine]:
+    import pypdfium2.raw as pdfium
+
+    offset = 0
+    for text in text_page.get_text_range().split("\r\n"):
+        shown = text.strip()
+        if shown:
+            first = offset + len(text) - len(text.lstrip())
+            last = offset + len(text.rstrip()) - 1
+            first, last = (pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, at) for at in (first, last))
+            if first >= 0:
+                left, bottom, _, top = text_page.get_charbox(first, loose=True)
+                size = top - bottom
+                if last >= 0:  # the number of a step may be set larger than the step
+                    _, last_bottom, _, last_top = text_page.get_charbox(last, loose=True)
+                    top, bottom, size = bottom + min(size, last_top - last_bottom), min(bottom, last_bottom), min(size, last_top - last_bottom)
+                yield PdfLine(_plain(shown), left, top, bottom, size, _is_bold(text_page, first, last), number, left > 0.45 * width)
+        offset += len(text.encode("utf-16-le")) // 2 + 2  # PDFium counts UTF-16 units
+
+
+def _plain(text: str) -> str:
+    """Bullets of symbol fonts as bullets; NUL and other control characters that fonts without a proper map leave."""
+    return CONTROLS.sub("", SYMBOL_BULLETS.sub("•", text))
+
+
+def _is_bold(text_page: Any, first: int, last: int) -> bool:
+    return all(BOLD.search(_font_name(text_page, at)) for at in (first, last) if at >= 0)
+
+
+def _font_name(text_page: Any, at: int) -> str:
+    import pypdfium2.raw as pdfium
+
+    buffer = ctypes.create_string_buffer(128)
+    pdfium.FPDFText_GetFontInfo(text_page, at, buffer, 128, ctypes.byref(ctypes.c_int()))
+    return buffer.value.decode("latin-1").lower()
+
+
+Rect = tuple[float, float, float, float]  # left, bottom, right, top
+
+
+def _gutter(rects: list[Rect]) -> float | None:
+    """The x of the empty strip between two columns; titles over both are allowed to cross it."""
+    if not rects:
+        return None
+    left, right = min(rect[0] for rect in rects), max(rect[2] for rect in rects)
+    lowest, highest = left + 0.3 * (right - left), left + 0.7 * (right - left)
+    starts = sorted({round(rect[0], 1) for rect in rects if lowest < rect[0] < highest})
+    for start in starts:
+        at = start - GUTTER_PT / 2
+        crossing = sum(rect[0] < at < rect[2] for rect in rects)
+        before = [rect for rect in rects if rect[2] <= at]
+        behind = [rect for rect in rects if rect[0] >= at]
+        clear = all(rect[2] <= start - GUTTER_PT for rect in before)
+        aligned = sum(abs(rect[0] - start) < 2 for rect in behind)
+        if clear and crossing <= 0.1 * len(rects) and min(len(before), aligned) >= FEWEST_LINES:
+            return at
+    return None
+
+
+def _runs_across(lines: list[PdfLine], rects: list[Rect], gutter: float) -> bool:
+    """Whether the text changes sides with nearly every line, on one line or from line to line."""
+    sides = [rect[0] >= gutter for rect in rects if not rect[0] < gutter < rect[2]]
+    changes = sum(one != other for one, other in pairwise(sides))
+    return changes >= min(sides.count(True), sides.count(False)) and changes >= FEWEST_LINES
+
+
+def _by_columns(text_page: Any, rects: list[Rect], gutter: float, number: int) -> Iterator[PdfLine]:
+    """Lines from the boxes of text: what crosses the gutter cuts the page into bands; in each the left column comes first."""
+    rows: dict[tuple[int, bool], list[Rect]] = {}
+    band = 0
+    for rect in sorted(rects, key=lambda box: -box[3]):
+        if rect[0] < gutter < rect[2]:
+            rows.setdefault((band + 1, False), []).append(rect)
+            band += 2
+        else:
+            rows.setdefault((band, rect[0] >= gutter), []).append(rect)
+    for _, boxes in sorted(rows.items(), key=lambda item: item[0]):
+        line: list[Rect] = []
+        for rect in [*boxes, (0.0, 0.0, 0.0, -1.0)]:
+            if line and rect[3] < (line[0][1] + line[0][3]) / 2:
+                yield _line_of(text_page, sorted(line), number, gutter)
+                line = []
+            line.append(rect)
+
+
+def _line_of(text_page: Any, line: list[Rect], number: int, gutter: float) -> PdfLine:
+    text = " ".join(
+        text_page.get_text_bounded(*(edge + pad for edge, pad in zip(rect, (-0.5, -0.5, 0.5, 0.5), strict=True))).strip() for rect in line
+    )
+    middle = text_page.get_index(line[0][0] + 1, (line[0][1] + line[0][3]) / 2, 3, 3)
+    at = middle if isinstance(middle, int) and middle >= 0 else 0
+    box = text_page.get_charbox(at, loose=True)
+    left = line[0][0]
+    return PdfLine(_plain(" ".join(text.split())), left, box[3], box[1], box[3] - box[1], _is_bold(text_page, at, at), number, left >= gutter)

@@ -1,0 +1,74 @@
+"""Plain text as titled sections: text files, answers without markup, and what PDF pages say.
+
+A title is a short line of its own that does not end like a sentence, or one underlined with = or -; numbered lines below it are its steps.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from toolkit.data.normalise import NUMBERED, NoSteps, parse_steps
+from toolkit.data.sections import Section, StepList
+
+UNDERLINE = re.compile(r"\s*(?:={3,}|-{3,}|~{3,}|\*{3,})\s*$")
+MARKER = re.compile(r"\s*(?:[-*+•◦‣▪○·–—►✓]|\(?[a-z0-9]{1,2}[.)]|(?:step|langkah|tahap)\s*\d)", re.IGNORECASE)
+MOST_TITLE_WORDS, MOST_TITLE_CHARS = 14, 100
+
+
+@dataclass
+class Line:
+    """One line of a text; `number` is its place in the file, `is_title` what its type says (None: not known)."""
+
+    text: str
+    number: int
+    is_title: bool | None = None
+
+
+def read_plain_text(text: str) -> list[Section]:
+    """The titled sections of a text; what stands before the first title forms one without a title if it holds steps."""
+    lines = text.expandtabs(4).splitlines()
+    marked = []
+    for at, line in enumerate(lines):
+        if UNDERLINE.match(line) and at and lines[at - 1].strip():
+            continue
+        underlined = at + 1 < len(lines) and bool(UNDERLINE.match(lines[at + 1]))
+        marked.append(Line(line, at + 1, bool(line.strip()) and (underlined or _looks_like_title(lines, at))))
+    return sections_of_lines(marked)
+
+
+def sections_of_lines(lines: Iterable[Line]) -> list[Section]:
+    """Sections of lines that are known to be titles or not."""
+    sections: list[tuple[Section, list[str]]] = [(Section("", 1), [])]
+    for line in lines:
+        if line.is_title:
+            sections.append((Section(" ".join(line.text.split()).lstrip("#").strip(), line.number), []))
+        else:
+            sections[-1][1].append(line.text)
+    for section, body in sections:
+        section.has_text = any(line.strip() for line in body)
+        section.lists = step_lists_of_text("\n".join(body))
+    return [section for section, _ in sections if section.title or section.lists]
+
+
+def step_lists_of_text(text: str) -> list[StepList]:
+    """The numbered list of a text without titles; [] where there is none. Bullets alone are no steps."""
+    if not any(NUMBERED.match(line.strip()) for line in text.splitlines()) and not re.search(r"(?:^|\s)\(?1[.)]\s.*\s\(?2[.)]\s", text, re.DOTALL):
+        return []
+    try:
+        steps, _ = parse_steps(text)
+    except NoSteps as error:
+        return [StepList([], flaw=str(error))] if "two" in str(error) else []
+    return [StepList(steps)] if len(steps) > 1 else []
+
+
+def _looks_like_title(lines: list[str], at: int) -> bool:
+    line = lines[at].strip()
+    before = lines[at - 1].strip() if at else ""
+    after = lines[at + 1].strip() if at + 1 < len(lines) else ""
+    if not line or before or MARKER.match(line) or len(line) > MOST_TITLE_CHARS or len(line.split()) > MOST_TITLE_WORDS:
+        return False
+    if lines[at] != lines[at].lstrip() or line[-1] in ".,;:!":
+        return False
+    return not after or bool(NUMBERED.match(after))

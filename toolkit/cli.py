@@ -132,6 +132,7 @@ def _add_merge(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", metavar="DIR", required=True, help="folder for the merged model, new or empty")
     command.add_argument("--base", metavar="MODEL", help="base model, where the adapter does not name it")
     command.add_argument("--mode", choices=("auto", "dequantised", "base16"), default="auto", help="base weights as trained (NF4 rounded) or 16-bit")
+    command.add_argument("--verify", action="store_true", help="measure logits and greedy text against base + adapter and print the differences")
 
 
 if __name__ == "__main__":

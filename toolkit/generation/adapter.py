@@ -7,7 +7,7 @@ the merge cannot express is refused here: leaving it out would serve another fun
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -64,6 +64,10 @@ class Adapter:
     @property
     def fan_in_fan_out(self) -> bool:
         return bool(self.config.get("fan_in_fan_out"))
+
+    def without_weights(self) -> Adapter:
+        """The same folder with nothing to merge: what is left of a merge is the rounding of the base."""
+        return replace(self, updates={}, replacements={})
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape that each changed base tensor must have, where the adapter alone determines it."""

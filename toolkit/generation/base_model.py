@@ -10,8 +10,8 @@ from toolkit.generation.tensor_stream import read_header
 from toolkit.models import fingerprint_model, require_weights
 
 
-def local_model(resolved: str, revision: str | None = None) -> Path:
-    """Folder of a resolved model; a hub id is downloaded to the hub's own cache (safetensors, configuration, tokenizer).
+def local_model(resolved: str, revision: str | None = None, weights: bool = True) -> Path:
+    """Folder of a resolved model; a hub id is downloaded to the hub's own cache (safetensors where `weights`, configuration, tokenizer).
 
     Raises:
         ModelError: the hub does not have it, cannot be reached, or has no safetensors.
@@ -20,16 +20,16 @@ def local_model(resolved: str, revision: str | None = None) -> Path:
         return Path(resolved)
     from huggingface_hub import snapshot_download
 
+    patterns = [*(["*.safetensors"] if weights else []), "*.json", "*.model", "*.jinja", "*.txt", "*.py"]
     try:
-        folder = Path(
-            snapshot_download(resolved, revision=revision, allow_patterns=["*.safetensors", "*.json", "*.model", "*.jinja", "*.txt", "*.py"])
-        )
+        folder = Path(snapshot_download(resolved, revision=revision, allow_patterns=patterns))
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0][:200]
         raise ModelError(
             f"model: {resolved} was not found here and could not be downloaded ({reason}); check the name, the network and the access rights, or give a folder."
         ) from error
-    require_weights(folder)
+    if weights:
+        require_weights(folder)
     return folder
 
 

@@ -13,23 +13,22 @@ _DEFAULTS = {
     # Threads that spin at every barrier lose it all once another process wants a core: measured at batch 45 on two shared
     # cores, 11 tokens/s spinning, 56 with one thread, 79 with two that sleep.
     "OMP_WAIT_POLICY": "PASSIVE",
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
     # vLLM otherwise pins its threads to cores, whoever else runs there.
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
 }
 
 
-def set_engine_environment(tensor_parallel_size: int = 1) -> None:
+def set_engine_environment() -> None:
     """Set what torch and vLLM read when they are imported; values that the user set stay.
 
-    With one GPU or the CPU, vLLM's engine runs in this process: it starts in half the time, and nothing of it can
-    outlive the run (https://github.com/vllm-project/vllm/issues/55510). Several GPUs need worker processes.
+    vLLM's engine core runs in this process: it starts in half the time, and cannot outlive the run
+    (https://github.com/vllm-project/vllm/issues/55510). Workers of a tensor-parallel engine end with their parent's pipe.
     """
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
     # vLLM on CPU otherwise keeps a core to itself for serving and computes with the rest.
     os.environ.setdefault("OMP_NUM_THREADS", str(len(os.sched_getaffinity(0))))
-    if tensor_parallel_size == 1:
-        os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
 
 
 def choose_dtype(requested: str) -> str:
@@ -44,6 +43,20 @@ def choose_dtype(requested: str) -> str:
     if torch.cuda.is_available():
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
     return "bfloat16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "float32"
+
+
+def on_cpu() -> bool:
+    """Whether engines run on the CPU: no GPU is visible."""
+    import torch
+
+    return not torch.cuda.is_available()
+
+
+def engines_for(requested: int | None, gpus_each: int) -> int:
+    """Engines side by side: as many as asked for, or (None) as the visible GPUs hold at `gpus_each`."""
+    import torch
+
+    return requested or max(1, torch.cuda.device_count() // gpus_each)
 
 
 def device_name() -> str:

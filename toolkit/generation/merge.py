@@ -1,7 +1,5 @@
 """Merge a LoRA adapter into its base model, tensor by tensor, from safetensors to safetensors.
 
-    python -m toolkit.generation.merge ADAPTER --out DIR [--mode auto|dequantised|base16] [--base MODEL]
-
 Reads an adapter folder and the base model that it names; writes a model folder with the base's tensor names, shapes,
 dtypes and offsets, the adapter's tokenizer and prompt format, and `merge.json` (mode, fingerprints, SHA-256 per file).
 
@@ -11,33 +9,26 @@ w + B·A·scale. Both add in float32 and round once to the stored dtype.
 
 from __future__ import annotations
 
-import argparse
-import errno
-import os
-import shutil
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.errors import DiskFullError, ModelError, SteptuneError, UsageError
+from toolkit.errors import ModelError, UsageError
 from toolkit.generation import nf4, tensor_stream
-from toolkit.generation.adapter import WEIGHTS_FILE, Adapter, LayerUpdate, MergeMode, choose_merge_mode, read_adapter
-from toolkit.generation.base_model import check_base, local_model
-from toolkit.models import FINGERPRINT_FILE, fingerprint_model, resolve_model
-from toolkit.records import read_json, sha256_file, write_json
+from toolkit.generation.adapter import WEIGHTS_FILE, Adapter, LayerUpdate, MergeMode
+from toolkit.generation.merge_folder import MERGE_FILE, copy_small_files, written_beside
+from toolkit.models import fingerprint_model
+from toolkit.records import read_json, write_json
 
 if TYPE_CHECKING:
     import torch
 
-MERGE_FILE = "merge.json"
-SPARE_BYTES = 64 << 20  # for config, tokenizer and the file system's own needs
-_OTHER_WEIGHTS = {".safetensors", ".bin", ".pt", ".pth", ".gguf", ".onnx", ".h5", ".msgpack"}
-_FROM_ADAPTER = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "chat_template.jinja", "prompt_format.json")
+# Rows are added in blocks of about this many elements: float32 copies stay in the processor's cache, and memory at two
+# tensors in the stored dtype.
+BLOCK_ELEMENTS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -57,11 +48,13 @@ def merge_adapter(
     mode: MergeMode,
     trust_remote_code: bool = False,
     checkpoint: Callable[[int, int], None] = lambda done, total: None,
+    durable: bool = True,
 ) -> Merged:
     """Write the merged model to `out_dir`, which must be absent or empty: the whole folder appears, or nothing.
 
     Args:
         checkpoint: called with bytes done and in all after each tensor; may raise to give up.
+        durable: wait until all is on the disk; needless where the hashes are checked before each use.
 
     Raises:
         UsageError: `out_dir` has files in it.
@@ -74,10 +67,10 @@ def merge_adapter(
     sources = sorted(base_dir.glob("*.safetensors"))
     rounded = nf4.quantised_layers(base_dir, trust_remote_code) if mode == "dequantised" else {}
     _require_fit(adapter, base_dir, sources, rounded)
-    with _written_beside(out_dir, sources) as temporary, ExitStack() as opened:
+    with written_beside(out_dir, sources) as temporary, ExitStack() as opened:
         change = _changes(adapter, rounded, opened)
-        files = _rewrite_all(sources, temporary, change, checkpoint)
-        files |= _copy_small_files(base_dir, adapter.folder, temporary)
+        files = _rewrite_all(sources, temporary, change, checkpoint, durable)
+        files |= copy_small_files(base_dir, adapter.folder, temporary, durable)
         seconds = round(time.monotonic() - started, 3)
         write_json(temporary / MERGE_FILE, _record(adapter, base_dir, mode, files, len(rounded), seconds))
     return Merged(out_dir, mode, files, seconds)
@@ -86,23 +79,34 @@ def merge_adapter(
 def merged_weight(
     weight: torch.Tensor, update: LayerUpdate | None, matrices: dict[str, torch.Tensor], rounded: bool | None, fan_in_fan_out: bool = False
 ) -> torch.Tensor:
-    """One base tensor as the merged model has it, in float32 where an adapter changed it.
+    """One base tensor as the merged model has it, in its own dtype.
 
     Args:
         matrices: the adapter's tensors named by `update`.
         rounded: None leaves the base as it is; otherwise it makes the NF4 round trip, transposed or not.
     """
-    import torch
-
     base = weight if rounded is None else nf4.round_trip(weight, rounded)
     if update is None:
         return base
     turned = fan_in_fan_out or update.embedding
-    base = base.float().T if turned else base.float()
-    merged = base + (matrices[update.b].float() @ matrices[update.a].float()) * update.scale
-    if update.magnitude is not None:  # DoRA (Liu et al., 2024): the rows of the sum, rescaled to the trained magnitudes
-        merged = (matrices[update.magnitude].float() / torch.linalg.norm(merged, dim=1)).view(-1, 1) * merged
+    merged = _add_in_blocks(base.T if turned else base, update, matrices)
     return merged.T if turned else merged
+
+
+def _add_in_blocks(base: torch.Tensor, update: LayerUpdate, matrices: dict[str, torch.Tensor]) -> torch.Tensor:
+    import torch
+
+    a, b = matrices[update.a].float(), matrices[update.b].float()
+    magnitude = matrices[update.magnitude].float() if update.magnitude else None
+    merged = torch.empty(base.shape, dtype=base.dtype)
+    rows_each = max(1, BLOCK_ELEMENTS // base.shape[1])
+    for start in range(0, base.shape[0], rows_each):
+        rows = slice(start, start + rows_each)
+        block = torch.mm(b[rows], a).mul_(update.scale).add_(base[rows])
+        if magnitude is not None:  # DoRA (Liu et al., 2024): the rows of the sum, rescaled to the trained magnitudes
+            block = (magnitude[rows] / torch.linalg.norm(block, dim=1)).view(-1, 1) * block
+        merged[rows] = block
+    return merged
 
 
 def _require_fit(adapter: Adapter, base_dir: Path, sources: list[Path], rounded: dict[str, bool]) -> None:
@@ -123,31 +127,6 @@ def _require_fit(adapter: Adapter, base_dir: Path, sources: list[Path], rounded:
         )
     if missing := sorted(set(rounded) - stored):
         raise ModelError(f"{base_dir} stores {missing[0]} and {len(missing) - 1} other quantised layers under other names; use merge mode base16.")
-
-
-@contextmanager
-def _written_beside(out_dir: Path, sources: list[Path]) -> Iterator[Path]:
-    """A temporary folder that becomes `out_dir` when all went well, and is removed otherwise."""
-    out_dir.parent.mkdir(parents=True, exist_ok=True)
-    needed = sum(path.stat().st_size for path in sources) + SPARE_BYTES
-    free = shutil.disk_usage(out_dir.parent).free
-    if free < needed:
-        raise DiskFullError(
-            f"The merged model needs {needed / 1e9:.1f} GB in {out_dir.parent}, which has {free / 1e9:.1f} GB free; free some or choose another place (STEPTUNE_CACHE or --out)."
-        )
-    temporary = Path(tempfile.mkdtemp(prefix=f".{out_dir.name}.", dir=out_dir.parent))
-    try:
-        yield temporary
-        temporary.chmod(0o755)
-        temporary.replace(out_dir)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFullError(
-                f"No space left in {out_dir.parent} while merging; nothing was kept. Free {needed / 1e9:.1f} GB and try again."
-            ) from error
-        raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _changes(adapter: Adapter, rounded: dict[str, bool], opened: ExitStack) -> tensor_stream.Change:
@@ -174,7 +153,7 @@ def _changes(adapter: Adapter, rounded: dict[str, bool], opened: ExitStack) -> t
 
 
 def _rewrite_all(
-    sources: list[Path], target: Path, change: tensor_stream.Change, checkpoint: Callable[[int, int], None]
+    sources: list[Path], target: Path, change: tensor_stream.Change, checkpoint: Callable[[int, int], None], durable: bool
 ) -> dict[str, dict[str, Any]]:
     total = sum(path.stat().st_size for path in sources)
     done = 0
@@ -186,25 +165,9 @@ def _rewrite_all(
 
     files = {}
     for source in sources:
-        digest = tensor_stream.rewrite(source, target / source.name, change, count)
+        digest = tensor_stream.rewrite(source, target / source.name, change, count, durable)
         files[source.name] = {"bytes": source.stat().st_size, "sha256": digest}
     return files
-
-
-def _copy_small_files(base_dir: Path, adapter_dir: Path, target: Path) -> dict[str, dict[str, Any]]:
-    """Configuration and tokenizer; where the adapter brings its own tokenizer or prompt format, that one."""
-    chosen = {
-        path.name: path
-        for path in sorted(base_dir.iterdir())
-        if path.is_file() and not path.name.startswith(".") and path.suffix not in _OTHER_WEIGHTS and path.name not in (FINGERPRINT_FILE, MERGE_FILE)
-    }
-    chosen |= {name: adapter_dir / name for name in _FROM_ADAPTER if (adapter_dir / name).is_file()}
-    for name, source in chosen.items():
-        with source.open("rb") as reader, (target / name).open("wb") as writer:
-            shutil.copyfileobj(reader, writer)
-            writer.flush()
-            os.fsync(writer.fileno())
-    return {name: {"bytes": source.stat().st_size, "sha256": sha256_file(target / name)} for name, source in chosen.items()}
 
 
 def _record(
@@ -221,44 +184,3 @@ def _record(
         "seconds": seconds,
         "files": files,
     }
-
-
-def main(argv: list[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="steptune merge", description="Merge an adapter into its base model.")
-    parser.add_argument("adapter", type=Path, help="adapter folder that sft wrote")
-    parser.add_argument("--out", type=Path, required=True, help="new folder for the merged model")
-    parser.add_argument(
-        "--mode",
-        choices=("auto", "dequantised", "base16"),
-        default="auto",
-        help="base weights: rounded to NF4 as in training, or 16-bit; auto follows training.json",
-    )
-    parser.add_argument("--base", help="base model, if not the one that the adapter names")
-    parser.add_argument("--revision", help="revision of a base model on the hub")
-    parser.add_argument("--trust-remote-code", action="store_true", help="run Python code that comes with the base model")
-    arguments = parser.parse_args(argv)
-    try:
-        print(_run(arguments))
-    except SteptuneError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    return 0
-
-
-def _run(arguments: argparse.Namespace) -> str:
-    adapter = read_adapter(arguments.adapter)
-    name = arguments.base or adapter.base_model
-    if not name:
-        raise ModelError(f"adapter: {arguments.adapter} does not name its base model; give it with --base.")
-    resolved = resolve_model(name)
-    base_dir = local_model(resolved, arguments.revision)
-    check_base(adapter, name, resolved, base_dir)
-    mode = choose_merge_mode(arguments.mode, adapter)
-    merged = merge_adapter(adapter, base_dir, arguments.out, mode, arguments.trust_remote_code)
-    size = sum(file["bytes"] for file in merged.files.values())
-    return f"Merged {arguments.adapter} into {name} ({mode}): {merged.folder}, {size / 1e9:.2f} GB in {merged.seconds:.1f} s."
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from toolkit.generation.adapter import Adapter, MergeMode
-from toolkit.generation.merge import MERGE_FILE, merge_adapter
+from toolkit.generation.merge import merge_adapter
+from toolkit.generation.merge_folder import MERGE_FILE
 from toolkit.models import cache_dir, locked
 from toolkit.records import read_json, sha256_file, sha256_json
 
@@ -22,13 +23,14 @@ def cached_merge(
     Raises:
         ModelError, DiskFullError: as merge_adapter.
     """
-    key = sha256_json([FORMAT, base_fingerprint, adapter.fingerprint(), mode])[:24]
+    changes = [FORMAT, base_fingerprint, adapter.fingerprint(), mode]
+    key = sha256_json(changes if adapter.updates or adapter.replacements else [*changes, "base alone"])[:24]
     target = cache_dir() / "merged" / key
     with locked(target.with_suffix(".lock")):
         if is_intact(target):
             return target, True
         shutil.rmtree(target, ignore_errors=True)
-        merge_adapter(adapter, base_dir, target, mode, trust_remote_code, checkpoint)
+        merge_adapter(adapter, base_dir, target, mode, trust_remote_code, checkpoint, durable=False)
     return target, False
 
 

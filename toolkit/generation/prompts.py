@@ -5,16 +5,14 @@ Text becomes token ids and back here alone (`Codec`): engines see token ids only
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from toolkit.errors import DataError
-from toolkit.prompting import PromptFormat, render_prompt
+from toolkit.prompting import CHAT_TEMPLATE, PromptFormat, render_prompt
 from toolkit.records import iter_jsonl, sha256_json, sha256_text
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 EMPTY_PROMPT = "empty_prompt"
 PROMPT_TOO_LONG = "prompt_too_long"
@@ -30,12 +28,13 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How tokens are drawn; temperature 0 is greedy."""
+    """How tokens are drawn; temperature 0 is greedy. `n` is the number of answers to each prompt."""
 
     max_new_tokens: int
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 17
+    n: int = 1
 
     @property
     def greedy(self) -> bool:
@@ -44,9 +43,9 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Codec:
-    """A system's tokenizer with the prompt format and the tokens that end an answer."""
+    """A system's tokenizer (transformers' PreTrainedTokenizerBase) with the prompt format and the tokens that end an answer."""
 
-    tokenizer: PreTrainedTokenizerBase
+    tokenizer: Any
     prompt_format: PromptFormat
     stop_ids: list[int]
 
@@ -59,11 +58,22 @@ class Codec:
         return str(text).strip()
 
 
+class ChatCodec(Codec):
+    """For a server that renders and encodes prompts itself: no token ids, no stop tokens."""
+
+    def __init__(self) -> None:
+        super().__init__(None, CHAT_TEMPLATE, [])
+
+    def encode(self, prompt: str) -> list[int]:
+        return []
+
+
 @dataclass(frozen=True)
 class Request:
     """What an engine gets. `max_tokens` fits the context; `seed` is the row's own, so that order and batches do not matter.
 
-    `refused` is the finish_reason of a prompt that no engine gets to see, with `max_tokens` 0.
+    `refused` is the finish_reason of a prompt that no engine gets to see, with `max_tokens` 0. `sample` counts the
+    answers to one prompt from 0. `adapter` is the folder of an adapter that the engine applies itself (unmerged).
     """
 
     id: str
@@ -73,6 +83,9 @@ class Request:
     seed: int
     key: str
     refused: str | None = None
+    sample: int = 0
+    stop_ids: tuple[int, ...] = ()
+    adapter: str | None = None
 
 
 def read_prompts(data: Path, split: str, max_rows: int | None = None) -> list[Prompt]:
@@ -100,23 +113,35 @@ def read_prompts(data: Path, split: str, max_rows: int | None = None) -> list[Pr
     return list(prompts.values())
 
 
-def build_requests(prompts: list[Prompt], codec: Codec, sampling: Sampling, context: int | None, system: str) -> list[Request]:
-    """One request per prompt, in order.
+def build_requests(
+    prompts: list[Prompt], codec: Codec, sampling: Sampling, context: int | None, system: str, adapter: Path | None = None
+) -> list[Request]:
+    """`sampling.n` requests per prompt, in order.
 
     Args:
         context: tokens that the model or the user's max_model_len allows for prompt and answer; None for no limit.
         system: fingerprint of whatever else decides the answer (model, adapter, merge mode, engine, dtype).
+        adapter: folder of an adapter that is served unmerged.
     """
-    return [_request(prompt, codec, sampling, context, system) for prompt in prompts]
+    lora = str(adapter) if adapter else None
+    return [replace(request, adapter=lora) for prompt in prompts for request in _requests(prompt, codec, sampling, context, system)]
 
 
-def _request(prompt: Prompt, codec: Codec, sampling: Sampling, context: int | None, system: str) -> Request:
-    seed = 0 if sampling.greedy else int(sha256_text(f"{sampling.seed}:{prompt.id}")[:8], 16)
-    if not prompt.text.strip():
-        return Request(prompt.id, prompt.text, [], 0, seed, "", EMPTY_PROMPT)
-    ids = codec.encode(prompt.text)
+def _requests(prompt: Prompt, codec: Codec, sampling: Sampling, context: int | None, system: str) -> Iterator[Request]:
+    ids = codec.encode(prompt.text) if prompt.text.strip() else []
     room = sampling.max_new_tokens if context is None else min(sampling.max_new_tokens, context - len(ids))
-    if room < 1:
-        return Request(prompt.id, prompt.text, ids, 0, seed, "", PROMPT_TOO_LONG)
-    key = sha256_json([ids, room, sampling.temperature, sampling.top_p, seed, system])
-    return Request(prompt.id, prompt.text, ids, room, seed, key)
+    refused = EMPTY_PROMPT if not prompt.text.strip() else PROMPT_TOO_LONG if room < 1 else None
+    for sample in range(sampling.n):
+        if refused:
+            yield Request(prompt.id, prompt.text, ids, 0, 0, "", refused, sample)
+            continue
+        seed = _seed(prompt.id, sample, sampling)
+        key = sha256_json([ids or prompt.text, room, sampling.temperature, sampling.top_p, seed, system])
+        yield Request(prompt.id, prompt.text, ids, room, seed, key, None, sample, tuple(codec.stop_ids))
+
+
+def _seed(identifier: str, sample: int, sampling: Sampling) -> int:
+    """A draw's own seed; greedy answers have none, and the first sample has the seed that it would have alone."""
+    if sampling.greedy:
+        return 0
+    return int(sha256_text(f"{sampling.seed}:{identifier}" + (f":{sample}" if sample else ""))[:8], 16)

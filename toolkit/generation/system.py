@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +10,12 @@ from toolkit.errors import ModelError
 from toolkit.generation.adapter import MergeMode, choose_merge_mode, read_adapter
 from toolkit.generation.base_model import check_base, local_model
 from toolkit.generation.merge_cache import cached_merge
-from toolkit.generation.prompts import Codec
+from toolkit.generation.prompts import ChatCodec, Codec
+from toolkit.generation.server_engine import Server, connect
+from toolkit.generation.unmerged import required_rank
 from toolkit.models import fingerprint_model, resolve_model
 from toolkit.prompting import choose_format, load_format
-from toolkit.records import sha256_json
+from toolkit.records import JSON, sha256_json
 from toolkit.runs.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class System:
-    """A model folder ready for an engine, and what it was made from."""
+    """A model folder ready for an engine, and what it was made from; for a server the folder of its tokenizer."""
 
     folder: Path
     base_name: str
@@ -31,37 +33,85 @@ class System:
     adapter_fingerprint: str | None = None
     merge_mode: MergeMode | None = None
     trust_remote_code: bool = False
+    base_dir: Path | None = None
+    lora_rank: int | None = None
+    server: Server | None = None
+    proof: JSON | None = None
+
+    @property
+    def unmerged(self) -> bool:
+        """Whether the engine applies the adapter itself; `lora_rank` is what its buffers are made for."""
+        return self.lora_rank is not None
 
     @property
     def fingerprint(self) -> str:
-        return sha256_json([self.base_fingerprint, self.adapter_fingerprint, self.merge_mode])
+        parts = [self.base_fingerprint, self.adapter_fingerprint, self.merge_mode]
+        return sha256_json([*parts, "unmerged"] if self.unmerged else parts)
 
 
-def prepare_system(
-    model: str, adapter_dir: Path | None, merge_mode: str, revision: str | None, trust_remote_code: bool, recorder: Recorder
-) -> System:
-    """Resolve the model and, with an adapter, merge it (or take the merged model from the cache).
+@dataclass(frozen=True)
+class ModelSource:
+    """Where a base model comes from, as the user named it."""
+
+    name: str
+    revision: str | None = None
+    trust_remote_code: bool = False
+
+
+def base_system(source: ModelSource) -> System:
+    """The base model as it is.
+
+    Raises:
+        ModelError: it cannot be used.
+    """
+    resolved = resolve_model(source.name)
+    base_dir = local_model(resolved, source.revision)
+    return System(base_dir, resolved, fingerprint_model(str(base_dir)), trust_remote_code=source.trust_remote_code, base_dir=base_dir)
+
+
+def tuned_system(source: ModelSource, adapter_dir: Path, merge_mode: str, unmerged: bool, recorder: Recorder) -> System:
+    """The base model with the adapter merged into it (or taken from the cache), or to be applied by the engine (`unmerged`).
+
+    An unmerged adapter that was trained on NF4 weights gets a base that is rounded as in training.
 
     Raises:
         ModelError: model or adapter cannot be used, or do not belong together.
         DiskFullError: no space for the merged model.
     """
-    resolved = resolve_model(model)
-    adapter = read_adapter(adapter_dir) if adapter_dir else None
-    base_dir = local_model(resolved, revision)
-    base_fingerprint = fingerprint_model(str(base_dir))
-    if adapter is None:
-        return System(base_dir, resolved, base_fingerprint, trust_remote_code=trust_remote_code)
-    compared = check_base(adapter, model, resolved, base_dir)
+    adapter = read_adapter(adapter_dir)
+    base = base_system(source)
+    compared = check_base(adapter, source.name, base.base_name, base.folder)
     mode = choose_merge_mode(merge_mode, adapter)
+    rank = required_rank(adapter) if unmerged else None
+    tuned = replace(base, adapter=adapter.folder, adapter_fingerprint=adapter.fingerprint(), merge_mode=mode, lora_rank=rank)
+    if unmerged and mode == "base16":
+        recorder.event("adapter_unmerged", mode=mode, requested=merge_mode, base_compared_by=compared, lora_rank=rank)
+        return tuned
 
     def checkpoint(done: int, total: int) -> None:
         recorder.progress("merge", done, total)
         recorder.check_stop()
 
-    folder, cached = cached_merge(adapter, base_dir, base_fingerprint, mode, trust_remote_code, checkpoint)
-    recorder.event("merged", mode=mode, requested=merge_mode, cached=cached, base_compared_by=compared, folder=str(folder))
-    return System(folder, resolved, base_fingerprint, adapter.folder, adapter.fingerprint(), mode, trust_remote_code)
+    changes = adapter.without_weights() if unmerged else adapter
+    folder, cached = cached_merge(changes, base.folder, base.base_fingerprint, mode, source.trust_remote_code, checkpoint)
+    event = "base_rounded" if unmerged else "merged"
+    recorder.event(event, mode=mode, requested=merge_mode, cached=cached, base_compared_by=compared, folder=str(folder))
+    return replace(tuned, folder=folder)
+
+
+def server_system(source: ModelSource, url: str, model: str | None) -> System:
+    """What a server serves; `source` is needed for its tokenizer and prompt format where the server takes token ids.
+
+    Raises:
+        PreflightError: no such server, or it does not serve `model`.
+        ModelError: the tokenizer cannot be found.
+    """
+    server = connect(url, model)
+    fingerprint = sha256_json(["server", server.url, server.model])
+    if not server.takes_token_ids:
+        return System(Path(), server.model, fingerprint, server=server)
+    folder = local_model(resolve_model(source.name), source.revision, weights=False)
+    return System(folder, server.model, fingerprint, trust_remote_code=source.trust_remote_code, server=server)
 
 
 def load_codec(system: System, requested_format: str) -> Codec:
@@ -70,25 +120,36 @@ def load_codec(system: System, requested_format: str) -> Codec:
     Raises:
         ModelError: the folder has no tokenizer that can be read.
     """
+    if system.server is not None and not system.server.takes_token_ids:
+        return ChatCodec()
     from transformers import AutoTokenizer
 
+    folder = _tokenizer_folder(system)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(system.folder, trust_remote_code=system.trust_remote_code)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=system.trust_remote_code)
     except (OSError, ValueError) as error:
-        raise ModelError(
-            f"{system.folder} has no tokenizer that can be read ({str(error).splitlines()[0][:200]}); save it with the model."
-        ) from error
+        raise ModelError(f"{folder} has no tokenizer that can be read ({str(error).splitlines()[0][:200]}); save it with the model.") from error
     stored = load_format(system.adapter) if system.adapter and requested_format == "auto" else None
-    return Codec(tokenizer, stored or choose_format(requested_format, system.base_name, tokenizer), _stop_token_ids(system, tokenizer))
+    named = str(system.folder) if system.server else system.base_name
+    return Codec(tokenizer, stored or choose_format(requested_format, named, tokenizer), _stop_token_ids(system, tokenizer))
 
 
 def context_limit(system: System, max_model_len: int | None) -> int | None:
     """Tokens for prompt and answer together: the model's positions, or max_model_len where that is less."""
+    if system.server is not None:
+        known = [limit for limit in (system.server.context, max_model_len) if limit]
+        return min(known) if known and system.server.takes_token_ids else None
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(system.folder, trust_remote_code=system.trust_remote_code).get_text_config()
     limits = [limit for limit in (getattr(config, "max_position_embeddings", None), max_model_len) if limit]
     return min(limits) if limits else None
+
+
+def _tokenizer_folder(system: System) -> Path:
+    """An unmerged adapter brings its tokenizer along; a merged folder has it already."""
+    own = system.adapter if system.unmerged else None
+    return own if own and (own / "tokenizer_config.json").is_file() else system.folder
 
 
 def _stop_token_ids(system: System, tokenizer: PreTrainedTokenizerBase) -> list[int]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.generation.engine import EngineOptions, Finished
+from toolkit.generation.engine import EngineOptions, Finished, Tick
 from toolkit.generation.prompts import Request, Sampling
 
 if TYPE_CHECKING:
@@ -25,9 +25,7 @@ def load_model(folder: Path, options: EngineOptions) -> PreTrainedModel:
     return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
 
-def generate_transformers(
-    model: PreTrainedModel, requests: list[Request], sampling: Sampling, stop_ids: list[int], batch_size: int, tick: Callable[[int], None]
-) -> Iterator[Finished]:
+def generate_transformers(model: PreTrainedModel, requests: list[Request], sampling: Sampling, batch_size: int, tick: Tick) -> Iterator[Finished]:
     """Answer all requests in batches, in the given order; yields each batch's answers when the batch is done.
 
     Args:
@@ -35,10 +33,10 @@ def generate_transformers(
     """
     generated = 0
     for batch in _batches(requests, batch_size):
-        rows = _generate_batch(model, batch, sampling, stop_ids, partial(_tick_from, tick, generated))
+        rows = _generate_batch(model, batch, sampling, partial(_tick_from, tick, generated))
         for request, ids in zip(batch, rows, strict=True):
             generated += len(ids)
-            yield Finished(request, ids, "stop" if ids and ids[-1] in stop_ids else "length")
+            yield Finished(request, ids, "stop" if ids and ids[-1] in request.stop_ids else "length")
         tick(generated)
 
 
@@ -49,17 +47,16 @@ def _batches(requests: list[Request], size: int) -> Iterator[list[Request]]:
         yield from (rows[start : start + size] for start in range(0, len(rows), size))
 
 
-def _tick_from(tick: Callable[[int], None], before: int, new: int) -> None:
+def _tick_from(tick: Tick, before: int, new: int) -> None:
     tick(before + new)
 
 
-def _generate_batch(
-    model: PreTrainedModel, batch: list[Request], sampling: Sampling, stop_ids: list[int], tick: Callable[[int], None]
-) -> list[list[int]]:
+def _generate_batch(model: PreTrainedModel, batch: list[Request], sampling: Sampling, tick: Tick) -> list[list[int]]:
     import torch
     from transformers import GenerationConfig
 
     longest = max(len(request.prompt_ids) for request in batch)
+    stop_ids = list(batch[0].stop_ids)  # one system, one set of stop tokens
     pad = stop_ids[0] if stop_ids else 0  # masked on the left and cut off on the right, so that its value does not matter
     input_ids = torch.tensor([[pad] * (longest - len(request.prompt_ids)) + request.prompt_ids for request in batch], device=model.device)
     mask = torch.tensor([[0] * (longest - len(request.prompt_ids)) + [1] * len(request.prompt_ids) for request in batch], device=model.device)
@@ -75,7 +72,7 @@ def _generate_batch(
     return [_cut(row, request.max_tokens, stop_ids) for row, request in zip(output[:, longest:].tolist(), batch, strict=True)]
 
 
-def _processors(batch: list[Request], sampling: Sampling, longest: int, tick: Callable[[int], None]) -> Any:
+def _processors(batch: list[Request], sampling: Sampling, longest: int, tick: Tick) -> Any:
     from transformers import LogitsProcessorList
 
     def report(input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:

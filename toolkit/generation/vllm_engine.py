@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import PreflightError
-from toolkit.generation.engine import EngineOptions, Finished
+from toolkit.generation.engine import EngineOptions, Finished, Tick
 from toolkit.generation.prompts import Request, Sampling
 
 if TYPE_CHECKING:
     from vllm import LLMEngine, SamplingParams
+    from vllm.lora.request import LoRARequest
 
 # Tokens between two looks at a request: progress and stop requests are seen this often, at little cost per token.
 STREAM_INTERVAL = 8
@@ -45,6 +46,7 @@ def engine_arguments(folder: Path, options: EngineOptions, max_model_len: int, o
     memory: dict[str, Any] = (
         {"kv_cache_memory_bytes": int(options.cpu_kv_cache_gib * 2**30)} if on_cpu else {"gpu_memory_utilization": options.gpu_memory_utilization}
     )
+    lora = {"enable_lora": True, "max_loras": 1, "max_lora_rank": options.max_lora_rank} if options.max_lora_rank else {}
     return {
         "model": str(folder),
         "skip_tokenizer_init": True,
@@ -53,17 +55,18 @@ def engine_arguments(folder: Path, options: EngineOptions, max_model_len: int, o
         "max_model_len": max_model_len,
         "max_num_seqs": options.max_num_seqs,
         "tensor_parallel_size": options.tensor_parallel_size,
+        "pipeline_parallel_size": options.pipeline_parallel_size,
+        "distributed_executor_backend": options.distributed_executor_backend,
         "enforce_eager": options.enforce_eager,
         "trust_remote_code": options.trust_remote_code,
         "disable_log_stats": True,
         "stream_interval": STREAM_INTERVAL,
         **memory,
+        **lora,
     }
 
 
-def generate_vllm(
-    engine: LLMEngine, requests: list[Request], sampling: Sampling, stop_ids: list[int], tick: Callable[[int], None]
-) -> Iterator[Finished]:
+def generate_vllm(engine: LLMEngine, requests: list[Request], sampling: Sampling, tick: Tick) -> Iterator[Finished]:
     """Answer all requests; yields each as it ends.
 
     Args:
@@ -72,7 +75,9 @@ def generate_vllm(
     tokens: dict[str, list[int]] = {}
     for number, request in enumerate(requests):
         tokens[str(number)] = []
-        engine.add_request(str(number), {"prompt_token_ids": request.prompt_ids}, sampling_params(request, sampling, stop_ids))
+        engine.add_request(
+            str(number), {"prompt_token_ids": request.prompt_ids}, sampling_params(request, sampling), lora_request=_lora_request(request)
+        )
     generated = 0
     while engine.has_unfinished_requests():
         for output in engine.step():
@@ -84,7 +89,7 @@ def generate_vllm(
         tick(generated)
 
 
-def sampling_params(request: Request, sampling: Sampling, stop_ids: list[int]) -> SamplingParams:
+def sampling_params(request: Request, sampling: Sampling) -> SamplingParams:
     """Every parameter that matters, set explicitly; the request's own seed makes draws independent of the batch."""
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
@@ -97,10 +102,18 @@ def sampling_params(request: Request, sampling: Sampling, stop_ids: list[int]) -
         repetition_penalty=1.0,
         seed=None if sampling.greedy else request.seed,
         max_tokens=request.max_tokens,
-        stop_token_ids=stop_ids,
+        stop_token_ids=list(request.stop_ids),
         detokenize=False,
         output_kind=RequestOutputKind.DELTA,
     )
+
+
+def _lora_request(request: Request) -> LoRARequest | None:
+    if request.adapter is None:
+        return None
+    from vllm.lora.request import LoRARequest
+
+    return LoRARequest("adapter", 1, request.adapter)
 
 
 def _shut_down(engine: LLMEngine) -> None:

@@ -18,12 +18,13 @@ from conftest import make_adapter, make_base
 
 from toolkit.catalog import recipes_dir
 from toolkit.errors import Cancelled, PreflightError
-from toolkit.generation.answers import answer_requests, write_generation
+from toolkit.generation.answers import Job, answer_requests
 from toolkit.generation.engine import EngineOptions
 from toolkit.generation.environment import choose_dtype
 from toolkit.generation.journal import Journal
 from toolkit.generation.prompts import Prompt, Sampling, build_requests
-from toolkit.generation.system import context_limit, load_codec, prepare_system
+from toolkit.generation.report import write_generation
+from toolkit.generation.system import ModelSource, base_system, context_limit, load_codec, tuned_system
 from toolkit.generation.vllm_engine import engine_arguments
 from toolkit.models import fingerprint_model
 from toolkit.records import read_growing_jsonl, read_json
@@ -45,13 +46,13 @@ def run_system(
 ) -> list[Any]:
     """The recipe's chapters with a system of the tests' own."""
     run_dir.mkdir(exist_ok=True)
-    system = prepare_system(model, adapter, "auto", None, False, recorder)
+    source = ModelSource(model)
+    system = tuned_system(source, adapter, "auto", False, recorder) if adapter else base_system(source)
     codec = load_codec(system, "auto")
-    requests = build_requests(prompts, codec, sampling, context_limit(system, None), system.fingerprint)
-    journal = Journal(run_dir)
-    throughput = answer_requests(requests, journal, system, codec, sampling, options, recorder)
-    predictions = journal.write_predictions(requests)
-    write_generation(run_dir / "generation.json", system, codec, sampling, options, throughput, predictions)
+    job = Job(system, codec, build_requests(prompts, codec, sampling, context_limit(system, None), system.fingerprint), Journal(run_dir))
+    throughput = answer_requests([job], sampling, options, recorder)
+    predictions = job.journal.write_predictions(job.requests)
+    write_generation(run_dir / "generation.json", job, sampling, options, throughput, predictions)
     return predictions
 
 
@@ -73,7 +74,7 @@ def step_by_step(model_dir: Path, prompt_ids: list[int], max_tokens: int) -> lis
 def test_padded_batches_give_the_greedy_text_of_each_prompt_alone(tmp_path: Path) -> None:
     base = make_base(tmp_path / "base")
     predictions = run_system(tmp_path / "run", str(base), Recorder(None), Sampling(6))
-    codec = load_codec(prepare_system(str(base), None, "auto", None, False, Recorder(None)), "auto")
+    codec = load_codec(base_system(ModelSource(str(base))), "auto")
     for prompt, row in zip(PROMPTS[:5], predictions, strict=False):
         ids = step_by_step(base, codec.encode(prompt.text), 6)
         assert (row["output"], row["output_tokens"]) == (codec.decode(ids), len(ids)), prompt
@@ -193,7 +194,7 @@ def test_dtype_follows_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_dtype("float16") == "float16"
 
 
-@pytest.mark.parametrize("name", ["default", "sampling", "demo"])
+@pytest.mark.parametrize("name", ["default", "sampling", "many", "multi_gpu", "server", "demo"])
 def test_presets_are_valid(name: str) -> None:
     text = (recipes_dir() / "generate" / f"{name}.yaml").read_text()
     assert text.startswith("# ")

@@ -14,12 +14,12 @@ import pytest
 from conftest import load_weights, make_adapter, make_base, peft_merge
 
 from toolkit.errors import DiskFullError, ModelError, UsageError
-from toolkit.generation import merge as merge_module
-from toolkit.generation import nf4, tensor_stream
+from toolkit.generation import merge_folder, nf4, tensor_stream
 from toolkit.generation.adapter import choose_merge_mode, read_adapter
 from toolkit.generation.base_model import check_base
-from toolkit.generation.merge import main, merge_adapter
+from toolkit.generation.merge import merge_adapter
 from toolkit.generation.merge_cache import cached_merge, is_intact
+from toolkit.generation.merge_command import main
 from toolkit.models import fingerprint_model, resolve_model
 
 ADAPTERS = {
@@ -216,7 +216,7 @@ def test_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     adapter = read_adapter(make_adapter(tmp_path / "adapter", base))
     out = tmp_path / "models" / "merged"
     with monkeypatch.context() as patch:
-        patch.setattr(merge_module.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1 << 20})())
+        patch.setattr(merge_folder.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1 << 20})())
         with pytest.raises(DiskFullError, match=r"needs 0\.1 GB in .* which has 0\.0 GB free"):
             merge_adapter(adapter, base, out, "base16")
 

@@ -1,0 +1,140 @@
+"""Several engines side by side, each a process with its own GPUs (or its own cores) and a share of the requests."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from toolkit.errors import SteptuneError
+from toolkit.generation.engine import EngineOptions, Finished, Generate, Tick
+from toolkit.generation.prompts import Request, Sampling
+from toolkit.generation.worker import job_line
+
+TICK_EVERY_S = 0.5
+END_GRACE_S = 10.0
+
+
+@contextmanager
+def parallel_engines(folder: Path, requests: list[Request], sampling: Sampling, options: EngineOptions, gpus: list[str]) -> Iterator[Generate]:
+    """Engines that are up, each holding its share of `requests` (nothing else can be asked of them); all ended on leaving.
+
+    Args:
+        gpus: the machine's visible GPUs in CUDA_VISIBLE_DEVICES' spelling; none on CPU.
+    """
+    group = _Group(folder, requests, sampling, options, gpus)
+    try:
+        group.wait_until_ready()
+        yield lambda _wanted, tick: group.finished(tick)
+    finally:
+        group.end()
+
+
+def shares(requests: list[Request], count: int) -> list[list[Request]]:
+    """The requests dealt out so that the shares have about the same work; requests come longest prompt first, each goes to the lightest share."""
+    dealt: list[list[Request]] = [[] for _ in range(min(count, len(requests)))]
+    work = [0] * len(dealt)
+    for request in requests:
+        lightest = work.index(min(work))
+        dealt[lightest].append(request)
+        work[lightest] += len(request.prompt_ids) + request.max_tokens
+    return dealt
+
+
+def worker_environment(number: int, count: int, options: EngineOptions, gpus: list[str]) -> dict[str, str]:
+    """What tells one worker's hardware from the others': its GPUs, or its share of the cores."""
+    if not gpus:
+        cores = max(1, len(os.sched_getaffinity(0)) // count)
+        return {"OMP_NUM_THREADS": str(cores)}
+    each = options.tensor_parallel_size * options.pipeline_parallel_size
+    return {"CUDA_VISIBLE_DEVICES": ",".join(gpus[number * each : (number + 1) * each])}
+
+
+class _Group:
+    """The worker processes and what they say."""
+
+    def __init__(self, folder: Path, requests: list[Request], sampling: Sampling, options: EngineOptions, gpus: list[str]) -> None:
+        self.shares = shares(requests, options.data_parallel_size)
+        self.replies: queue.Queue[tuple[int, dict[str, Any] | None]] = queue.Queue()
+        self.processes: list[subprocess.Popen[str]] = []
+        self.tokens = [0] * len(self.shares)
+        for number, share in enumerate(self.shares):
+            environment = {**os.environ, **worker_environment(number, len(self.shares), options, gpus)}
+            command = [sys.executable, "-P", "-m", "toolkit.generation.worker"]
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True, encoding="utf-8")
+            self.processes.append(process)
+            line = job_line(folder, replace(options, data_parallel_size=1), sampling, share)
+            threading.Thread(target=self._converse, args=(number, process, line), daemon=True).start()
+
+    def _converse(self, number: int, process: subprocess.Popen[str], job: str) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        # A worker that dies at once breaks the pipe, one that is killed leaves half a line: its exit is what is reported.
+        with contextlib.suppress(BrokenPipeError, ValueError):
+            process.stdin.write(job)
+            process.stdin.close()
+            for line in process.stdout:
+                self.replies.put((number, json.loads(line)))
+        process.wait()
+        self.replies.put((number, None))
+
+    def wait_until_ready(self) -> None:
+        waiting = set(range(len(self.processes)))
+        early: list[tuple[int, dict[str, Any] | None]] = []
+        while waiting:
+            number, reply = self.replies.get()
+            self._require_alive(number, reply)
+            if reply and reply.get("ready"):
+                waiting.discard(number)
+            else:
+                early.append((number, reply))
+        for item in early:
+            self.replies.put(item)
+
+    def finished(self, tick: Tick) -> Iterator[Finished]:
+        left = sum(map(len, self.shares))
+        while left:
+            try:
+                number, reply = self.replies.get(timeout=TICK_EVERY_S)
+            except queue.Empty:
+                tick(sum(self.tokens))
+                continue
+            if reply is not None and "tokens" in reply:
+                self.tokens[number] = reply["tokens"]
+                tick(sum(self.tokens))
+            elif reply is not None and "finished" in reply:
+                left -= 1
+                yield Finished(self.shares[number][reply["finished"]], reply["ids"], reply["finish_reason"])
+            else:
+                self._require_alive(number, reply)
+
+    def _require_alive(self, number: int, reply: dict[str, Any] | None) -> None:
+        """Raises SteptuneError for a worker that says why it gives up, or that is gone although answers are missing."""
+        if reply is not None and "error" in reply:
+            error = SteptuneError(reply["error"])
+            error.kind, error.exit_code = reply["kind"], reply["exit_code"]
+            raise error
+        code = self.processes[number].poll()
+        if reply is None and code != 0:
+            raise SteptuneError(
+                f"Engine {number + 1} of {len(self.processes)} ended with {'signal' if code and code < 0 else 'exit code'} {abs(code or 0)}; the answers so far are kept, and `steptune resume` generates the rest. The log says why."
+            )
+
+    def end(self) -> None:
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(END_GRACE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()

@@ -1,0 +1,104 @@
+"""Whether weights and key-value cache fit, said with the numbers before anything is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from toolkit.errors import PreflightError
+from toolkit.generation.engine import EngineOptions
+from toolkit.generation.prompts import Request
+from toolkit.generation.tensor_stream import FLOATS, read_header
+from toolkit.records import read_json
+from toolkit.runs.hardware import sample_gpus
+
+GIB = 2**30
+DTYPE_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
+# Libraries and activations of one engine process.
+PROCESS_BYTES = GIB // 2
+
+
+def require_memory(folder: Path, options: EngineOptions, requests: list[Request], on_cpu: bool) -> None:
+    """Raise PreflightError unless each engine's weights and cache fit and the cache holds the longest request."""
+    weights = weight_bytes(folder, options.dtype)
+    longest = max(len(request.prompt_ids) + request.max_tokens for request in requests)
+    one_request = cache_bytes(folder, options.dtype, longest)
+    if on_cpu:
+        _require_on_cpu(weights, one_request, longest, options, available_bytes())
+    else:
+        _require_on_gpus(weights, one_request, longest, options)
+
+
+def weight_bytes(folder: Path, dtype: str) -> int:
+    """Bytes of the weights in an engine that computes in `dtype`."""
+    entries = (entry for path in folder.glob("*.safetensors") for entry in read_header(path)[1])
+    stored = {"F32": 4, "F16": 2, "BF16": 2}
+    return sum(
+        (entry.end - entry.start) * DTYPE_BYTES[dtype] // stored[entry.dtype] if entry.dtype in FLOATS else entry.end - entry.start
+        for entry in entries
+    )
+
+
+def cache_bytes(folder: Path, dtype: str, tokens: int) -> int:
+    """Bytes of the key-value cache of one sequence; 0 where the config does not say (no attention cache that is known here).
+
+    Layers with a sliding window keep the window only.
+    """
+    config: dict[str, Any] = read_json(folder / "config.json") or {}
+    config = config.get("text_config") or config
+    layers, heads = config.get("num_hidden_layers"), config.get("num_attention_heads")
+    if not layers or not heads:
+        return 0
+    head_dim = config.get("head_dim") or config.get("hidden_size", 0) // heads
+    per_token = 2 * (config.get("num_key_value_heads") or heads) * head_dim * DTYPE_BYTES[dtype]
+    window = config.get("sliding_window") or tokens
+    kinds = config.get("layer_types") or ["full_attention"] * layers
+    return sum(per_token * (min(window, tokens) if kind == "sliding_attention" else tokens) for kind in kinds)
+
+
+def available_bytes() -> int:
+    """Memory that this process may still take: the machine's, or its cgroup's where that is less."""
+    return min([psutil.virtual_memory().available, *_cgroup_bytes()])
+
+
+def _cgroup_bytes() -> Iterator[int]:
+    root = Path("/sys/fs/cgroup")
+    try:
+        own = Path("/proc/self/cgroup").read_text(encoding="ascii").rsplit("::", 1)[-1].strip().lstrip("/")
+        for folder in (root / own, root):
+            limit, used = ((folder / name).read_text(encoding="ascii").strip() for name in ("memory.max", "memory.current"))
+            if limit != "max":
+                yield max(0, int(limit) - int(used))
+    except (OSError, ValueError):
+        return
+
+
+def _require_on_cpu(weights: int, one_request: int, longest: int, options: EngineOptions, available: int) -> None:
+    cache = int(options.cpu_kv_cache_gib * GIB) if options.backend == "vllm" else one_request * options.max_num_seqs
+    if one_request > cache:
+        raise PreflightError(
+            f"generator.cpu_kv_cache_gib is {options.cpu_kv_cache_gib:g}, and the longest request ({longest} tokens, prompt and answer) alone needs {one_request / GIB:.3g} GiB of cache; set it to that or more, or lower max_new_tokens."
+        )
+    needed = (weights + cache + PROCESS_BYTES) * options.data_parallel_size
+    if needed > available:
+        smaller = "generator.cpu_kv_cache_gib" if options.backend == "vllm" else "generator.max_num_seqs"
+        raise PreflightError(
+            f"Not enough memory: {options.data_parallel_size} engine(s) with {weights / GIB:.3g} GiB of weights in {options.dtype}, {cache / GIB:.3g} GiB of key-value cache and {PROCESS_BYTES / GIB:g} GiB for the rest need {needed / GIB:.3g} GiB, {available / GIB:.3g} GiB are available; lower {smaller}, take a smaller model, or free memory."
+        )
+
+
+def _require_on_gpus(weights: int, one_request: int, longest: int, options: EngineOptions) -> None:
+    gpus = sample_gpus()
+    if not gpus:
+        return
+    share = options.tensor_parallel_size * options.pipeline_parallel_size
+    needed = (weights + one_request) / share
+    total = min(float(gpu["memory_total_mib"]) for gpu in gpus) * 2**20
+    usable = total * options.gpu_memory_utilization if options.backend == "vllm" else total
+    if needed > usable:
+        raise PreflightError(
+            f"Not enough GPU memory: {weights / share / GIB:.3g} GiB of weights in {options.dtype} and {one_request / share / GIB:.3g} GiB of cache for the longest request ({longest} tokens) need {needed / GIB:.3g} GiB on each GPU, {usable / GIB:.3g} GiB of {total / GIB:.3g} GiB may be used; raise generator.tensor_parallel_size, or take a smaller model."
+        )

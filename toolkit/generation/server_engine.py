@@ -1,0 +1,177 @@
+"""Generation through an OpenAI-compatible server: vLLM's by token ids, any other through its chat endpoint."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import queue
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from toolkit.errors import PreflightError, SteptuneError
+from toolkit.generation.engine import Finished, Tick
+from toolkit.generation.prompts import PROMPT_TOO_LONG, Request, Sampling
+
+KEY_VARIABLE = "OPENAI_API_KEY"
+CONNECT_TIMEOUT_S = 10.0
+ANSWER_TIMEOUT_S = 1800.0
+TICK_EVERY_S = 0.5
+# A server that restarts or is briefly overloaded gets this long; then the run fails and keeps its answers.
+RETRY_AFTER_S = (1.0, 2.0, 4.0, 8.0)
+_TRY_AGAIN = (408, 409, 425, 429, 500, 502, 503, 504)
+_REASONS = {"stop": "stop", "length": "length"}
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that answered. `context` is its limit for prompt and answer in tokens, where it says so."""
+
+    url: str
+    model: str
+    takes_token_ids: bool
+    context: int | None = None
+
+
+def connect(url: str, model: str | None) -> Server:
+    """Find out what a server serves.
+
+    Raises:
+        PreflightError: nothing answers there, something else does, or it does not serve `model`.
+    """
+    base = url.rstrip("/").removesuffix("/v1")
+    try:
+        answer = _call(f"{base}/v1/models", None, CONNECT_TIMEOUT_S)
+        served = {str(row["id"]): row for row in answer["data"]}
+    except urllib.error.HTTPError as error:
+        hint = f" (is {KEY_VARIABLE} set?)" if error.code in (401, 403) else ""
+        raise PreflightError(
+            f"generator.server: {base}/v1/models answered {error.code}{hint}; expected an OpenAI-compatible server. Another program may have that port."
+        ) from error
+    except (ValueError, KeyError, TypeError, http.client.HTTPException) as error:
+        raise PreflightError(
+            f"generator.server: what answers at {base} is no OpenAI-compatible server (no list of models at /v1/models); another program may have that port."
+        ) from error
+    except OSError as error:
+        raise PreflightError(
+            f"generator.server: nothing answers at {base} ({_reason(error)}); start the server, or correct address and port."
+        ) from error
+    name = model or (next(iter(served)) if len(served) == 1 else None)
+    if name not in served:
+        wanted = f"not {model}" if model else "and generator.server_model names none"
+        raise PreflightError(
+            f"generator.server: {base} serves {', '.join(served) or 'no model'}, {wanted}; set generator.server_model to one of them."
+        )
+    row = served[name]
+    return Server(base, name, row.get("owned_by") == "vllm", row.get("max_model_len"))
+
+
+def generate_server(server: Server, requests: list[Request], sampling: Sampling, in_flight: int, tick: Tick) -> Iterator[Finished]:
+    """Answer all requests, `in_flight` at a time; yields each as it ends.
+
+    Raises:
+        SteptuneError: the server refuses a request, or stays away for longer than the retries last.
+    """
+    waiting: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+    done: queue.SimpleQueue[Finished | SteptuneError] = queue.SimpleQueue()
+    for request in requests:
+        waiting.put(request)
+    given_up = threading.Event()
+    for _ in range(min(in_flight, len(requests))):
+        waiting.put(None)
+        threading.Thread(target=_serve, args=(server, sampling, waiting, done, given_up), daemon=True).start()
+    generated = answers = 0
+    try:
+        while answers < len(requests):
+            try:
+                outcome = done.get(timeout=TICK_EVERY_S)
+            except queue.Empty:
+                tick(generated)
+                continue
+            if isinstance(outcome, SteptuneError):
+                raise outcome
+            answers, generated = answers + 1, generated + outcome.generated
+            yield outcome
+            tick(generated)
+    finally:
+        given_up.set()
+
+
+def _serve(
+    server: Server,
+    sampling: Sampling,
+    waiting: queue.SimpleQueue[Request | None],
+    done: queue.SimpleQueue[Finished | SteptuneError],
+    given_up: threading.Event,
+) -> None:
+    """One connection's worth of requests, until none is left or the run is over."""
+    while not given_up.is_set() and (request := waiting.get()) is not None:
+        try:
+            done.put(_answer(server, request, sampling, given_up))
+        except SteptuneError as error:
+            done.put(error)
+            return
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            done.put(SteptuneError(f"generator.server: {server.url} gave an answer without text or token ids ({type(error).__name__}: {error})."))
+            return
+
+
+def _answer(server: Server, request: Request, sampling: Sampling, given_up: threading.Event) -> Finished:
+    path = "/v1/completions" if server.takes_token_ids else "/v1/chat/completions"
+    body = _body(server, request, sampling)
+    for pause_s in (*RETRY_AFTER_S, None):
+        try:
+            return _finished(request, _call(server.url + path, body, ANSWER_TIMEOUT_S), server)
+        except urllib.error.HTTPError as error:
+            said = error.read().decode("utf-8", "replace")[:500]
+            if error.code == 400 and "context" in said and "length" in said:
+                return Finished(request, [], PROMPT_TOO_LONG, "", len(request.prompt_ids), 0)
+            if error.code not in _TRY_AGAIN:
+                raise SteptuneError(f"generator.server: {server.url} refused the prompt {request.id!r} with {error.code}: {said}") from error
+            reason = f"answered {error.code}"
+        except (OSError, http.client.HTTPException) as error:
+            reason = _reason(error)
+        if pause_s is None or given_up.wait(pause_s):
+            break
+    raise SteptuneError(
+        f"generator.server: {server.url} stopped answering ({reason}) and did not come back within {sum(RETRY_AFTER_S):.0f} s; the answers so far are kept. Start it again and run `steptune resume`."
+    )
+
+
+def _body(server: Server, request: Request, sampling: Sampling) -> dict[str, Any]:
+    common = {"model": server.model, "max_tokens": request.max_tokens, "temperature": sampling.temperature, "top_p": sampling.top_p, "stream": False}
+    common |= {} if sampling.greedy else {"seed": request.seed}
+    if not server.takes_token_ids:
+        return {**common, "messages": [{"role": "user", "content": request.prompt}]}
+    explicit = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "add_special_tokens": False, "return_token_ids": True}
+    return {**common, **explicit, "prompt": request.prompt_ids, "stop_token_ids": list(request.stop_ids)}
+
+
+def _finished(request: Request, answer: dict[str, Any], server: Server) -> Finished:
+    choice = answer["choices"][0]
+    reason = _REASONS.get(choice["finish_reason"], str(choice["finish_reason"]))
+    if server.takes_token_ids:
+        return Finished(request, list(choice["token_ids"]), reason)
+    usage = answer.get("usage") or {}
+    return Finished(request, [], reason, str(choice["message"]["content"] or ""), usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0))
+
+
+def _call(url: str, body: dict[str, Any] | None, timeout_s: float) -> dict[str, Any]:
+    headers = {"Content-Type": "application/json"}
+    if key := os.environ.get(KEY_VARIABLE):
+        headers["Authorization"] = f"Bearer {key}"
+    call = urllib.request.Request(url, None if body is None else json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(call, timeout=timeout_s) as response:
+        answer = json.load(response)
+    if not isinstance(answer, dict):
+        raise ValueError("no JSON object")
+    return answer
+
+
+def _reason(error: BaseException) -> str:
+    inner = getattr(error, "reason", None)
+    return str(inner if isinstance(inner, OSError) else error) or type(error).__name__

@@ -11,6 +11,7 @@ import fcntl
 import os
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -34,15 +35,20 @@ def check_name(name: str) -> str:
     return name
 
 
+def timed_entry(entries: list[JSON], kind: str, fields: JSON) -> JSON:
+    """The usual form of the next entry."""
+    return {"n": len(entries) + 1, "time": round(time.time(), 3), "kind": kind, **fields}
+
+
 class Journal:
-    """Opened for writing; use it as a context manager or call `close`.
+    """Opened for writing; use it as a context manager or call `close`. `make_entry` may give entries another form than the usual.
 
     Raises (when opened):
         UsageError: another process writes this journal.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, make_entry: Callable[[list[JSON], str, JSON], JSON] = timed_entry) -> None:
+        self.path, self._make_entry = path, make_entry
         path.parent.mkdir(parents=True, exist_ok=True)
         is_new = not path.exists()
         self._file = path.open("ab")
@@ -71,7 +77,7 @@ class Journal:
         Raises:
             DiskFullError: it could not be written; the journal is as before.
         """
-        entry: JSON = {"n": len(self.entries) + 1, "time": round(time.time(), 3), "kind": kind, **fields}
+        entry = self._make_entry(self.entries, kind, fields)
         size = os.fstat(self._file.fileno()).st_size
         try:
             self._file.write(dump_line(entry).encode())

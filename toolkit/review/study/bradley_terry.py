@@ -36,8 +36,10 @@ def count_comparisons(comparisons: Iterable[Comparison]) -> Counts:
     return dict(counts)
 
 
-def fit_bradley_terry(counts: Counts, reference: str, with_order: bool = True) -> Strengths | None:
+def fit_bradley_terry(counts: Counts, reference: str, with_order: bool = True, start: Strengths | None = None) -> Strengths | None:
     """Maximum-likelihood strengths; None where they do not exist (one side never lost, or parts were never compared).
+
+    `start` only saves time: a fit to similar counts.
 
     Raises:
         ValueError: the reference was never compared.
@@ -50,7 +52,8 @@ def fit_bradley_terry(counts: Counts, reference: str, with_order: bool = True) -
     free = [name for name in names if name != reference]
     with_tie = any(outcome == "tie" for _, _, outcome in counts)
     size = len(free) + with_order + with_tie
-    fitted = _newton(_designs(counts, free, with_order, with_tie, size), size)
+    first = [start.strengths.get(name, 0.0) for name in free] + [start.first] * with_order + [start.tie or 0.0] * with_tie if start else [0.0] * size
+    fitted = _newton(_designs(counts, free, with_order, with_tie, size), first)
     if fitted is None:
         return None
     return Strengths(
@@ -104,9 +107,9 @@ def _designs(counts: Counts, free: list[str], with_order: bool, with_tie: bool, 
     return designs
 
 
-def _newton(designs: list[Design], size: int) -> list[float] | None:
+def _newton(designs: list[Design], values: list[float]) -> list[float] | None:
     """The maximum of a concave log likelihood; None if it runs away (every first one won, say)."""
-    values = [0.0] * size
+    size = len(values)
     for _ in range(_ROUNDS):
         gradient, information = _derivatives(designs, values, size)
         step = solve(information, gradient)
@@ -116,7 +119,7 @@ def _newton(designs: list[Design], size: int) -> list[float] | None:
         values = [value + change * min(1.0, 2.0 / longest if longest else 1.0) for value, change in zip(values, step, strict=True)]
         if max(map(abs, values)) > _LARGEST:
             return None
-        if longest < 1e-10:
+        if longest < 1e-9:
             return values
     return None
 

@@ -24,7 +24,7 @@ def ranking(rows: Sequence[Preferred], reference: str, samples: int, seed: int) 
         names = sorted({name for row in rows for name in row.preference[:2]})
         nothing = {"value": None, "ci95": None, "note": _UNBOUNDED}
         return {"reference": reference, "strengths": dict.fromkeys(names, nothing), "order_effect": nothing, "tie": None, "n": len(rows)}
-    refits = _refits(rows, reference, min(samples, _REFITS), seed)
+    refits = _refits(rows, reference, fitted, min(samples, _REFITS), seed)
     return {
         "reference": reference,
         "strengths": {
@@ -47,7 +47,7 @@ def win_tie_loss(rows: Sequence[Preferred], a: str, b: str) -> JSON:
     return {name: outcomes[name] for name in ("win", "tie", "loss")}
 
 
-def _refits(rows: Sequence[Preferred], reference: str, count: int, seed: int) -> list[Strengths]:
+def _refits(rows: Sequence[Preferred], reference: str, start: Strengths, count: int, seed: int) -> list[Strengths]:
     """Fits to resampled items and raters; those without finite strengths are left out."""
     cells: dict[tuple[str, str], list[Preferred]] = {}
     for row in rows:
@@ -63,7 +63,7 @@ def _refits(rows: Sequence[Preferred], reference: str, count: int, seed: int) ->
                 for row in preferred:
                     counts[row.preference] = counts.get(row.preference, 0.0) + weight
         names = {name for first, second, _ in counts for name in (first, second)}
-        if reference in names and (strengths := fit_bradley_terry(counts, reference)):
+        if reference in names and (strengths := fit_bradley_terry(counts, reference, start=start)):
             fitted.append(strengths)
     return [strengths for strengths in fitted if len(strengths.strengths) == len({name for row in rows for name in row.preference[:2]})]
 

@@ -66,19 +66,11 @@ class CompareScreen(Page):
         for feed in self.feeds:
             self.steptune.poller.retire(feed)
 
-    def _resume(self) -> None:
-        super()._resume()
-        self._show()
-
-    def on_resize(self, event: Any) -> None:
-        super().on_resize(event)
-        self.call_after_refresh(self._show)
-
     def show_feed(self, feed: Feed) -> None:
         if feed in self.feeds:
             self._show_chart()
 
-    def _show(self) -> None:
+    def redraw(self) -> None:
         if not self.is_attached or self.comparison is None:
             return
         view = self.query_one("#compare-table", TextView)
@@ -110,8 +102,8 @@ class CompareScreen(Page):
         self.query_one("#compare-legend", Panel).show(legend)
         options = ChartOptions(log_axis=self.on_log, smooth=self.smooth, ascii_only=self.steptune.ascii_only)
         self.query_one("#chart-0", Chart).show(name, curves, options)
-        note = f"  {name} {names.index(name) + 1}/{len(names)}, m changes" if name else "  no metrics"
-        self.query_one("#compare-head", Panel).show([line((f" Comparison of {len(self.rows)} runs", "title"), (note, "dim"))])
+        note = f"{name} {names.index(name) + 1}/{len(names)}, m changes" if name else "no metrics"
+        self.show_head("#compare-head", f"Comparison of {len(self.rows)} runs", note)
 
     def action_metric(self, step: int) -> None:
         names = self._names()

@@ -56,6 +56,11 @@ def read_inputs(references: Path, predictions: Mapping[str, Path]) -> Inputs:
             raise DataError(
                 f"{predictions[name]}: {len(missing)} questions have no answer ({', '.join(missing[:5])}); generate again on {references}."
             )
+        extra = sorted(set(rows) - {example.id for example in examples})
+        if extra:
+            raise DataError(
+                f"{predictions[name]}: {len(extra)} answers are to no question of {references} ({', '.join(extra[:5])}); generate again on it."
+            )
         for example in examples:
             prompt = rows[example.id].get("prompt", example.prompt)
             if str(prompt).strip() != example.prompt.strip():

@@ -21,7 +21,6 @@ from toolkit.review.study.packet import Packet, read_packet
 from toolkit.review.study.ratings import read_ratings
 from toolkit.review.study.session import Session
 
-
 LIVES_A_FILE = 25  # a new file then: reading a long one is most of the time
 
 

@@ -104,6 +104,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_merge(add("merge", "merge:merge", "merge an adapter into its base model, tensor by tensor"))
     screens = add("screens", "screens:screens", "the screens, as without a command; --readonly for looking only")
     screens.add_argument("--readonly", action="store_true", help="nothing can be started, stopped or deleted")
+    _add_study(add("study", "study:new", "a blind study with human raters: new, rate, lock, unblind, report, verify"))
     add("doctor", "doctor:doctor", "hardware, versions, disk, and what each recipe can do here", json=True)
     return parser
 
@@ -125,6 +126,44 @@ def _add_run(command: argparse.ArgumentParser) -> None:
     command.add_argument("--run-dir", metavar="DIR", help="folder of the run, new or empty (default: a new one in $STEPTUNE_RUNS or ./runs)")
     command.add_argument("--detach", action="store_true", help="return once the recipe is up and has taken its config")
     command.add_argument("--dry-run", action="store_true", help="show config, command line and preflight, and start nothing")
+
+
+def _add_study(command: argparse.ArgumentParser) -> None:
+    steps = command.add_subparsers(dest="step", metavar="STEP", required=True)
+
+    def add(name: str, summary: str, json: bool = True) -> argparse.ArgumentParser:
+        step = steps.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        step.set_defaults(handler=f"study:{name}")
+        step.add_argument("study", metavar="STUDY", help="folder of the study")
+        if json:
+            step.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else there")
+        return step
+
+    def with_key(step: argparse.ArgumentParser) -> None:
+        step.add_argument("--key", metavar="FILE", help="place of the key (default: STUDY.key, beside the folder)")
+        step.add_argument("--passphrase-file", metavar="FILE", help="file that holds the passphrase; asked for otherwise")
+
+    new = add("new", "seal a plan, the answers and a key, and draw a packet for each rater")
+    new.add_argument("--data", metavar="DIR", required=True, help="data set folder (its test.jsonl) or a JSONL file with the human answers")
+    new.add_argument("--system", metavar="NAME=FILE", action="append", required=True, help="predictions of a system; once or twice")
+    new.add_argument("--raters", metavar="NAMES", required=True, help="names, separated by commas")
+    new.add_argument("--plan", metavar="FILE", help="YAML with criteria, anchors, claims, margins, exclusion rules and shares")
+    new.add_argument("--items", type=int, metavar="N", help="questions (default 60, or all)")
+    new.add_argument("--core", type=int, metavar="N", help="questions that every rater gets (default 20)")
+    new.add_argument("--margin", type=float, metavar="POINTS", help="non-inferiority margin (default 0.25)")
+    new.add_argument("--title", metavar="TEXT", help="what raters see as the study's title")
+    new.add_argument("--acknowledge-leaks", action="store_true", help="go on although answers hold what could give a system away")
+    new.add_argument("--passphrase", action="store_true", help="protect the key with a passphrase, which is asked for")
+    with_key(new)
+    rate = add("rate", "rate on the screen, or line by line with --plain", json=False)
+    rate.add_argument("--rater", metavar="NAME", help="who rates; not needed for a packet file in place of STUDY")
+    rate.add_argument("--plain", action="store_true", help="a dialogue of lines, for screen readers and slow links")
+    add("lock", "fix the ratings as they are").add_argument("--incomplete", action="store_true", help="also if not everybody is done")
+    with_key(add("unblind", "open the key, after the lock"))
+    add("report", "what the ratings show").add_argument(
+        "--results", metavar="FILE", help="results.json of evaluate, to compare its metrics with people"
+    )
+    with_key(add("verify", "name whatever was changed in plan, answers, packets, ratings or key"))
 
 
 def _add_merge(command: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""The screens' own entry: `python -P -m tui [--readonly] [--ascii] [--theme NAME]`; `steptune` on a terminal starts it."""
+"""The screens' own entry: `python -P -m tui [--readonly] [--ascii] [--theme NAME] [--rate PACKET]`; `steptune` on a terminal starts it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import sys
+from pathlib import Path
 
 PLAIN = "The screens need a terminal; here are the commands instead:\n  steptune runs\n  steptune run RECIPE --preset NAME\n  steptune logs -f RUN\n  steptune stop RUN"
 
@@ -16,6 +17,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="steptune", description="The screens: start, follow and compare runs.")
     parser.add_argument("--readonly", action="store_true", help="look only: nothing can be started, stopped or deleted")
     parser.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
+    parser.add_argument("--rate", metavar="PACKET", help="rate this packet of a blind study")
     parser.add_argument("--theme", metavar="NAME", help="dark, light, or the name of a theme")
     args = parser.parse_args()
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM", "dumb") == "dumb":
@@ -32,7 +34,8 @@ def main() -> int:
     from tui.ascii import wants_ascii
 
     theme = themes.NAMES.get(args.theme, args.theme) if args.theme else None
-    app = SteptuneApp(read_only=args.readonly, ascii_only=args.ascii or wants_ascii(), poller=poller, theme=theme)
+    packet = Path(args.rate) if args.rate else None
+    app = SteptuneApp(read_only=args.readonly, ascii_only=args.ascii or wants_ascii(), poller=poller, theme=theme, rate=packet)
     signal.signal(signal.SIGTERM, lambda *_: app.exit())  # leave the terminal as it was
     app.run()
     return app.return_code or 0

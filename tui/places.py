@@ -35,6 +35,12 @@ def _new() -> Page:
     return NewScreen()
 
 
+def _rate() -> Page:
+    from tui.screens.studies import StudiesScreen
+
+    return StudiesScreen()
+
+
 def _results() -> Page:
     from tui.screens.results import ResultsScreen
 
@@ -50,6 +56,7 @@ def _doctor() -> Page:
 PLACES = (
     Place("1", "Runs", "runs", _runs),
     Place("2", "New", "new", _new),
+    Place("4", "Rate", "rate", _rate),
     Place("5", "Results", "results", _results),
     Place("6", "Doctor", "doctor", _doctor),
 )

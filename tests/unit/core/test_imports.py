@@ -14,7 +14,13 @@ ROOT = Path(toolkit.__file__).parent
 HEAVY = {"torch", "numpy", "pandas", "datasets", "transformers", "trl", "peft", "vllm", "accelerate", "evaluate"}
 CORE = sorted(
     "toolkit." + path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
-    for path in [*ROOT.glob("*.py"), *(ROOT / "runs").glob("*.py"), *(ROOT / "settings").glob("*.py"), *(ROOT / "commands").glob("*.py")]
+    for path in [
+        *ROOT.glob("*.py"),
+        *(ROOT / "runs").glob("*.py"),
+        *(ROOT / "settings").glob("*.py"),
+        *(ROOT / "commands").glob("*.py"),
+        *(ROOT / "review").glob("*.py"),
+    ]
     if path.stem not in ("__init__", "models", "prompting")
 )
 

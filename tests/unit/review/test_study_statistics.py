@@ -1,0 +1,148 @@
+"""Human statistics against published numbers and against simulated truth."""
+
+from __future__ import annotations
+
+import random
+from itertools import pairwise, product
+from math import exp, log, sqrt
+
+import pytest
+
+from toolkit.review.study.blinding import Guess, blinding_index
+from toolkit.review.study.bradley_terry import Counts, fit_bradley_terry
+from toolkit.review.study.correlation import kendall_tau_b, spearman
+from toolkit.review.study.crossed import crossed_mean
+from toolkit.review.study.plan import Assumptions, smallest_detectable_effect
+from toolkit.review.study.student import t_cdf, t_quantile
+
+# Agresti, Categorical Data Analysis: American League 1987, wins of the home team and of the visitors.
+TEAMS = ("Milwaukee", "Detroit", "Toronto", "New York", "Boston", "Cleveland", "Baltimore")
+GAMES = """- 4-3 4-2 4-3 6-1 4-2 6-0
+3-3 - 4-2 4-3 6-0 6-1 4-3
+2-5 4-3 - 2-4 4-3 4-2 6-0
+3-3 5-1 2-5 - 4-3 4-2 6-1
+5-1 2-5 3-3 4-2 - 5-2 6-0
+2-5 3-3 3-4 4-3 4-2 - 2-4
+2-5 1-5 1-6 2-4 1-6 3-4 -"""
+
+
+def baseball() -> Counts:
+    counts: Counts = {}
+    for home, row in zip(TEAMS, GAMES.splitlines(), strict=True):
+        for away, games in zip(TEAMS, row.split(), strict=True):
+            if games != "-":
+                won, lost = map(float, games.split("-"))
+                counts[home, away, "first"], counts[home, away, "second"] = won, lost
+    return counts
+
+
+def test_bradley_terry_gives_agrestis_strengths() -> None:
+    fitted = fit_bradley_terry(baseball(), "Baltimore", with_order=False)
+    assert fitted is not None
+    assert [round(fitted.strengths[team], 3) for team in ("Cleveland", "Boston", "New York", "Toronto", "Detroit", "Milwaukee")] == [
+        0.684,
+        1.108,
+        1.248,
+        1.294,
+        1.436,
+        1.581,
+    ]
+
+
+def test_bradley_terry_with_an_order_term_gives_agrestis_home_advantage() -> None:
+    fitted = fit_bradley_terry(baseball(), "Baltimore")
+    assert fitted is not None
+    assert round(fitted.first, 3) == 0.302
+
+
+def test_bradley_terry_finds_the_ties_and_the_order_effect_that_were_planted() -> None:
+    strengths, first, nu = {"a": 0.0, "b": 0.7, "c": 1.5}, 0.4, 0.8
+    counts: Counts = {}
+    for x, y in product(strengths, strengths):
+        if x != y:
+            left, right = exp(strengths[x] + first), exp(strengths[y])
+            tie = nu * sqrt(exp(strengths[x] + strengths[y]))
+            total = left + right + tie
+            counts[x, y, "first"], counts[x, y, "second"], counts[x, y, "tie"] = (1000 * part / total for part in (left, right, tie))
+    fitted = fit_bradley_terry(counts, "a")
+    assert fitted is not None
+    assert fitted.tie is not None
+    assert [fitted.strengths["b"], fitted.strengths["c"], fitted.first, fitted.tie] == pytest.approx([0.7, 1.5, 0.4, log(0.8)], abs=1e-6)
+
+
+def test_strengths_that_do_not_exist_are_none() -> None:
+    assert fit_bradley_terry({("a", "b", "first"): 3.0, ("b", "a", "second"): 2.0}, "a") is None
+    assert fit_bradley_terry({("a", "b", "first"): 3.0, ("b", "a", "first"): 2.0}, "a") is None  # whatever is first wins
+
+
+@pytest.mark.parametrize(("degrees", "expected"), [(1, 12.7062047), (2, 4.3026527), (5, 2.5705818), (30, 2.0422725), (1000, 1.9623391)])
+def test_t_quantiles_are_those_of_the_tables(degrees: float, expected: float) -> None:
+    assert t_quantile(0.975, degrees) == pytest.approx(expected, abs=1e-7)
+    assert t_cdf(t_quantile(0.975, degrees), degrees) == pytest.approx(0.975, abs=1e-12)
+
+
+@pytest.mark.parametrize("rater_sd", [0.0, 0.5])
+def test_the_crossed_interval_holds_the_truth_where_a_naive_one_does_not(rater_sd: float) -> None:
+    generator = random.Random(5)
+    covered, naive, trials = 0, 0, 120
+    for trial in range(trials):
+        items, raters = [generator.gauss(0, 0.5) for _ in range(60)], [generator.gauss(0, rater_sd) for _ in range(3)]
+        cells = {(f"i{i}", f"r{r}"): items[i] + raters[r] + generator.gauss(0, 0.7) for i in range(60) for r in range(3)}
+        found = crossed_mean(cells, 100, trial)
+        assert found.ci95 is not None
+        covered += found.ci95[0] <= 0 <= found.ci95[1]
+        sd = (sum((value - found.mean) ** 2 for value in cells.values()) / 179) ** 0.5
+        naive += abs(found.mean) <= 1.96 * sd / 180**0.5
+    assert covered / trials >= 0.90
+    assert naive < covered
+
+
+def test_items_of_one_group_count_once() -> None:
+    generator = random.Random(2)
+    cells = {(f"i{i}", r): generator.gauss(0, 1) for i in range(30) for r in ("x", "y")}
+    double = {**cells, **{(item + "again", rater): value for (item, rater), value in cells.items()}}
+    groups = {item: item.removesuffix("again") for item, _ in double}
+    one, two = crossed_mean(cells, 200, 1), crossed_mean(double, 200, 1, groups)
+    assert two.standard_error == pytest.approx(one.standard_error, rel=0.05)
+
+
+def test_nothing_to_estimate_is_said_and_does_not_crash() -> None:
+    assert crossed_mean({("i", "r"): 3.0, ("i", "s"): 4.0}, 100, 1).note == "one item"
+    same = crossed_mean({(item, rater): 5.0 for item in "abc" for rater in "xy"}, 100, 1)
+    assert (same.mean, same.ci95, same.note) == (5.0, None, "no variation")
+    assert "one rater" in crossed_mean({("a", "r"): 3.0, ("b", "r"): 4.0}, 100, 1).note
+    assert "one group" in crossed_mean({("a", "r"): 3.0, ("b", "r"): 4.0}, 100, 1, {"a": "g", "b": "g"}).note
+    with pytest.raises(ValueError, match="no ratings"):
+        crossed_mean({}, 100, 1)
+
+
+def test_blinding_is_zero_by_chance_and_one_when_everything_is_seen_through() -> None:
+    names = ("human", "tuned", "baseline")
+    seen = [Guess(f"i{i}", rater, "human", "human") for i in range(5) for rater in ("x", "y")]
+    assert blinding_index(seen, "human", 3, 100, 1)[1].mean == 1.0  # type: ignore[union-attr]
+    even = [Guess(f"i{i}", rater, "human", names[i % 3]) for i in range(6) for rater in ("x", "y")]
+    counts, index = blinding_index(even, "human", 3, 100, 1)
+    assert counts == {"n": 12, "right": 4, "wrong": 8, "dont_know": 0}
+    assert index is not None
+    assert index.mean == pytest.approx(0.0)
+    assert blinding_index([], "human", 3, 100, 1)[1] is None
+
+
+def test_bangs_index_of_two_arms_is_right_minus_wrong_over_all() -> None:
+    guesses = [Guess(f"i{i}", "x", "a", "a" if i < 6 else "b" if i < 8 else None) for i in range(10)]
+    assert blinding_index(guesses, "a", 2, 100, 1)[1].mean == pytest.approx((6 - 2) / 10)  # type: ignore[union-attr]
+
+
+def test_rank_correlations_of_known_data() -> None:
+    # By hand: ranks 1 2.5 2.5 4 and 1 3 2 4; five concordant pairs, one pair tied in x.
+    pairs = [(1.0, 1.0), (2.0, 3.0), (2.0, 2.0), (3.0, 4.0)]
+    assert kendall_tau_b(pairs) == pytest.approx(5 / (5 * 6) ** 0.5)
+    assert spearman(pairs) == pytest.approx(0.9486833)
+    assert spearman([(1.0, 2.0), (1.0, 3.0), (1.0, 4.0)]) is None
+    assert kendall_tau_b([(1.0, 2.0), (1.0, 3.0)]) is None
+
+
+def test_more_items_and_raters_find_smaller_differences() -> None:
+    effects = [smallest_detectable_effect(Assumptions(), items, raters, items * raters) for items, raters in ((30, 2), (60, 3), (240, 6))]
+    assert all(a is not None and b is not None and a > b for a, b in pairwise(effects))
+    assert smallest_detectable_effect(Assumptions(), 1, 3, 3) is None

@@ -1,0 +1,235 @@
+"""`steptune study new`: draw the packets, commit to the key, hash everything."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolkit.errors import DataError, UsageError
+from toolkit.records import JSON, Example, iter_jsonl, read_examples, sha256_file, write_json, write_jsonl
+from toolkit.review.journal import check_name
+from toolkit.review.study.folder import SCHEMA, StudyFolder, sealed
+from toolkit.review.study.key import Key, new_key, write_key
+from toolkit.review.study.leaks import Leak, find_leaks
+from toolkit.review.study.packet import header
+from toolkit.review.study.packets import Drawn, Question, draw_packets
+from toolkit.review.study.plan import HUMAN, StudyPlan, smallest_detectable_effect
+
+
+@dataclass(frozen=True)
+class Created:
+    """A new study: its folder, where the key lies, and the sample size section of the plan."""
+
+    folder: StudyFolder
+    key_file: Path
+    sample: JSON
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The questions with all answers, where the answers came from, and what could give a system away."""
+
+    questions: list[Question]
+    sources: JSON
+    leaks: list[Leak]
+
+
+def read_inputs(references: Path, predictions: Mapping[str, Path]) -> Inputs:
+    """Join the systems' predictions with the references by id.
+
+    Raises:
+        DataError: not one or two systems, a system called `human`, missing or repeated ids, or a file that cannot be used.
+    """
+    if not 1 <= len(predictions) <= 2 or HUMAN in predictions:
+        raise DataError(
+            f"found the systems {', '.join(predictions) or 'none'}, expected one or two with names other than {HUMAN!r}: the references are the third."
+        )
+    examples = read_examples(references)
+    outputs: dict[str, dict[str, JSON]] = {name: _rows_by_id(path) for name, path in predictions.items()}
+    for name, rows in outputs.items():
+        missing = [example.id for example in examples if example.id not in rows]
+        if missing:
+            raise DataError(
+                f"{predictions[name]}: {len(missing)} questions have no answer ({', '.join(missing[:5])}); generate again on {references}."
+            )
+        extra = sorted(set(rows) - {example.id for example in examples})
+        if extra:
+            raise DataError(
+                f"{predictions[name]}: {len(extra)} answers are to no question of {references} ({', '.join(extra[:5])}); generate again on it."
+            )
+        for example in examples:
+            prompt = rows[example.id].get("prompt", example.prompt)
+            if str(prompt).strip() != example.prompt.strip():
+                raise DataError(f"{predictions[name]}: the prompt of {example.id} is another one than in {references}; they do not belong together.")
+    names = [*predictions, HUMAN]
+    questions = [_question(example, outputs) for example in examples]
+    leaks = [
+        leak
+        for question in questions
+        for name, text in question.answers.items()
+        for leak in find_leaks(name, question.id, text, _finish_reason(outputs, name, question.id), names)
+    ]
+    sources: JSON = {name: sha256_file(path) for name, path in predictions.items()} | {HUMAN: sha256_file(references)}
+    return Inputs(questions, sources, leaks)
+
+
+def create_study(
+    path: Path,
+    inputs: Inputs,
+    raters: Sequence[str],
+    plan: StudyPlan,
+    key_file: Path,
+    passphrase: str = "",
+    spare: Sequence[Question] = (),
+    leaks_acknowledged: bool = False,
+) -> Created:
+    """Make a study folder; nothing is left behind if it fails. `spare` are questions for practice where the data have none over.
+
+    Raises:
+        UsageError: the folder or the key exists already, two raters have one name, or the key would lie in the folder.
+        DataError: leaks that were not acknowledged, or no questions.
+    """
+    folder = StudyFolder(path)
+    _require_fresh(folder, key_file, raters)
+    if not inputs.questions:
+        raise DataError("the references have no rows; expected at least one question.")
+    plan = plan.for_systems(list(inputs.questions[0].answers))
+    secret = secrets.token_hex(32)
+    generator = random.Random(secret)
+    shuffled = generator.sample(inputs.questions, len(inputs.questions))
+    chosen, over = shuffled[: plan.items], shuffled[plan.items :]
+    chosen_ids = {question.id for question in chosen}
+    leaks = [leak for leak in inputs.leaks if leak.item in chosen_ids]
+    if leaks and not leaks_acknowledged:
+        raise DataError(leak_report(leaks))
+    prompts = {question.prompt for question in chosen}
+    practice = (over + [question for question in spare if question.prompt not in prompts])[: plan.practice_units]
+    drawn = draw_packets(chosen, practice, raters, plan, generator)
+    path.mkdir(parents=True)
+    try:
+        return _write(folder, chosen, drawn, list(raters), plan, inputs.sources, secret, key_file, passphrase, leaks)
+    except BaseException:
+        shutil.rmtree(path)
+        raise
+
+
+def leak_report(leaks: Sequence[Leak]) -> str:
+    """What was found, and what to do about it."""
+    shown = "".join(f"\n  - {leak}" for leak in leaks[:12]) + (f"\n  and {len(leaks) - 12} more" if len(leaks) > 12 else "")
+    return f"{len(leaks)} things in the answers could give a system away:{shown}\nGenerate without them, or accept them with --acknowledge-leaks (the plan will say so)."
+
+
+def _require_fresh(folder: StudyFolder, key_file: Path, raters: Sequence[str]) -> None:
+    if folder.path.exists():
+        raise UsageError(f"{folder.path} exists already; give the name of a new folder.")
+    if key_file.exists():
+        raise UsageError(f"{key_file} exists already; give another place for the key with --key.")
+    if key_file.absolute().is_relative_to(folder.path.absolute()):
+        raise UsageError(f"The key would lie inside {folder.path}, where raters could read it; give another place with --key.")
+    if not raters:
+        raise UsageError("a study needs raters; name them with --raters anna,ben,cara.")
+    seen: dict[str, str] = {}
+    for rater in raters:
+        check_name(rater)
+        if rater.casefold() in seen:
+            raise UsageError(f"two raters have one name ({seen[rater.casefold()]}, {rater}); give each a name of their own.")
+        seen[rater.casefold()] = rater
+
+
+def _rows_by_id(path: Path) -> dict[str, JSON]:
+    rows: dict[str, JSON] = {}
+    for line_number, row in enumerate(iter_jsonl(path / "predictions.jsonl" if path.is_dir() else path), start=1):
+        name = str(row.get("id", line_number))
+        if name in rows:
+            raise DataError(f"{path}:{line_number}: the id {name!r} occurs twice; expected one answer to each question.")
+        if not isinstance(row.get("output"), str):
+            raise DataError(f"{path}:{line_number}: `output` must be a text, found {type(row.get('output')).__name__}.")
+        rows[name] = row
+    return rows
+
+
+def _question(example: Example, outputs: Mapping[str, dict[str, JSON]]) -> Question:
+    answers = {name: rows[example.id]["output"] for name, rows in outputs.items()} | {HUMAN: example.output}
+    return Question(example.id, example.prompt, answers, str(example.meta.get("group") or example.id), str(example.meta.get("language") or "en"))
+
+
+def _finish_reason(outputs: Mapping[str, dict[str, JSON]], system: str, item: str) -> str | None:
+    return outputs[system][item].get("finish_reason") if system in outputs else None
+
+
+def _write(
+    folder: StudyFolder,
+    chosen: list[Question],
+    drawn: Drawn,
+    raters: list[str],
+    plan: StudyPlan,
+    sources: JSON,
+    secret: str,
+    key_file: Path,
+    passphrase: str,
+    leaks: list[Leak],
+) -> Created:
+    generator = random.Random(secret + "names")
+    study = f"{generator.getrandbits(64):016x}"
+    systems = list(chosen[0].answers)
+    order = generator.sample(systems, len(systems))
+    answers = _name_answers(chosen, drawn, generator)
+    sample = _sample_size(chosen, drawn, plan, len(leaks))
+    write_json(folder.plan_file, {"plan": plan.model_dump(), "sample": sample})
+    write_jsonl(folder.outputs_file, ({"answer": name, "text": text} for name, (_, _, text) in sorted(answers.items())))
+    for rater in raters:
+        first = header(study, rater, plan, [plan.descriptions[system] for system in order])
+        write_jsonl(folder.packet_file(rater), [first, *drawn.packets[rater]])
+    files = {name: sha256_file(folder.path / name) for name in _sealed_names(raters)}
+    key = new_key(
+        {
+            "study": study,
+            "systems": systems,
+            "guess_options": order,
+            "items": {question.id: {"group": question.group} for question in chosen},
+            "answers": {name: [item, source] for name, (item, source, _) in answers.items()},
+            "units": drawn.units,
+            "sources": sources,
+            "files": files,
+            "secret": secret,
+        }
+    )
+    _write_manifest(folder, study, plan, raters, key, files)
+    write_key(key_file, key, passphrase)
+    return Created(folder, key_file, sample)
+
+
+def _sealed_names(raters: Sequence[str]) -> list[str]:
+    return ["plan.json", "outputs.jsonl", *(f"packets/{rater}.jsonl" for rater in raters)]
+
+
+def _name_answers(chosen: list[Question], drawn: Drawn, generator: random.Random) -> dict[str, tuple[str, str, str]]:
+    """Random name -> (item, source, text) of every answer that is rated, damaged ones among them."""
+    texts = [(question.id, system, text) for question in chosen for system, text in question.answers.items()]
+    texts += [(item, source, text) for (item, source), text in sorted(drawn.damaged.items())]
+    return {f"a{generator.getrandbits(48):012x}": row for row in texts}
+
+
+def _sample_size(chosen: list[Question], drawn: Drawn, plan: StudyPlan, leaks: int) -> JSON:
+    rated = sum(unit["kind"] == "item" for units in drawn.units.values() for unit in units.values())
+    effect = smallest_detectable_effect(plan.assumptions, len({question.group for question in chosen}), len(drawn.units), rated)
+    return {
+        "items": len(chosen),
+        "groups": len({question.group for question in chosen}),
+        "raters": len(drawn.units),
+        "ratings_per_system": rated,
+        "smallest_detectable_effect": None if effect is None else round(effect, 3),
+        "power": 0.8,
+        "alpha": 0.05,
+        "leaks_acknowledged": leaks,
+    }
+
+
+def _write_manifest(folder: StudyFolder, study: str, plan: StudyPlan, raters: list[str], key: Key, files: JSON) -> None:
+    manifest: JSON = {"schema": SCHEMA, "study": study, "title": plan.title, "raters": raters, "commitment": key.commitment, "files": files}
+    write_json(folder.manifest_file, sealed(manifest))
+    (folder.path / "ratings").mkdir()

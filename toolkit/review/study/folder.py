@@ -1,0 +1,108 @@
+"""The files of a study, and where each lies. A packet also works alone, copied to a rater's own machine.
+
+STUDY/plan.json           the plan, the sample size and its smallest detectable effect
+STUDY/outputs.jsonl       every answer under a random name
+STUDY/packets/RATER.jsonl what each rater is shown
+STUDY/manifest.json       commitment to the key, hashes of the files above
+STUDY/ratings/RATER.jsonl what each rater said, hash-chained
+STUDY/lock.json           the state of all ratings when they were locked
+STUDY/unblinded.json      the key, once it was opened
+STUDY/report/             study_report.json and study_report.md
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolkit.errors import DataError, UsageError
+from toolkit.records import JSON, read_json, sha256_json
+from toolkit.review.study.plan import StudyPlan
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """A study's folder; the files need not exist yet."""
+
+    path: Path
+
+    @property
+    def plan_file(self) -> Path:
+        return self.path / "plan.json"
+
+    @property
+    def outputs_file(self) -> Path:
+        return self.path / "outputs.jsonl"
+
+    @property
+    def manifest_file(self) -> Path:
+        return self.path / "manifest.json"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.path / "lock.json"
+
+    @property
+    def unblinded_file(self) -> Path:
+        return self.path / "unblinded.json"
+
+    @property
+    def report_dir(self) -> Path:
+        return self.path / "report"
+
+    @property
+    def default_key_file(self) -> Path:
+        """Beside the folder, so that a copy of the folder does not carry it along."""
+        return self.path.parent / f"{self.path.name}.key"
+
+    def packet_file(self, rater: str) -> Path:
+        return self.path / "packets" / f"{rater}.jsonl"
+
+    def ratings_file(self, rater: str) -> Path:
+        return self.path / "ratings" / f"{rater}.jsonl"
+
+    def manifest(self) -> JSON:
+        """Raises DataError if it is missing or does not have its own seal any more."""
+        found = read_sealed(self.manifest_file)
+        if found.get("schema") != SCHEMA:
+            raise DataError(f"{self.manifest_file} has schema {found.get('schema')!r}; this version of steptune reads {SCHEMA}.")
+        return found
+
+    def plan(self) -> StudyPlan:
+        content = read_json(self.plan_file)
+        if content is None:
+            raise DataError(f"{self.plan_file} is missing or damaged; take it from your copy of the study.")
+        return StudyPlan.model_validate(content["plan"])
+
+    def raters(self) -> list[str]:
+        return list(self.manifest()["raters"])
+
+
+def open_study(path: Path) -> StudyFolder:
+    """The study in a folder. Raises UsageError if there is none."""
+    folder = StudyFolder(path)
+    if not folder.manifest_file.is_file():
+        raise UsageError(f"{path} holds no study (no manifest.json); give the folder that `steptune study new` made.")
+    return folder
+
+
+def sealed(content: JSON) -> JSON:
+    """The content with a hash of itself under `seal`."""
+    return {**content, "seal": sha256_json(content)}
+
+
+def read_sealed(path: Path) -> JSON:
+    """A JSON document that carries its own hash.
+
+    Raises:
+        DataError: missing, damaged, or changed since.
+    """
+    found: Any = read_json(path)
+    if found is None:
+        raise DataError(f"{path} is missing or damaged; take it from your copy of the study.")
+    if found.get("seal") != sha256_json({name: value for name, value in found.items() if name != "seal"}):
+        raise DataError(f"{path} was changed after it was written; take it from your copy of the study.")
+    return dict(found)

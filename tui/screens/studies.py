@@ -1,0 +1,63 @@
+"""Rate: the blind studies in this folder, a line for each rater."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from tui.logic.lines import Line, line
+from tui.logic.studies import Seat, find_seats
+from tui.logic.text import clean, cut, fit
+from tui.screens.page import Page
+from tui.screens.rate import open_rating
+from tui.widgets.item_list import ItemList
+from tui.widgets.line_view import Panel
+
+
+class StudiesScreen(Page):
+    """Whose packet is to be rated."""
+
+    MODE = "rate"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "app.go('runs')", "Back")]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seats: list[Seat] = []
+
+    def body(self) -> Iterable[Widget]:
+        yield Panel(id="studies-head", classes="head")
+        yield ItemList(self._draw, id="studies")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#studies", ItemList).focus()
+
+    def _resume(self) -> None:
+        super()._resume()
+        if not self.is_attached:
+            return
+        self.seats = find_seats(self.steptune.root)
+        view = self.query_one("#studies", ItemList)
+        view.empty = [
+            (),
+            line("  There is no blind study in this folder yet."),
+            line(("  `steptune study new` makes one; `steptune study rate PACKET` opens a packet from elsewhere.", "dim")),
+        ]
+        view.set_count(len(self.seats))
+        self.query_one("#studies-head", Panel).show([line((f" {len(self.seats)} packets to rate", "title"), ("  ↵ opens one", "dim"))])
+
+    def _draw(self, index: int, width: int) -> Line:
+        seat = self.seats[index]
+        state = clean(seat.problem) or (f"{seat.done} of {seat.tasks} done")
+        style = "bad" if seat.problem not in ("", "locked") else "dim" if seat.problem else "good" if seat.done == seat.tasks else ""
+        return line(
+            f" {fit(cut(clean(seat.name), 23), 24)}", (fit(cut(clean(seat.rater), 15), 16), "accent"), (cut(state, max(0, width - 42)), style)
+        )
+
+    def on_item_list_chosen(self, message: ItemList.Chosen) -> None:
+        seat = self.seats[message.index]
+        if seat.rater:
+            open_rating(self.steptune, seat.packet)

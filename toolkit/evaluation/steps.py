@@ -1,12 +1,14 @@
 """Numbered steps as they occur in answers: the one parser behind format conformance and marker stripping.
 
-Takes `1.` `1)` `**1.**` `Step 1:` (`Langkah 1:`) `#### 1.` and `①` at the start of a line. Does not take "10 minutes later",
-"2024 was" or "1.5 cups": a marker needs its punctuation, at most three digits, and a space after it.
+Takes `1.` `1)` `**1.**` `Step 1:` (`Langkah 1:`) `#### 1.` `①` and `1、` at the start of a line. Does not take "10 minutes later",
+"2024 was" or "1.5 cups": a marker needs its punctuation, at most three digits, and (East Asian punctuation apart) a space after it.
+Writing out what was parsed and parsing it again changes nothing.
 """
 
 from __future__ import annotations
 
 import re
+import textwrap
 from dataclasses import dataclass
 
 _CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
@@ -15,20 +17,26 @@ _MARKER = re.compile(
     (?P<heading>\#{{1,6}}[ \t]+)?
     (?P<bold>\*\*|__)?
     (?: (?P<word>step|langkah)[ \t]+(?P<counted>\d{{1,3}})(?P<after_word>[.):]|(?=[*_]{{2}}|[ \t]+[-–—][ \t]))
-      | (?P<number>\d{{1,3}})(?P<after_number>[.)])
+      | (?P<number>\d{{1,3}})(?P<after_number>[.)]|(?P<east_asian>[．、）]))
       | (?P<circled>[{_CIRCLED}]) )
     (?P<closing>\*\*|__)?:?
-    (?(circled)|(?=\s|$))""",
+    (?(circled)|(?(east_asian)|(?=\s|$)))""",
     re.VERBOSE | re.IGNORECASE,
 )
 _BULLET = re.compile(r"[ \t]*[-*+•‣▪][ \t]+")
 _ENDS_SENTENCE = re.compile(r"[.!?。…][\"'”’)*_]*$")
+_DASH = re.compile(r"[-–—][ \t]+")
+_BLANK = "\n\r \t"  # wider than these, stripping would make a marker of a line that is none
+_CONTINUED = "   "  # as far in as the text after "1. "
 _NESTED_INDENT = 2  # a marker that is indented this much more than the first one belongs to the step above it
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the top level: its number and marker style as written; continuation and nested lines are in `text`."""
+    """One step of the top level: its number and marker style as written.
+
+    Continuation and nested lines are in `text`, shifted left as far as they go together.
+    """
 
     number: int
     style: str
@@ -62,19 +70,48 @@ def parse_answer(text: str) -> ParsedAnswer:
     lines = text.splitlines()
     starts = _top_level_starts(lines)
     if not starts:
-        return ParsedAnswer(text.strip(), [], "")
+        return ParsedAnswer("\n".join(lines).strip(_BLANK), [], "")
     list_start, list_end = starts[0][0], _end_of_list(lines, *starts[-1])
     ends = [*(index for index, _ in starts[1:]), list_end]
     steps = [
-        Step(marker.number, marker.style, "\n".join([marker.rest, *lines[index + 1 : end]]).strip())
+        Step(marker.number, marker.style, _step_text([marker.rest, *lines[index + 1 : end]]))
         for (index, marker), end in zip(starts, ends, strict=True)
     ]
-    return ParsedAnswer("\n".join(lines[:list_start]).strip(), steps, "\n".join(lines[list_end:]).strip())
+    return ParsedAnswer("\n".join(lines[:list_start]).strip(_BLANK), steps, "\n".join(lines[list_end:]).strip(_BLANK))
+
+
+def render_answer(answer: ParsedAnswer) -> str:
+    """The answer written out with plain `1.` markers, numbers as they were."""
+    written = [_written(step.number, step.text) for step in answer.steps]
+    return "\n\n".join(part for part in (answer.before, "\n".join(written), answer.after) if part)
+
+
+def render_steps(texts: list[str]) -> str:
+    """A list numbered from 1; `parse_answer` gives the same texts back if they are as it gives them."""
+    return "\n".join(_written(number, text) for number, text in enumerate(texts, start=1))
+
+
+def step_texts(text: str) -> list[str]:
+    """What an answer's steps say, without those that say nothing; in an answer without markers each line is a step."""
+    steps = [step.text for step in parse_answer(text).steps] or [_without_marker(line).strip() for line in text.splitlines()]
+    return [step for step in steps if step]
 
 
 def strip_markers(text: str) -> str:
     """The text without list markers and bullets at the start of its lines; the words stay as they are."""
     return "\n".join(_without_marker(line) for line in text.splitlines())
+
+
+def _written(number: int, text: str) -> str:
+    first, *rest = text.split("\n")
+    return "\n".join([f"{number}. {first}".rstrip(), *(_CONTINUED + line if line else "" for line in rest)])
+
+
+def _step_text(lines: list[str]) -> str:
+    trimmed = [line.rstrip() for line in lines]
+    first = next((index for index, line in enumerate(trimmed) if line), 0)
+    rest = textwrap.dedent("\n".join(line.expandtabs(4) for line in trimmed[first + 1 :]))
+    return f"{trimmed[first].strip()}\n{rest}".rstrip()
 
 
 def _without_marker(line: str) -> str:
@@ -90,6 +127,8 @@ def _marker(line: str) -> _Marker | None:
         return None
     number = _CIRCLED.index(match["circled"]) + 1 if match["circled"] else int(match["counted"] or match["number"])
     rest = line[match.end() :].strip()
+    if match["word"] and not match["after_word"]:
+        rest = _DASH.sub("", rest, count=1)
     if match["bold"] and not match["closing"]:  # **1. Open the box** is bold as a whole
         rest = rest.replace(match["bold"], "", 1)
     return _Marker(number, _style(match), len(match["indent"].expandtabs(4)), match["heading"] is not None, rest)

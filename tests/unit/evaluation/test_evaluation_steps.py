@@ -36,7 +36,7 @@ def test_other_lines_with_numbers_are_no_steps(line: str) -> None:
 def test_continuation_and_nested_lines_belong_to_their_step() -> None:
     answer = parse_answer("1. Open the box.\n   - Keep the lid.\n   1. Cut the tape.\n2. Wait\nfor the light.\n\n   It blinks.\n")
     assert answer.steps == [
-        Step(1, "1.", "Open the box.\n   - Keep the lid.\n   1. Cut the tape."),
+        Step(1, "1.", "Open the box.\n- Keep the lid.\n1. Cut the tape."),
         Step(2, "1.", "Wait\nfor the light.\n\n   It blinks."),
     ]
     assert (answer.before, answer.after) == ("", "")

@@ -19,10 +19,6 @@ from pathlib import Path
 
 import pycrfsuite
 from faker import Faker
-
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-sys.path.insert(0, str(ROOT / "scripts"))
 from pii.fill import WESTERN, Filled, Filler, templates
 from pii.measure import measure_generated
 
@@ -31,6 +27,7 @@ from toolkit.data.pii.quality import QUALITY_FILE
 from toolkit.data.pii.tagger import MODEL_FILE
 from toolkit.records import iter_jsonl, write_json
 
+ROOT = Path(__file__).resolve().parents[1]
 SEED = 5
 NEAR = ("en_US", "en_GB", "id_ID", "en_IN", "de_DE", "nl_NL", "fr_FR", "es_ES")
 FILLS = {"train_en": 22, "train_id": 22, "help_en": 40, "help_id": 40}  # how often each template is filled

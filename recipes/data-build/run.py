@@ -28,7 +28,8 @@ def main(settings: DataBuildSettings, run: Run) -> Outcome:
     sources = [Source(**_without_nones(source.model_dump())) for source in settings.sources]
 
     collected = collect(sources, settings.strict, recorder)
-    cleaned = clean(collected, settings.anonymise, settings.phone_regions, settings.min_steps, settings.max_steps, settings.max_chars, recorder)
+    limits = (settings.min_steps, settings.max_steps, settings.max_chars)
+    cleaned = clean(collected, settings.anonymise, settings.phone_regions, *limits, recorder, settings.anonymise_with == "surrogate")
     unique = deduplicate(cleaned, settings.near_duplicate_jaccard, recorder)
     split = split_by_groups(unique, settings.group_jaccard, settings.test_share, settings.validation_share, settings.seed, recorder)
     card = publish(run.dir / "dataset", unique, split, sources, settings.model_dump(mode="json", exclude={"sources"}), recorder)

@@ -1,106 +1,76 @@
-"""Anonymising: e-mail addresses and phone numbers become typed placeholders, the same one for the same address in a row.
+"""Anonymising: personal data becomes typed placeholders (`[NAME_1]`) or surrogates, the same one for the same person or number in a row.
 
-Phone numbers are those that `phonenumbers` finds valid in one of the given regions. A bare run of digits counts only
-with a country code, a leading zero or a word about calling near it: order and tracking numbers have the same shape.
-Not covered: names, postal addresses, bank and identity numbers.
+Rules and checksums decide on identifiers (`toolkit.data.pii.rules`), a CRF on names and addresses (`toolkit.data.pii.tagger`).
+What the CRF is unsure of stays, and the row gets the note UNSURE for the review queue.
+Not covered: birthdays, places alone, organisations, scripts other than Latin for names and addresses.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-import phonenumbers
-
+from toolkit.data.pii.rules import find_identifiers
+from toolkit.data.pii.spans import KINDS, Span, without_overlaps
+from toolkit.data.pii.surrogates import is_surrogate, surrogate
+from toolkit.data.pii.tagger import SURE_FROM, find_names_and_addresses
 from toolkit.data.rows import Row
 
-EMAIL = re.compile(r"[\w.+-]{0,63}\w@(?:[\w-]{1,63}\.)+[^\W\d_]{2,}")  # bounded: a long run of letters must not cost its square
-PLACEHOLDER = re.compile(r"\[(EMAIL|PHONE)_(\d+)\]")
-# What also has digits and dots or dashes: IP addresses, dates, prices, versions.
-NOT_A_PHONE = re.compile(
-    r"\b\d{1,3}(?:\.\d{1,3}){3}\b|\b\d{4}[-/.]\d{1,2}[-/.]\d{1,2}\b|\b\d{1,2}[-/.]\d{1,2}[-/.]\d{4}\b"
-    r"|(?:Rp|IDR|USD|GBP|EUR|[$£€])\.?\s*\d[\d.,\s]*\d|\bv?\d+(?:\.\d+){2,}\b(?![-\s]\d)",
-    re.IGNORECASE,
-)
-ABOUT_CALLING = re.compile(
-    r"\b(call|phone|tel|telephone|mobile|cell|dial|ring|text|sms|fax|whatsapp|wa|hotline|contact|hubungi|telepon|telpon|hp|ponsel|nomor hp|kontak)\b",
-    re.IGNORECASE,
-)
-NEAR_CHARS = 40
+UNSURE = "review: may hold a name or address"
+PLACEHOLDER = re.compile(rf"\[({'|'.join(kind.upper() for kind in KINDS)})_(\d+)\]")
+MOST_PASSES = 20
 
 
-@dataclass(frozen=True)
-class _Found:
-    start: int
-    end: int
-    kind: str
-    key: str
-
-
-def anonymise_row(row: Row, kinds: Iterable[str], regions: Iterable[str]) -> Row:
-    """The row with placeholders numbered through question and steps; `kinds`: email, phone."""
-    kinds, regions = set(kinds), list(regions)
-    taken: dict[tuple[str, str], int] = {}
-    numbers = Counter(dict.fromkeys(("EMAIL", "PHONE"), 0))
+def anonymise_row(row: Row, kinds: Iterable[str], regions: Iterable[str], with_surrogates: bool = False) -> Row:
+    """The row with placeholders or surrogates numbered through question and steps; `kinds`: of KINDS; `regions`: two-letter codes for phones."""
+    masking = _Masking(frozenset(kinds), tuple(regions), with_surrogates)
     for kind, number in PLACEHOLDER.findall(f"{row.prompt}\n{row.output}"):
-        numbers[kind] = max(numbers[kind], int(number))
-    masks: Counter[str] = Counter()
+        masking.numbers[kind] = max(masking.numbers[kind], int(number))
+    prompt, output = masking.mask(row.prompt), masking.mask(row.output)
+    notes = (*row.notes, UNSURE) if masking.is_unsure and UNSURE not in row.notes else row.notes
+    return replace(row, prompt=prompt, output=output, masks=dict(sorted(masking.masks.items())), notes=notes)
 
-    def mask(text: str) -> str:
-        while found := _find(text, kinds, regions):  # again: a number can be hidden by what stood before it until that is masked
-            text = replaced(text, found)
+
+def find_personal(text: str, kinds: frozenset[str], regions: Sequence[str], least_score: float = SURE_FROM) -> list[Span]:
+    """What is masked, in order, without overlaps: identifiers win over names and addresses that they touch."""
+    found = find_identifiers(text, kinds, regions)
+    if "name" in kinds or "address" in kinds:
+        found += [span for span in find_names_and_addresses(text, kinds) if span.score >= least_score]
+    return without_overlaps(found)
+
+
+class _Masking:
+    """The state of one row: which number each person or address got, and what was masked."""
+
+    def __init__(self, kinds: frozenset[str], regions: tuple[str, ...], with_surrogates: bool) -> None:
+        self.kinds, self.regions, self.with_surrogates = kinds, regions, with_surrogates
+        self.taken: dict[tuple[str, str], int] = {}
+        self.numbers: Counter[str] = Counter()
+        self.masks: Counter[str] = Counter()
+        self.is_unsure = False
+
+    def mask(self, text: str) -> str:
+        for _ in range(MOST_PASSES):  # again: something can be hidden by what stood before it until that is masked
+            found = find_personal(text, self.kinds, self.regions, least_score=0.0)
+            found = [span for span in found if not (self.with_surrogates and is_surrogate(text[span.start : span.end]))]
+            sure = [span for span in found if span.score >= SURE_FROM]
+            if not sure:
+                self.is_unsure |= bool(found)
+                return text
+            text = self._replaced(text, sure)
         return text
 
-    def replaced(text: str, found_in_order: list[_Found]) -> str:
+    def _replaced(self, text: str, spans: list[Span]) -> str:
         parts, at = [], 0
-        for found in found_in_order:
-            if (found.kind, found.key) not in taken:
-                numbers[found.kind] += 1
-                taken[found.kind, found.key] = numbers[found.kind]
-            parts += [text[at : found.start], f"[{found.kind}_{taken[found.kind, found.key]}]"]
-            at = found.end
-            masks[found.kind.lower()] += 1
+        for span in spans:
+            kind = span.kind.upper()
+            if (kind, span.key) not in self.taken:
+                self.numbers[kind] += 1
+                self.taken[kind, span.key] = self.numbers[kind]
+            number = self.taken[kind, span.key]
+            parts += [text[at : span.start], (surrogate(span.kind, number) if self.with_surrogates else None) or f"[{kind}_{number}]"]
+            at = span.end
+            self.masks[span.kind] += 1
         return "".join([*parts, text[at:]])
-
-    masked = replace(row, prompt=mask(row.prompt), output=mask(row.output))
-    return replace(masked, masks=dict(sorted(masks.items())))
-
-
-def _find(text: str, kinds: set[str], regions: list[str]) -> list[_Found]:
-    """What to mask, in order, without overlaps; e-mail addresses win over phone numbers within them."""
-    found = [_Found(match.start(), match.end(), "EMAIL", match.group().casefold()) for match in EMAIL.finditer(text)] if "email" in kinds else []
-    if "phone" in kinds and sum(character.isdigit() for character in text) >= 7:
-        found += _find_phones(text, regions)
-    ordered: list[_Found] = []
-    for item in sorted(found, key=lambda item: (item.kind, item.start)):
-        if all(item.end <= other.start or item.start >= other.end for other in ordered):
-            ordered.append(item)
-    return sorted(ordered, key=lambda item: item.start)
-
-
-def _find_phones(text: str, regions: list[str]) -> list[_Found]:
-    excluded = [match.span() for match in (*NOT_A_PHONE.finditer(text), *EMAIL.finditer(text))]
-    phones: dict[tuple[int, int], _Found] = {}
-    no_region: list[str | None] = [None]
-    for region in regions or no_region:  # without regions only numbers with a country code are found
-        for match in phonenumbers.PhoneNumberMatcher(text, region, leniency=phonenumbers.Leniency.VALID):
-            overlaps = any(match.start < end and match.end > start for start, end in excluded)
-            if not overlaps and _is_written_as_phone(match.raw_string, text[max(0, match.start - NEAR_CHARS) : match.start]):
-                key = phonenumbers.format_number(match.number, phonenumbers.PhoneNumberFormat.E164)
-                phones.setdefault((match.start, match.end), _Found(match.start, match.end, "PHONE", key))
-    return _longest(list(phones.values()))
-
-
-def _is_written_as_phone(raw: str, before: str) -> bool:
-    return not raw.isdigit() or raw.startswith("0") or bool(ABOUT_CALLING.search(before))
-
-
-def _longest(found: list[_Found]) -> list[_Found]:
-    """Of matches that overlap (another region read less of the same number) the longest, then the first."""
-    chosen: list[_Found] = []
-    for item in sorted(found, key=lambda item: (item.start - item.end, item.start)):
-        if all(item.end <= other.start or item.start >= other.end for other in chosen):
-            chosen.append(item)
-    return chosen

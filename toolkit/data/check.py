@@ -15,9 +15,16 @@ FAR_TOO_LONG = 4
 
 
 def clean(
-    batch: Batch, anonymise: tuple[str, ...], phone_regions: tuple[str, ...], min_steps: int, max_steps: int, max_chars: int, recorder: Recorder
+    batch: Batch,
+    anonymise: tuple[str, ...],
+    phone_regions: tuple[str, ...],
+    min_steps: int,
+    max_steps: int,
+    max_chars: int,
+    recorder: Recorder,
+    with_surrogates: bool = False,
 ) -> Batch:
-    """Rows in the one form of the data set, without e-mail and phone, within the limits; each with its final id.
+    """Rows in the one form of the data set, without the kinds of personal data named, within the limits; each with its final id.
 
     Ids are given before masking, so that what is masked does not change them.
 
@@ -25,7 +32,7 @@ def clean(
         DataError: a source has no usable row.
     """
     batch = name_rows(batch.sift(_normalised(batch.kept, max_chars, recorder)))
-    masked = (anonymise_row(row, anonymise, phone_regions) for row in batch.kept)
+    masked = (anonymise_row(row, anonymise, phone_regions, with_surrogates) for row in batch.kept)
     checked = batch.sift(_checked(masked, len(batch.kept), min_steps, max_steps, max_chars, recorder))
     require_rows(checked)
     return checked

@@ -8,11 +8,12 @@ share nearly all of their text and are two tasks.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import re
 from collections.abc import Iterable, Iterator
 
-from toolkit.data.rows import Batch, Dropped, Row
-from toolkit.data.similarity import comparable, ngrams, similar_pairs
+from toolkit.data.rows import Batch, Row
+from toolkit.data.similarity import GramSets, comparable, similar_pairs
 from toolkit.data.task_words import OPPOSITES
 from toolkit.runs.recorder import Recorder
 
@@ -24,33 +25,55 @@ def deduplicate(batch: Batch, near_duplicate_jaccard: float, recorder: Recorder)
     """The batch without exact and near copies; each copy names the id of the row it was left out for."""
     recorder.progress("deduplicate", 0, len(batch.kept))
     recorder.check_stop()
-    unique = batch.sift(_without_exact(batch.kept))
-    unique = unique.sift(_without_near(unique.kept, near_duplicate_jaccard))
+    exact = _Exact()
+    grams = GramSets(exact.first_texts(batch.kept))
+    recorder.check_stop()
+    near = _near_copies(batch, exact.firsts, grams, near_duplicate_jaccard)
+    copies = {at: (near.get(first, first), "exact duplicate") for at, first in exact.copies.items()}
+    copies |= {at: (first, "near-duplicate") for at, first in near.items()}
     recorder.progress("deduplicate", len(batch.kept), len(batch.kept))
-    return unique
+    return batch.without_copies(copies)
 
 
-def _without_exact(rows: list[Row]) -> Iterator[Row | Dropped]:
-    first: dict[str, Row] = {}
-    for row in rows:
-        earlier = first.setdefault(comparable(row.prompt, row.output), row)
-        yield row if earlier is row else Dropped(row, "exact duplicate", kept_for=earlier.id)
+class _Exact:
+    """Which rows have a text that no earlier row has, and for the others which that was; texts are held as 16-byte digests."""
+
+    def __init__(self) -> None:
+        self.firsts: list[int] = []
+        self.copies: dict[int, int] = {}
+
+    def first_texts(self, rows: Iterable[Row]) -> Iterator[str]:
+        seen: dict[bytes, int] = {}
+        for at, row in enumerate(rows):
+            text = comparable(row.prompt, row.output)
+            first = seen.setdefault(hashlib.blake2b(text.encode("utf-8"), digest_size=16).digest(), at)
+            if first == at:
+                self.firsts.append(at)
+                yield text
+            else:
+                self.copies[at] = first
 
 
-def _without_near(rows: list[Row], threshold: float) -> Iterator[Row | Dropped]:
-    similar: dict[int, list[tuple[float, int]]] = {}
-    for earlier, later, value in similar_pairs([ngrams(comparable(row.prompt, row.output)) for row in rows], threshold):
-        similar.setdefault(later, []).append((-value, earlier))
-    gone: set[int] = set()
-    for at, row in enumerate(rows):
-        match = next(
-            (earlier for _, earlier in sorted(similar.get(at, ())) if earlier not in gone and not are_different_tasks(rows[earlier], row)), None
-        )
-        if match is None:
-            yield row
-        else:
-            gone.add(at)
-            yield Dropped(row, "near-duplicate", kept_for=rows[match].id)
+def _near_copies(batch: Batch, firsts: list[int], grams: GramSets, threshold: float) -> dict[int, int]:
+    """Index of each near-duplicate with the index of the most similar row that stays; the earlier one where two are alike."""
+    near: dict[int, int] = {}
+    similar: list[tuple[float, int]] = []
+    current = -1
+
+    def decide() -> None:
+        for _, earlier in sorted(similar):
+            if firsts[earlier] not in near and not are_different_tasks(batch.kept[firsts[earlier]], batch.kept[firsts[current]]):
+                near[firsts[current]] = firsts[earlier]
+                return
+
+    for earlier, later, value in similar_pairs(grams, threshold):
+        if later != current:
+            decide()
+            current = later
+            similar.clear()
+        similar.append((-value, earlier))
+    decide()
+    return near
 
 
 def are_different_tasks(left: Row, right: Row) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import overload
 
 from toolkit.errors import DataError
 
@@ -46,8 +47,8 @@ class Dropped:
 class Batch:
     """All rows of the input after a stage: those still in, in input order, and those left out so far."""
 
-    kept: list[Row]
-    dropped: list[Dropped] = field(default_factory=list)
+    kept: Sequence[Row]  # a list, or rows that lie on the disk
+    dropped: Sequence[Dropped] = field(default_factory=list)
 
     def sift(self, results: Iterable[Row | Dropped]) -> Batch:
         """The batch after a stage that gave one result for each kept row."""
@@ -59,6 +60,38 @@ class Batch:
             else:
                 kept.append(result)
         return Batch(kept, dropped)
+
+    def without_copies(self, copies: dict[int, tuple[int, str]]) -> Batch:
+        """The batch without the kept rows at these indexes; each is left out for the row at another index, with a reason."""
+        dropped = [Dropped(self.kept[at], reason, kept_for=self.kept[first].id) for at, (first, reason) in sorted(copies.items())]
+        return Batch(Selected(self.kept, [at for at in range(len(self.kept)) if at not in copies]), [*self.dropped, *dropped])
+
+
+class Selected(Sequence[Row]):
+    """Some of the rows of a sequence, without copying them."""
+
+    def __init__(self, rows: Sequence[Row], indexes: Sequence[int]) -> None:
+        self._rows, self._indexes = rows, indexes
+
+    def __len__(self) -> int:
+        return len(self._indexes)
+
+    @overload
+    def __getitem__(self, at: int) -> Row: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Row]: ...
+    def __getitem__(self, at: int | slice) -> Row | Sequence[Row]:
+        return Selected(self._rows, self._indexes[at]) if isinstance(at, slice) else self._rows[self._indexes[at]]
+
+    def __iter__(self) -> Iterator[Row]:
+        """In one pass over the rows, which reads those on the disk in order; indexes are ascending."""
+        wanted = iter(self._indexes)
+        at = next(wanted, None)
+        for number, row in enumerate(self._rows if at is not None else ()):
+            if number == at:
+                yield row
+                if (at := next(wanted, None)) is None:
+                    return
 
 
 def require_rows(batch: Batch) -> None:

@@ -1,22 +1,36 @@
-"""Similarity of rows: normalised text, character 4-grams, exact Jaccard, and candidate pairs from MinHash.
+"""Similarity of rows: comparable text, character 4-grams as sorted hashes, exact Jaccard, and candidate pairs from MinHash.
 
-MinHash only proposes; every pair that counts has its exact Jaccard similarity computed.
+MinHash only proposes; every pair that counts has its Jaccard similarity computed from the grams. A gram is held as a hash of 32 bits: two
+grams of one pair of rows coincide by chance once in 25,000 pairs, which moves the similarity by about .002.
 """
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 import numpy as np
-from rensa import RMinHash, RMinHashLSH
+from numpy.typing import NDArray
+from rensa import RMinHash
 
 NGRAM = 4
 PERMUTATIONS = 128
 RECALL = 0.999  # least chance that a pair right at the threshold becomes a candidate
 MINHASH_SEED = 20
 MARKER = re.compile(r"^\d{1,2}\. ", re.MULTILINE)
+AT_ONCE = 2_000  # rows turned into grams and signatures in one call
+ESTIMATE_DEVIATIONS = 4.5  # standard deviations by which a signature's estimate may fall short of the threshold (binomial: once in 300,000 pairs)
+BACKGROUND_PAIRS = 2_000
+PERMUTATION_COST = 1.0  # work of one permutation of one row, where looking at one proposed pair is 1 (measured: .1 and .1 microseconds)
+CHUNK = 1 << 17  # pairs whose signatures are compared at once: 64 MB
+# In a bucket of more rows than this a row meets those before it only up to this many: clusters are still found whole, through their chains.
+MOST_NEIGHBOURS = 48
+ASCII_TABLE = {code: chr(code) if chr(code).isalnum() or chr(code) in "+#" else " " for code in range(128)}
+
+Grams = NDArray[np.uint32]
 
 
 def comparable(prompt: str, output: str) -> str:
@@ -24,50 +38,182 @@ def comparable(prompt: str, output: str) -> str:
 
     `+` and `#` stay (C, C++ and C# are not the same), and so do letters of every script.
     """
-    text = unicodedata.normalize("NFKC", f"{prompt}\n{MARKER.sub('', output)}").casefold()
+    text = f"{prompt}\n{MARKER.sub('', output)}"
+    if text.isascii():
+        return " ".join(text.lower().translate(ASCII_TABLE).split())
+    text = unicodedata.normalize("NFKC", text).casefold()
     return " ".join(
         "".join(character if character.isalnum() or character in "+#" or unicodedata.combining(character) else " " for character in text).split()
     )
 
 
-def ngrams(text: str) -> frozenset[str]:
-    """Character 4-grams of a comparable text; the text itself where it is shorter."""
-    return frozenset(text[at : at + NGRAM] for at in range(len(text) - NGRAM + 1)) or frozenset({text})
+class GramSets(Sequence[Grams]):
+    """The 4-grams of many comparable texts: uint32 hashes in one flat array, each row's sorted and without repeats.
+
+    `starts`: int64 [rows + 1]. About 1.7 kB a how-to row, where a frozenset of strings takes 40.
+    """
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        flat: list[Grams] = [np.empty(0, np.uint32)]
+        counts: list[NDArray[np.int64]] = [np.zeros(1, np.int64)]
+        texts = iter(texts)
+        while some := list(islice(texts, AT_ONCE)):
+            grams, count = _gram_hashes(some)
+            flat.append(grams)
+            counts.append(count)
+        self._hold(np.concatenate(flat), np.concatenate(counts)[1:])
+
+    def _hold(self, flat: Grams, sizes: NDArray[np.int64]) -> None:
+        self.flat, self.sizes = flat, sizes
+        self.starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+
+    @classmethod
+    def joined(cls, sets: Sequence[GramSets]) -> GramSets:
+        """The rows of several one after the other."""
+        whole = cls(())
+        whole._hold(np.concatenate([some.flat for some in sets]), np.concatenate([some.sizes for some in sets]))
+        return whole
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def __getitem__(self, at: int) -> Grams:  # type: ignore[override]
+        return self.flat[self.starts[at] : self.starts[at + 1]]
+
+    def jaccard(self, left: int, right: int) -> float:
+        return jaccard_of(self[left], self[right])
 
 
-def jaccard(left: frozenset[str], right: frozenset[str]) -> float:
-    shared = len(left & right)
+def jaccard_of(left: Grams, right: Grams) -> float:
+    """Jaccard similarity of two sorted arrays without repeats."""
+    if len(left) > len(right):
+        left, right = right, left
+    at = np.searchsorted(right, left)
+    shared = int(np.count_nonzero(right[np.minimum(at, len(right) - 1)] == left))
     return shared / (len(left) + len(right) - shared)
 
 
-def bands_for(threshold: float) -> tuple[int, int]:
-    """(bands, rows per band): the widest bands that still propose a pair at the threshold with RECALL; 32 bands of 4 at .8."""
-    for rows in (4, 3, 2):
-        bands = PERMUTATIONS // rows
-        if 1 - (1 - threshold**rows) ** bands >= RECALL:
-            return bands, rows
-    return PERMUTATIONS, 1
+def _gram_hashes(texts: list[str]) -> tuple[Grams, NDArray[np.int64]]:
+    """Hashes of all texts one after the other, and how many each has. A text shorter than a gram is padded with zeros."""
+    padded = [text if len(text) >= NGRAM else text.ljust(NGRAM, "\0") for text in texts]
+    codes = np.frombuffer("".join(padded).encode("utf-32-le"), np.uint32).astype(np.uint64)
+    lengths = np.fromiter(map(len, padded), np.int64, len(padded))
+    row = np.repeat(np.arange(len(padded), dtype=np.uint64), lengths)
+    hashes = _mixed(codes[:-3] | codes[1:-2] << np.uint64(21) | codes[2:-1] << np.uint64(42), codes[3:])
+    within = row[:-3] == row[3:]
+    keys = np.sort(row[:-3][within] << np.uint64(32) | hashes[within] >> np.uint64(32))
+    keys = keys[np.concatenate([[True], keys[1:] != keys[:-1]])]
+    return keys.astype(np.uint32), np.bincount((keys >> np.uint64(32)).astype(np.int64), minlength=len(padded))
 
 
-def similar_pairs(grams: list[frozenset[str]], threshold: float) -> Iterator[tuple[int, int, float]]:
-    """Pairs (earlier, later, Jaccard) with Jaccard >= threshold, by later, then earlier index."""
-    bands, rows = bands_for(threshold)
-    index = RMinHashLSH(threshold=threshold, num_perm=bands * rows, num_bands=bands)
-    for later, later_grams in enumerate(grams):
-        signature = RMinHash(num_perm=bands * rows, seed=MINHASH_SEED)
-        signature.update(sorted(later_grams))
-        for earlier in sorted(set(index.query(signature))):
-            if _can_reach(grams[earlier], later_grams, threshold) and (value := jaccard(grams[earlier], later_grams)) >= threshold:
-                yield earlier, later, value
-        index.insert(later, signature)
+def _mixed(low: NDArray[np.uint64], high: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """64-bit hashes of pairs of numbers (the finaliser of splitmix64, Steele et al. 2014)."""
+    value = low ^ (high * np.uint64(0x9E3779B97F4A7C15))
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))
 
 
-def _can_reach(left: frozenset[str], right: frozenset[str], threshold: float) -> bool:
-    """Sets of very different size cannot be that similar."""
-    return min(len(left), len(right)) >= threshold * max(len(left), len(right))
+def similar_pairs(
+    grams: GramSets, threshold: float, seed: int = MINHASH_SEED, apart: NDArray[np.int8] | None = None
+) -> Iterator[tuple[int, int, float]]:
+    """Pairs (earlier, later, Jaccard) with Jaccard >= threshold, by later, then earlier index. With `apart` [rows] only pairs of different labels."""
+    candidates = _candidates(grams, threshold, seed, apart)
+    for candidate in candidates.tolist():
+        later, earlier = divmod(candidate, 1 << 32)
+        if (value := grams.jaccard(earlier, later)) >= threshold:
+            yield earlier, later, value
 
 
-def crossing_pairs(left: list[frozenset[str]], right: list[frozenset[str]], threshold: float) -> Iterator[tuple[int, int, float]]:
+def plan_bands(grams: GramSets, threshold: float) -> tuple[int, int]:
+    """(bands, rows per band) that propose a pair right at the threshold with RECALL at the least expected work.
+
+    Wide bands need more permutations, narrow ones propose pairs of unrelated rows, whose number grows with the square of the rows. How alike
+    unrelated rows are is taken from a fixed sample of pairs.
+    """
+    background = _background(grams)
+    plans = []
+    for rows in range(2, 9):
+        bands = max(1, math.ceil(math.log(1 - RECALL) / math.log(1 - threshold**rows))) if threshold < 1 else 1
+        chance = float(np.mean(1 - (1 - background**rows) ** bands))
+        work = len(grams) * bands * rows * PERMUTATION_COST + len(grams) ** 2 / 2 * chance
+        plans.append((work, bands, rows))
+    _, bands, rows = min(plans)
+    return bands, rows
+
+
+def _background(grams: GramSets) -> NDArray[np.float64]:
+    count = len(grams)
+    if count < 2:
+        return np.zeros(1)
+    drawn = np.random.default_rng(MINHASH_SEED).integers(0, count, (min(BACKGROUND_PAIRS, 4 * count), 2))
+    return np.array([grams.jaccard(left, right) for left, right in drawn.tolist() if left != right] or [0.0])
+
+
+def _candidates(grams: GramSets, threshold: float, seed: int, apart: NDArray[np.int8] | None) -> NDArray[np.uint64]:
+    """later * 2^32 + earlier of the pairs that agree in a band and may reach the threshold, sorted, without repeats."""
+    bands, rows = plan_bands(grams, threshold)
+    a_group = max(1, PERMUTATIONS // rows)  # bands of one set of signatures: memory for one set at a time, whatever the plan
+    found: NDArray[np.uint64] = np.empty(0, np.uint64)
+    for number, first in enumerate(range(0, bands, a_group)):
+        signatures = _signatures(grams, min(a_group, bands - first) * rows, seed + number)
+        for band in range(signatures.shape[1] // rows):
+            pairs = _pairs_in_buckets(_band_keys(signatures[:, band * rows : (band + 1) * rows]))
+            found = np.unique(np.concatenate([found, *(_likely(grams, signatures, threshold, some, apart) for some in _in_chunks(pairs))]))
+    return found
+
+
+def _signatures(grams: GramSets, permutations: int, seed: int) -> NDArray[np.uint32]:
+    """MinHash signatures, uint32 [rows, permutations]."""
+    signatures = np.empty((len(grams), permutations), np.uint32)
+    for at in range(0, len(grams), AT_ONCE):
+        bounds = grams.starts[at : min(at + AT_ONCE, len(grams)) + 1]
+        hashes = grams.flat[bounds[0] : bounds[-1]].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        matrix = RMinHash.digest_matrix_from_flat_token_hashes(hashes, (bounds - bounds[0]).astype(np.uint64), permutations, seed)
+        signatures[at : at + len(bounds) - 1] = matrix.to_rows()
+    return signatures
+
+
+def _band_keys(columns: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    key = np.zeros(len(columns), np.uint64)
+    for column in range(columns.shape[1]):
+        key = _mixed(columns[:, column].astype(np.uint64), key + np.uint64(column + 1))
+    return key
+
+
+def _pairs_in_buckets(key: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Pairs of rows with equal keys: each row with up to MOST_NEIGHBOURS of those before it in its bucket."""
+    order = np.argsort(key, kind="stable").astype(np.uint64)
+    in_order = key[order.astype(np.int64)]
+    pairs = []
+    for distance in range(1, MOST_NEIGHBOURS + 1):
+        same = in_order[distance:] == in_order[:-distance]
+        if not same.any():
+            break
+        pairs.append(order[distance:][same] << np.uint64(32) | order[:-distance][same])
+    return np.concatenate(pairs) if pairs else np.empty(0, np.uint64)
+
+
+def _in_chunks(pairs: NDArray[np.uint64]) -> Iterator[NDArray[np.uint64]]:
+    return (pairs[at : at + CHUNK] for at in range(0, len(pairs), CHUNK))
+
+
+def _likely(
+    grams: GramSets, signatures: NDArray[np.uint32], threshold: float, pairs: NDArray[np.uint64], apart: NDArray[np.int8] | None
+) -> NDArray[np.uint64]:
+    """Of some pairs those whose sizes allow the threshold, whose signatures do not speak against it, and whose labels differ."""
+    later, earlier = (pairs >> np.uint64(32)).astype(np.int64), (pairs & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    sizes = grams.sizes[later], grams.sizes[earlier]
+    likely = np.minimum(*sizes) >= threshold * np.maximum(*sizes)
+    if apart is not None:
+        likely &= apart[later] != apart[earlier]
+    pairs, later, earlier = pairs[likely], later[likely], earlier[likely]
+    estimate = (signatures[earlier] == signatures[later]).mean(axis=1)
+    margin = ESTIMATE_DEVIATIONS * math.sqrt(threshold * (1 - threshold) / signatures.shape[1])
+    return pairs[estimate >= threshold - margin]
+
+
+def crossing_pairs(left: GramSets, right: GramSets, threshold: float) -> Iterator[tuple[int, int, float]]:
     """All pairs (index in left, index in right, Jaccard) at or above the threshold, found exactly, in no particular order.
 
     Counts shared grams of every pair through an inverted index of the longer list; independent of MinHash, so that it
@@ -75,30 +221,13 @@ def crossing_pairs(left: list[frozenset[str]], right: list[frozenset[str]], thre
     """
     swapped = len(left) > len(right)
     probes, indexed = (right, left) if swapped else (left, right)
-    index = _GramIndex(indexed)
-    for at, grams in enumerate(probes):
-        for other, value in index.similar_to(grams, threshold):
-            yield (other, at, value) if swapped else (at, other, value)
-
-
-class _GramIndex:
-    """Which rows hold a gram: row numbers sorted by gram, int32, with the bounds of each gram's stretch."""
-
-    def __init__(self, rows: list[frozenset[str]]) -> None:
-        self._sizes = np.array([len(grams) for grams in rows], dtype=np.int64)
-        self._number: dict[str, int] = {}
-        numbers = np.fromiter((self._number.setdefault(gram, len(self._number)) for grams in rows for gram in grams), dtype=np.int64)
-        holders = np.repeat(np.arange(len(rows), dtype=np.int32), self._sizes)
-        self._holders = holders[np.argsort(numbers, kind="stable")]
-        self._bounds = np.concatenate([[0], np.cumsum(np.bincount(numbers, minlength=len(self._number)))])
-
-    def similar_to(self, grams: frozenset[str], threshold: float) -> Iterator[tuple[int, float]]:
-        """(row, Jaccard) of the rows at or above the threshold, by row."""
-        known = [self._number[gram] for gram in grams if gram in self._number]
-        if not known:
-            return
-        holders = np.concatenate([self._holders[self._bounds[number] : self._bounds[number + 1]] for number in known])
-        shared = np.bincount(holders, minlength=len(self._sizes))
-        values = shared / (len(grams) + self._sizes - shared)
-        for row in np.flatnonzero(values >= threshold):
-            yield int(row), float(values[row])
+    order = np.argsort(indexed.flat, kind="stable")
+    held = indexed.flat[order]
+    holders = np.repeat(np.arange(len(indexed), dtype=np.int32), indexed.sizes)[order]
+    for at in range(len(probes)):
+        grams = probes[at]
+        starts, ends = np.searchsorted(held, grams, "left"), np.searchsorted(held, grams, "right")
+        shared = np.bincount(np.concatenate([holders[start:end] for start, end in zip(starts, ends, strict=True)]), minlength=len(indexed))
+        values = shared / (len(grams) + indexed.sizes - shared)
+        for other in np.flatnonzero(values >= threshold).tolist():
+            yield (other, at, float(values[other])) if swapped else (at, other, float(values[other]))

@@ -9,10 +9,13 @@ row moves when others are added behind it, unless they join two groups. The pric
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
 
-from toolkit.data.rows import Batch, Row
-from toolkit.data.similarity import comparable, ngrams, similar_pairs
+from toolkit.data.rows import Batch, Row, Selected
+from toolkit.data.similarity import GramSets, comparable, similar_pairs
 from toolkit.runs.recorder import Recorder
 
 SPLITS = ("train", "validation", "test")
@@ -22,12 +25,12 @@ SPLITS = ("train", "validation", "test")
 class Split:
     """The rows kept with the split and the group of each, by id."""
 
-    rows: list[Row]
+    rows: Sequence[Row]
     split_of: dict[str, str]
     group_of: dict[str, str]
 
-    def rows_of(self, split: str) -> list[Row]:
-        return [row for row in self.rows if self.split_of[row.id] == split]
+    def rows_of(self, split: str) -> Sequence[Row]:
+        return Selected(self.rows, [at for at, row in enumerate(self.rows) if self.split_of[row.id] == split])
 
 
 def split_by_groups(batch: Batch, group_jaccard: float, test_share: float, validation_share: float, seed: int, recorder: Recorder) -> Split:
@@ -35,11 +38,12 @@ def split_by_groups(batch: Batch, group_jaccard: float, test_share: float, valid
     recorder.progress("split", 0, len(batch.kept))
     recorder.check_stop()
     group_of = group_rows(batch, group_jaccard)
-    split_of = {row.id: choose_split(group_of[row.id], test_share, validation_share, seed) for row in batch.kept}
+    split_of = {identifier: choose_split(group, test_share, validation_share, seed) for identifier, group in group_of.items()}
     recorder.progress("split", len(batch.kept), len(batch.kept))
     return Split(batch.kept, split_of, group_of)
 
 
+@lru_cache(maxsize=1024)
 def choose_split(group: str, test_share: float, validation_share: float, seed: int) -> str:
     """The split of a group, from its name and the seed alone."""
     digest = hashlib.sha256(f"{seed}\n{group}".encode()).digest()
@@ -50,22 +54,30 @@ def choose_split(group: str, test_share: float, validation_share: float, seed: i
 
 
 def group_rows(batch: Batch, group_jaccard: float) -> dict[str, str]:
-    """The group of every kept row by id, named after the group's first row: its `group`, else its lineage, else its id."""
+    """The group of every kept row by id, in their order, named after the group's first row: its `group`, else its lineage, else its id."""
     members = _Members()
-    rows = [*batch.kept, *(item.row for item in batch.dropped if item.kept_for)]
-    by_given_id = _given_ids(rows)
-    for row in rows:
-        members.join(_node(row), *_lineage(row, by_given_id))
+    parents = _Parents(batch)
+    ids: list[str] = []
+    first: dict[int, tuple[int, str]] = {}  # position and own group of each row, by its number in `members`; later of each group's first row
+
+    def texts_joining() -> Iterator[str]:
+        for row in batch.kept:
+            first[members.join(_node(row), *_lineage(row, parents))] = (row.position, _own_group(row))
+            ids.append(row.id)
+            yield comparable(row.prompt, row.output)
+
+    grams = GramSets(texts_joining())
     for item in batch.dropped:
         if item.kept_for:
+            first[members.join(_node(item.row), *_lineage(item.row, parents))] = (item.row.position, _own_group(item.row))
             members.join(_node(item.row), f"row {item.kept_for}")
-    grams = [ngrams(comparable(row.prompt, row.output)) for row in batch.kept]
     for earlier, later, _ in similar_pairs(grams, group_jaccard):
-        members.join(_node(batch.kept[earlier]), _node(batch.kept[later]))
-    names: dict[str, str] = {}
-    for row in sorted(rows, key=lambda row: row.position):
-        names.setdefault(members.root(_node(row)), _own_group(row))
-    return {row.id: names[members.root(_node(row))] for row in batch.kept}
+        members.join(f"row {ids[earlier]}", f"row {ids[later]}")
+    names: dict[int, tuple[int, str]] = {}
+    for number, named in first.items():
+        root = members.root_of(number)
+        names[root] = min(names.get(root, named), named)
+    return {identifier: names[members.root(f"row {identifier}")][1] for identifier in ids}
 
 
 def _own_group(row: Row) -> str:
@@ -76,38 +88,59 @@ def _node(row: Row) -> str:
     return f"row {row.id}"
 
 
-def _given_ids(rows: list[Row]) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = {}
-    for row in rows:
-        found.setdefault(row.given_id, []).append(row)
-    return found
+class _Parents:
+    """The rows that others name as their parent: [(source, node)] by the id they were given."""
+
+    def __init__(self, batch: Batch) -> None:
+        copies = [item.row for item in batch.dropped if item.kept_for]
+        named = {parent for row in chain(batch.kept, copies) if (parent := row.meta.get("parent"))}
+        self._rows: dict[str, list[tuple[str, str]]] = {}
+        for row in chain(batch.kept, copies) if named else ():
+            if row.given_id in named:
+                self._rows.setdefault(row.given_id, []).append((row.source, _node(row)))
+
+    def nodes(self, parent: str, source: str) -> list[str]:
+        """Those of the row's own source if there are any; children of a missing parent stay together."""
+        found = self._rows.get(parent, [])
+        own = [node for where, node in found if where == source]
+        return own or [node for _, node in found] or [f"parent {parent}"]
 
 
-def _lineage(row: Row, rows_by_given_id: dict[str, list[Row]]) -> list[str]:
-    """What a row is joined to. A parent is looked for in the row's own source first; children of a missing one stay together."""
+def _lineage(row: Row, parents: _Parents) -> list[str]:
+    """What a row is joined to."""
     nodes = [f"lineage {name}" for name in row.lineage]
     if group := row.meta.get("group"):
         nodes.append(f"group {group}")
     if parent := row.meta.get("parent"):
-        found = rows_by_given_id.get(parent, [])
-        own = [candidate for candidate in found if candidate.source == row.source] or found
-        nodes += [_node(candidate) for candidate in own] or [f"parent {parent}"]
+        nodes += parents.nodes(parent, row.source)
     return nodes
 
 
 class _Members:
-    """Union-find over names."""
+    """Union-find over names, each held once and known by its number."""
 
     def __init__(self) -> None:
-        self._above: dict[str, str] = {}
+        self._number: dict[str, int] = {}
+        self._above: list[int] = []
 
-    def root(self, node: str) -> str:
-        while (above := self._above.setdefault(node, node)) != node:
-            self._above[node] = self._above[above]
-            node = above
-        return node
-
-    def join(self, first: str, *others: str) -> None:
+    def join(self, first: str, *others: str) -> int:
+        """Put all in one group; the number of the first name."""
+        number = self._numbered(first)
         for other in others:
-            self._above[self.root(other)] = self.root(first)
-        self.root(first)
+            self._above[self.root_of(self._numbered(other))] = self.root_of(number)
+        return number
+
+    def root(self, name: str) -> int:
+        return self.root_of(self._numbered(name))
+
+    def root_of(self, number: int) -> int:
+        while (above := self._above[number]) != number:
+            self._above[number] = self._above[above]
+            number = above
+        return number
+
+    def _numbered(self, name: str) -> int:
+        number = self._number.setdefault(name, len(self._above))
+        if number == len(self._above):
+            self._above.append(number)
+        return number

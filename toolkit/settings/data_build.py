@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field
 
@@ -19,6 +19,9 @@ def _reads_lines(encoding: str) -> str:
     if not one_byte:
         raise ValueError(f"{encoding} is not read; save the files as UTF-8")
     return encoding
+
+
+PersonalKind = Literal["email", "phone", "card", "iban", "ip", "handle", "nik", "npwp", "ssn", "passport", "licence", "account", "name", "address"]
 
 
 class SourceSettings(Settings):
@@ -91,7 +94,10 @@ class DataBuildSettings(Settings):
         min_length=1, description="Where the how-to pairs come from; each has a type: jsonl, csv, parquet, hf, documents or forum."
     )
     strict: bool = Field(False, description="Stop at the first unreadable row instead of writing it to the ledger.")
-    anonymise: tuple[Literal["email", "phone"], ...] = Field(("email", "phone"), description="Kinds of personal data to mask.")
+    anonymise: tuple[PersonalKind, ...] = Field(get_args(PersonalKind), description="Kinds of personal data to mask; [] masks nothing.")
+    anonymise_with: Literal["placeholder", "surrogate"] = Field(
+        "placeholder", description="What stands in for personal data: [NAME_1], or made-up names, addresses, e-mail and phone numbers."
+    )
     phone_regions: tuple[str, ...] = Field(
         ("US", "GB", "ID"), description="Countries (two-letter codes) whose national phone numbers are recognised."
     )

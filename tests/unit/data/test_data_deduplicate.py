@@ -8,10 +8,16 @@ from hypothesis import strategies as st
 
 from toolkit.data.deduplicate import are_different_tasks, deduplicate
 from toolkit.data.rows import Batch, Row
-from toolkit.data.similarity import bands_for, comparable, crossing_pairs, jaccard, ngrams, similar_pairs
+from toolkit.data.similarity import GramSets, comparable, crossing_pairs, plan_bands, similar_pairs
 from toolkit.runs.recorder import Recorder
 
 PIN = "1. Open the {app} app and sign in.\n2. Tap Profile, then Security settings.\n3. Choose Reset PIN and confirm with the code sent to your phone.\n4. Enter the new PIN twice."
+
+
+def jaccard(left: str, right: str) -> float:
+    """By the book: sets of the 4-grams themselves, a shorter text being one gram."""
+    a, b = ({text[at : at + 4] for at in range(len(text) - 3)} or {text} for text in (left, right))
+    return len(a & b) / len(a | b)
 
 
 def row(name: str, prompt: str, output: str) -> Row:
@@ -43,7 +49,7 @@ def test_copies_are_left_out_for_the_first() -> None:
 )
 def test_the_same_steps_for_another_name_are_another_task(left: str, right: str, left_app: str, right_app: str) -> None:
     a, b = row("a", left, PIN.format(app=left_app)), row("b", right, PIN.format(app=right_app))
-    assert jaccard(ngrams(comparable(a.prompt, a.output)), ngrams(comparable(b.prompt, b.output))) >= 0.7
+    assert jaccard(comparable(a.prompt, a.output), comparable(b.prompt, b.output)) >= 0.7
     assert are_different_tasks(a, b)
     assert kept_and_dropped(a, b) == (["a", "b"], [])
 
@@ -74,10 +80,13 @@ def test_markers_case_and_punctuation_do_not_count() -> None:
     assert comparable("How?", "1. Open C++, now!\n2. Close  it.") == "how open c++ now close it"
 
 
-def test_bands_reach_the_recall_at_their_threshold() -> None:
-    assert bands_for(0.8) == (32, 4)
-    assert bands_for(0.55) == (42, 3)
-    assert bands_for(0.1)[1] == 1
+def test_narrow_bands_for_few_rows_and_wide_ones_for_rows_that_are_alike_by_chance() -> None:
+    rng = random.Random(2)
+    few = GramSets("".join(rng.choices("abcdefghijklmnopqrstuvwxyz ", k=200)) for _ in range(50))
+    bands, rows = plan_bands(few, 0.8)
+    assert 1 - (1 - 0.8**rows) ** bands >= 0.999
+    alike = GramSets("open the settings and tap " + "".join(rng.choices("abcdef ", k=120)) for _ in range(3_000))
+    assert plan_bands(alike, 0.55)[1] > plan_bands(few, 0.55)[1]
 
 
 def test_candidates_and_exact_search_agree_with_comparing_all_pairs() -> None:
@@ -91,12 +100,14 @@ def test_candidates_and_exact_search_agree_with_comparing_all_pairs() -> None:
             for _ in range(changes):
                 other[rng.randrange(40)] = rng.choice(vocabulary)
             texts.append(" ".join(other))
-    grams = [ngrams(text) for text in texts]
-    expected = {(i, j) for j in range(len(grams)) for i in range(j) if jaccard(grams[i], grams[j]) >= 0.55}
+    grams = GramSets(texts)
+    expected = {(i, j) for j in range(len(texts)) for i in range(j) if jaccard(texts[i], texts[j]) >= 0.55}
     assert len(expected) > 100
     assert {(i, j) for i, j, _ in similar_pairs(grams, 0.55)} == expected
-    half = len(grams) // 2 + 2
-    assert {(i, half + j) for i, j, _ in crossing_pairs(grams[:half], grams[half:], 0.55)} == {(i, j) for i, j in expected if i < half <= j}
+    half = len(texts) // 2 + 2
+    assert {(i, half + j) for i, j, _ in crossing_pairs(GramSets(texts[:half]), GramSets(texts[half:]), 0.55)} == {
+        (i, j) for i, j in expected if i < half <= j
+    }
 
 
 @given(
@@ -105,6 +116,5 @@ def test_candidates_and_exact_search_agree_with_comparing_all_pairs() -> None:
     st.sampled_from([0.3, 0.55, 0.8, 1.0]),
 )
 def test_the_exact_search_finds_every_crossing_pair(left: list[str], right: list[str], threshold: float) -> None:
-    a, b = [ngrams(text) for text in left], [ngrams(text) for text in right]
-    expected = [(i, j) for i in range(len(a)) for j in range(len(b)) if jaccard(a[i], b[j]) >= threshold]
-    assert sorted((i, j) for i, j, _ in crossing_pairs(a, b, threshold)) == expected
+    expected = [(i, j) for i in range(len(left)) for j in range(len(right)) if jaccard(left[i], right[j]) >= threshold]
+    assert sorted((i, j) for i, j, _ in crossing_pairs(GramSets(left), GramSets(right), threshold)) == expected

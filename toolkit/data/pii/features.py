@@ -1,0 +1,103 @@
+"""What the CRF sees of a word: how it is written, how ordinary it is, whether lists know it, and the same of its neighbours."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from functools import cache, lru_cache
+from importlib import resources
+from pathlib import Path
+
+from wordfreq import get_frequency_dict
+
+from toolkit.data.pii.lexicon import ADDRESS_CUES, BRANDS, INTERFACE, NEVER_PERSONAL, PLACES, STREET_ENDINGS, TITLES
+
+NAMES_FILE = "names.txt.gz"
+TOKEN = re.compile(r"\[[A-Z]+_\d+\]|[^\W\d_]+(?:['’.-][^\W\d_]+)*|\d+(?:[/-]?[^\W_]+)*|\n|\S")
+COMMON_AT_LEAST = 3e-6  # share of all words of a language from which a word counts as ordinary
+NEIGHBOURS = (-2, -1, 0, 1, 2)
+
+
+def features(words: list[str]) -> list[list[str]]:
+    """One list of features a word, in order."""
+    padded = ["<s>", "<s>", *words, "</s>", "</s>"]
+    rows = []
+    for at in range(2, len(padded) - 2):
+        row: list[str] = []
+        for offset in NEIGHBOURS:
+            row += _seen_from(padded[at + offset], offset)
+        before, here, after = shape(padded[at - 1]), shape(padded[at]), shape(padded[at + 1])
+        row += (f"s3={before}{here}{after}", f"l2={listed(padded[at - 1])}{listed(padded[at])}", f"l2+={listed(padded[at])}{listed(padded[at + 1])}",
+                f"w-1s={_context_word(padded[at - 1])}{here}", f"w-2s={_context_word(padded[at - 2])}{before}{here}")  # fmt: skip
+        rows.append(row)
+    return rows
+
+
+@lru_cache(maxsize=100_000)
+def _seen_from(word: str, offset: int) -> tuple[str, ...]:
+    near = [f"{offset}w={_context_word(word)}", f"{offset}s={shape(word)}", f"{offset}l={listed(word)}"]
+    if offset == 0:
+        lower = word.casefold()
+        near += [f"e3={lower[-3:]}", f"e2={lower[-2:]}", f"n={min(len(word), 9)}"]
+    return tuple(near)
+
+
+@lru_cache(maxsize=100_000)
+def _context_word(word: str) -> str:
+    """The word itself where it is ordinary; what is rare is known by its form and lists alone, so that the model meets new names prepared."""
+    lower = word.casefold()
+    return lower if lower in ordinary_words() or lower in ADDRESS_CUES or lower in TITLES or not word[0].isalnum() else "?"
+
+
+@lru_cache(maxsize=100_000)
+def shape(word: str) -> str:
+    if word.isdigit():
+        return f"d{min(len(word), 6)}"
+    if word[0].isdigit():
+        return "dx"
+    if not word[0].isalpha():
+        return "P" if word.startswith("[") and len(word) > 1 else word
+    if word.isupper():
+        return "X" if len(word) == 1 else "XX" if len(word) < 4 else "XXX"
+    return ("Xx" if word[1:].islower() else "XxX") if word[0].isupper() else "x"
+
+
+@lru_cache(maxsize=100_000)
+def listed(word: str) -> str:
+    """Which lists know the word, in one letter each: n(ame), c(ommon), b(rand), p(lace), i(nterface), a(ddress), s(treet ending), t(itle)."""
+    lower = word.casefold().rstrip(".")
+    parts = [part for part in re.split(r"['’-]", lower) if part]
+    known = "n" if lower in known_names() or (len(parts) > 1 and all(part in known_names() for part in parts)) else ""
+    lists = (("c", ordinary_words()), ("b", BRANDS), ("p", PLACES), ("i", INTERFACE), ("a", ADDRESS_CUES), ("t", TITLES))
+    return known + "".join(letter for letter, members in lists if lower in members) + ("s" if lower.endswith(STREET_ENDINGS) else "")
+
+
+@lru_cache(maxsize=100_000)
+def is_suspicious(word: str) -> bool:
+    """Whether the word could be part of a name or address, so that its line is worth tagging."""
+    lists = listed(word)
+    if word[0].isupper():
+        return "n" in lists or ("c" not in lists and word.casefold() not in NEVER_PERSONAL)
+    return "n" in lists and "c" not in lists and len(word) > 3
+
+
+def forget_names() -> None:
+    """Read the list of names again at its next use: training works with a part of it."""
+    for cached in (known_names, listed, is_suspicious, _seen_from):
+        cached.cache_clear()
+
+
+@cache
+def known_names() -> frozenset[str]:
+    """Given and family names of Faker's Latin-script locales, casefolded words."""
+    return frozenset(gzip.decompress(resource(NAMES_FILE).read_bytes()).decode("utf-8").split())
+
+
+@cache
+def ordinary_words() -> frozenset[str]:
+    """Frequent words of English and Indonesian (wordfreq, CC BY-SA 4.0)."""
+    return frozenset(word for language in ("en", "id") for word, share in get_frequency_dict(language, "small").items() if share >= COMMON_AT_LEAST)
+
+
+def resource(name: str) -> Path:
+    return Path(str(resources.files("toolkit.data.pii").joinpath(name)))

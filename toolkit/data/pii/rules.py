@@ -1,0 +1,144 @@
+"""Identifiers that a form, a range or a checksum gives away, in any language; some need the word that announces them.
+
+Private, loopback and documentation IP addresses stay: manuals are full of them and they are nobody's.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from toolkit.data.pii.checks import is_card, is_iban, is_nik, is_npwp, is_passport_zone, is_ssn
+from toolkit.data.pii.lexicon import BRANDS
+from toolkit.data.pii.phones import find_phones
+from toolkit.data.pii.spans import Span
+
+EMAIL = re.compile(r"[\w.+-]{0,63}\w@(?:[\w-]{1,63}\.)+[^\W\d_]{2,}")  # bounded: a long run of letters must not cost its square
+DIGITS = re.compile(r"(?<![\w.,])\d(?:[ .\-/]?\d){8,18}(?![\w])(?!\.\d)")
+IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{1,4}){3,8}(?![A-Za-z0-9])")
+NPWP_FORM = re.compile(r"(?<!\d)\d{2}\.\d{3}\.\d{3}\.\d-\d{3}\.\d{3}(?!\d)")
+SSN_FORM = re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])")
+IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w])(?!\.\d)")
+IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])")
+HANDLE = re.compile(r"(?<![\w.@/])@([A-Za-z0-9](?:[A-Za-z0-9._]{1,28})[A-Za-z0-9_])(?![\w@])")
+PASSPORT_ZONE = re.compile(r"[A-Z0-9<]{44}")
+BEFORE_VERSION = re.compile(r"(?:\b(?:version|versi|ver|v|build|firmware|release|rilis)\.?\s*)$", re.IGNORECASE)
+OWN_ACCOUNT = re.compile(
+    r"\b(my|mine|his|her|their|user|username|handle|ig|instagram|twitter|tiktok|telegram|dm|follow|saya|akun|pengguna|ikuti)\b", re.IGNORECASE
+)
+CUES = {
+    "ssn": (re.compile(r"\b(?:ssn|social security)\b", re.IGNORECASE), re.compile(r"(?<![\w-])\d{3}[- ]?\d{2}[- ]?\d{4}(?![\w-])")),
+    "nik": (re.compile(r"\b(?:nik|ktp|no\.? ?kk|kartu keluarga)\b", re.IGNORECASE), re.compile(r"(?<!\w)\d(?:[ .-]?\d){15}(?!\w)")),
+    "npwp": (re.compile(r"\bnpwp\b", re.IGNORECASE), re.compile(r"(?<!\w)\d(?:[ .-]?\d){14,15}(?!\w)")),
+    "passport": (re.compile(r"\b(?:passport|paspor)\b", re.IGNORECASE), re.compile(r"(?<!\w)(?:[A-Z]{1,2} ?\d{6,8}|\d{8,9})(?!\w)")),
+    "licence": (
+        re.compile(r"\b(?:driver'?s? licen[cs]e|driving licen[cs]e|licen[cs]e (?:no|number)|dl (?:no|number)|nomor sim|no\.? sim)\b", re.IGNORECASE),
+        re.compile(r"(?<!\w)(?:[A-Za-z]{1,5}[ -]?)?\d[A-Za-z\d]*(?:[ -]\d+){0,4}(?!\w)"),
+    ),
+    "account": (
+        re.compile(r"\b(?:rekening|norek|account (?:no|number|num)|acct|bank account|nomor va|virtual account)\b", re.IGNORECASE),
+        re.compile(r"(?<!\w)\d(?:[ -]?\d){7,17}(?!\w)"),
+    ),
+}
+CUE_CHARS = 48
+LEAST_LICENCE_DIGITS = 5
+
+
+def find_identifiers(text: str, kinds: frozenset[str], regions: Sequence[str]) -> list[Span]:
+    """Spans of the asked kinds in the order of precedence: what has a checksum before what only has a form."""
+    finders = (*_FINDERS, ("phone", lambda text: iter(find_phones(text, regions))), ("account", _announced("account")))
+    return [span for kind, finder in finders if kind in kinds for span in finder(text)]
+
+
+def _emails(text: str) -> Iterator[Span]:
+    if "@" in text:
+        yield from (Span(match.start(), match.end(), "email", match.group().casefold()) for match in EMAIL.finditer(text))
+
+
+def _handles(text: str) -> Iterator[Span]:
+    """A handle of its own: with a digit or underscore, or after a word about somebody's account; brands stay."""
+    for match in HANDLE.finditer(text) if "@" in text else ():
+        name = match.group(1)
+        is_personal = any(character.isdigit() or character in "_." for character in name) or OWN_ACCOUNT.search(text[: match.start()][-CUE_CHARS:])
+        if is_personal and re.split(r"[._\d]", name.casefold())[0] not in BRANDS:
+            yield Span(match.start(), match.end(), "handle", name.casefold())
+
+
+def _numbers(kind: str, is_valid: Callable[[str], bool]) -> Callable[[str], Iterator[Span]]:
+    def find(text: str) -> Iterator[Span]:
+        for match in DIGITS.finditer(text):
+            digits = re.sub(r"\D", "", match.group())
+            if is_valid(digits):
+                yield Span(match.start(), match.end(), kind, digits)
+
+    return find
+
+
+def _form(kind: str, pattern: re.Pattern[str], is_valid: Callable[[str], bool]) -> Callable[[str], Iterator[Span]]:
+    def find(text: str) -> Iterator[Span]:
+        for match in pattern.finditer(text):
+            digits = re.sub(r"\D", "", match.group())
+            if is_valid(digits):
+                yield Span(match.start(), match.end(), kind, digits)
+
+    return find
+
+
+def _ibans(text: str) -> Iterator[Span]:
+    for match in IBAN.finditer(text):
+        raw = match.group()
+        while raw and not is_iban(raw):  # a capitalised word behind it may have been read as a part
+            raw = re.sub(r"[ -]?[A-Z0-9]+$", "", raw) if re.search(r"[ -]", raw) else ""
+        if raw:
+            yield Span(match.start(), match.start() + len(raw), "iban", re.sub(r"[\s-]", "", raw))
+
+
+def _ips(text: str) -> Iterator[Span]:
+    for match in (*IPV4.finditer(text), *(IPV6.finditer(text) if ":" in text else ())):
+        try:
+            address = ipaddress.ip_address(match.group())
+        except ValueError:
+            continue
+        if address.is_global and not BEFORE_VERSION.search(text[: match.start()][-16:]):
+            yield Span(match.start(), match.end(), "ip", str(address))
+
+
+def _passport_zones(text: str) -> Iterator[Span]:
+    if "<" in text:
+        yield from (
+            Span(match.start(), match.end(), "passport", match.group()) for match in PASSPORT_ZONE.finditer(text) if is_passport_zone(match.group())
+        )
+
+
+def _announced(kind: str) -> Callable[[str], Iterator[Span]]:
+    """Numbers within CUE_CHARS behind the word that says what they are."""
+    cue, form = CUES[kind]
+
+    def find(text: str) -> Iterator[Span]:
+        for word in cue.finditer(text):
+            window_end = min(len(text), word.end() + CUE_CHARS)
+            line_end = text.find("\n", word.end(), window_end)
+            for match in form.finditer(text, word.end(), line_end if line_end >= 0 else min(len(text), window_end + 20)):
+                if match.start() <= window_end and (kind != "licence" or sum(map(str.isdigit, match.group())) >= LEAST_LICENCE_DIGITS):
+                    yield Span(match.start(), match.end(), kind, re.sub(r"[\s.-]", "", match.group()))
+
+    return find
+
+
+_FINDERS: tuple[tuple[str, Callable[[str], Iterator[Span]]], ...] = (
+    ("email", _emails),
+    ("passport", _passport_zones),
+    ("ssn", _announced("ssn")),
+    ("nik", _announced("nik")),
+    ("npwp", _announced("npwp")),
+    ("passport", _announced("passport")),
+    ("licence", _announced("licence")),
+    ("iban", _ibans),
+    ("ip", _ips),
+    ("card", _numbers("card", is_card)),
+    ("nik", _numbers("nik", is_nik)),
+    ("npwp", _form("npwp", NPWP_FORM, is_npwp)),
+    ("ssn", _form("ssn", SSN_FORM, is_ssn)),
+    ("handle", _handles),
+)

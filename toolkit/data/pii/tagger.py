@@ -1,0 +1,109 @@
+"""Names and addresses by a linear-chain CRF (python-crfsuite) over words: the one part of anonymising that is learnt.
+
+`scripts/train_pii.py` makes the model and the list of names beside this file, from generated templates alone. Lines without
+anything like a name or an address are not tagged at all; that is where the speed comes from.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+import pycrfsuite
+
+from toolkit.data.pii.features import TOKEN, features, is_suspicious, listed, resource
+from toolkit.data.pii.lexicon import ADDRESS_CUES, BEFORE_NAMES, NEVER_PERSONAL, TITLES
+from toolkit.data.pii.spans import Span
+
+NOT_AT_THE_START = TITLES | BEFORE_NAMES
+MODEL_FILE = "names.crfsuite"
+UNSURE_FROM, SURE_FROM = 0.25, 0.5  # probability from which a span goes to the review queue, and from which it is masked
+SURE_WHEN_UNKNOWN = 0.75  # the same for a name of which no word is on the list of names
+MOST_NUMBERS = 2  # numbers for each word of an address: 4,1,2,3 is a printing order
+MOST_TOKENS = 400  # a longer run of lines is tagged in pieces
+
+
+def find_names_and_addresses(text: str, kinds: frozenset[str]) -> list[Span]:
+    """Spans of kind name and address with their probability, UNSURE_FROM or more, in order."""
+    return [span for tokens in _worth_tagging(text) for span in _tag(text, tokens) if span.kind in kinds and span.score >= UNSURE_FROM]
+
+
+def _worth_tagging(text: str) -> Iterator[list[re.Match[str]]]:
+    """Runs of neighbouring lines that each hold something like a name or an address."""
+    run: list[re.Match[str]] = []
+    line: list[re.Match[str]] = []
+    for token in TOKEN.finditer(text):
+        if token.group() != "\n" and len(line) < MOST_TOKENS:
+            line.append(token)
+            continue
+        if not _is_worth_tagging(line) or len(run) > MOST_TOKENS:
+            yield from [run] if run else []
+            run = []
+        if _is_worth_tagging(line):
+            run += [*line, token]
+        line = [] if token.group() == "\n" else [token]
+    run += line if _is_worth_tagging(line) else []
+    if run:
+        yield run
+
+
+def _is_worth_tagging(line: list[re.Match[str]]) -> bool:
+    words = [token.group() for token in line]
+    if any(is_suspicious(word) for word in words):
+        return True
+    return any(word[0].isdigit() for word in words) and any(word.casefold() in ADDRESS_CUES for word in words)
+
+
+def _tag(text: str, tokens: list[re.Match[str]]) -> Iterator[Span]:
+    words = [token.group() for token in tokens]
+    tagger = _tagger()
+    tagger.set(features(words))
+    labels = tagger.tag()
+    for first, last, kind in _stretches(labels):
+        first, last = _trimmed(words, first, last)
+        if first <= last and _is_personal(words[first : last + 1], kind):
+            start, end = tokens[first].start(), tokens[last].end()
+            score = sum(tagger.marginal(labels[at], at) for at in range(first, last + 1)) / (last + 1 - first)
+            if kind == "name" and score < SURE_WHEN_UNKNOWN and not any("n" in listed(word) for word in words[first : last + 1]):
+                score = min(score, SURE_FROM - 0.01)  # to the review queue: as likely the name of a product
+            yield Span(start, end, kind, " ".join(text[start:end].casefold().split()), round(score, 3))
+
+
+def _stretches(labels: list[str]) -> Iterator[tuple[int, int, str]]:
+    """(first, last, kind) of each run of labels that belong together."""
+    start = 0
+    for at, label in enumerate([*labels, "O"]):
+        is_new = label[0] != "I" or at == 0 or labels[at - 1][2:] != label[2:]
+        if is_new:
+            if at > start and labels[start] != "O":
+                yield start, at - 1, labels[start][2:]
+            start = at
+
+
+def _trimmed(words: list[str], first: int, last: int) -> tuple[int, int]:
+    """Without punctuation, titles, words before names and line ends at the edges."""
+    while first <= last and (not words[first][0].isalnum() or words[first].casefold().rstrip(".") in NOT_AT_THE_START):
+        first += 1
+    while first <= last and not words[last][0].isalnum():
+        last -= 1
+    return first, last
+
+
+def _is_personal(words: list[str], kind: str) -> bool:
+    """Placeholders, brands, places and words of interfaces are nobody's name; an address needs a number or a word of addresses."""
+    if any(word.startswith("[") and len(word) > 1 for word in words):
+        return False
+    letters = [word.casefold() for word in words if word[0].isalpha()]
+    if kind == "name":
+        return any(len(word) > 1 for word in letters) and not all(word in NEVER_PERSONAL and "n" not in listed(word) for word in letters)
+    numbers = sum(word[0].isdigit() for word in words)
+    is_address = bool(numbers) or any({"a", "s"} & set(listed(word)) for word in words)
+    return numbers <= MOST_NUMBERS * len(letters) and is_address and not all(word in NEVER_PERSONAL for word in letters)
+
+
+@cache
+def _tagger() -> pycrfsuite.Tagger:
+    tagger = pycrfsuite.Tagger()
+    tagger.open(str(resource(MODEL_FILE)))
+    return tagger

@@ -57,10 +57,11 @@ class PreflightScreen(Page):
 
     def _look(self) -> tuple[Any, list[Any], str]:
         from toolkit.runs import launch, preflight
+        from toolkit.runs.inputs import check_inputs
 
         try:
             plan = launch.plan_launch(self.form.recipe, self.settings, self.form.on)
-            return plan, preflight.check_launch(plan, self.steptune.root), ""
+            return plan, [*check_inputs(self.settings), *preflight.check_launch(plan, self.steptune.root)], ""
         except (SteptuneError, OSError) as error:
             return None, [], str(error)
 

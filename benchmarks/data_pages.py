@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lxml import etree, html
+from lxml import html
 
 PACKAGES = {"en": "libreoffice-help-en-us", "id": "libreoffice-help-id"}
 FEWEST_STEPS = 2
@@ -61,7 +61,9 @@ def read_help_page(file: Path) -> HelpPage:
 
 
 def _step_text(step: html.HtmlElement) -> str:
-    etree.strip_elements(step, "script", "style", with_tail=False)
+    """What is seen of a step. Of its wordings for several platforms, all hidden until a script shows one, the last is the default."""
+    for element in step.xpath(".//*[self::script or self::style or (@hidden and following-sibling::*[@hidden])]"):
+        element.drop_tree()
     for element in step.iter("p", "li", "div", "br", "td"):
         element.tail = f" {element.tail or ''}"
     return " ".join(step.text_content().split())

@@ -20,7 +20,12 @@ XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
 def _children(element: Element) -> Iterator[Element]:
-    yield from element
+    """What is seen of a paragraph or item. Of wordings that are all hidden, for a script to show one, the last is the general one."""
+    children = list(element)
+    shown = [child for child in children if child.get("hidden") is None]
+    if shown or not children or (element.text and not element.text.isspace()):
+        return iter(shown)
+    return iter(children[-1:])
 
 
 def _text_of(element: Element) -> str | None:
@@ -63,12 +68,11 @@ def language_of(element: Element, around: str) -> str:
     return element.get("lang") or element.get(XML_LANG) or around
 
 
-def is_aside(element: Element, name: str, hidden_counts: bool = True) -> bool:
-    """Whether an element is furniture. `hidden_counts`: False for the panel of an accordion, which is hidden until it is opened."""
+def is_aside(element: Element, name: str) -> bool:
+    """Whether an element is furniture. Being hidden does not make it so: panels of accordions, tabs and platforms are hidden until asked for."""
     return (
         name in ASIDE
         or element.get("role") in ASIDE_ROLES
-        or (hidden_counts and element.get("hidden") is not None)
         or _names_furniture(element.get("class", ""))
         or bool(ASIDE_NAME.search(element.get("id", "")))
     )

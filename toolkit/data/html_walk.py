@@ -32,7 +32,6 @@ class Walker:
         self.language = language
         self.sections: list[Section] = []
         self.current: Section | None = None
-        self.panels: set[Element] = set()  # of accordions: shown on demand, so being hidden does not make them furniture
         self.read_already: set[Element] = set()
         self.bullets: dict[int, list[StepList]] = {}
         self.typed: tuple[Section, StepList] | None = None
@@ -62,7 +61,7 @@ class Walker:
 
     def _walk(self, element: Element, language: str) -> None:
         name = local_name(element)
-        if not name or element in self.read_already or is_aside(element, name, element not in self.panels):
+        if not name or element in self.read_already or is_aside(element, name):
             return
         language = language_of(element, language)
         if (itemtype := element.get("itemtype")) and self._microdata(itemtype.rsplit("/", 1)[-1], element, language):
@@ -88,7 +87,6 @@ class Walker:
             panel = self._panel_of(child)
             if panel is not None:
                 self.read_already.update((child, panel))
-                self.panels.add(panel)
                 self._answer(child, panel, language)
             else:
                 self._walk(child, language)
@@ -98,13 +96,12 @@ class Walker:
         """A heading opens a section, "Step 2: Open" goes on with the steps of the one before."""
         title = inline_text(element, TITLE_MARKUP)
         step = TYPED_STEP.match(title)
-        if step and step.group(1) and self.current is not None and self._typed_step(int(step.group(1)), title[step.end() :]):
-            self.in_heading_step = True
-            return
+        if step and step.group(1):
+            title = title[step.end() :]
+            if self.current is not None and not _has_own_list(element) and self._typed_step(int(step.group(1)), title):
+                self.in_heading_step = True
+                return
         self.current = self._open(element, title, language)
-        for control in element.iter("button", "a", "span"):
-            if (panel := self._controlled(control)) is not None:
-                self.panels.add(panel)
         for child in element.iterchildren("ol", "details", "dl"):  # a heading without its end tag swallows what follows
             self._walk(child, language)
 
@@ -138,7 +135,6 @@ class Walker:
             if local_name(child) == "dt":
                 self.current = self._open(child, inline_text(child, TITLE_MARKUP), language)
             else:
-                self.panels.add(child)
                 self._take_text_of(child.text)
                 self._walk_children(child, language_of(child, language))
         self.current = around
@@ -276,6 +272,16 @@ class Walker:
             if self.current is not None:
                 self.current.has_text = True
             self.saw_typed_number = self.saw_typed_number or bool(TYPED_STEP.match(text))
+
+
+def _has_own_list(heading: Element) -> bool:
+    """Whether numbered steps stand between a heading and the next: what it names is then a task, not a step."""
+    for following in heading.itersiblings():
+        if local_name(following) in HEADINGS:
+            return False
+        if following.tag == "ol" or following.find(".//ol") is not None:
+            return True
+    return False
 
 
 @lru_cache(maxsize=4096)

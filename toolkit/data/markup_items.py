@@ -10,6 +10,7 @@ from lxml import etree
 
 from toolkit.data.sections import StepList, join_parts, join_substeps, tidy
 
+PICTURES = frozenset({"img", "media"})
 Element = Any  # lxml.etree._Element, which has no public name
 
 
@@ -32,19 +33,29 @@ class _Item:
     """One item while it is read: finished paragraphs, the paragraph in hand, sub-steps, and what is wrong."""
 
     parts: list[str] = field(default_factory=list)
+    pictures: list[str] = field(default_factory=list)
     current: str = ""
+    has_words: bool = False  # in the paragraph in hand, beside the names of pictures
     substeps: list[str] = field(default_factory=list)
     after: list[str] = field(default_factory=list)
     flaw: str = ""
 
     def close_paragraph(self) -> None:
-        target = self.after if self.substeps else self.parts
+        """A paragraph of pictures alone decorates the item ("Note icon"), unless there is nothing else."""
+        target = (self.after if self.substeps else self.parts) if self.has_words else self.pictures
         if tidy(self.current):
             target.append(self.current)
-        self.current = ""
+        self.current, self.has_words = "", False
+
+    def add_text(self, text: str | None) -> None:
+        if text:
+            self.current += text
+            self.has_words = self.has_words or not text.isspace()
 
     def step(self) -> str:
         self.close_paragraph()
+        if not (self.parts or self.after or self.substeps):
+            return join_parts(self.pictures)
         return join_parts([join_substeps(join_parts(self.parts), self.substeps), *self.after])
 
 
@@ -74,10 +85,10 @@ def _read_item(element: Element, markup: Markup) -> _Item:
 
 
 def _walk(element: Element, item: _Item, markup: Markup) -> None:
-    item.current += element.text or ""
+    item.add_text(element.text)
     for child in markup.children(element):
         _take(child, item, markup)
-        item.current += child.tail or ""
+        item.add_text(child.tail)
 
 
 def _take(child: Element, item: _Item, markup: Markup) -> None:
@@ -99,6 +110,7 @@ def _take(child: Element, item: _Item, markup: Markup) -> None:
         item.flaw = item.flaw or "a step stands in another file that cannot be read"
     elif (text := markup.text_of(child)) is not None:
         item.current += text
+        item.has_words = item.has_words or (name not in PICTURES and bool(text.strip()))
     elif name == "gui" and not inline_text(child, markup):
         item.flaw = item.flaw or "a step shows a picture where a label should be"
     elif name in markup.blocks or (name in markup.code and element_is_block(child)):
@@ -121,4 +133,4 @@ def inline_text(element: Element, markup: Markup) -> str:
     item = _Item()
     _walk(element, item, markup)
     item.close_paragraph()
-    return tidy(" ".join(item.parts + item.after))
+    return tidy(" ".join(item.parts + item.after or item.pictures))

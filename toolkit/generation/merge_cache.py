@@ -6,10 +6,11 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from toolkit.catalog import cache_dir
 from toolkit.generation.adapter import Adapter, MergeMode
 from toolkit.generation.merge import merge_adapter
 from toolkit.generation.merge_folder import MERGE_FILE
-from toolkit.models import cache_dir, locked
+from toolkit.models import locked
 from toolkit.records import read_json, sha256_file, sha256_json
 
 FORMAT = 1  # counts up when the same inputs would give another merged model

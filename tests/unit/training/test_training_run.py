@@ -99,7 +99,9 @@ def test_run_learns_reports_and_keeps_the_best_step(tiny_model: Path, dataset: P
     losses = [row for row in metrics if "loss" in row]
     evaluations = {row["step"]: row["eval_loss"] for row in metrics if "eval_loss" in row}
     assert [row["step"] for row in losses] == list(range(1, 13))
-    assert losses[0].keys() == {"time", "step", "total_steps", "epoch", "loss", "learning_rate", "grad_norm", "tokens_per_second", "eta_s"}
+    reported = {"loss", "learning_rate", "grad_norm", "tokens_per_second", "labelled_tokens_per_second"}
+    assert losses[0].keys() == {"time", "step", "total_steps", "epoch", "eta_s", *reported}
+    assert 0 < losses[0]["labelled_tokens_per_second"] < losses[0]["tokens_per_second"]
     assert list(evaluations) == [0, 4, 8, 12]
     assert trained.best_step == min(list(evaluations)[1:], key=evaluations.__getitem__)
     assert trained.eval_loss == pytest.approx(evaluations[trained.best_step], abs=1e-6)
@@ -146,7 +148,7 @@ def test_loss_that_is_not_a_number_names_its_step(
         return real(*args) * (float("nan") if len(calls) > 3 + 2 else 1.0)  # 3 batches of validation, 2 micro-steps
 
     monkeypatch.setattr(SummedLoss, "apply", broken)
-    with pytest.raises(SteptuneError, match="Step 2: the loss became nan"):
+    with pytest.raises(SteptuneError, match=r"Step 2: the loss became nan on row\(s\) train-\d+, train-\d+\. Nothing"):
         train(tiny_model, dataset, mistral_tokenizer, tmp_path)
 
 
@@ -155,7 +157,19 @@ def test_adapter_folder_names_the_base_model_as_given(tiny_model: Path, dataset:
     options = TrainOptions(max_steps=1, gradient_accumulation_steps=1, gradient_checkpointing=False)
     trained = train(tiny_model, dataset, mistral_tokenizer, tmp_path, options)
     folder = tmp_path / "adapter"
-    save_adapter(trained.checkpoint, "embedded:tiny", mistral_tokenizer, MISTRAL_V02, {"base_model": "embedded:tiny"}, folder)
+    counts = {"rows": 24, "tokens": 900, "labelled_tokens": 400}
+    training = {
+        "base_model": "embedded:tiny",
+        "prompt_format": "mistral_v0.2",
+        "settings": {"lora_r": 4},
+        "counts": {"train": counts, "validation": counts},
+    }
+    training |= {"dataset_hash": "ab", "best_step": 1, "steps": 1, "early_stopped": False, "eval_loss_before": 10.4, "eval_loss": 9.5, "versions": {}}
+    save_adapter(trained.checkpoint, "embedded:tiny", mistral_tokenizer, MISTRAL_V02, training, folder)
+    card = (folder / "README.md").read_text()
+    assert "base_model:" not in card  # the hub knows no embedded models
+    assert "| Validation loss, kept step | 9.5000 |" in card
+    assert "| lora_r | 4 |" in card
     config = json.loads((folder / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == "embedded:tiny"
     assert read_json(folder / "prompt_format.json") == {"name": "mistral_v0.2", "prefix": "[INST] ", "suffix": " [/INST]", "answer_prefix": ""}
@@ -222,9 +236,9 @@ def test_patience_counts_from_the_best_evaluation_and_skips_the_untrained_model(
     assert (evaluations_since_best(history), evaluations_since_best(history[:3]), evaluations_since_best([])) == (1, 0, 0)
 
 
-def test_paged_optimiser_and_packing_are_refused_without_cuda() -> None:
+def test_paged_optimiser_and_absent_flash_attention_are_refused_without_cuda() -> None:
     cpu = Hardware("cpu", torch.float32, sharded=False)
-    with pytest.raises(PreflightError, match="set optim=adamw_torch"):
-        require_possible(cpu, "paged_adamw_8bit", packing=False)
-    with pytest.raises(PreflightError, match="set packing=false"):
-        require_possible(cpu, "adamw_torch", packing=True)
+    with pytest.raises(PreflightError, match="use optim=adamw_torch"):
+        require_possible(cpu, "nf4", "paged_adamw_8bit", "auto", use_dora=False)
+    with pytest.raises(PreflightError, match="use attn_implementation=auto"):
+        require_possible(cpu, "nf4", "adamw_torch", "flash_attention_2", use_dora=False)

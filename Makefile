@@ -6,7 +6,7 @@ SHELL := /bin/bash
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check format bench-demo bench-tui bench-train bench-gpu clean
+.PHONY: help setup demo test test-fast check format bench-demo bench-tui bench-data bench-train bench-merge bench-generate bench-eval bench-gpu clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s "$$(printf '\t')"
@@ -41,6 +41,12 @@ bench-train: setup  ## training against TRL's defaults on this CPU: speed, memor
 
 bench-gpu: setup  ## QLoRA of Mistral-7B's shape on an NVIDIA GPU under a 16 GB cap; without one it says so; prints JSON
 	@$(BIN)/python benchmarks/gpu.py
+
+bench-merge: setup  ## the streaming merge against PEFT, explicit arithmetic and cp; prints JSON
+	@$(BIN)/python benchmarks/merge.py
+
+bench-generate: setup  ## generate against raw vLLM and transformers, start-up, kills; prints JSON
+	@$(BIN)/python benchmarks/generate.py
 
 clean:  ## remove caches and built files (never runs/ or .venv)
 	@rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

@@ -105,7 +105,8 @@ def build_parser() -> argparse.ArgumentParser:
     screens = add("screens", "screens:screens", "the screens, as without a command; --readonly for looking only")
     screens.add_argument("--readonly", action="store_true", help="nothing can be started, stopped or deleted")
     _add_study(add("study", "study:new", "a blind study with human raters: new, rate, lock, unblind, report, verify"))
-    add("doctor", "doctor:doctor", "hardware, versions, disk, and what each recipe can do here", json=True)
+    look = add("doctor", "doctor:doctor", "hardware, versions, disk, and what each recipe can do here", json=True)
+    look.add_argument("--python", action="append", metavar="PATH", help="another interpreter to ask for its vLLM; may be given more than once")
     return parser
 
 

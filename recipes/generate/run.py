@@ -52,7 +52,7 @@ def prepare_systems(settings: GenerateSettings, prompts: list[Prompt], run: Run)
     source = ModelSource(settings.model, settings.revision, settings.trust_remote_code)
     if settings.generator.server:
         return {"server": server_system(source, settings.generator.server, settings.generator.server_model)}
-    systems = {}
+    systems: dict[str, System] = {}
     for name in settings.systems or (["tuned"] if settings.adapter else ["baseline"]):
         if name == "baseline":
             systems[name] = base_system(source)

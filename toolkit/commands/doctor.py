@@ -21,6 +21,7 @@ from toolkit.errors import SteptuneError
 from toolkit.runs import preflight
 from toolkit.runs.folder import runs_root
 from toolkit.runs.hardware import GIB, sample_gpus
+from toolkit.runs.interpreters import generator_interpreters
 from toolkit.runs.launch import default_on, plan_launch
 
 PACKAGES = (
@@ -42,7 +43,7 @@ PACKAGES = (
 
 def doctor(args: argparse.Namespace) -> int:
     """Print the findings; exit code 0 even where something is missing, for looking is not running."""
-    findings = _findings()
+    findings = _findings(args.python or [])
     if args.json:
         print(json.dumps(findings, indent=2))
         return 0
@@ -53,6 +54,8 @@ def doctor(args: argparse.Namespace) -> int:
     print(f"Disk      {machine['disk_free_gib']} GiB free at {machine['runs_folder']}")
     print(f"Terminal  TERM={machine['terminal']}, encoding {machine['encoding']}, {machine['columns']}x{machine['rows']}")
     print("Packages  " + ", ".join(f"{name} {version or '(missing)'}" for name, version in packages.items()))
+    for interpreter in findings["interpreters"]:
+        print(f"Generator {_interpreter_line(interpreter)}")
     for warning in findings["warnings"]:
         print(f"Note      {warning}")
     print(f"\nRecipes here (--on {default_on()}):")
@@ -63,7 +66,15 @@ def doctor(args: argparse.Namespace) -> int:
     return 0
 
 
-def _findings() -> dict[str, Any]:
+def _interpreter_line(found: dict[str, Any]) -> str:
+    if "problem" in found:
+        return f"{found['python']} {found['problem']}"
+    missing = [name for name in ("steptune", "torch", "transformers") if not found[name]]
+    lacks = f"; lacks {', '.join(missing)}, which generate needs there" if missing else ""
+    return f"{found['python']} (Python {found['version']}): {found['vllm'] or 'no vLLM'}{lacks}"
+
+
+def _findings(interpreters: list[str]) -> dict[str, Any]:
     memory, size = psutil.virtual_memory(), shutil.get_terminal_size()
     root = next(folder for folder in (runs_root(), *runs_root().parents) if folder.exists())
     machine = {
@@ -87,6 +98,7 @@ def _findings() -> dict[str, Any]:
         "steptune": __version__,
         "machine": machine,
         "packages": packages,
+        "interpreters": generator_interpreters(runs_root(), interpreters),
         "warnings": list(_warnings()),
         "recipes": [_recipe(name, preset) for name, preset in presets if preset in catalog.find_recipe(name).presets],
     }

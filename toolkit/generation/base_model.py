@@ -33,17 +33,18 @@ def local_model(resolved: str, revision: str | None = None, weights: bool = True
     return folder
 
 
-def check_base(adapter: Adapter, given: str, resolved: str, base_dir: Path) -> str:
+def check_base(adapter: Adapter, given: str, resolved: str, base_dir: Path, revision: str | None = None) -> str:
     """Make sure that the adapter belongs to this base; returns what was compared: `fingerprint` or `shapes`.
 
     training.json's fingerprint decides. Where it cannot be compared (none recorded, or it stands for a hub name and the
     base is a folder), names and shapes of all changed tensors must fit.
 
     Raises:
-        ModelError: another base model.
+        ModelError: another base model, or another revision of it.
     """
     recorded = adapter.training.get("base_fingerprint")
     trained_on = adapter.base_model or "a model it does not name"
+    _check_revision(adapter, given, resolved, base_dir, revision)
     _check_shapes(adapter, given, base_dir, trained_on)
     if recorded is None:
         return "shapes"
@@ -53,6 +54,16 @@ def check_base(adapter: Adapter, given: str, resolved: str, base_dir: Path) -> s
         return "shapes"
     raise ModelError(
         f"The adapter {adapter.folder} was trained on {trained_on} (fingerprint {recorded[:12]}), but model is {given} (fingerprint {fingerprint_model(resolved)[:12]}); set model to the adapter's base."
+    )
+
+
+def _check_revision(adapter: Adapter, given: str, resolved: str, base_dir: Path, revision: str | None) -> None:
+    """A hub model's snapshot lies in a folder that is named by its commit."""
+    trained = adapter.training.get("revision")
+    if trained is None or Path(resolved).is_dir() or trained in (revision, base_dir.name):
+        return
+    raise ModelError(
+        f"The adapter {adapter.folder} was trained on revision {trained} of {adapter.base_model}, but model is {given} at revision {revision or base_dir.name}; set revision={trained}."
     )
 
 

@@ -54,9 +54,11 @@ def on_cpu() -> bool:
 
 def engines_for(requested: int | None, gpus_each: int) -> int:
     """Engines side by side: as many as asked for, or (None) as the visible GPUs hold at `gpus_each`."""
+    if requested is not None:
+        return requested
     import torch
 
-    return requested or max(1, torch.cuda.device_count() // gpus_each)
+    return max(1, torch.cuda.device_count() // gpus_each)
 
 
 def device_name() -> str:

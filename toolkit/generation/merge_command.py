@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
             raise ModelError(f"adapter: {arguments.adapter} does not name its base model; give it with --base.")
         resolved = resolve_model(name)
         base_dir = local_model(resolved, arguments.revision)
-        check_base(adapter, name, resolved, base_dir)
+        check_base(adapter, name, resolved, base_dir, arguments.revision)
         mode = choose_merge_mode(arguments.mode, adapter)
         merged = merge_adapter(adapter, base_dir, arguments.out, mode, arguments.trust_remote_code)
         size = sum(file["bytes"] for file in merged.files.values())

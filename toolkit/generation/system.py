@@ -80,7 +80,7 @@ def tuned_system(source: ModelSource, adapter_dir: Path, merge_mode: str, unmerg
     """
     adapter = read_adapter(adapter_dir)
     base = base_system(source)
-    compared = check_base(adapter, source.name, base.base_name, base.folder)
+    compared = check_base(adapter, source.name, base.base_name, base.folder, source.revision)
     mode = choose_merge_mode(merge_mode, adapter)
     rank = required_rank(adapter) if unmerged else None
     tuned = replace(base, adapter=adapter.folder, adapter_fingerprint=adapter.fingerprint(), merge_mode=mode, lora_rank=rank)

@@ -97,6 +97,8 @@ def _version(module: str) -> str:
 
 def _check_engine(stage: GenerateSettings) -> Check:
     backend, python = stage.generator.backend, stage.generator.python
+    if stage.generator.server:
+        return Check("engine", "ok", f"the server at {stage.generator.server}, asked when the run starts")
     if python is None:
         if importlib.util.find_spec(backend) is not None:
             return Check("engine", "ok", f"{backend} in this environment")

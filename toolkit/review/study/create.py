@@ -48,6 +48,7 @@ def read_inputs(references: Path, predictions: Mapping[str, Path]) -> Inputs:
         raise DataError(
             f"found the systems {', '.join(predictions) or 'none'}, expected one or two with names other than {HUMAN!r}: the references are the third."
         )
+    predictions = {name: path / "predictions.jsonl" if path.is_dir() else path for name, path in predictions.items()}
     examples = read_examples(references)
     outputs: dict[str, dict[str, JSON]] = {name: _rows_by_id(path) for name, path in predictions.items()}
     for name, rows in outputs.items():
@@ -142,7 +143,7 @@ def _require_fresh(folder: StudyFolder, key_file: Path, raters: Sequence[str]) -
 
 def _rows_by_id(path: Path) -> dict[str, JSON]:
     rows: dict[str, JSON] = {}
-    for line_number, row in enumerate(iter_jsonl(path / "predictions.jsonl" if path.is_dir() else path), start=1):
+    for line_number, row in enumerate(iter_jsonl(path), start=1):
         name = str(row.get("id", line_number))
         if name in rows:
             raise DataError(f"{path}:{line_number}: the id {name!r} occurs twice; expected one answer to each question.")

@@ -24,12 +24,12 @@ from benchmarks.report import finish  # noqa: E402
 from tests.unit.review.kill_rating import kill_trials  # noqa: E402
 from tests.unit.review.study_case import make_study, rate_all  # noqa: E402
 from toolkit.errors import SteptuneError  # noqa: E402
+from toolkit.review.study.closing import lock, unblind  # noqa: E402
 from toolkit.review.study.create import Created  # noqa: E402
 from toolkit.review.study.crossed import crossed_mean  # noqa: E402
 from toolkit.review.study.folder import open_study  # noqa: E402
 from toolkit.review.study.key import read_key  # noqa: E402
 from toolkit.review.study.packet import find_packet, read_packet  # noqa: E402
-from toolkit.review.study.steps import lock, unblind  # noqa: E402
 from toolkit.review.study.verify import find_changes  # noqa: E402
 
 ITEMS, RATERS, STUDIES, RESAMPLES = 60, 3, 600, 200

@@ -20,7 +20,8 @@ from toolkit.review.study.plan import HUMAN
 
 def new(args: argparse.Namespace) -> int:
     """Draw and seal a study."""
-    from toolkit.review.study.create import create_study, read_inputs
+    from toolkit.review.study.create import create_study
+    from toolkit.review.study.inputs import read_inputs
     from toolkit.review.study.plan import read_plan
 
     changes = {name: value for name, value in (("items", args.items), ("core_items", args.core), ("title", args.title)) if value is not None}
@@ -63,7 +64,7 @@ def rate(args: argparse.Namespace) -> int:
 
 def lock(args: argparse.Namespace) -> int:
     """Fix the ratings as they are."""
-    from toolkit.review.study.steps import lock as lock_ratings
+    from toolkit.review.study.closing import lock as lock_ratings
 
     counts = lock_ratings(open_study(Path(args.study)), args.incomplete)
     _print(args, {"locked": counts}, [f"{rater}: {count['done']} of {count['tasks']}" for rater, count in counts.items()] + ["locked"])
@@ -72,8 +73,8 @@ def lock(args: argparse.Namespace) -> int:
 
 def unblind(args: argparse.Namespace) -> int:
     """Open the key."""
-    from toolkit.review.study.steps import require_locked
-    from toolkit.review.study.steps import unblind as open_key
+    from toolkit.review.study.closing import require_locked
+    from toolkit.review.study.closing import unblind as open_key
 
     folder = open_study(Path(args.study))
     require_locked(folder, "unblinded")
@@ -86,8 +87,8 @@ def unblind(args: argparse.Namespace) -> int:
 def report(args: argparse.Namespace) -> int:
     """Write report/study_report.json and .md."""
     from toolkit.review.study.analysis import analyse
+    from toolkit.review.study.closing import opened_key
     from toolkit.review.study.report_text import markdown, verdict
-    from toolkit.review.study.steps import opened_key
     from toolkit.review.study.verify import find_changes
 
     folder = open_study(Path(args.study))

@@ -99,7 +99,7 @@ def report(args: argparse.Namespace) -> int:
     write_json(folder.report_dir / "study_report.json", document)
     write_text(folder.report_dir / "study_report.md", markdown(document))
     written = folder.report_dir / "study_report.json"
-    _print(args, document, [verdict(document), f"Report: {folder.report_dir / 'study_report.md'}", f"For evaluate: study={written}"])
+    _print(args, document, [verdict(document), f"Report: {folder.report_dir / 'study_report.md'}", f"For evaluate: study_results={written}"])
     return EXIT_DONE
 
 

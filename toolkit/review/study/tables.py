@@ -11,6 +11,7 @@ from toolkit.review.study.blinding import blinding_index
 from toolkit.review.study.crossed import LEVEL, CrossedMean, crossed_mean
 from toolkit.review.study.judgements import OVERALL, Judgements, Scored, cells_of, paired_cells
 from toolkit.review.study.plan import Comparison, StudyPlan
+from toolkit.review.study.student import t_cdf
 
 
 class StudyTables:
@@ -46,17 +47,14 @@ class StudyTables:
         return found
 
     def claims(self) -> list[JSON]:
-        """The declared claims in their order; each is tested at 5 % only if those before it held (fixed sequence, so no correction is needed)."""
-        claims, all_held = [], True
-        for claim in self.plan.comparisons:
-            cells = paired_cells(self.rows, claim.a, claim.b, OVERALL)
-            if not cells:
-                continue
-            difference = self._crossed_cells(cells)
-            met = _met(claim, difference)
-            claims.append({**_claim(claim, difference, met), "met_in_sequence": all_held and met is True})
-            all_held = all_held and met is True
-        return claims
+        """The declared claims in their order, with Holm's correction over all that have a test."""
+        found = [(claim, paired_cells(self.rows, claim.a, claim.b, OVERALL)) for claim in self.plan.comparisons]
+        differences = [(claim, self._crossed_cells(cells)) for claim, cells in found if cells]
+        tests = [_p_value(claim, difference) for claim, difference in differences]
+        corrected = iter(_holm([p for p in tests if p is not None]))
+        return [
+            _claim(claim, difference, p, None if p is None else next(corrected)) for (claim, difference), p in zip(differences, tests, strict=True)
+        ]
 
     def differences(self) -> list[JSON]:
         """Per declared pair and criterion, for looking only: nothing was declared about single criteria."""
@@ -116,7 +114,9 @@ def _mean(mean: CrossedMean) -> JSON:
     return {"mean": mean.mean, "ci95": mean.ci95, "n": mean.ratings, "note": mean.note}
 
 
-def _claim(claim: Comparison, difference: CrossedMean, met: bool | None) -> JSON:
+def _claim(claim: Comparison, difference: CrossedMean, p: float | None, p_holm: float | None) -> JSON:
+    """`met` is the claim after correction, None where it could not be tested; `met_alone` is what its interval says."""
+    above = difference.mean > _bound(claim)
     return {
         "a": claim.a,
         "b": claim.b,
@@ -124,8 +124,11 @@ def _claim(claim: Comparison, difference: CrossedMean, met: bool | None) -> JSON
         "claim": claim.kind,
         "difference": difference.mean,
         "ci95": difference.ci95,
+        "p": p,
+        "p_holm": p_holm,
         "margin": claim.margin if claim.kind == "non_inferiority" else None,
-        "met": met,
+        "met": None if p_holm is None else above and p_holm <= 1 - LEVEL + 1e-12,
+        "met_alone": None if difference.ci95 is None else difference.ci95[0] > _bound(claim),
         "n_items": difference.items,
         "n_raters": difference.raters,
         "standard_error": difference.standard_error,
@@ -134,11 +137,25 @@ def _claim(claim: Comparison, difference: CrossedMean, met: bool | None) -> JSON
     }
 
 
-def _met(claim: Comparison, difference: CrossedMean) -> bool | None:
-    """Superiority: the whole interval is above 0. Non-inferiority: it is above minus the margin. None without an interval."""
-    if difference.ci95 is None:
+def _bound(claim: Comparison) -> float:
+    """What the difference must be above: 0, or minus the margin."""
+    return -claim.margin if claim.kind == "non_inferiority" else 0.0
+
+
+def _p_value(claim: Comparison, difference: CrossedMean) -> float | None:
+    """Two-sided, of the difference against its bound, by the t distribution of the interval."""
+    if not difference.standard_error or difference.degrees is None:
         return None
-    return difference.ci95[0] > (-claim.margin if claim.kind == "non_inferiority" else 0.0)
+    return 2 * t_cdf(-abs(difference.mean - _bound(claim)) / difference.standard_error, difference.degrees)
+
+
+def _holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values (Holm, 1979)."""
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for rank, at in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[at]))
+        adjusted[at] = largest
+    return adjusted
 
 
 def _wilson(share: float, n: int) -> tuple[float, float]:

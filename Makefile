@@ -48,5 +48,14 @@ bench-merge: setup  ## the streaming merge against PEFT, explicit arithmetic and
 bench-generate: setup  ## generate against raw vLLM and transformers, start-up, kills; prints JSON
 	@$(BIN)/python benchmarks/generate.py
 
+bench-data: setup  ## extraction, masking, repair, duplicates, split, scale and teacher of data-build; prints JSON
+	@$(BIN)/python benchmarks/data_extract.py
+	@$(BIN)/python benchmarks/data_rows.py
+	@$(BIN)/python benchmarks/data_teacher.py
+
+bench-eval: setup  ## metrics and statistics against the reference packages, the blind study; prints JSON
+	@$(BIN)/python benchmarks/evaluate.py
+	@$(BIN)/python benchmarks/study.py
+
 clean:  ## remove caches and built files (never runs/ or .venv)
 	@rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

@@ -20,16 +20,12 @@ from toolkit.review.study.plan import HUMAN
 
 def new(args: argparse.Namespace) -> int:
     """Draw and seal a study."""
-    from toolkit.review.study.create import create_study, read_inputs
+    from toolkit.review.study.create import create_study
+    from toolkit.review.study.inputs import read_inputs
     from toolkit.review.study.plan import read_plan
 
-    plan = read_plan(Path(args.plan) if args.plan else None)
     changes = {name: value for name, value in (("items", args.items), ("core_items", args.core), ("title", args.title)) if value is not None}
-    if args.margin is not None:
-        changes["comparisons"] = [
-            claim.model_copy(update={"margin": args.margin}) if claim.kind == "non_inferiority" else claim for claim in plan.comparisons
-        ]
-    plan = type(plan).model_validate({**plan.model_dump(), **{name: _plain(value) for name, value in changes.items()}})
+    plan = read_plan(Path(args.plan) if args.plan else None, changes, args.margin)
     data = resolve_bundled(args.data)
     inputs = read_inputs(data / "test.jsonl" if data.is_dir() else data, _systems(args.system))
     folder = StudyFolder(Path(args.study))
@@ -68,7 +64,7 @@ def rate(args: argparse.Namespace) -> int:
 
 def lock(args: argparse.Namespace) -> int:
     """Fix the ratings as they are."""
-    from toolkit.review.study.steps import lock as lock_ratings
+    from toolkit.review.study.closing import lock as lock_ratings
 
     counts = lock_ratings(open_study(Path(args.study)), args.incomplete)
     _print(args, {"locked": counts}, [f"{rater}: {count['done']} of {count['tasks']}" for rater, count in counts.items()] + ["locked"])
@@ -77,8 +73,8 @@ def lock(args: argparse.Namespace) -> int:
 
 def unblind(args: argparse.Namespace) -> int:
     """Open the key."""
-    from toolkit.review.study.steps import require_locked
-    from toolkit.review.study.steps import unblind as open_key
+    from toolkit.review.study.closing import require_locked
+    from toolkit.review.study.closing import unblind as open_key
 
     folder = open_study(Path(args.study))
     require_locked(folder, "unblinded")
@@ -91,8 +87,8 @@ def unblind(args: argparse.Namespace) -> int:
 def report(args: argparse.Namespace) -> int:
     """Write report/study_report.json and .md."""
     from toolkit.review.study.analysis import analyse
+    from toolkit.review.study.closing import opened_key
     from toolkit.review.study.report_text import markdown, verdict
-    from toolkit.review.study.steps import opened_key
     from toolkit.review.study.verify import find_changes
 
     folder = open_study(Path(args.study))
@@ -103,7 +99,7 @@ def report(args: argparse.Namespace) -> int:
     write_json(folder.report_dir / "study_report.json", document)
     write_text(folder.report_dir / "study_report.md", markdown(document))
     written = folder.report_dir / "study_report.json"
-    _print(args, document, [verdict(document), f"Report: {folder.report_dir / 'study_report.md'}", f"For evaluate: study={written}"])
+    _print(args, document, [verdict(document), f"Report: {folder.report_dir / 'study_report.md'}", f"For evaluate: study_results={written}"])
     return EXIT_DONE
 
 
@@ -125,10 +121,6 @@ def verify(args: argparse.Namespace) -> int:
     lines = [f"changed: {change}" for change in changes] or [f"{folder.path}: nothing was changed ({what})."]
     _print(args, {"ok": not changes, "key_checked": key is not None, "changes": changes}, lines)
     return EXIT_FAILED if changes else EXIT_DONE
-
-
-def _plain(value: object) -> object:
-    return [item.model_dump() for item in value] if isinstance(value, list) else value
 
 
 def _systems(given: list[str]) -> dict[str, Path]:

@@ -142,7 +142,11 @@ class Rating:
         lines: list[Line] = []
         for index, criterion in enumerate(self.packet.criteria):
             lines.append(
-                line(("▸ " if index == self.cursor else "  ", "mark"), (clean(criterion.name), "title"), (cut(f"  {clean(criterion.question)}", max(0, width - 4 - len(criterion.name))), "dim"))
+                line(
+                    ("▸ " if index == self.cursor else "  ", "mark"),
+                    (clean(criterion.name), "title"),
+                    (cut(f"  {clean(criterion.question)}", max(0, width - 4 - len(criterion.name))), "dim"),
+                )
             )
             for number, anchor in enumerate(criterion.anchors, start=LOWEST):
                 chosen = self.values[index] == number

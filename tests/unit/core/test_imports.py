@@ -20,6 +20,7 @@ CORE = sorted(
         *(ROOT / "settings").glob("*.py"),
         *(ROOT / "commands").glob("*.py"),
         *(ROOT / "review").glob("*.py"),
+        *(ROOT / "review" / "study").glob("[ac]*.py"),  # with all that analysis, closing and create import
     ]
     if path.stem not in ("__init__", "models", "prompting")
 )

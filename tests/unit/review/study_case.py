@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from toolkit.records import JSON, read_examples
-from toolkit.review.study.create import Created, create_study, read_inputs
+from toolkit.review.study.create import Created, create_study
+from toolkit.review.study.inputs import read_inputs
 from toolkit.review.study.key import read_key
 from toolkit.review.study.packet import find_packet, read_packet
 from toolkit.review.study.packets import Question

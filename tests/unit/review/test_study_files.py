@@ -12,14 +12,15 @@ import pytest
 from tests.unit.review.study_case import make_study, rate_all, sample_files
 from toolkit.errors import ConfigError, DataError, SteptuneError, UsageError
 from toolkit.records import sha256_text
-from toolkit.review.study.create import Created, create_study, read_inputs
+from toolkit.review.study.closing import lock, opened_key, unblind
+from toolkit.review.study.create import Created, create_study
 from toolkit.review.study.folder import open_study
+from toolkit.review.study.inputs import read_inputs
 from toolkit.review.study.key import canonical, is_encrypted, read_key
 from toolkit.review.study.packet import find_packet, read_packet
 from toolkit.review.study.plan import StudyPlan, read_plan
 from toolkit.review.study.ratings import read_ratings
 from toolkit.review.study.session import Session
-from toolkit.review.study.steps import lock, opened_key, unblind
 from toolkit.review.study.verify import find_changes
 
 

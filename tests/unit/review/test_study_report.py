@@ -11,9 +11,9 @@ from tests.unit.review.study_case import make_study, quality, rate_all
 from toolkit.errors import DataError, UsageError
 from toolkit.records import JSON, write_json
 from toolkit.review.study.analysis import analyse
+from toolkit.review.study.closing import lock, opened_key, unblind
 from toolkit.review.study.create import Created
 from toolkit.review.study.report_text import markdown, verdict
-from toolkit.review.study.steps import lock, opened_key, unblind
 
 
 def close(made: Created, incomplete: bool = False) -> Created:
@@ -150,7 +150,8 @@ def test_a_study_of_one_item_is_reported_without_intervals(tmp_path: Path) -> No
 
 def test_a_study_with_two_systems_has_one_claim(tmp_path: Path) -> None:
     from tests.unit.review.study_case import sample_files
-    from toolkit.review.study.create import create_study, read_inputs
+    from toolkit.review.study.create import create_study
+    from toolkit.review.study.inputs import read_inputs
     from toolkit.review.study.plan import StudyPlan
 
     references, files = sample_files(tmp_path)

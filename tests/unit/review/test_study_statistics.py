@@ -12,8 +12,10 @@ from toolkit.review.study.blinding import Guess, blinding_index
 from toolkit.review.study.bradley_terry import Counts, fit_bradley_terry
 from toolkit.review.study.correlation import kendall_tau_b, spearman
 from toolkit.review.study.crossed import crossed_mean
-from toolkit.review.study.plan import Assumptions, smallest_detectable_effect
+from toolkit.review.study.judgements import Judgements, Scored
+from toolkit.review.study.plan import Assumptions, Comparison, Criterion, StudyPlan, smallest_detectable_effect
 from toolkit.review.study.student import t_cdf, t_quantile
+from toolkit.review.study.tables import StudyTables
 
 # Agresti, Categorical Data Analysis: American League 1987, wins of the home team and of the visitors.
 TEAMS = ("Milwaukee", "Detroit", "Toronto", "New York", "Boston", "Cleveland", "Baltimore")
@@ -146,3 +148,28 @@ def test_more_items_and_raters_find_smaller_differences() -> None:
     effects = [smallest_detectable_effect(Assumptions(), items, raters, items * raters) for items, raters in ((30, 2), (60, 3), (240, 6))]
     assert all(a is not None and b is not None and a > b for a, b in pairwise(effects))
     assert smallest_detectable_effect(Assumptions(), 1, 3, 3) is None
+
+
+def test_claims_are_corrected_by_holm_over_those_that_were_tested() -> None:
+    rows = [
+        Scored(f"i{i}", rater, system, "item", 0, {"accuracy": level}, False, "")
+        for i in range(12)
+        for rater in ("x", "y", "z")
+        for system, level in (("a", 4), ("b", 3 + (i % 4 > 0)), ("c", 4 + (i % 2)))
+    ]
+    plan = StudyPlan(
+        criteria=[Criterion(name="accuracy", question="?", anchors=list("12345"))],
+        comparisons=[
+            Comparison(a="a", b="b", kind="superiority"),
+            Comparison(a="a", b="c", kind="non_inferiority", margin=0.9),
+            Comparison(a="a", b="a", kind="superiority"),
+        ],
+        bootstrap_samples=200,
+    )
+    first, second, same = StudyTables(plan, Judgements(rows), {}, ["a", "b", "c"]).claims()
+    assert first["difference"] == pytest.approx(0.25)
+    assert second["difference"] == pytest.approx(-0.5)
+    assert sorted([first["p_holm"] / first["p"], second["p_holm"] / second["p"]])[1] == pytest.approx(2.0)
+    assert (same["p"], same["met"], same["note"]) == (None, None, "no variation")
+    assert second["met"] == (second["p_holm"] <= 0.05)
+    assert first["met_alone"] == (first["ci95"][0] > 0)

@@ -6,9 +6,10 @@ Reads a YAML file with any of the fields of `StudyPlan`; what it leaves out has 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import NormalDist
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -167,14 +168,25 @@ class StudyPlan(_Part):
         return self.model_copy(update={"comparisons": kept, "descriptions": {name: self.descriptions[name] for name in systems}})
 
 
-def read_plan(path: Path | None) -> StudyPlan:
-    """The plan of a YAML file, or the default one.
+def read_plan(path: Path | None, changes: Mapping[str, Any] | None = None, margin: float | None = None) -> StudyPlan:
+    """The plan of a YAML file, or the default one, with some options changed; `margin` is that of all non-inferiority claims.
 
     Raises:
-        ConfigError: all problems of the file together.
+        ConfigError: all problems together.
     """
-    if path is None:
-        return StudyPlan()
+    values = {**(_values_of(path) if path else {}), **(changes or {})}
+    source = str(path) if path else "the plan of the study"
+    try:
+        plan = StudyPlan.model_validate(values)
+        if margin is None:
+            return plan
+        claims = [{**claim.model_dump(), "margin": margin if claim.kind == "non_inferiority" else claim.margin} for claim in plan.comparisons]
+        return StudyPlan.model_validate({**values, "comparisons": claims})
+    except ValidationError as error:
+        raise ConfigError([problem_of(item, StudyPlan, {}) for item in root_causes(list(error.errors()))], source) from None
+
+
+def _values_of(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except FileNotFoundError:
@@ -183,10 +195,7 @@ def read_plan(path: Path | None) -> StudyPlan:
         raise ConfigError([Problem("", f"not valid YAML ({error}); correct the line", str(path))]) from None
     if not isinstance(values, dict):
         raise ConfigError([Problem("", f"found {type(values).__name__}, expected options as `name: value` lines", str(path))])
-    try:
-        return StudyPlan.model_validate(values)
-    except ValidationError as error:
-        raise ConfigError([problem_of(item, StudyPlan, {}) for item in root_causes(list(error.errors()))], str(path)) from None
+    return values
 
 
 def smallest_detectable_effect(assumed: Assumptions, items: int, raters: int, ratings: int, power: float = 0.8, alpha: float = 0.05) -> float | None:

@@ -51,8 +51,8 @@ def _claim_sentence(claim: JSON) -> str:
     words = f"{claim['a']} is {_CLAIMS[claim['claim']]} {claim['b']}{margin}"
     if claim["met"] is None:
         return f"The study cannot say whether {words}: {claim['note']} ({numbers})."
-    if claim["met"] and not claim["met_in_sequence"]:
-        return f"By itself the interval shows that {words} ({numbers}), but a claim declared before it was not shown."
+    if claim["met_alone"] and not claim["met"]:
+        return f"The study does not settle whether {words}: {numbers}, but p = {claim['p_holm']:.3f} after Holm's correction."
     return f"Raters show that {words}: {numbers}." if claim["met"] else f"The study does not show that {words}: {numbers}."
 
 

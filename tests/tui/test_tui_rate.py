@@ -1,0 +1,235 @@
+"""Rating on the screen, at both sizes: keys, what is recorded, what must never be shown, and texts that are hard to show."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+from textual.pilot import Pilot
+
+from tests.tui.hostile import HOSTILE, forbidden_output
+from tests.tui.pilot import SIZES, assert_golden, outside_parent, running, shows, text_of, until
+from tests.tui.sample_packet import make_packet
+from tests.unit.review.study_case import make_study
+from toolkit.errors import DiskFullError
+from toolkit.review.study.packet import Packet
+from toolkit.review.study.ratings import read_ratings
+from toolkit.review.study.session import latest_values
+from tui.app import SteptuneApp
+from tui.logic.rating import Rating
+from tui.screens.help import help_lines
+from tui.screens.rate import RateScreen
+
+LONG = "\n".join(f"{n}. " + "word " * 400 for n in range(1, 60))  # 23,600 words
+RTL = "1. افتح الإعدادات.\n2. اضغط على «حفظ».\n3. أغلق التطبيق."
+CJK = "1. 設定を開きます。\n2. 「保存」をタップします。\n3. " + "画面を閉じます。" * 12
+
+
+def entries(packet: Packet) -> list[dict[str, object]]:
+    return read_ratings(packet.ratings_file, packet.study, packet.rater, packet.sha256)
+
+
+def rating_of(app: SteptuneApp) -> Rating:
+    assert isinstance(app.screen, RateScreen)
+    return app.screen.rating
+
+
+async def opened(app: SteptuneApp, pilot: Pilot[None]) -> None:
+    await shows(pilot, "Unit 1 of 4")
+    await pilot.pause()
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_digit_sets_and_advances_and_enter_records_only_what_is_complete(tmp_path: Path, size: tuple[int, int]) -> None:
+    packet = make_packet(tmp_path / "study")
+    async with running(tmp_path / "runs", size, rate=packet.path) as (app, pilot):
+        await opened(app, pilot)
+        await pilot.press("4", "3", "enter")
+        await shows(pilot, "missing: clarity, format adherence")
+        assert len(entries(packet)) == 1  # the line that opens the file
+        await pilot.press("5", "2")
+        await shows(pilot, "records")
+        await pilot.press("x", "enter")
+        await shows(pilot, "answer B")
+        assert entries(packet)[1]["scores"] == {"accuracy": 4, "completeness": 3, "clarity": 5, "format adherence": 2}
+        assert entries(packet)[1]["critical"] is True
+        assert outside_parent(app) == []
+
+
+async def test_a_whole_packet_is_rated_ranked_and_guessed_from_the_keyboard(tmp_path: Path) -> None:
+    packet = make_packet(tmp_path / "study")
+    async with running(tmp_path / "runs", rate=packet.path) as (app, pilot):
+        await opened(app, pilot)
+        for unit in range(3):
+            for _ in range(3):
+                await pilot.press(*"4444", "enter")
+            await pilot.press(*"211", "enter")
+            if unit == 0:
+                await shows(pilot, "What was wrong with these answers")
+                await pilot.press("enter")
+        await shows(pilot, "a person")
+        await pilot.press("3", "enter", "0", "enter", "1", "enter")
+        await shows(pilot, "All done. Thank you")
+        await pilot.press("enter")  # nothing more to record
+        assert rating_of(app).session.done == 15
+    values = latest_values(entries(packet))
+    assert values["u2", "rank", None]["ranks"] == [2, 1, 1]
+    assert [values["u3", "guess", n]["option"] for n in range(3)] == [2, None, 0]
+
+
+async def test_rating_goes_on_where_it_stopped_and_can_be_changed(tmp_path: Path) -> None:
+    packet = make_packet(tmp_path / "study")
+    async with running(tmp_path / "runs", rate=packet.path) as (app, pilot):
+        await opened(app, pilot)
+        await pilot.press(*"4444", "enter")
+        await shows(pilot, "answer B")
+    async with running(tmp_path / "runs", rate=packet.path) as (app, pilot):
+        await shows(pilot, "answer B")
+        await pilot.press("b")
+        await shows(pilot, "[4]")
+        await pilot.press("up", "up", "up", "1", "enter")
+        await until(pilot, lambda: len(entries(packet)) == 3)
+    assert latest_values(entries(packet))["u0", "scores", 0]["scores"] == {
+        "accuracy": 1,
+        "completeness": 4,
+        "clarity": 4,
+        "format adherence": 4,
+    }
+
+
+async def test_a_comment_is_kept_with_the_scores(tmp_path: Path) -> None:
+    packet = make_packet(tmp_path / "study")
+    async with running(tmp_path / "runs", rate=packet.path) as (app, pilot):
+        await opened(app, pilot)
+        await pilot.press(*"4444", "c")
+        await shows(pilot, "Comment on this answer")
+        await pilot.press(*"too short", "enter")
+        await shows(pilot, "comment: too short")
+        await pilot.press("enter")
+        await shows(pilot, "answer B")
+    assert entries(packet)[1]["comment"] == "too short"
+
+
+async def test_the_anchors_are_a_key_away_where_there_is_no_second_pane(tmp_path: Path) -> None:
+    async with running(tmp_path / "runs", rate=make_packet(tmp_path / "study").path) as (app, pilot):
+        await opened(app, pilot)
+        await pilot.press("a")
+        await shows(pilot, "What the numbers mean")
+        await shows(pilot, "right in every step")
+        await pilot.press("escape", "question_mark")
+        await shows(pilot, "esc closes")
+        await pilot.press("escape")
+        helped = "\n".join("".join(span.text for span in spans) for spans in help_lines(app.screen))
+        for key in ("1 to 5: score, rank or guess", "Record", "Critical", "Comment", "Before", "After", "Anchors", "Leave"):
+            assert key in helped
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", ["score", "rank", "guess"])
+async def test_the_rate_screen_looks_as_it_did(tmp_path: Path, name: str, size: tuple[int, int]) -> None:
+    packet = make_packet(tmp_path / "study")
+    async with running(tmp_path / "runs", size, rate=packet.path) as (app, pilot):
+        await opened(app, pilot)
+        rating = rating_of(app)
+        rating.load(next(at for at, task in enumerate(rating.session.tasks) if task.kind == ("scores" if name == "score" else name)))
+        await pilot.press("2", "1")
+        await pilot.pause(0.2)
+        assert outside_parent(app) == []
+        assert_golden(f"rate-{name}-{size[0]}x{size[1]}", "\n".join(text_of(app).splitlines()[1:]))
+
+
+async def test_nothing_on_the_screen_says_what_is_compared_or_when(tmp_path: Path) -> None:
+    made = make_study(tmp_path, ("anna",))
+    async with running(tmp_path / "runs", (160, 48)) as (app, pilot):
+        await pilot.press("4")
+        await shows(pilot, "1 packets to rate")
+        seen = [text_of(app)]
+        await pilot.press("enter")
+        await shows(pilot, "Unit 1 of")
+        for _ in range(len(rating_of(app).session.tasks)):
+            await pilot.press("n")
+            await pilot.pause(0.01)
+            seen.append(text_of(app))
+    text = "\n".join(seen)
+    assert not re.search(
+        r"\b(?:baseline|tuned|human|gemma|mistral|control|predictions)\b", re.sub(r"remote control\w*|parental control\w*", "", text), re.I
+    )
+    assert str(tmp_path) not in text
+    assert str(made.key_file.name) not in text
+    assert not re.search(r"\d{4}-\d\d-\d\d|\b\d\d:\d\d:\d\d\b", text)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("answer", [LONG, RTL, CJK, "", "word" * 5000], ids=["long", "right to left", "cjk", "empty", "one long word"])
+async def test_texts_that_are_hard_to_show_fit_and_scroll(tmp_path: Path, answer: str, size: tuple[int, int]) -> None:
+    packet = make_packet(tmp_path / "study", (answer,) * 3, "質問: " + "なぜ？" * 40)
+    async with running(tmp_path / "runs", size, rate=packet.path) as (app, pilot):
+        await opened(app, pilot)
+        assert outside_parent(app) == []
+        assert max(cell_len(line) for line in text_of(app).splitlines()) <= size[0]
+        await pilot.press("G")
+        await pilot.pause(0.1)
+        if answer == LONG:
+            assert "59. word" in text_of(app) or "word word" in text_of(app)
+        await pilot.press(*"3333", "enter")
+        await shows(pilot, "answer B")
+        await pilot.pause(0.05)
+        if answer in (RTL, CJK):
+            assert ("افتح" if answer == RTL else "設定を開きます") in text_of(app)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_no_answer_drives_the_terminal(tmp_path: Path, text: str) -> None:
+    safe = text.encode("utf-8", "replace").decode()
+    packet = make_packet(tmp_path / "study", (safe,) * 3, safe or "?")
+    rating = Rating(_session(packet))
+    for _ in range(5):
+        lines = [rating.head(80), *rating.question(80, 2), *rating.text(80), *rating.rubric(80), *rating.side(60)]
+        sent = "".join(span.text for spans in lines for span in spans).encode("utf-8", "replace")
+        assert forbidden_output(sent, safe) == 0
+        rating.go(1)
+    rating.session.close()
+
+
+def _session(packet: Packet):  # type: ignore[no-untyped-def]
+    from toolkit.review.study.session import Session
+
+    return Session(packet)
+
+
+async def test_a_packet_that_cannot_be_rated_says_why(tmp_path: Path) -> None:
+    made = make_study(tmp_path, ("anna",))
+    path = made.folder.ratings_file("anna")
+    path.write_text("not a rating\n")
+    async with running(tmp_path / "runs", (160, 48)) as (_app, pilot):
+        await pilot.press("4")
+        await shows(pilot, "was changed")
+        await pilot.press("enter")
+        await shows(pilot, "does not continue the chain")
+
+
+async def test_read_only_screens_do_not_rate(tmp_path: Path) -> None:
+    make_study(tmp_path, ("anna",))
+    async with running(tmp_path / "runs", read_only=True) as (app, pilot):
+        await pilot.press("4")
+        await shows(pilot, "1 packets to rate")
+        await pilot.press("enter")
+        await shows(pilot, "rating is switched off")
+        assert not isinstance(app.screen, RateScreen)
+
+
+async def test_a_full_disk_is_said_and_the_scores_stay_on_the_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packet = make_packet(tmp_path / "study")
+    async with running(tmp_path / "runs", rate=packet.path) as (app, pilot):
+        await opened(app, pilot)
+
+        def full(*_: object, **__: object) -> None:
+            raise DiskFullError("No space left.")
+
+        monkeypatch.setattr(rating_of(app).session._journal, "append", full)
+        await pilot.press(*"4444", "enter")
+        await shows(pilot, "No space left")
+        assert rating_of(app).values == [4, 4, 4, 4]
+        assert rating_of(app).task.answer == 0

@@ -1,0 +1,165 @@
+"""The tables of a study's report: means, claims, differences, order and blinding of one set of judgements."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import NormalDist, fmean
+
+from toolkit.records import JSON
+from toolkit.review.study.blinding import blinding_index
+from toolkit.review.study.crossed import LEVEL, CrossedMean, crossed_mean
+from toolkit.review.study.judgements import OVERALL, Judgements, Scored, cells_of, paired_cells
+from toolkit.review.study.plan import Comparison, StudyPlan
+from toolkit.review.study.student import t_cdf
+
+
+class StudyTables:
+    """`groups` names the group of each item; intervals resample groups of items and raters together."""
+
+    def __init__(self, plan: StudyPlan, judgements: Judgements, groups: Mapping[str, str], systems: list[str]) -> None:
+        self.plan, self.judgements, self.groups, self.systems = plan, judgements, groups, systems
+        self.rows = judgements.ordinary
+        self.names = [*plan.criterion_names, OVERALL]
+        self.reference = "baseline" if "baseline" in systems else systems[0]
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The declared pairs, or without any all against the reference."""
+        declared = [(claim.a, claim.b) for claim in self.plan.comparisons]
+        return list(dict.fromkeys(declared)) or [(name, self.reference) for name in self.systems if name != self.reference]
+
+    def sizes(self) -> JSON:
+        return {"items": len({row.item for row in self.rows}), "raters": len({row.rater for row in self.rows}), "ratings": len(self.rows)}
+
+    def means(self) -> JSON:
+        return {system: {name: _mean(self._crossed(self._of(system), name)) for name in self.names} for system in self._rated()}
+
+    def critical_failures(self) -> JSON:
+        """Share of flagged ratings; the interval is the crossed one, cut at 0 and 1, and Wilson's over items where nothing varies."""
+        found: JSON = {}
+        for system in self._rated():
+            rows = self._of(system)
+            mean = self._crossed_cells(cells_of(rows, lambda row: float(row.critical)))
+            count, share = sum(row.critical for row in rows), mean.mean
+            interval = (max(0.0, mean.ci95[0]), min(1.0, mean.ci95[1])) if mean.ci95 else _wilson(share, mean.items)
+            found[system] = {"count": count, "n": len(rows), "share": share, "ci95": interval}
+        return found
+
+    def claims(self) -> list[JSON]:
+        """The declared claims in their order, with Holm's correction over all that have a test."""
+        found = [(claim, paired_cells(self.rows, claim.a, claim.b, OVERALL)) for claim in self.plan.comparisons]
+        differences = [(claim, self._crossed_cells(cells)) for claim, cells in found if cells]
+        tests = [_p_value(claim, difference) for claim, difference in differences]
+        corrected = iter(_holm([p for p in tests if p is not None]))
+        return [
+            _claim(claim, difference, p, None if p is None else next(corrected)) for (claim, difference), p in zip(differences, tests, strict=True)
+        ]
+
+    def differences(self) -> list[JSON]:
+        """Per declared pair and criterion, for looking only: nothing was declared about single criteria."""
+        rows = []
+        for a, b in self.pairs:
+            for name in self.names:
+                if cells := paired_cells(self.rows, a, b, name):
+                    mean = self._crossed_cells(cells)
+                    rows.append({"a": a, "b": b, "criterion": name, "difference": mean.mean, "ci95": mean.ci95, "note": mean.note})
+        return rows
+
+    def position_effect(self) -> JSON:
+        """What being shown first adds to a score: residual of the first answer minus those of the later ones, in points."""
+        level = {system: fmean(row.value(OVERALL) for row in self._of(system)) for system in self._rated()}
+        units: dict[tuple[str, str], dict[int, float]] = {}
+        for row in self.rows:
+            units.setdefault((row.item, row.rater), {})[row.position] = row.value(OVERALL) - level[row.source]
+        cells = {cell: found[0] - fmean(found[place] for place in found if place) for cell, found in units.items() if 0 in found and len(found) > 1}
+        if not cells:
+            return {"value": None, "ci95": None, "note": "no unit with several answers was rated"}
+        mean = self._crossed_cells(cells)
+        return {"value": mean.mean, "ci95": mean.ci95, "note": mean.note}
+
+    def blinding(self) -> JSON:
+        found: JSON = {}
+        for system in self.systems:
+            counts, index = blinding_index(self.judgements.guesses, system, len(self.systems), self.plan.bootstrap_samples, self.plan.seed)
+            found[system] = {
+                **counts,
+                "value": index.mean if index else None,
+                "ci95": index.ci95 if index else None,
+                "note": index.note if index else "no guesses",
+            }
+        return found
+
+    def human_scores(self) -> dict[str, dict[str, float]]:
+        """item -> system -> mean overall score."""
+        values: dict[str, dict[str, list[float]]] = {}
+        for row in self.rows:
+            values.setdefault(row.item, {}).setdefault(row.source, []).append(row.value(OVERALL))
+        return {item: {system: fmean(scores) for system, scores in systems.items()} for item, systems in values.items()}
+
+    def _rated(self) -> list[str]:
+        return [system for system in self.systems if self._of(system)]
+
+    def _of(self, system: str) -> list[Scored]:
+        return [row for row in self.rows if row.source == system]
+
+    def _crossed(self, rows: Sequence[Scored], name: str) -> CrossedMean:
+        return self._crossed_cells(cells_of(rows, lambda row: row.value(name)))
+
+    def _crossed_cells(self, cells: Mapping[tuple[str, str], float]) -> CrossedMean:
+        return crossed_mean(cells, self.plan.bootstrap_samples, self.plan.seed, self.groups)
+
+
+def _mean(mean: CrossedMean) -> JSON:
+    return {"mean": mean.mean, "ci95": mean.ci95, "n": mean.ratings, "note": mean.note}
+
+
+def _claim(claim: Comparison, difference: CrossedMean, p: float | None, p_holm: float | None) -> JSON:
+    """`met` is the claim after correction, None where it could not be tested; `met_alone` is what its interval says."""
+    above = difference.mean > _bound(claim)
+    return {
+        "a": claim.a,
+        "b": claim.b,
+        "criterion": OVERALL,
+        "claim": claim.kind,
+        "difference": difference.mean,
+        "ci95": difference.ci95,
+        "p": p,
+        "p_holm": p_holm,
+        "margin": claim.margin if claim.kind == "non_inferiority" else None,
+        "met": None if p_holm is None else above and p_holm <= 1 - LEVEL + 1e-12,
+        "met_alone": None if difference.ci95 is None else difference.ci95[0] > _bound(claim),
+        "n_items": difference.items,
+        "n_raters": difference.raters,
+        "standard_error": difference.standard_error,
+        "degrees": difference.degrees,
+        "note": difference.note,
+    }
+
+
+def _bound(claim: Comparison) -> float:
+    """What the difference must be above: 0, or minus the margin."""
+    return -claim.margin if claim.kind == "non_inferiority" else 0.0
+
+
+def _p_value(claim: Comparison, difference: CrossedMean) -> float | None:
+    """Two-sided, of the difference against its bound, by the t distribution of the interval."""
+    if not difference.standard_error or difference.degrees is None:
+        return None
+    return 2 * t_cdf(-abs(difference.mean - _bound(claim)) / difference.standard_error, difference.degrees)
+
+
+def _holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values (Holm, 1979)."""
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for rank, at in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[at]))
+        adjusted[at] = largest
+    return adjusted
+
+
+def _wilson(share: float, n: int) -> tuple[float, float]:
+    z = NormalDist().inv_cdf((1 + LEVEL) / 2)
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return max(0.0, centre - half), min(1.0, centre + half)

@@ -18,8 +18,8 @@ from toolkit.evaluation.judge import JudgeOptions, judge_systems, measure_judge
 from toolkit.evaluation.options import MetricOptions
 from toolkit.evaluation.rates import describe, rates
 from toolkit.evaluation.schema import SCHEMA
-from toolkit.evaluation.scoring import MetricScores, load_text_metrics, score_bertscore, score_format, score_rouge, targets_for
-from toolkit.evaluation.sensitivity import damage, measure_sensitivity
+from toolkit.evaluation.scoring import MetricScores, load_text_metrics, pairs_of, score_bertscore, score_format, score_rouge, targets_for
+from toolkit.evaluation.sensitivity import damage, damaged_pairs, measure_sensitivity
 from toolkit.evaluation.step_scores import MOST_INVERSIONS, load_matcher, score_steps
 from toolkit.evaluation.study_join import correlate
 from toolkit.evaluation.verdict import PRIMARY, verdict
@@ -98,9 +98,10 @@ def _score(items: list[TestItem], everyone: list[System], options: MetricOptions
     metrics = load_text_metrics(options, on_batch)
     scored = Scored({}, {}, {}, [])
     damaged = damage(items, options)
-    damaged_texts = [text for answers in damaged.values() for answer in answers for text in (answer.plain, answer.text)]
-    texts = [*damaged_texts, *(text for name in targets for own in targets[name].own for text in own)]
+    texts = [*(text for pair in damaged_pairs(damaged) for text in pair), *(text for name in targets for own in targets[name].own for text in own)]
     matcher = load_matcher(metrics.bert, [*texts, *(output for system in everyone for output in system.outputs)], items, options)
+    pairs = [pair for system in everyone for pair in pairs_of(system, targets[system.name])]
+    metrics.bertscore([*pairs, *damaged_pairs(damaged)])  # in one go, so that each text is encoded once; the cache holds them from here on
     for done, system in enumerate(everyone, start=1):
         own = targets[system.name]
         conformance, scored.formats[system.name] = score_format(system, options)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from toolkit.evaluation.bertscore import Pair
 from toolkit.evaluation.inputs import TestItem
 from toolkit.evaluation.intervals import Floats, bootstrap_interval, cluster
 from toolkit.evaluation.options import MetricOptions
@@ -35,6 +36,11 @@ def damage(items: list[TestItem], options: MetricOptions) -> dict[str, list[Dama
     return {kind: list(_damaged(kind, chosen, others, options.seed)) for kind in PERTURBATIONS}
 
 
+def damaged_pairs(damaged: dict[str, list[Damaged]]) -> list[Pair]:
+    """Every pair that will be scored: each answer before and after against itself before."""
+    return [(text, answer.plain) for answers in damaged.values() for answer in answers for text in (answer.plain, answer.text)]
+
+
 def measure_sensitivity(
     damaged: dict[str, list[Damaged]], metrics: TextMetrics, matcher: StepMatcher, options: MetricOptions, samples: int
 ) -> list[JSON]:
@@ -56,7 +62,7 @@ def _damaged(kind: str, chosen: list[TestItem], others: list[TestItem], seed: in
             yield Damaged(item, render_steps(step_texts(item.reference)), text)
 
 
-def _scores(pairs: list[tuple[str, str]], metrics: TextMetrics, matcher: StepMatcher, options: MetricOptions) -> dict[str, Floats]:
+def _scores(pairs: list[Pair], metrics: TextMetrics, matcher: StepMatcher, options: MetricOptions) -> dict[str, Floats]:
     rouge, bert = metrics.rouge(pairs), metrics.bertscore(pairs)
     aligned = [matcher.align(*pair) for pair in pairs]
     return {

@@ -47,7 +47,7 @@ def read_study(path: Path, items: list[TestItem]) -> JSON:
         raise DataError(
             f"study_results: {file} rates {len(unknown)} items that are not evaluated here, such as {unknown[0]}; evaluate the data of that study."
         )
-    return document
+    return study.model_dump(mode="json")
 
 
 def correlate(study: JSON, items: list[TestItem], scores: dict[str, dict[str, MetricScores]], seed: int) -> list[JSON]:

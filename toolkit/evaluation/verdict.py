@@ -33,8 +33,10 @@ def conclusion(row: JSON) -> str:
 
 
 def signed(value: float | None) -> str:
-    """A difference with its sign, three decimals, and a true minus; a dash for none."""
-    return "–" if value is None else f"{value:+.3f}".replace("-", "−")
+    """A difference with its sign, three decimals, and a true minus; nothing has no sign, and a dash stands for no value."""
+    if value is None:
+        return "–"
+    return "0.000" if abs(value) < 0.0005 else f"{value:+.3f}".replace("-", "−")
 
 
 def _compared(row: JSON, environment: JSON) -> str:

@@ -84,7 +84,7 @@ def test_an_interval_with_zero_shows_no_difference(test_set: Callable[..., Path]
     mixed = [good if index % 2 else bad for index, (good, bad) in enumerate(zip(GOOD, BAD, strict=True))]
     opposite = [bad if index % 2 else good for index, (good, bad) in enumerate(zip(GOOD, BAD, strict=True))]
     verdict = evaluated(test_set(REFERENCES, {"baseline": mixed, "tuned": opposite}), ["baseline", "tuned"], tiny_bert)["verdict"]
-    assert verdict.startswith("The data do not show a difference between tuned and baseline: +0.000 ROUGE-L (95 % interval −")
+    assert verdict.startswith("The data do not show a difference between tuned and baseline: 0.000 ROUGE-L (95 % interval −")
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,13 @@ def _add_run(command: argparse.ArgumentParser) -> None:
     command.add_argument("--run-dir", metavar="DIR", help="folder of the run, new or empty (default: a new one in $STEPTUNE_RUNS or ./runs)")
     command.add_argument("--detach", action="store_true", help="return once the recipe is up and has taken its config")
     command.add_argument("--dry-run", action="store_true", help="show config, command line and preflight, and start nothing")
+    command.add_argument(
+        "--fail-under",
+        action="append",
+        default=[],
+        metavar="METRIC=VALUE",
+        help="evaluate and pipeline: exit with 1 if the mean of METRIC (or METRIC_difference from the baseline) is below VALUE",
+    )
 
 
 def _add_study(command: argparse.ArgumentParser) -> None:

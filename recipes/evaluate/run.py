@@ -2,17 +2,25 @@
 
     steptune run evaluate predictions.baseline=FILE predictions.tuned=FILE data=dataset
 
-Reads `predictions` (one JSONL file a system), `data` (the references) and `adapter`/training.json. Writes report/ with
-results.json, report.md, report.html and model_card.md. With several processes rank 0 does the work and the others end.
+Reads `predictions` (one JSONL file a system), `data` (the references), `adapter`/training.json and `study_results`. Writes
+report/ with results.json, report.md, report.html and model_card.md. With several processes all encode, rank 0 does the rest.
 """
 
 from __future__ import annotations
 
+import os
+
 from toolkit.errors import DataError
+from toolkit.evaluation import ranks
+from toolkit.evaluation.encoder import encode_for_main, load_encoder
+from toolkit.evaluation.gate import require_at_least
 from toolkit.evaluation.inputs import human_system, read_references, read_system
+from toolkit.evaluation.judge import JudgeOptions
+from toolkit.evaluation.options import MetricOptions
 from toolkit.evaluation.report import write_report
 from toolkit.evaluation.results import evaluate_systems, headline
-from toolkit.evaluation.scoring import MetricOptions
+from toolkit.evaluation.study_join import read_study
+from toolkit.models import cache_dir
 from toolkit.runs.recipe import Outcome, Run, run_recipe
 from toolkit.runs.recorder import is_main_process
 from toolkit.settings import EvaluateSettings
@@ -20,18 +28,24 @@ from toolkit.settings import EvaluateSettings
 
 def main(settings: EvaluateSettings, run: Run) -> Outcome:
     if not is_main_process():
+        encode_for_main(load_encoder(settings.bertscore_model, settings.bertscore_layer), settings.bertscore_batch_size)
+        ranks.finish()
         return Outcome({})
     if settings.data is None or not settings.predictions:
         raise DataError("evaluate needs data=FOLDER and at least one predictions.NAME=FILE; found none.")
     items, source = read_references(settings.data, settings.split, settings.max_rows)
     systems = [read_system(name, path, items) for name, path in settings.predictions.items()]
     human = human_system(items, source)
+    study = read_study(settings.study_results, items) if settings.study_results else None
 
-    results = evaluate_systems(items, systems, human, _metric_options(settings), settings.bootstrap_samples, run.recorder)
+    options, samples = _metric_options(settings), settings.bootstrap_samples
+    results = evaluate_systems(items, systems, human, options, samples, run.recorder, study, _judge_options(settings))
+    ranks.finish()
 
     report = run.dir / "report"
     write_report(report, results, settings.adapter)
     print(results["verdict"], f"Report: {report / 'report.html'}", sep="\n")
+    require_at_least(headline(results), settings.fail_under, str(report))
     return Outcome({"report": report}, headline(results))
 
 
@@ -40,12 +54,27 @@ def _metric_options(settings: EvaluateSettings) -> MetricOptions:
         bertscore_model=settings.bertscore_model,
         bertscore_layer=settings.bertscore_layer,
         bertscore_batch_size=settings.bertscore_batch_size,
+        bertscore_idf=settings.bertscore_idf,
+        bertscore_rescale=settings.bertscore_rescale,
+        bertscore_language=settings.bertscore_language,
+        bertscore_backend=settings.bertscore_backend,
         rouge_tokenizer=settings.rouge_tokenizer,
+        rouge_backend=settings.rouge_backend,
         markers=settings.markers,
+        step_threshold=settings.step_threshold,
+        sensitivity_items=settings.sensitivity_items,
         min_steps=settings.min_steps,
         max_steps=settings.max_steps,
         seed=settings.seed,
+        cache=cache_dir() / "embeddings" if settings.bertscore_cache else None,
     )
+
+
+def _judge_options(settings: EvaluateSettings) -> JudgeOptions | None:
+    judge = settings.judge
+    if judge.base_url is None:
+        return None
+    return JudgeOptions(judge.base_url, judge.model, os.environ.get(judge.api_key_env), judge.timeout_s, settings.seed)
 
 
 if __name__ == "__main__":

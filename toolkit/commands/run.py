@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit import config
-from toolkit.errors import EXIT_CANCELLED, EXIT_FAILED, SteptuneError
+from toolkit.errors import EXIT_CANCELLED, EXIT_FAILED, SteptuneError, UsageError
 from toolkit.records import read_json
 from toolkit.runs import launch, preflight
 from toolkit.runs.folder import RunFolder, find_run, runs_root
@@ -24,7 +24,8 @@ from toolkit.settings import PipelineSettings
 
 def run(args: argparse.Namespace) -> int:
     """Resolve, check, launch, follow; returns the run's exit code."""
-    settings = config.resolve(args.recipe, args.preset, Path(args.config) if args.config else None, args.overrides)
+    overrides = [*args.overrides, *_thresholds(args.recipe, args.fail_under)]
+    settings = config.resolve(args.recipe, args.preset, Path(args.config) if args.config else None, overrides)
     plan = launch.plan_launch(args.recipe, settings, args.on, args.accelerate_args, planning_only=args.dry_run)
     run_dir = Path(args.run_dir) if args.run_dir else None
     checks = preflight.check_launch(plan, (run_dir or runs_root()).absolute())
@@ -33,6 +34,14 @@ def run(args: argparse.Namespace) -> int:
     preflight.require(checks)
     started = launch.start(plan, run_dir)
     return _detach(started, args.json) if args.detach else _follow(started, args.json)
+
+
+def _thresholds(recipe: str, given: list[str]) -> list[str]:
+    """`--fail-under METRIC=VALUE` as an override of evaluate's own option."""
+    prefixes = {"evaluate": "fail_under.", "pipeline": "evaluate.fail_under."}
+    if given and recipe not in prefixes:
+        raise UsageError(f"--fail-under belongs to evaluate and pipeline; {recipe} measures nothing that could be compared.")
+    return [prefixes[recipe] + item for item in given]
 
 
 def resume(args: argparse.Namespace) -> int:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.errors import ModelError
 from toolkit.evaluation.embedding_cache import EmbeddingCache, TextFacts
-from toolkit.evaluation.encoder import Embedding, Encoder, encode
+from toolkit.evaluation.encoder import Embedding, Encoder, encode, token_ids
 from toolkit.records import sha256_json
 
 if TYPE_CHECKING:
@@ -106,8 +106,14 @@ class BertScorer:
         return {**found, **fresh}
 
     def facts(self, texts: Iterable[str]) -> dict[str, TextFacts]:
-        """Whether each text was cut or has no token of its own; only for texts that were embedded or scored before."""
-        return self.cache.facts(list(dict.fromkeys(texts)))
+        """Whether each text is cut and whether it has no token of its own."""
+        wanted = list(dict.fromkeys(texts))
+        known = self.cache.facts(wanted)
+        return {text: known[text] if text in known else self._facts_of(text) for text in wanted}
+
+    def _facts_of(self, text: str) -> TextFacts:
+        ids, truncated = token_ids(self.encoder, text)
+        return TextFacts(truncated, self.encoder.special_tokens.issuperset(ids))
 
     def _weighted(self, embeddings: dict[str, Embedding], pair: Pair) -> tuple[Weighted, Weighted]:
         candidate, reference = (weigh(embeddings[text], self.encoder.special_tokens, self.idf) for text in pair)

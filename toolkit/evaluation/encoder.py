@@ -116,7 +116,7 @@ def encode_for_main(encoder: Encoder, batch_size: int) -> None:
 
 
 def _encode_share(encoder: Encoder, texts: list[str], batch_size: int, on_batch: Callable[[int, int], None]) -> dict[str, Embedding]:
-    tokens = {text: _token_ids(encoder, text) for text in texts}
+    tokens = {text: token_ids(encoder, text) for text in texts}
     batches = _same_length_batches({text: ids for text, (ids, _) in tokens.items()}, batch_size)
     embeddings: dict[str, Embedding] = {}
     if not batches:
@@ -136,10 +136,10 @@ def _encode_share(encoder: Encoder, texts: list[str], batch_size: int, on_batch:
     return embeddings
 
 
-def _same_length_batches(token_ids: dict[str, list[int]], batch_size: int) -> list[list[str]]:
+def _same_length_batches(tokens: dict[str, list[int]], batch_size: int) -> list[list[str]]:
     """Texts of equal token counts, the longest first: what needs most memory comes at once."""
     by_length: dict[int, list[str]] = {}
-    for text, ids in token_ids.items():
+    for text, ids in tokens.items():
         by_length.setdefault(len(ids), []).append(text)
     return [group[start : start + batch_size] for _, group in sorted(by_length.items(), reverse=True) for start in range(0, len(group), batch_size)]
 
@@ -170,7 +170,8 @@ def _encode_batch(encoder: Encoder, batch: list[list[int]]) -> list[torch.Tensor
         return list(torch.nn.functional.normalize(hidden, dim=-1))
 
 
-def _token_ids(encoder: Encoder, text: str) -> tuple[list[int], bool]:
+def token_ids(encoder: Encoder, text: str) -> tuple[list[int], bool]:
+    """A text's token ids with special tokens, at least one, and whether it was cut to the limit."""
     ids = encoder.tokenizer(text.strip(), truncation=False, verbose=False)["input_ids"]
     if len(ids) > encoder.max_tokens:
         return encoder.tokenizer(text.strip(), truncation=True, max_length=encoder.max_tokens)["input_ids"], True

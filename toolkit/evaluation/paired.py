@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from toolkit.evaluation.intervals import Clustered, Floats, Interval, bootstrap_interval, cluster, t_interval
+from toolkit.evaluation.intervals import Clustered, Floats, Interval, bootstrap_interval, cluster, smallest_detectable, t_interval
 
 EXACT_UP_TO = 20  # groups: 2^20 sign patterns still fit in memory
 RANDOM_FLIPS = 10_000
@@ -17,13 +17,18 @@ _TIE = 1e-9
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """a - b on the same items. `effect` is d_z = mean / standard deviation of the item differences, None where they do not vary."""
+    """a - b on the same items.
+
+    `effect` is d_z = mean / standard deviation of the item differences, None where they do not vary; `smallest_detectable` is the
+    difference that a test on these items finds with 80 % power.
+    """
 
     difference: float
     ci95: Interval | None
     ci95_t: Interval | None
     p: float
     effect: float | None
+    smallest_detectable: float | None
     wins: int
     ties: int
     losses: int
@@ -40,6 +45,7 @@ def compare(a: Floats, b: Floats, groups: list[str], samples: int, seed: int) ->
         ci95_t=t_interval(data),
         p=sign_flip_p(data, seed),
         effect=effect_size(differences),
+        smallest_detectable=smallest_detectable(data),
         wins=int((differences > _TIE).sum()),
         ties=int((np.abs(differences) <= _TIE).sum()),
         losses=int((differences < -_TIE).sum()),

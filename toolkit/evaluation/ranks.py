@@ -51,6 +51,8 @@ def finish() -> None:
 
 
 def _state() -> Any:
+    """accelerate's view of the processes; told about a CPU, it takes gloo (otherwise it would believe in a single process)."""
+    import torch
     from accelerate import PartialState
 
-    return PartialState()
+    return PartialState(cpu=not torch.cuda.is_available())

@@ -11,9 +11,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from toolkit.evaluation import report_view
+from toolkit.evaluation.comparisons import COMPARED
 from toolkit.evaluation.conformance import CHECKS
 from toolkit.evaluation.inputs import HUMAN
-from toolkit.evaluation.results import COMPARED
+from toolkit.evaluation.perturbations import PERTURBATIONS
+from toolkit.evaluation.rates import RATES
 from toolkit.evaluation.verdict import LABELS, signed
 from toolkit.records import JSON, read_json, write_json, write_text
 
@@ -36,10 +38,11 @@ def render_html(results: JSON) -> str:
     """The one-file HTML report. Everything that comes from data is escaped; the page's own policy forbids scripts."""
     best, worst, by = report_view.extreme_items(results)
     charts = {metric: report_view.means_chart(results, metric) for metric in COMPARED}
-    forests = {row["a"]: report_view.differences_chart(results, row["a"]) for row in results["comparisons"]}
-    return (
-        _environment(html=True).get_template("report.html.j2").render(_common(results), best=best, worst=worst, by=by, charts=charts, forests=forests)
-    )
+    forests = {row["a"]: report_view.differences_chart(results, row["a"]) for row in results["comparisons"] if row["difference"] is not None}
+    study = results["study"]
+    ratings = {criterion: report_view.human_chart(study, criterion) for criterion in study["criteria"]} if study else {}
+    template = _environment(html=True).get_template("report.html.j2")
+    return template.render(_common(results), best=best, worst=worst, by=by, charts=charts, forests=forests, ratings=ratings)
 
 
 def render_markdown(results: JSON) -> str:
@@ -60,7 +63,19 @@ def render_model_card(results: JSON, training: JSON) -> str:
 
 
 def _common(results: JSON) -> dict[str, Any]:
-    return {"results": results, "labels": LABELS, "compared": COMPARED, "checks": CHECKS, "human": HUMAN, "limits": report_view.limits(results)}
+    metrics, damage = report_view.sensitivity_table(results)
+    return {
+        "results": results,
+        "labels": LABELS,
+        "compared": COMPARED,
+        "checks": CHECKS,
+        "rates": RATES,
+        "damages": PERTURBATIONS,
+        "damage_metrics": metrics,
+        "damage_rows": damage,
+        "human": HUMAN,
+        "limits": report_view.limits(results),
+    }
 
 
 def _environment(html: bool) -> Environment:
@@ -76,6 +91,8 @@ def _environment(html: bool) -> Environment:
         number=report_view.number,
         interval=report_view.interval,
         p=report_view.probability,
+        percent=report_view.percent,
+        noticed=report_view.noticed,
         signed=signed,
         visible=report_view.visible,
         md=_markdown,

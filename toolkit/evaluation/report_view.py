@@ -25,14 +25,20 @@ def visible(text: str) -> str:
 
 
 def number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+    return "–" if value is None else f"{value:.3f}".replace("-", "−")
 
 
 def interval(value: list[float] | None) -> str:
-    return "" if value is None else f"{number(value[0])} to {number(value[1])}"
+    return "" if value is None else f"{number(value[0])} to {number(value[1])}".replace("-", "−")
 
 
-def probability(value: float) -> str:
+def percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.0f} %"
+
+
+def probability(value: float | None) -> str:
+    if value is None:
+        return "–"
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
@@ -41,7 +47,7 @@ def differences_chart(results: JSON, system: str) -> Markup:
     rows = [
         IntervalRow(LABELS[row["metric"]], _difference_words(row), row["difference"], row["ci95"], row["floor_difference"], conclusion(row))
         for row in results["comparisons"]
-        if row["a"] == system
+        if row["a"] == system and row["difference"] is not None
     ]
     low, high = axis_range(rows)
     return interval_chart(rows, f"Paired differences of {system} from {results['comparisons'][0]['b']}", low, high, mark_zero=True)
@@ -64,7 +70,36 @@ def means_chart(results: JSON, metric: str) -> Markup:
                     colour,
                 )
             )
-    return interval_chart(rows, f"{LABELS[metric]} of each system", 0.0, 1.0)
+    lowest = min((end for row in rows for end in (row.value, *(row.interval or ()), *([row.floor] if row.floor is not None else []))), default=0.0)
+    return interval_chart(rows, f"{LABELS[metric]} of each system", 0.0 if lowest >= 0 else -1.0, 1.0)
+
+
+def human_chart(study: JSON, criterion: str) -> Markup:
+    """Every system's mean rating of one criterion with its crossed interval, over the whole scale."""
+    rows = []
+    for index, name in enumerate(study["systems"]):
+        found = study["means"].get(name, {}).get(criterion)
+        if found is not None:
+            ends = found["ci95"]
+            words = f"{found['mean']:.2f}" + (f" ({ends[0]:.2f} to {ends[1]:.2f})" if ends else "")
+            rows.append(IntervalRow(name, words, found["mean"], ends, None, f"s{index % 5}" if name != HUMAN else "human"))
+    return interval_chart(rows, f"{criterion}: mean rating of each system", *study["scale"])
+
+
+def sensitivity_table(results: JSON) -> tuple[list[str], list[tuple[str, list[JSON | None]]]]:
+    """Metrics, and for each kind of damage its row of drops in that order."""
+    rows = results["sensitivity"]
+    metrics = list(dict.fromkeys(row["metric"] for row in rows))
+    found = {(row["perturbation"], row["metric"]): row for row in rows}
+    kinds = dict.fromkeys(row["perturbation"] for row in rows)
+    return metrics, [(kind, [found.get((kind, metric)) for metric in metrics]) for kind in kinds]
+
+
+def noticed(row: JSON | None) -> str:
+    """Whether a metric reacts to a kind of damage: `yes` if the drop's interval lies above 0, `no` if it does not, `unknown` without one."""
+    if row is None or row["drop"] is None or row["ci95"] is None:
+        return "unknown"
+    return "yes" if row["ci95"][0] > 0 else "no"
 
 
 def extreme_items(results: JSON) -> tuple[list[JSON], list[JSON], str]:
@@ -86,6 +121,10 @@ def limits(results: JSON) -> list[str]:
         f"{LABELS[PRIMARY]} and BERTScore measure likeness to one reference answer each, not whether the steps are right, safe or complete; a good answer in other words scores low.",
         "What a system scores against other items' references (the floor of ROUGE-L and BERTScore) is length and house style; only what lies above it is about the question.",
     ]
+    if results["study"] is None:
+        found.append("No person has judged these answers: join a blind study (`study_results`) before you call one system better.")
+    if results["judge"] and not results["judge"]["against_humans"]:
+        found.append("The judge model's verdicts are in results.json but not shown: without a joined study nobody knows how far to trust them.")
     if environment["groups"] < _FEW_GROUPS:
         found.append(f"Only {environment['groups']} independent groups of items: bootstrap intervals are then too narrow; compare the t intervals.")
     if results["systems"][HUMAN]["metrics"][PRIMARY]["mean"] is None:
@@ -97,13 +136,17 @@ def limits(results: JSON) -> list[str]:
 
 def _limits_of(name: str, system: JSON, items: int) -> list[str]:
     description = system["descriptive"]
-    found = []
+    found = [
+        f"{name}: {LABELS[metric]} is not defined for {values['undefined']} of {items} outputs; they are left out of its mean."
+        for metric, values in system["metrics"].items()
+        if values["undefined"] and metric in LABELS
+    ]
     if description["finish_reason_missing"]:
         found.append(
             f"{name}: {description['finish_reason_missing']} of {items} predictions have no finish_reason and count as cut off in format conformance."
         )
     if description["empty"]:
-        found.append(f"{name}: {description['empty']} of {items} outputs are empty and score 0.")
+        found.append(f"{name}: {description['empty']} of {items} outputs are empty and score 0 in ROUGE-L, BERTScore and step F1.")
     if description["bertscore_truncated"]:
         found.append(
             f"{name}: {description['bertscore_truncated']} of {items} outputs are longer than the BERTScore encoder reads and were cut for that metric."

@@ -1,59 +1,82 @@
-"""evaluate as one call: score all systems, compare them with the baseline, and put everything into one document (schema 1)."""
+"""evaluate as one call: score all systems, compare them with the baseline, and put everything into one document."""
 
 from __future__ import annotations
 
 import platform
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 
 import numpy as np
 
-from toolkit.evaluation.bertscore import Encoder, load_encoder
+from toolkit.evaluation.alignment import Alignment
+from toolkit.evaluation.comparisons import COMPARED, Scores, baseline_of, compare_systems
 from toolkit.evaluation.conformance import Conformance
 from toolkit.evaluation.inputs import HUMAN, System, TestItem
 from toolkit.evaluation.intervals import bootstrap_interval, cluster, effective_size, t_interval, wilson_interval
-from toolkit.evaluation.paired import compare, holm
-from toolkit.evaluation.scoring import MetricOptions, MetricScores, Targets, describe, score_bertscore, score_format, score_rouge, targets_for
-from toolkit.evaluation.verdict import verdict
+from toolkit.evaluation.judge import JudgeOptions, judge_systems, measure_judge
+from toolkit.evaluation.options import MetricOptions
+from toolkit.evaluation.rates import describe, rates
+from toolkit.evaluation.schema import SCHEMA
+from toolkit.evaluation.scoring import MetricScores, load_text_metrics, pairs_of, score_bertscore, score_format, score_rouge, targets_for
+from toolkit.evaluation.sensitivity import damage, damaged_pairs, measure_sensitivity
+from toolkit.evaluation.step_scores import MOST_INVERSIONS, load_matcher, score_steps
+from toolkit.evaluation.study_join import correlate
+from toolkit.evaluation.verdict import PRIMARY, verdict
 from toolkit.records import JSON
 from toolkit.runs.recorder import Recorder
 
-SCHEMA = 1
-COMPARED = ("rouge_l", "bertscore_f1", "format_conformance")  # Holm's family: these, for each system against the baseline
-BASELINE = "baseline"
 _LIBRARIES = ("steptune", "numpy", "torch", "transformers")
+_NOT_RESULTS = ("bertscore_batch_size", "cache", "idf_references")  # options that change no number, or repeat the inputs
 
-Scores = dict[str, dict[str, MetricScores]]  # system -> metric -> scores
+
+@dataclass(frozen=True)
+class Scored:
+    """Everything about the systems' outputs, by system."""
+
+    scores: Scores
+    formats: dict[str, list[Conformance]]
+    alignments: dict[str, list[Alignment | None]]
+    sensitivity: list[JSON]
 
 
-def evaluate_systems(items: list[TestItem], systems: list[System], human: System, options: MetricOptions, samples: int, recorder: Recorder) -> JSON:
+def evaluate_systems(
+    items: list[TestItem],
+    systems: list[System],
+    human: System,
+    options: MetricOptions,
+    samples: int,
+    recorder: Recorder,
+    study: JSON | None = None,
+    judge: JudgeOptions | None = None,
+) -> JSON:
     """results.json of the systems and the human references; the same inputs give the same document except `environment.time`.
+
+    `study` is the JSON of a finished blind study (`read_study`).
 
     Raises:
         ModelError: the BERTScore encoder cannot be loaded.
+        JudgeError: the judge's server cannot be used.
         Cancelled: the run was asked to stop.
     """
     started = time.time()
     everyone = [*systems, human]
-    targets = {system.name: targets_for(system, items, options.seed) for system in everyone}
-    encoder = load_encoder(options.bertscore_model, options.bertscore_layer)
-    scores, formats = _score(everyone, targets, encoder, options, recorder)
     groups = [item.group for item in items]
-    comparisons = _comparisons(systems, scores, groups, samples, options.seed, recorder)
+    scored = _score(items, everyone, replace(options, idf_references=tuple(item.reference for item in items)), samples, recorder)
+    comparisons = compare_systems(systems, scored.scores, groups, samples, options.seed, recorder)
     document: JSON = {
-        "schema": SCHEMA,
-        "systems": {system.name: _system(system, items, scores[system.name], formats[system.name], samples, options.seed) for system in everyone},
+        "primary": PRIMARY,
+        "family": list(COMPARED),
+        "systems": {system.name: _system(system, items, scored, samples, options.seed) for system in everyone},
         "comparisons": comparisons,
-        "items": [_item(index, item, everyone, scores, formats) for index, item in enumerate(items)],
+        "sensitivity": scored.sensitivity,
+        "study": study,
+        "correlations": correlate(study, items, scored.scores, options.seed) if study else [],
+        "judge": _judged(items, everyone, judge, study, recorder) if judge else None,
+        "items": [_item(index, item, everyone, scored) for index, item in enumerate(items)],
         "environment": _environment(items, everyone, options, samples, started),
     }
     return _rounded({"schema": SCHEMA, "verdict": verdict(document), **document})
-
-
-def baseline_of(names: list[str]) -> str:
-    """The system that the others are compared with: `baseline`, or the first one."""
-    return BASELINE if BASELINE in names else names[0]
 
 
 def headline(results: JSON) -> JSON:
@@ -66,55 +89,52 @@ def headline(results: JSON) -> JSON:
     return {"system": subject, "n": results["environment"]["items"], **means, **differences}
 
 
-def _score(
-    everyone: list[System], targets: dict[str, Targets], encoder: Encoder, options: MetricOptions, recorder: Recorder
-) -> tuple[Scores, dict[str, list[Conformance]]]:
+def _score(items: list[TestItem], everyone: list[System], options: MetricOptions, samples: int, recorder: Recorder) -> Scored:
     def on_batch(done: int, total: int) -> None:
         recorder.progress("encode", done, total)
         recorder.check_stop()
 
-    scores: Scores = {}
-    formats: dict[str, list[Conformance]] = {}
-    similarities = score_bertscore(everyone, targets, encoder, options, on_batch)
+    targets = {system.name: targets_for(system, items, options.seed) for system in everyone}
+    metrics = load_text_metrics(options, on_batch)
+    scored = Scored({}, {}, {}, [])
+    damaged = damage(items, options)
+    texts = [*(text for pair in damaged_pairs(damaged) for text in pair), *(text for name in targets for own in targets[name].own for text in own)]
+    matcher = load_matcher(metrics.bert, [*texts, *(output for system in everyone for output in system.outputs)], items, options)
+    pairs = [pair for system in everyone for pair in pairs_of(system, targets[system.name])]
+    metrics.bertscore([*pairs, *damaged_pairs(damaged)])  # in one go, so that each text is encoded once; the cache holds them from here on
     for done, system in enumerate(everyone, start=1):
-        conformance, formats[system.name] = score_format(system, options)
-        rouge = score_rouge(system, targets[system.name], options)
-        scores[system.name] = {"rouge_l": rouge, **similarities[system.name], "format_conformance": conformance}
+        own = targets[system.name]
+        conformance, scored.formats[system.name] = score_format(system, options)
+        steps, scored.alignments[system.name] = score_steps(system, own, matcher, metrics.bert, options)
+        similarity = score_bertscore(system, own, metrics)
+        scored.scores[system.name] = {"rouge_l": score_rouge(system, own, metrics), **similarity, "format_conformance": conformance, **steps}
         recorder.progress("score", done, len(everyone))
-    return scores, formats
+    scored.sensitivity.extend(measure_sensitivity(damaged, metrics, matcher, options, samples))
+    return scored
 
 
-def _comparisons(systems: list[System], scores: Scores, groups: list[str], samples: int, seed: int, recorder: Recorder) -> list[JSON]:
-    names = [system.name for system in systems]
-    baseline = baseline_of(names)
-    pairs = [(name, metric) for name in names if name != baseline for metric in COMPARED]
-    rows: list[JSON] = []
-    for done, (name, metric) in enumerate(pairs, start=1):
-        rows.append(
-            {"a": name, "b": baseline, "metric": metric, **_comparison(scores[name][metric], scores[baseline][metric], groups, samples, seed)}
-        )
-        recorder.progress("bootstrap", done, len(pairs))
+def _judged(items: list[TestItem], everyone: list[System], judge: JudgeOptions, study: JSON | None, recorder: Recorder) -> JSON:
+    def on_item(done: int, total: int) -> None:
+        recorder.progress("judge", done, total)
         recorder.check_stop()
-    for row, adjusted in zip(rows, holm([row["p"] for row in rows]), strict=True):
-        row["p_holm"] = adjusted
-    return rows
+
+    found = judge_systems(items, everyone, judge, on_item)
+    return {**found, "against_humans": measure_judge(found, study, items) if study else None}
 
 
-def _comparison(a: MetricScores, b: MetricScores, groups: list[str], samples: int, seed: int) -> JSON:
-    """The paired difference, that of the floors (gained without regard to the question), and what is left above them."""
-    row = asdict(compare(a.values, b.values, groups, samples, seed))
-    if np.isnan(a.floors).any():
-        return {**row, "floor_difference": None, "above_floor": None}
-    above = cluster((a.values - a.floors) - (b.values - b.floors), groups)
-    left = {"difference": above.mean, "ci95": bootstrap_interval(above, samples, seed)}
-    return {**row, "floor_difference": float((a.floors - b.floors).mean()), "above_floor": left}
-
-
-def _system(system: System, items: list[TestItem], scores: dict[str, MetricScores], formats: list[Conformance], samples: int, seed: int) -> JSON:
+def _system(system: System, items: list[TestItem], scored: Scored, samples: int, seed: int) -> JSON:
     groups = [item.group for item in items]
+    scores, formats = scored.scores[system.name], scored.formats[system.name]
+    inversions = [found.inversions for found in scored.alignments[system.name] if found]
     return {
         "metrics": {name: _metric(name, metric, groups, samples, seed) for name, metric in scores.items()},
-        "descriptive": {**describe(system, items, formats), "bertscore_truncated": scores["bertscore_f1"].truncated},
+        "descriptive": {
+            **describe(system, items, formats),
+            "bertscore_truncated": scores["bertscore_f1"].truncated,
+            "inversions": sum(map(len, inversions)),
+            "answers_with_inversions": sum(map(bool, inversions)),
+        },
+        "rates": rates(system, items, formats),
         "source": system.source,
         **({"generation": system.generation} if system.generation else {}),
     }
@@ -123,8 +143,15 @@ def _system(system: System, items: list[TestItem], scores: dict[str, MetricScore
 def _metric(name: str, scores: MetricScores, groups: list[str], samples: int, seed: int) -> JSON:
     """Mean with interval; null for the human system where no second reference exists."""
     scored = np.flatnonzero(~np.isnan(scores.values))
-    floor = None if np.isnan(scores.floors).any() else float(scores.floors.mean())
-    common = {"n": len(scored), "floor": floor, "floor_note": scores.floor_note, "signature": scores.signature}
+    floors = scores.floors[~np.isnan(scores.floors)]
+    common = {
+        "n": len(scored),
+        "undefined": scores.undefined,
+        "floor": float(floors.mean()) if len(floors) else None,
+        "floor_note": scores.floor_note,
+        "truncated": scores.truncated,
+        "signature": scores.signature,
+    }
     if not len(scored):
         return {"mean": None, "ci95": None, **common}
     data = cluster(scores.values[scored], [groups[index] for index in scored])
@@ -134,15 +161,19 @@ def _metric(name: str, scores: MetricScores, groups: list[str], samples: int, se
     return {"mean": data.mean, "ci95": bootstrap_interval(data, samples, seed), "ci95_t": t_interval(data), "interval": "cluster bootstrap", **common}
 
 
-def _item(index: int, item: TestItem, everyone: list[System], scores: Scores, formats: dict[str, list[Conformance]]) -> JSON:
+def _item(index: int, item: TestItem, everyone: list[System], scored: Scored) -> JSON:
+    aligned = {system.name: scored.alignments[system.name][index] for system in everyone}
     return {
         "id": item.id,
         "prompt": item.prompt,
         "reference": item.reference,
         "group": item.group,
         "outputs": {system.name: system.outputs[index] for system in everyone if system.name != HUMAN},
-        "scores": {system.name: {name: float(metric.values[index]) for name, metric in scores[system.name].items()} for system in everyone},
-        "failed_checks": {system.name: [check for check, passed in formats[system.name][index].checks.items() if not passed] for system in everyone},
+        "scores": {system.name: {name: float(metric.values[index]) for name, metric in scored.scores[system.name].items()} for system in everyone},
+        "failed_checks": {
+            system.name: [check for check, passed in scored.formats[system.name][index].checks.items() if not passed] for system in everyone
+        },
+        "inversions": {name: [list(pair) for pair in found.inversions[:MOST_INVERSIONS]] if found else [] for name, found in aligned.items()},
     }
 
 
@@ -151,7 +182,7 @@ def _environment(items: list[TestItem], everyone: list[System], options: MetricO
         "versions": {"python": platform.python_version(), **{library: version(library) for library in _LIBRARIES}},
         "seed": options.seed,
         "bootstrap_samples": samples,
-        "options": asdict(options),
+        "options": {name: value for name, value in asdict(options).items() if name not in _NOT_RESULTS},
         "inputs": {system.name: system.source for system in everyone},
         "items": len(items),
         "groups": len({item.group for item in items}),
@@ -160,9 +191,9 @@ def _environment(items: list[TestItem], everyone: list[System], options: MetricO
 
 
 def _rounded(value: object) -> JSON:
-    """Floats at six significant digits, NaN as null; seconds of the clock stay as they are."""
+    """Floats at six significant digits, NaN as null; seconds of the clock and what others measured stay as they are."""
     if isinstance(value, dict):
-        return {key: item if key in {"time", "generation"} else _rounded(item) for key, item in value.items()}
+        return {key: item if key in {"time", "generation", "study"} else _rounded(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_rounded(item) for item in value]  # type: ignore[return-value]
     if isinstance(value, float):

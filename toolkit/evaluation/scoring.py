@@ -2,44 +2,34 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from toolkit.evaluation.bertscore import Embedding, Encoder, Match, embed, match_pairs
-from toolkit.evaluation.conformance import Conformance, check_format, failures_by_check
+from toolkit.evaluation import peers
+from toolkit.evaluation.bertscore import BertScorer, Match, Pair, idf_over, official_baseline
+from toolkit.evaluation.conformance import Conformance, check_format
+from toolkit.evaluation.embedding_cache import EmbeddingCache
+from toolkit.evaluation.encoder import load_encoder
 from toolkit.evaluation.inputs import HUMAN, System, TestItem
 from toolkit.evaluation.intervals import Floats
+from toolkit.evaluation.options import MetricOptions
 from toolkit.evaluation.rouge import rouge_l, tokenize
 from toolkit.evaluation.shuffles import SHUFFLES, other_items, shuffled_lines
 from toolkit.evaluation.steps import strip_markers
-from toolkit.records import JSON
 
 REFERENCE_FLOOR = f"the same outputs against other items' references, mean of {SHUFFLES} seeded derangements"
 FORMAT_FLOOR = f"the same outputs with their lines in random order, mean of {SHUFFLES} seeded shuffles: what the grammar accepts by chance"
-
-
-@dataclass(frozen=True)
-class MetricOptions:
-    """How the metrics are computed; every field is part of a signature."""
-
-    bertscore_model: str
-    bertscore_layer: int | None = None
-    bertscore_batch_size: int = 32
-    rouge_tokenizer: str = "ascii"
-    markers: str = "strip"
-    min_steps: int = 2
-    max_steps: int = 15
-    seed: int = 17
+BERTSCORES = {"bertscore_p": "precision", "bertscore_r": "recall", "bertscore_f1": "f1"}
 
 
 @dataclass(frozen=True)
 class MetricScores:
     """One metric of one system: `values` and `floors` [items], NaN where there is nothing to compare with.
 
-    `truncated` is how many outputs were cut for this metric.
+    `truncated` is how many outputs were cut for this metric; `undefined` how many outputs that have a reference got no value.
     """
 
     values: Floats
@@ -47,6 +37,7 @@ class MetricScores:
     floor_note: str
     signature: str
     truncated: int = 0
+    undefined: int = 0
 
 
 @dataclass(frozen=True)
@@ -55,6 +46,10 @@ class Targets:
 
     own: list[tuple[str, ...]]
     others: list[tuple[str, ...]]
+
+    @property
+    def has_own(self) -> list[bool]:
+        return [bool(own) for own in self.own]
 
 
 def targets_for(system: System, items: list[TestItem], seed: int) -> Targets:
@@ -65,105 +60,152 @@ def targets_for(system: System, items: list[TestItem], seed: int) -> Targets:
     return Targets(own, [tuple(references[partner[index]] for partner in partners) for index in range(len(items))])
 
 
-def score_rouge(system: System, targets: Targets, options: MetricOptions) -> MetricScores:
+@dataclass(frozen=True)
+class TextMetrics:
+    """The metrics that compare two texts: ROUGE-L and BERTScore, by the chosen backends, on texts prepared alike."""
+
+    options: MetricOptions
+    bert: BertScorer
+
+    @cached_property
+    def _tokens(self) -> dict[str, list[str]]:
+        return {}
+
+    def prepare(self, text: str) -> str:
+        return strip_markers(text) if self.options.markers == "strip" else text
+
+    def rouge(self, pairs: Iterable[Pair]) -> dict[Pair, float]:
+        """ROUGE-L F of each different pair (output, reference)."""
+        wanted = list(dict.fromkeys(pairs))
+        if self.options.rouge_backend == "own":
+            return {pair: rouge_l(self._words(pair[1]), self._words(pair[0])) for pair in wanted}
+        prepared = [(self.prepare(output), self.prepare(reference)) for output, reference in wanted]
+        return dict(zip(wanted, peers.rouge(self.options.rouge_backend, prepared), strict=True))
+
+    def bertscore(self, pairs: Iterable[Pair]) -> dict[Pair, Match]:
+        """BERTScore of each different pair (output, reference)."""
+        wanted = list(dict.fromkeys(pairs))
+        prepared = {pair: (self.prepare(pair[0]), self.prepare(pair[1])) for pair in wanted}
+        if self.options.bertscore_backend == "own":
+            scores = self.bert.score(prepared.values())
+        else:
+            scores = peers.bertscore(self.options, self.bert.encoder, list(dict.fromkeys(prepared.values())), self._idf_corpus)
+        return {pair: scores[prepared[pair]] for pair in wanted}
+
+    def truncated(self, texts: Iterable[str]) -> int:
+        """How many texts the encoder cuts."""
+        prepared = [self.prepare(text) for text in texts]
+        facts = self.bert.facts(prepared)
+        return sum(facts[text].truncated for text in prepared)
+
+    def empty(self, texts: Iterable[str]) -> int:
+        """How many texts have no token of their own."""
+        prepared = [self.prepare(text) for text in texts]
+        facts = self.bert.facts(prepared)
+        return sum(facts[text].empty for text in prepared)
+
+    @property
+    def rouge_signature(self) -> str:
+        return f"rouge_l|f1|{peers.describe(self.options.rouge_backend, 'rouge')}|tokenizer:{self.options.rouge_tokenizer}|stemmer:no|markers:{self.options.markers}"
+
+    @property
+    def bertscore_signature(self) -> str:
+        return f"{self.bert.signature}|{peers.describe(self.options.bertscore_backend, 'bertscore')}|markers:{self.options.markers}"
+
+    @cached_property
+    def _idf_corpus(self) -> list[str]:
+        return [self.prepare(text) for text in self.options.idf_references]
+
+    def _words(self, text: str) -> list[str]:
+        if text not in self._tokens:
+            self._tokens[text] = tokenize(self.prepare(text), self.options.rouge_tokenizer)
+        return self._tokens[text]
+
+
+def load_text_metrics(options: MetricOptions, on_batch: Callable[[int, int], None]) -> TextMetrics:
+    """The text metrics with their encoder.
+
+    Raises:
+        ModelError: the encoder cannot be loaded, or rescaling is asked for where there is no official baseline.
+    """
+    encoder = load_encoder(options.bertscore_model, options.bertscore_layer)
+    baseline = official_baseline(options.bertscore_model, encoder.layer, options.bertscore_language) if options.bertscore_rescale else None
+    bert = BertScorer(encoder, EmbeddingCache(options.cache, encoder.key), options.bertscore_batch_size, on_batch, None, baseline)
+    metrics = TextMetrics(options, bert)
+    if not options.bertscore_idf:
+        return metrics
+    idf = idf_over(bert, [metrics.prepare(text) for text in options.idf_references])
+    return TextMetrics(options, BertScorer(encoder, bert.cache, options.bertscore_batch_size, on_batch, idf, baseline))
+
+
+def score_rouge(system: System, targets: Targets, metrics: TextMetrics) -> MetricScores:
     """ROUGE-L F of each output."""
-    prepare = _preparation(options.markers)
-    tokens: dict[str, list[str]] = {}
-
-    def words(text: str) -> list[str]:
-        if text not in tokens:
-            tokens[text] = tokenize(prepare(text), options.rouge_tokenizer)
-        return tokens[text]
-
-    values, floors = _score_pairs(system, targets, lambda output, reference: rouge_l(words(reference), words(output)))
-    signature = f"rouge_l|f1|tokenizer:{options.rouge_tokenizer}|stemmer:no|markers:{options.markers}|floor:{SHUFFLES}x,seed:{options.seed}|like:rouge-score-0.1.2"
-    return MetricScores(values, floors, REFERENCE_FLOOR, signature)
+    scores = metrics.rouge(pairs_of(system, targets))
+    values, floors = _best_and_floors(system, targets, lambda pair: scores[pair])
+    return MetricScores(values, floors, REFERENCE_FLOOR, f"{metrics.rouge_signature}|{floor_signature(metrics.options)}")
 
 
-def score_bertscore(
-    systems: list[System], targets: dict[str, Targets], encoder: Encoder, options: MetricOptions, on_batch: Callable[[int, int], None]
-) -> dict[str, dict[str, MetricScores]]:
-    """BERTScore precision, recall and F of each output, by system; each different text is encoded once."""
-    prepare = _preparation(options.markers)
-    texts = [text for system in systems for text in system.outputs]
-    texts += [text for name in targets for references in (*targets[name].own, *targets[name].others) for text in references]
-    embeddings = embed(encoder, map(prepare, texts), options.bertscore_batch_size, on_batch)
-    by_text = {text: embeddings[prepare(text)] for text in texts}
-    pairs = list(dict.fromkeys(pair for system in systems for pair in _pairs(system, targets[system.name])))
-    matches = dict(zip(pairs, match_pairs([(by_text[output], by_text[reference]) for output, reference in pairs]), strict=True))
-    return {system.name: _bertscore_of(system, targets[system.name], encoder, options, by_text, matches) for system in systems}
+def score_bertscore(system: System, targets: Targets, metrics: TextMetrics) -> dict[str, MetricScores]:
+    """BERTScore precision, recall and F of each output."""
+    pairs = pairs_of(system, targets)
+    matches = metrics.bertscore(pairs)
+    references = list(dict.fromkeys(reference for _, reference in pairs))
+    cut = metrics.truncated(system.outputs)
+    cut_references = metrics.truncated(references) / len(references) if references else 0.0
+    signature = (
+        f"{metrics.bertscore_signature}|truncated:{cut / len(system.outputs):.3f},references:{cut_references:.3f}"
+        f"|empty:{metrics.empty(system.outputs)}|{floor_signature(metrics.options)}"
+    )
+    scores = {}
+    for name, part in BERTSCORES.items():
+        values, floors = _best_and_floors(system, targets, lambda pair, part=part: float(getattr(matches[pair], part)))  # type: ignore[misc]
+        scores[name] = MetricScores(values, floors, REFERENCE_FLOOR, signature, cut, undefined_count(values, targets))
+    return scores
 
 
 def score_format(system: System, options: MetricOptions) -> tuple[MetricScores, list[Conformance]]:
     """Conformance of each output as 0 or 1, and the checks behind it."""
-    results = [_conformance(output, reason, options) for output, reason in zip(system.outputs, system.finish_reasons, strict=True)]
+    results = [conformance(output, reason, options) for output, reason in zip(system.outputs, system.finish_reasons, strict=True)]
     floors = [
-        np.mean([_conformance(version, reason, options).conforms for version in shuffled_lines(output, options.seed + index)])
+        np.mean([conformance(version, reason, options).conforms for version in shuffled_lines(output, options.seed + index)])
         for index, (output, reason) in enumerate(zip(system.outputs, system.finish_reasons, strict=True))
     ]
-    signature = f"format_conformance|grammar:1|steps:{options.min_steps}-{options.max_steps}|interval:wilson|floor:{SHUFFLES}x,seed:{options.seed}"
-    return MetricScores(
-        np.array([float(result.conforms) for result in results]), np.array(floors, dtype=np.float64), FORMAT_FLOOR, signature
-    ), results
+    signature = f"format_conformance|grammar:1|steps:{options.min_steps}-{options.max_steps}|interval:wilson|{floor_signature(options)}"
+    values = np.array([float(result.conforms) for result in results])
+    return MetricScores(values, np.array(floors, dtype=np.float64), FORMAT_FLOOR, signature), results
 
 
-def describe(system: System, items: list[TestItem], formats: list[Conformance]) -> JSON:
-    """Plain counts and means of a system's outputs."""
-    words = [len(output.split()) for output in system.outputs]
-    reference_words = sum(len(item.reference.split()) for item in items)
-    return {
-        "length_words": float(np.mean(words)),
-        "length_ratio": sum(words) / reference_words,
-        "empty": sum(not output.strip() for output in system.outputs),
-        "cut_off": sum(not result.checks["not_cut_off"] for result in formats),
-        "finish_reason_missing": sum(reason is None for reason in system.finish_reasons),
-        "steps": float(np.mean([result.steps for result in formats])),
-        "marker_styles": dict(sorted(Counter(result.style for result in formats if result.style).items())),
-        "failed_checks": failures_by_check(formats),
-    }
+def conformance(output: str, reason: str | None, options: MetricOptions) -> Conformance:
+    return check_format(output, reason, options.min_steps, options.max_steps)
 
 
-def _pairs(system: System, targets: Targets) -> list[tuple[str, str]]:
+def pairs_of(system: System, targets: Targets) -> list[Pair]:
+    """Every pair (output, reference) that the system is scored on, for values and floors."""
     compared = zip(system.outputs, targets.own, targets.others, strict=True)
     return [(output, reference) for output, own, others in compared for reference in (*own, *others)]
 
 
-def _bertscore_of(
-    system: System,
-    targets: Targets,
-    encoder: Encoder,
-    options: MetricOptions,
-    embeddings: dict[str, Embedding],
-    matches: dict[tuple[str, str], Match],
-) -> dict[str, MetricScores]:
-    references = {reference for _, reference in _pairs(system, targets)}
-    cut = sum(embeddings[text].truncated for text in system.outputs)
-    cut_references = np.mean([embeddings[text].truncated for text in references]) if references else 0.0
-    empty = sum(embeddings[text].is_empty for text in system.outputs)
-    signature = f"{encoder.signature}|markers:{options.markers}|truncated:{cut / len(system.outputs):.3f},references:{cut_references:.3f}|empty:{empty}|floor:{SHUFFLES}x,seed:{options.seed}"
-    scores = {}
-    for name, part in (("bertscore_p", "precision"), ("bertscore_r", "recall"), ("bertscore_f1", "f1")):
-        values, floors = _score_pairs(system, targets, _lookup({pair: float(getattr(found, part)) for pair, found in matches.items()}))
-        scores[name] = MetricScores(values, floors, REFERENCE_FLOOR, signature, cut)
-    return scores
+def undefined_count(values: Floats, targets: Targets) -> int:
+    return int(np.isnan(values[np.array(targets.has_own, dtype=bool)]).sum())
 
 
-def _lookup(scores: dict[tuple[str, str], float]) -> Callable[[str, str], float]:
-    return lambda output, reference: scores[output, reference]
+def floor_signature(options: MetricOptions) -> str:
+    return f"floor:{SHUFFLES}x,seed:{options.seed}"
 
 
-def _score_pairs(system: System, targets: Targets, score: Callable[[str, str], float]) -> tuple[Floats, Floats]:
-    values = [max((score(output, reference) for reference in own), default=np.nan) for output, own in zip(system.outputs, targets.own, strict=True)]
+def mean_defined(scores: list[float]) -> float:
+    """Mean of those that are not NaN; NaN if none is."""
+    defined = [score for score in scores if not np.isnan(score)]
+    return float(np.mean(defined)) if defined else np.nan
+
+
+def _best_and_floors(system: System, targets: Targets, score: Callable[[Pair], float]) -> tuple[Floats, Floats]:
+    values = [_best([score((output, reference)) for reference in own]) for output, own in zip(system.outputs, targets.own, strict=True)]
     floors = [
-        np.mean([score(output, reference) for reference in others]) if others else np.nan
-        for output, others in zip(system.outputs, targets.others, strict=True)
+        mean_defined([score((output, reference)) for reference in others]) for output, others in zip(system.outputs, targets.others, strict=True)
     ]
     return np.array(values, dtype=np.float64), np.array(floors, dtype=np.float64)
 
 
-def _conformance(output: str, reason: str | None, options: MetricOptions) -> Conformance:
-    return check_format(output, reason, options.min_steps, options.max_steps)
-
-
-def _preparation(markers: str) -> Callable[[str], str]:
-    return strip_markers if markers == "strip" else str
+def _best(scores: list[float]) -> float:
+    return max((score for score in scores if not np.isnan(score)), default=np.nan)

@@ -11,6 +11,8 @@ LABELS = {
     "bertscore_p": "BERTScore precision",
     "bertscore_r": "BERTScore recall",
     "format_conformance": "Format conformance",
+    "step_f1": "Step F1",
+    "order_tau": "Order τ",
 }
 _ALPHA = 0.05
 
@@ -23,16 +25,18 @@ def verdict(results: JSON) -> str:
 
 def conclusion(row: JSON) -> str:
     """What a comparison shows: `better`, `worse`, `unclear` (the interval includes 0) or `uncorrected` (it does not, but Holm's p is above .05)."""
-    if row["ci95"] is None or row["ci95"][0] <= 0 <= row["ci95"][1]:
+    if row["ci95"] is None or row["p_holm"] is None or row["ci95"][0] <= 0 <= row["ci95"][1]:
         return "unclear"
     if row["p_holm"] > _ALPHA:
         return "uncorrected"
     return "better" if row["difference"] > 0 else "worse"
 
 
-def signed(value: float) -> str:
-    """A difference with its sign, three decimals, and a true minus."""
-    return f"{value:+.3f}".replace("-", "−")
+def signed(value: float | None) -> str:
+    """A difference with its sign, three decimals, and a true minus; nothing has no sign, and a dash stands for no value."""
+    if value is None:
+        return "–"
+    return "0.000" if abs(value) < 0.0005 else f"{value:+.3f}".replace("-", "−")
 
 
 def _compared(row: JSON, environment: JSON) -> str:

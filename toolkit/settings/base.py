@@ -46,6 +46,7 @@ ExistingPath = Annotated[Path, BeforeValidator(_absolute), AfterValidator(_must_
 OptionalPath = Annotated[ExistingPath | None, BeforeValidator(_none_word)]
 OptionalText = Annotated[str | None, BeforeValidator(_none_word)]
 OptionalCount = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_none_word)]
+OptionalShare = Annotated[Annotated[float, Field(ge=0.0, le=1.0)] | None, BeforeValidator(_none_word)]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Quantization = Annotated[Literal["nf4", "8bit", "none"], BeforeValidator(_off_is_none)]
 PromptFormatName = Literal["auto", "mistral_v0.2", "howto", "chat_template"]

@@ -9,10 +9,10 @@ from evaluation_samples import numbered
 
 from toolkit.evaluation.charts import IntervalRow, axis_ticks, interval_chart
 from toolkit.evaluation.inputs import human_system, read_references, read_system
+from toolkit.evaluation.options import MetricOptions
 from toolkit.evaluation.report import render_html, render_markdown, render_model_card, write_report
 from toolkit.evaluation.report_view import visible
 from toolkit.evaluation.results import evaluate_systems
-from toolkit.evaluation.scoring import MetricOptions
 from toolkit.records import read_json, write_json
 from toolkit.runs.recorder import Recorder
 
@@ -59,7 +59,7 @@ def test_html_opens_with_the_verdict_and_cuts_very_long_texts(results: dict[str,
     assert html.index("The data do not settle whether tuned&lt;b&gt;|x and baseline differ: +") < html.index("<table>")
     assert len(html) < 100_000
     assert "more characters; results.json has the whole text" in html
-    assert html.count("<svg") == 4
+    assert html.count("<svg") == 6
     assert "prefers-color-scheme: dark" in html
 
 

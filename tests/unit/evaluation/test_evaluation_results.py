@@ -8,8 +8,8 @@ from evaluation_samples import numbered, write_rows
 
 from toolkit.errors import Cancelled
 from toolkit.evaluation.inputs import human_system, read_references, read_system
+from toolkit.evaluation.options import MetricOptions
 from toolkit.evaluation.results import evaluate_systems, headline
-from toolkit.evaluation.scoring import MetricOptions
 from toolkit.evaluation.verdict import conclusion
 from toolkit.runs.recorder import Recorder
 
@@ -63,11 +63,13 @@ def test_the_human_ceiling_comes_from_second_references(tmp_path: Path, tiny_ber
 
 
 def test_paired_comparison_and_its_floor(results: dict[str, Any]) -> None:
-    rouge, similarity, form = results["comparisons"]
-    assert [row["metric"] for row in (rouge, similarity, form)] == ["rouge_l", "bertscore_f1", "format_conformance"]
+    rouge, similarity, form, steps, order = results["comparisons"]
+    assert [row["metric"] for row in (rouge, similarity, form, steps, order)] == results["family"]
     assert (rouge["a"], rouge["b"], rouge["wins"], rouge["ties"], rouge["losses"], rouge["n"]) == ("tuned", "baseline", 8, 0, 0, 8)
     assert rouge["p"] == pytest.approx(2 / 2**8)
-    assert rouge["p_holm"] == pytest.approx(3 * 2 / 2**8)
+    assert rouge["p_holm"] == pytest.approx(5 * 2 / 2**8)
+    assert rouge["shares"]["win"] == {"count": 8, "n": 8, "share": 1.0, "ci95": pytest.approx([0.675592, 1.0])}
+    assert rouge["smallest_detectable"] == pytest.approx(0, abs=1e-6)
     assert rouge["above_floor"]["difference"] == pytest.approx(rouge["difference"] - rouge["floor_difference"], abs=1e-5)
 
 
@@ -82,7 +84,7 @@ def test_an_interval_with_zero_shows_no_difference(test_set: Callable[..., Path]
     mixed = [good if index % 2 else bad for index, (good, bad) in enumerate(zip(GOOD, BAD, strict=True))]
     opposite = [bad if index % 2 else good for index, (good, bad) in enumerate(zip(GOOD, BAD, strict=True))]
     verdict = evaluated(test_set(REFERENCES, {"baseline": mixed, "tuned": opposite}), ["baseline", "tuned"], tiny_bert)["verdict"]
-    assert verdict.startswith("The data do not show a difference between tuned and baseline: +0.000 ROUGE-L (95 % interval −")
+    assert verdict.startswith("The data do not show a difference between tuned and baseline: 0.000 ROUGE-L (95 % interval −")
 
 
 @pytest.mark.parametrize(

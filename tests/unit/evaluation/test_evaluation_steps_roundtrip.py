@@ -7,8 +7,42 @@ from hypothesis import strategies as st
 from toolkit.evaluation.steps import parse_answer, render_answer, render_steps, step_texts, strip_markers
 
 PIECES = st.sampled_from(
-    ["1.", "2)", "**1.**", "**2. ", "Step 3:", "langkah 4 - ", "#### 1. ", "①", "⑫ x", "- ", "* ", "\t", "  ", "    ", "\n", "\n\n", "\u00a0", "\u2028"]
-    + ["Open it.", "wait", "10 minutes later", "2024 was", "1.5 cups", "Done!", ":", "**", "__", "打开", "1、", "افتح", "١. ", "\x0c", "\x00", "7. 8. "]
+    [
+        "1.",
+        "2)",
+        "**1.**",
+        "**2. ",
+        "Step 3:",
+        "langkah 4 - ",
+        "#### 1. ",
+        "①",
+        "⑫ x",
+        "- ",
+        "* ",
+        "\t",
+        "  ",
+        "    ",
+        "\n",
+        "\n\n",
+        "\u00a0",
+        "\u2028",
+        "Open it.",
+        "wait",
+        "10 minutes later",
+        "2024 was",
+        "1.5 cups",
+        "Done!",
+        ":",
+        "**",
+        "__",
+        "打开",
+        "1、",
+        "افتح",
+        "١. ",
+        "\x0c",
+        "\x00",
+        "7. 8. ",
+    ]
 )
 ANSWERS = st.lists(st.one_of(PIECES, st.text(max_size=6)), max_size=24).map("".join)
 
@@ -43,7 +77,18 @@ def test_plain_sentences_survive_as_steps(sentences: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["10 minutes later", "2024 was a good year", "1.5 cups of flour", "3,5 cm", "1/2 teaspoon", "12:30 is noon", "5% off", "-1. Open", "v1. Open", "(1. Open"],
+    [
+        "10 minutes later",
+        "2024 was a good year",
+        "1.5 cups of flour",
+        "3,5 cm",
+        "1/2 teaspoon",
+        "12:30 is noon",
+        "5% off",
+        "-1. Open",
+        "v1. Open",
+        "(1. Open",
+    ],
 )
 def test_false_friends_start_no_step(line: str) -> None:
     assert parse_answer(line).steps == []
@@ -51,7 +96,9 @@ def test_false_friends_start_no_step(line: str) -> None:
     assert strip_markers(line) == line
 
 
-@pytest.mark.parametrize(("text", "expected"), [("1、打开\n2、关闭", ["打开", "关闭"]), ("١. افتح\n٢. أغلق", ["افتح", "أغلق"]), ("１．開く", ["開く"])])
+@pytest.mark.parametrize(
+    ("text", "expected"), [("1、打开\n2、关闭", ["打开", "关闭"]), ("١. افتح\n٢. أغلق", ["افتح", "أغلق"]), ("１．開く", ["開く"])]
+)
 def test_other_scripts_have_steps_too(text: str, expected: list[str]) -> None:
     assert [step.text for step in parse_answer(text).steps] == expected
 

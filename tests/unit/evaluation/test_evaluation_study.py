@@ -1,0 +1,219 @@
+"""A finished blind study joined to the automatic metrics, the judge held against it, and the gate."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from evaluation_samples import numbered
+from scipy.stats import kendalltau, spearmanr
+
+from toolkit.errors import DataError
+from toolkit.evaluation.gate import BelowThresholdError, require_at_least
+from toolkit.evaluation.inputs import human_system, read_references, read_system
+from toolkit.evaluation.judge import JudgeError, JudgeOptions, parse_verdict
+from toolkit.evaluation.options import MetricOptions
+from toolkit.evaluation.report import render_html, render_markdown
+from toolkit.evaluation.results import evaluate_systems
+from toolkit.evaluation.schema import Results, json_schema
+from toolkit.evaluation.study_join import kendall_b, read_study, spearman
+from toolkit.records import write_json
+from toolkit.runs.recorder import Recorder
+
+REFERENCES = [numbered("Open the app.", "Choose settings.", f"Tap wifi {index}.") for index in range(8)]
+GOOD = [text.replace("Choose", "Open") for text in REFERENCES]
+BAD = ["press power button wait"] * 8
+SCHEMA_FILE = Path(__file__).parents[3] / "docs" / "results.schema.json"
+
+
+def study_report(**changes: Any) -> dict[str, Any]:
+    mean = {"mean": 4.0, "ci95": [3.5, 4.5], "n": 16}
+    coefficient = {"value": 0.61, "ci95": [0.4, 0.8]}
+    constant = {"value": None, "ci95": None, "note": "no variation"}
+    rated = [("baseline", 1.0, 1.0), ("tuned", 4.0, 0.0), ("human", 5.0, 0.0)]
+    return {
+        "study_schema": 1,
+        "study_id": "wifi-study",
+        "verified": True,
+        "items": 8,
+        "raters": 2,
+        "ratings": 48,
+        "scale": [1.0, 5.0],
+        "criteria": ["accuracy"],
+        "systems": ["baseline", "tuned", "human"],
+        "means": {name: {"accuracy": mean} for name in ("baseline", "tuned", "human")},
+        "critical_failures": {"baseline": {"count": 16, "n": 16, "share": 1.0, "ci95": [0.8, 1.0]}},
+        "comparisons": [
+            {
+                "a": "tuned",
+                "b": "baseline",
+                "criterion": "accuracy",
+                "claim": "superiority",
+                "difference": 3.0,
+                "ci95": [2.5, 3.5],
+                "p": 0.01,
+                "p_holm": 0.02,
+                "met": True,
+                "n_items": 8,
+                "n_raters": 2,
+            }
+        ],
+        "agreement": {"accuracy": {"krippendorff_alpha": constant, "gwet_ac2": coefficient, "exact": coefficient, "within_one": coefficient}},
+        "ranking": {"strengths": {"tuned": coefficient}, "order_effect": coefficient},
+        "item_scores": [
+            {"item": f"q{index}", "system": system, "scores": {"accuracy": score + index % 2 / 10}, "critical_failure": failure, "raters": 2}
+            for index in range(8)
+            for system, score, failure in rated
+        ],
+        **changes,
+    }
+
+
+def evaluated(folder: Path, tiny_bert: Path, report: dict[str, Any] | None, judge: JudgeOptions | None = None) -> dict[str, Any]:
+    items, source = read_references(folder / "dataset", "test")
+    systems = [read_system(name, folder / name, items) for name in ("baseline", "tuned")]
+    study = None
+    if report is not None:
+        write_json(folder / "study.json", report)
+        study = read_study(folder / "study.json", items)
+    options = MetricOptions(str(tiny_bert), sensitivity_items=4)
+    return evaluate_systems(items, systems, human_system(items, source), options, 200, Recorder(None), study, judge)
+
+
+def test_the_published_schema_is_the_schema_in_use() -> None:
+    assert SCHEMA_FILE.read_text(encoding="utf-8") == json_schema()
+
+
+def test_results_with_and_without_a_study_are_of_the_published_form(test_set: Callable[..., Path], tiny_bert: Path) -> None:
+    import jsonschema
+
+    schema = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
+    folder = test_set(REFERENCES, {"baseline": BAD, "tuned": GOOD})
+    for report in (None, study_report()):
+        results = json.loads(json.dumps(evaluated(folder, tiny_bert, report)))
+        jsonschema.validate(results, schema)
+        Results.model_validate(results)
+
+
+def test_a_joined_study_is_shown_before_wins_and_correlated(test_set: Callable[..., Path], tiny_bert: Path) -> None:
+    results = evaluated(test_set(REFERENCES, {"baseline": BAD, "tuned": GOOD}), tiny_bert, study_report())
+    rows = {row["metric"]: row for row in results["correlations"]}
+    assert rows["rouge_l"]["n"] == 16  # the references are not scored against themselves
+    assert rows["rouge_l"]["spearman"] == pytest.approx(0.87, abs=0.05)
+    assert rows["format_conformance"]["n"] == 24
+    html, text = render_html(results), render_markdown(results)
+    headings = ["Scores", "Differences on the same items", "What people say", "Win, tie, loss", "What each metric notices"]
+    headings += ["Do the metrics go with the people?", "Failures", "Best items", "Worst items", "Limits", "Signatures"]
+    places = [html.index(f"<h2>{heading}</h2>") for heading in headings]
+    assert places == sorted(places)
+    assert "no variation" in html
+    assert "tuned is better than baseline, accuracy: +3.000 (+2.500 to +3.500): met" in text
+    assert "No person has judged" not in html
+
+
+def test_without_a_study_the_report_says_that_no_person_has_judged(test_set: Callable[..., Path], tiny_bert: Path) -> None:
+    assert "No person has judged these answers" in render_html(evaluated(test_set(REFERENCES, {"baseline": BAD, "tuned": GOOD}), tiny_bert, None))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"verified": False}, "did not verify"),
+        ({"criteria": "accuracy"}, "criteria: Input should be a valid list"),
+        ({"study_schema": 7}, "study_schema"),
+        ({"item_scores": [{"item": "x1", "system": "tuned", "scores": {}, "raters": 1}]}, "rates 1 items that are not evaluated here, such as x1"),
+    ],
+)
+def test_a_study_that_does_not_fit_is_refused(test_set: Callable[..., Path], tiny_bert: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        evaluated(test_set(REFERENCES, {"baseline": BAD, "tuned": GOOD}), tiny_bert, study_report(**changes))
+
+
+def test_a_study_without_a_report_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="`steptune study report` writes it"):
+        read_study(tmp_path, [])
+
+
+def test_rank_correlations_are_scipys() -> None:
+    generator = np.random.default_rng(4)
+    x, y = generator.integers(0, 5, 40).astype(float), generator.integers(0, 5, 40).astype(float)
+    assert spearman(x, y) == pytest.approx(spearmanr(x, y).statistic)
+    assert kendall_b(x, y) == pytest.approx(kendalltau(x, y).statistic)
+    assert spearman(np.ones(40), y) is None
+
+
+class Judge(BaseHTTPRequestHandler):
+    """Flags answers that mention `power`; says nothing usable about question 3."""
+
+    def do_POST(self) -> None:
+        prompt = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["messages"][0]["content"]
+        verdict = json.dumps({"critical_failure": "power" in prompt.split("Answer to check:")[1], "reason": "x"})
+        reply = "I cannot say." if "How 3?" in prompt else f"```json\n{verdict}\n```"
+        body = json.dumps({"choices": [{"message": {"content": reply}}]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None: ...
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    found = HTTPServer(("127.0.0.1", 0), Judge)
+    threading.Thread(target=found.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{found.server_port}/v1"
+    found.shutdown()
+
+
+def test_the_judge_is_shown_once_it_is_measured_and_failures_stay_in_the_denominator(
+    test_set: Callable[..., Path], tiny_bert: Path, server: str
+) -> None:
+    folder = test_set(REFERENCES, {"baseline": BAD, "tuned": GOOD})
+    options = JudgeOptions(server, "m")
+    results = evaluated(folder, tiny_bert, study_report(), options)
+    baseline = results["judge"]["systems"]["baseline"]
+    assert [baseline[name]["count"] for name in ("critical_failures", "passed", "not_parsed")] == [7, 0, 1]
+    assert baseline["critical_failures"]["n"] == 8
+    assert results["judge"]["against_humans"]["agreement"] == pytest.approx(21 / 24)
+    assert "<h2>Judge model</h2>" in render_html(results)
+    alone = evaluated(folder, tiny_bert, None, options)
+    assert alone["judge"]["against_humans"] is None
+    assert "<h2>Judge model</h2>" not in render_html(alone)
+    assert "not shown: without a joined study" in render_html(alone)
+
+
+@pytest.mark.parametrize(
+    ("reply", "verdict"),
+    [
+        ('{"critical_failure": true, "reason": "x"}', True),
+        ('Sure! {"critical_failure": false}', False),
+        ('{"critical_failure": true} {"critical_failure": false}', None),
+        ('{"critical_failure": "yes"}', None),
+        ("{broken", None),
+        ("", None),
+    ],
+)
+def test_verdicts_are_parsed_strictly(reply: str, verdict: bool | None) -> None:
+    assert parse_verdict(reply) is verdict
+
+
+def test_a_judge_that_is_not_there_is_named(test_set: Callable[..., Path], tiny_bert: Path) -> None:
+    folder = test_set(REFERENCES, {"baseline": BAD, "tuned": GOOD})
+    with pytest.raises(JudgeError, match="start the server or leave judge out"):
+        evaluated(folder, tiny_bert, None, JudgeOptions("http://127.0.0.1:9/v1", "m", timeout_s=2))
+
+
+def test_the_gate_names_every_number_below_its_threshold() -> None:
+    headline = {"system": "tuned", "rouge_l": 0.2, "step_f1": None, "rouge_l_difference": 0.1}
+    require_at_least(headline, {"rouge_l": 0.2, "rouge_l_difference": 0.05}, "report")
+    with pytest.raises(BelowThresholdError) as caught:
+        require_at_least(headline, {"rouge_l": 0.3, "step_f1": 0.1}, "r/report")
+    assert (
+        str(caught.value) == "tuned: rouge_l is 0.2, expected at least 0.3; step_f1 is not defined, expected at least 0.1. The report is in r/report."
+    )
+    assert caught.value.exit_code == 1

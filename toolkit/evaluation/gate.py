@@ -1,0 +1,23 @@
+"""`--fail-under`: numbers that an evaluation must reach, checked after the report is written."""
+
+from __future__ import annotations
+
+from toolkit.errors import SteptuneError
+from toolkit.records import JSON
+
+
+class BelowThresholdError(SteptuneError):
+    """The evaluation is done and its report written, but a number is below what was asked for."""
+
+    kind = "below_threshold"
+
+
+def require_at_least(headline: JSON, thresholds: dict[str, float], report: str) -> None:
+    """Raises BelowThresholdError naming every number of the headline that is below its threshold, or that is not there."""
+    failures = [
+        f"{name} is {'not defined' if headline.get(name) is None else format(headline[name], '.4g')}, expected at least {least:g}"
+        for name, least in thresholds.items()
+        if headline.get(name) is None or headline[name] < least
+    ]
+    if failures:
+        raise BelowThresholdError(f"{headline['system']}: {'; '.join(failures)}. The report is in {report}.")

@@ -159,19 +159,23 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         DiskFullError: no space; the old file, if any, is untouched.
     """
+    _write_whole(path, [text])
+
+
+def _write_whole(path: Path, pieces: Iterable[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+            file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
-    except OSError as error:
+    except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFullError(f"No space left to write {path}; free some and run `steptune resume` on this run.") from error
         raise
 
@@ -188,8 +192,8 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_jsonl(path: Path, rows: Iterable[JSON]) -> None:
-    """Write a whole JSONL file atomically."""
-    write_text(path, "".join(dump_line(row) for row in rows))
+    """Write a whole JSONL file atomically, holding one row at a time."""
+    _write_whole(path, (dump_line(row) for row in rows))
 
 
 def sha256_text(text: str) -> str:

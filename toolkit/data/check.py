@@ -1,59 +1,93 @@
-"""Checking and the order of cleaning: normalise, anonymise, then the rules a row must meet."""
+"""Cleaning row by row: normalise, repair typing errors, anonymise, then the rules that a row must meet.
+
+`clean_row` does it to one row, without looking at any other, so that rows can be shared out among processes; `clean` to a batch.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from toolkit.data.anonymise import anonymise_row
 from toolkit.data.normalise import normalise_row
 from toolkit.data.rows import Batch, Dropped, Row, require_rows
 from toolkit.data.sources import name_rows
+from toolkit.data.typos import Terms, repair_typos
+from toolkit.records import sha256_text
 from toolkit.runs.recorder import Recorder
 
+ROW_STAGES = ("normalise", "anonymise", "check")
 # Answers so much longer than allowed are not even normalised; markup and repeated spaces may shrink shorter ones.
 FAR_TOO_LONG = 4
+REPAIRED = "typing errors repaired"
 
 
-def clean(
-    batch: Batch,
-    anonymise: tuple[str, ...],
-    phone_regions: tuple[str, ...],
-    min_steps: int,
-    max_steps: int,
-    max_chars: int,
-    recorder: Recorder,
-    with_surrogates: bool = False,
-) -> Batch:
+@dataclass(frozen=True)
+class Cleaning:
+    """What is done to each row. `languages`: those whose typing errors are repaired, none for (); `terms`: words that stay for all that."""
+
+    anonymise: tuple[str, ...]
+    phone_regions: tuple[str, ...]
+    min_steps: int
+    max_steps: int
+    max_chars: int
+    with_surrogates: bool = False
+    languages: tuple[str, ...] = ()
+    terms: frozenset[str] = frozenset()
+    stages: tuple[str, ...] = ROW_STAGES
+
+
+def clean(batch: Batch, cleaning: Cleaning, recorder: Recorder) -> Batch:
     """Rows in the one form of the data set, without the kinds of personal data named, within the limits; each with its final id.
-
-    Ids are given before masking, so that what is masked does not change them.
 
     Raises:
         DataError: a source has no usable row.
     """
-    batch = name_rows(batch.sift(_normalised(batch.kept, max_chars, recorder)))
-    masked = (anonymise_row(row, anonymise, phone_regions, with_surrogates) for row in batch.kept)
-    checked = batch.sift(_checked(masked, len(batch.kept), min_steps, max_steps, max_chars, recorder))
-    require_rows(checked)
-    return checked
+    cleaning = replace(cleaning, terms=find_terms(batch, cleaning.languages))
+    cleaned = name_rows(batch.sift(_cleaned(batch, cleaning, recorder)))
+    require_rows(cleaned)
+    return cleaned
 
 
-def _normalised(rows: list[Row], max_chars: int, recorder: Recorder) -> Iterator[Row | Dropped]:
-    for done, row in enumerate(rows, start=1):
-        if len(row.prompt) > max_chars:
-            yield Dropped(row, f"question longer than {max_chars} characters")
-        elif len(row.output) > FAR_TOO_LONG * max_chars:
-            yield Dropped(row, f"answer longer than {max_chars} characters")
-        else:
-            yield normalise_row(row)
-        _report("normalise", done, len(rows), recorder)
+def find_terms(batch: Batch, languages: tuple[str, ...]) -> frozenset[str]:
+    terms = Terms(languages)
+    for row in batch.kept if languages else ():
+        terms.see(f"{row.prompt}\n{row.output}")
+    return terms.found()
 
 
-def _checked(rows: Iterator[Row], total: int, min_steps: int, max_steps: int, max_chars: int, recorder: Recorder) -> Iterator[Row | Dropped]:
-    for done, row in enumerate(rows, start=1):
-        reason = check_row(row, min_steps, max_steps, max_chars)
-        yield Dropped(row, reason) if reason else row
-        _report("anonymise and check", done, total, recorder)
+def _cleaned(batch: Batch, cleaning: Cleaning, recorder: Recorder) -> Iterator[Row | Dropped]:
+    for done, row in enumerate(batch.kept, start=1):
+        yield clean_row(row, cleaning)
+        recorder.progress("clean", done, len(batch.kept))
+        if done % 500 == 0:
+            recorder.check_stop()
+
+
+def clean_row(row: Row, cleaning: Cleaning) -> Row | Dropped:
+    """The row after the stages, or left out with the reason. Its id becomes a hash of the text before masking, which masking does not change."""
+    result: Row | Dropped = row
+    if "normalise" in cleaning.stages:
+        result = _normalised(row, cleaning)
+    if isinstance(result, Dropped):
+        return result
+    result = replace(result, id=sha256_text(f"{result.prompt}\n{result.output}")[:16])
+    if "anonymise" in cleaning.stages:
+        result = anonymise_row(result, cleaning.anonymise, cleaning.phone_regions, cleaning.with_surrogates)
+    reason = check_row(result, cleaning.min_steps, cleaning.max_steps, cleaning.max_chars) if "check" in cleaning.stages else ""
+    return Dropped(result, reason) if reason else result
+
+
+def _normalised(row: Row, cleaning: Cleaning) -> Row | Dropped:
+    if len(row.prompt) > cleaning.max_chars:
+        return Dropped(row, f"question longer than {cleaning.max_chars} characters")
+    if len(row.output) > FAR_TOO_LONG * cleaning.max_chars:
+        return Dropped(row, f"answer longer than {cleaning.max_chars} characters")
+    result = normalise_row(row)
+    if isinstance(result, Dropped) or result.meta.get("language", next(iter(cleaning.languages), "")) not in cleaning.languages:
+        return result
+    (prompt, in_prompt), (output, in_output) = (repair_typos(text, cleaning.languages, cleaning.terms) for text in (result.prompt, result.output))
+    return replace(result, prompt=prompt, output=output, notes=(*result.notes, REPAIRED)) if in_prompt + in_output else result
 
 
 def check_row(row: Row, min_steps: int, max_steps: int, max_chars: int) -> str:
@@ -68,9 +102,3 @@ def check_row(row: Row, min_steps: int, max_steps: int, max_chars: int) -> str:
     if steps > max_steps:
         return f"more than {max_steps} steps"
     return f"answer longer than {max_chars} characters" if len(row.output) > max_chars else ""
-
-
-def _report(phase: str, done: int, total: int, recorder: Recorder) -> None:
-    recorder.progress(phase, done, total)
-    if done % 500 == 0:
-        recorder.check_stop()

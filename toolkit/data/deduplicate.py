@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from toolkit.data.rows import Batch, Row
 from toolkit.data.similarity import GramSets, comparable, similar_pairs
@@ -24,15 +24,20 @@ TYPO_RATIO = 0.75  # names this alike are one name with a typo: Gojek, Gojec
 def deduplicate(batch: Batch, near_duplicate_jaccard: float, recorder: Recorder) -> Batch:
     """The batch without exact and near copies; each copy names the id of the row it was left out for."""
     recorder.progress("deduplicate", 0, len(batch.kept))
-    recorder.check_stop()
-    exact = _Exact()
-    grams = GramSets(exact.first_texts(batch.kept))
-    recorder.check_stop()
-    near = _near_copies(batch, exact.firsts, grams, near_duplicate_jaccard)
-    copies = {at: (near.get(first, first), "exact duplicate") for at, first in exact.copies.items()}
-    copies |= {at: (first, "near-duplicate") for at, first in near.items()}
+    copies = find_copies(batch.kept, near_duplicate_jaccard, recorder)
     recorder.progress("deduplicate", len(batch.kept), len(batch.kept))
     return batch.without_copies(copies)
+
+
+def find_copies(rows: Sequence[Row], near_duplicate_jaccard: float, recorder: Recorder) -> dict[int, tuple[int, str]]:
+    """Index of each copy with the index of the row that stays in its place, and the kind of copy."""
+    recorder.check_stop()
+    exact = _Exact()
+    grams = GramSets(exact.first_texts(rows))
+    recorder.check_stop()
+    near = _near_copies(rows, exact.firsts, grams, near_duplicate_jaccard)
+    copies = {at: (near.get(first, first), "exact duplicate") for at, first in exact.copies.items()}
+    return copies | {at: (first, "near-duplicate") for at, first in near.items()}
 
 
 class _Exact:
@@ -54,7 +59,7 @@ class _Exact:
                 self.copies[at] = first
 
 
-def _near_copies(batch: Batch, firsts: list[int], grams: GramSets, threshold: float) -> dict[int, int]:
+def _near_copies(rows: Sequence[Row], firsts: list[int], grams: GramSets, threshold: float) -> dict[int, int]:
     """Index of each near-duplicate with the index of the most similar row that stays; the earlier one where two are alike."""
     near: dict[int, int] = {}
     similar: list[tuple[float, int]] = []
@@ -62,7 +67,7 @@ def _near_copies(batch: Batch, firsts: list[int], grams: GramSets, threshold: fl
 
     def decide() -> None:
         for _, earlier in sorted(similar):
-            if firsts[earlier] not in near and not are_different_tasks(batch.kept[firsts[earlier]], batch.kept[firsts[current]]):
+            if firsts[earlier] not in near and not are_different_tasks(rows[firsts[earlier]], rows[firsts[current]]):
                 near[firsts[current]] = firsts[earlier]
                 return
 

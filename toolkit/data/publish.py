@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import shutil
 from pathlib import Path
 
@@ -56,29 +57,39 @@ def _replace(partial: Path, dataset_dir: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def example_line(row: Row, split: Split) -> JSON:
+def publish_rows(rows_dir: Path, batch: Batch, recorder: Recorder) -> None:
+    """Write rows.jsonl and ledger.jsonl: the result of a build that ends before the split."""
+    recorder.progress("publish", 0, 1)
+    write_jsonl(rows_dir / "rows.jsonl", (example_line(row, None) for row in batch.kept))
+    write_jsonl(rows_dir / "ledger.jsonl", ledger_lines(batch, None))
+    recorder.progress("publish", 1, 1)
+
+
+def example_line(row: Row, split: Split | None) -> JSON:
     """A line of a split: id, prompt, output and the meta keys that are known of the row."""
-    known = {**row.meta, "group": split.group_of[row.id]}
+    known = {**row.meta, "group": split.group_of[row.id]} if split else row.meta
     meta = {key: known[key] for key in ("source", *META_KEYS) if key in known}
     return {"id": row.id, "prompt": row.prompt, "output": row.output, "meta": meta}
 
 
-def ledger_lines(batch: Batch, split: Split) -> list[JSON]:
+def ledger_lines(batch: Batch, split: Split | None) -> list[JSON]:
     """One line for each row of the input, in input order: where it came from, where it ended, and why.
 
     Raises:
         DataError: rows were lost or counted twice on the way, which is a defect.
     """
-    entries = [(row, _kept_entry(row, split)) for row in batch.kept]
-    entries += [(item.row, _dropped_entry(item)) for item in batch.dropped]
-    entries.sort(key=lambda entry: entry[0].position)
-    if [row.position for row, _ in entries] != list(range(len(entries))):
-        raise DataError("The ledger does not add up to the input; please report this with the config.")
-    return [line for _, line in entries]
+    kept = ((row.position, _kept_entry(row, split)) for row in batch.kept)
+    dropped = ((item.row.position, _dropped_entry(item)) for item in sorted(batch.dropped, key=lambda item: item.row.position))
+    lines = []
+    for position, line in heapq.merge(kept, dropped, key=lambda entry: entry[0]):
+        if position != len(lines):
+            raise DataError("The ledger does not add up to the input; please report this with the config.")
+        lines.append(line)
+    return lines
 
 
-def _kept_entry(row: Row, split: Split) -> JSON:
-    return _entry(row, split.split_of[row.id], "", "")
+def _kept_entry(row: Row, split: Split | None) -> JSON:
+    return _entry(row, split.split_of[row.id] if split else "kept", "", "")
 
 
 def _dropped_entry(item: Dropped) -> JSON:

@@ -6,7 +6,7 @@ becomes a left-out row with its reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -58,6 +58,15 @@ class Source:
 
 
 def collect(sources: list[Source], strict: bool, recorder: Recorder) -> Batch:
+    """All rows of all sources in one batch.
+
+    Raises:
+        DataError: as `read_sources`.
+    """
+    return Batch([]).sift(read_sources(sources, strict, recorder))
+
+
+def read_sources(sources: list[Source], strict: bool, recorder: Recorder) -> Iterator[Row | Dropped]:
     """All rows of all sources, in the order of the config, then of file names, then of lines.
 
     Raises:
@@ -66,20 +75,20 @@ def collect(sources: list[Source], strict: bool, recorder: Recorder) -> Batch:
     labels = [source.label for source in sources]
     if len(set(labels)) < len(labels):
         raise DataError(f"Two sources are named {next(name for name in labels if labels.count(name) > 1)!r}; give each its own `name`.")
-    results: list[Row | Dropped] = []
+    count = 0
     for done, source in enumerate(sources):
         recorder.progress("collect", done, len(sources))
-        before = len(results)
+        before = count
         for item in _read(source):
             if strict and isinstance(item, Dropped) and item.unreadable:
                 raise DataError(f"{source.path}: {item.row.place}: {item.reason}. Mend it, or set strict to false to leave such rows out.")
-            results.append(_with_defaults(item, source, len(results)))
-            if len(results) % 1000 == 0:
+            yield _with_defaults(item, source, count)
+            count += 1
+            if count % 1000 == 0:
                 recorder.check_stop()
-        if len(results) == before:
+        if count == before:
             raise DataError(f"The source {source.label!r} holds no row: {source.path} has no {HOLDS[source.type]}; check the path.")
     recorder.progress("collect", len(sources), len(sources))
-    return Batch([]).sift(results)
 
 
 def _read(source: Source) -> Iterator[Row | Dropped]:
@@ -122,14 +131,19 @@ def _with_defaults(item: Row | Dropped, source: Source, position: int) -> Row | 
 
 
 def name_rows(batch: Batch) -> Batch:
-    """Rows with their final ids: the given one, or a hash of question and steps; a given id that an earlier row has gets the source in front."""
+    """Rows with their final ids."""
+    return Batch([replace(row, id=identifier) for row, identifier in zip(batch.kept, choose_ids(batch.kept), strict=True)], batch.dropped)
+
+
+def choose_ids(rows: Iterable[Row]) -> list[str]:
+    """The final id of each row: the given one, else its id so far or a hash of question and steps; a given id that an earlier row has gets the source in front."""
     taken: set[str] = set()
-    named = []
-    for row in batch.kept:
-        digest = sha256_text(f"{row.prompt}\n{row.output}")[:16]
-        choices = [row.given_id, f"{row.source}/{row.given_id}"] if row.given_id else []
-        # The same text twice has the same hash; one of the two falls to deduplication.
-        identifier = next((choice for choice in [*choices, digest] if choice not in taken), digest)
+    chosen = []
+    for row in rows:
+        digest = row.id or sha256_text(f"{row.prompt}\n{row.output}")[:16]
+        choices = [row.given_id, f"{row.source}/{row.given_id}", digest] if row.given_id else [digest]
+        # The same text twice has the same hash; one of the two falls to deduplication, and is known by its place until then.
+        identifier = next((choice for choice in choices if choice not in taken), f"{digest}-{row.position}")
         taken.add(identifier)
-        named.append(replace(row, id=identifier))
-    return Batch(named, batch.dropped)
+        chosen.append(identifier)
+    return chosen

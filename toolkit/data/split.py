@@ -37,10 +37,15 @@ def split_by_groups(batch: Batch, group_jaccard: float, test_share: float, valid
     """Every kept row in train, validation or test, a group never in two of them."""
     recorder.progress("split", 0, len(batch.kept))
     recorder.check_stop()
-    group_of = group_rows(batch, group_jaccard)
-    split_of = {identifier: choose_split(group, test_share, validation_share, seed) for identifier, group in group_of.items()}
+    split = split_groups(batch.kept, group_rows(batch, group_jaccard), test_share, validation_share, seed)
     recorder.progress("split", len(batch.kept), len(batch.kept))
-    return Split(batch.kept, split_of, group_of)
+    return split
+
+
+def split_groups(rows: Sequence[Row], group_of: dict[str, str], test_share: float, validation_share: float, seed: int) -> Split:
+    """Rows by the split of their group; `group_of`: by row id."""
+    split_of = {identifier: choose_split(group, test_share, validation_share, seed) for identifier, group in group_of.items()}
+    return Split(rows, split_of, group_of)
 
 
 @lru_cache(maxsize=1024)

@@ -24,6 +24,15 @@ def _reads_lines(encoding: str) -> str:
 PersonalKind = Literal["email", "phone", "card", "iban", "ip", "handle", "nik", "npwp", "ssn", "passport", "licence", "account", "name", "address"]
 
 
+Stage = Literal["normalise", "anonymise", "check", "deduplicate", "split"]
+
+
+def _in_order(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    if not stages:
+        raise ValueError(f"name at least one stage: {', '.join(get_args(Stage))}")
+    return tuple(stage for stage in get_args(Stage) if stage in stages)
+
+
 class SourceSettings(Settings):
     """What every source says about itself."""
 
@@ -94,6 +103,11 @@ class DataBuildSettings(Settings):
         min_length=1, description="Where the how-to pairs come from; each has a type: jsonl, csv, parquet, hf, documents or forum."
     )
     strict: bool = Field(False, description="Stop at the first unreadable row instead of writing it to the ledger.")
+    stages: Annotated[tuple[Stage, ...], AfterValidator(_in_order)] = Field(
+        get_args(Stage), description="Stages to run, in this order; without split the rows and the ledger are written to rows/ instead of a data set."
+    )
+    repair_typos: bool = Field(True, description="Repair typing errors in words that no language of `languages` knows.")
+    languages: tuple[str, ...] = Field(("en", "id"), description="Languages of the texts, as two-letter codes.")
     anonymise: tuple[PersonalKind, ...] = Field(get_args(PersonalKind), description="Kinds of personal data to mask; [] masks nothing.")
     anonymise_with: Literal["placeholder", "surrogate"] = Field(
         "placeholder", description="What stands in for personal data: [NAME_1], or made-up names, addresses, e-mail and phone numbers."

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from toolkit.data.check import clean
+from toolkit.data.check import Cleaning, clean
 from toolkit.data.deduplicate import deduplicate
 from toolkit.data.publish import publish
 from toolkit.data.sources import Source, collect
@@ -22,7 +22,7 @@ SPLITS = ("train", "validation", "test")
 def build(sources: list[Source], run_dir: Path, strict: bool = False, max_chars: int = 4000, **changed: Any) -> JSON:
     """The card of a data set built into run_dir/dataset."""
     options, quiet = {**OPTIONS, **changed}, Recorder(None)
-    batch = clean(collect(sources, strict, quiet), ("email", "phone"), ("US", "GB", "ID"), 2, 15, max_chars, quiet)
+    batch = clean(collect(sources, strict, quiet), Cleaning(("email", "phone"), ("US", "GB", "ID"), 2, 15, max_chars), quiet)
     batch = deduplicate(batch, 0.8, quiet)
     split = split_by_groups(batch, recorder=quiet, **options)
     return publish(run_dir / "dataset", batch, split, sources, options, quiet)

@@ -1,0 +1,161 @@
+"""The stages of a build on the disk: what is done stays done, whoever did it, and a build that was killed goes on from there.
+
+Every result lies under a name made of a hash of all that it depends on: the bytes of the sources, the options, the version. Rows are
+cleaned in parts; several processes (of one machine, or of several that share the folder) take every nth part each, and then
+whatever is still missing, so that nobody waits for a process that died. The same bytes come out for any number of them.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import toolkit
+from toolkit.data.check import Cleaning, clean_row
+from toolkit.data.deduplicate import find_copies
+from toolkit.data.row_files import StoredRows, part_path, read_part, write_part
+from toolkit.data.rows import Batch, Dropped, Row, require_rows
+from toolkit.data.sources import Source, choose_ids, read_sources
+from toolkit.data.split import Split, group_rows, split_groups
+from toolkit.data.typos import Terms
+from toolkit.records import JSON, read_json, sha256_json, sha256_tree, write_json
+from toolkit.runs.recorder import Recorder
+
+ROWS_A_PART = 1_000
+WAIT_S = 0.2
+
+
+class Stages:
+    """The stages below a folder of a run. `rank` of `processes`: which part of the row work is this process's."""
+
+    def __init__(self, folder: Path, recorder: Recorder, rank: int = 0, processes: int = 1) -> None:
+        self.dir, self.recorder, self.rank, self.processes = folder, recorder, rank, processes
+        self._key = ""  # of the latest result
+
+    def collect(self, sources: list[Source], strict: bool, languages: tuple[str, ...]) -> Collected:
+        """The rows of all sources in parts; with `languages` the terms among their words as well. The first process does it, the others wait.
+
+        Raises:
+            DataError: as `read_sources`.
+        """
+        self._key = _key(
+            "collect", [[asdict(source) | {"path": source.path.name}, sha256_tree(source.path)] for source in sources], strict, languages
+        )
+        folder = self.dir / f"collected-{self._key}"
+        done = folder / "done.json"
+        while self.rank and not done.exists():
+            self.recorder.check_stop()
+            if self._is_finished():
+                return Collected(folder, 0, frozenset())
+            time.sleep(WAIT_S)
+        if (found := read_json(done)) is None:
+            found = self._write_collected(folder, sources, strict, languages)
+            write_json(done, found)
+        return Collected(folder, found["parts"], frozenset(found["terms"]))
+
+    def _write_collected(self, folder: Path, sources: list[Source], strict: bool, languages: tuple[str, ...]) -> JSON:
+        terms, number = Terms(languages), 0
+        items = read_sources(sources, strict, self.recorder)
+        while some := list(islice(items, ROWS_A_PART)):
+            write_part(part_path(folder, number), some)
+            number += 1
+            for item in some if languages else ():
+                if isinstance(item, Row):
+                    terms.see(f"{item.prompt}\n{item.output}")
+            self.recorder.check_stop()
+        return {"parts": number, "terms": sorted(terms.found())}
+
+    def clean(self, collected: Collected, cleaning: Cleaning) -> Batch:
+        """The batch after the row stages, on the disk; for processes other than the first, whose work ends here, an empty one.
+
+        Raises:
+            DataError: a source has no usable row.
+        """
+        cleaning = replace(cleaning, terms=collected.terms)
+        self._key = _key("clean", self._key, {**asdict(cleaning), "terms": sorted(cleaning.terms)})
+        folder = self.dir / f"rows-{self._key}"
+        folder.mkdir(parents=True, exist_ok=True)
+        self._clean_parts(range(self.rank, collected.parts, self.processes), folder, collected, cleaning)
+        if self.rank:
+            return Batch([])
+        self._clean_parts(reversed(range(collected.parts)), folder, collected, cleaning)  # what another process is late with, from its end
+        rows = StoredRows([part_path(folder, number) for number in range(collected.parts)])
+        batch = Batch(StoredRows(rows.parts, choose_ids(rows)), rows.dropped)
+        require_rows(batch)
+        return batch
+
+    def _clean_parts(self, numbers: Iterable[int], folder: Path, collected: Collected, cleaning: Cleaning) -> None:
+        for number in numbers:
+            if not part_path(folder, number).exists():
+                try:
+                    write_part(part_path(folder, number), _cleaned(collected.folder, number, cleaning))
+                except FileNotFoundError:
+                    if self._is_finished():  # the first process had no need to wait for this part
+                        return
+                    raise
+            self.recorder.progress("clean", number + 1, collected.parts)
+            self.recorder.check_stop()
+
+    def deduplicate(self, batch: Batch, near_duplicate_jaccard: float) -> Batch:
+        """The batch without exact and near copies."""
+        self.recorder.progress("deduplicate", 0, len(batch.kept))
+        copies = self._result("copies", near_duplicate_jaccard, lambda: find_copies(batch.kept, near_duplicate_jaccard, self.recorder))
+        self.recorder.progress("deduplicate", len(batch.kept), len(batch.kept))
+        return batch.without_copies({int(at): (first, reason) for at, (first, reason) in copies.items()})
+
+    def split(self, batch: Batch, group_jaccard: float, test_share: float, validation_share: float, seed: int) -> Split:
+        """The split of the batch by groups."""
+        self.recorder.progress("split", 0, len(batch.kept))
+        group_of = self._result("groups", group_jaccard, lambda: group_rows(batch, group_jaccard))
+        self.recorder.progress("split", len(batch.kept), len(batch.kept))
+        return split_groups(batch.kept, group_of, test_share, validation_share, seed)
+
+    def forget(self) -> None:
+        """Remove all results: they hold what anonymising took out of the rows. Only a mark stays, by which late processes know."""
+        write_json(self._mark, {"finished": True})
+        for path in self.dir.glob("*-*"):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
+
+    @property
+    def _mark(self) -> Path:
+        return self.dir / "finished.json"
+
+    def _is_finished(self) -> bool:
+        return self._mark.exists()
+
+    def _result(self, name: str, option: float, make: Callable[[], dict[Any, Any]]) -> dict[str, Any]:
+        """What an earlier attempt found out, or what `make` finds out now."""
+        self._key = _key(name, self._key, option)
+        path = self.dir / f"{name}-{self._key}.json"
+        found = read_json(path)
+        if found is None:
+            self.recorder.check_stop()
+            found = make()
+            write_json(path, found)
+        return found
+
+
+@dataclass(frozen=True)
+class Collected:
+    """Where the parts of the collected rows lie. `terms`: words that are no typing errors here."""
+
+    folder: Path
+    parts: int
+    terms: frozenset[str]
+
+
+def _cleaned(folder: Path, number: int, cleaning: Cleaning) -> Iterator[Row | Dropped]:
+    for item in read_part(part_path(folder, number)):
+        yield clean_row(item, cleaning) if isinstance(item, Row) else item
+
+
+def _key(*depends_on: Any) -> str:
+    return sha256_json([toolkit.__version__, *depends_on])[:16]

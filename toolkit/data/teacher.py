@@ -153,7 +153,7 @@ class Teacher:
                 if received.kind == "refused" and self._step_down(received.reason, parameters):
                     continue
                 if received.kind == "refused":
-                    return Reply(ask.id, reason=f"teacher: {received.reason}", calls=calls)
+                    return Reply(ask.id, reason=f"teacher, {received.reason}", calls=calls)
                 if received.kind in ("retry", "in_doubt"):
                     reason, failed_in_a_row = received.reason, failed_in_a_row + 1
                     await self._back_off(failed_in_a_row, received.retry_after_s)
@@ -168,7 +168,7 @@ class Teacher:
                 bad, failed_in_a_row = bad + 1, 0
         if self._ends:
             return Reply(ask.id, reason="not asked: the run was stopped", calls=calls)
-        return Reply(ask.id, reason=f"teacher: {reason}", calls=calls)
+        return Reply(ask.id, reason=f"teacher, {reason}", calls=calls)
 
     def _messages(self, ask: Ask) -> list[JSON]:
         texts = (("system", ask.system), ("user", ask.user))

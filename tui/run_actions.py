@@ -1,4 +1,4 @@
-"""What the screens do to runs: stop, resume, delete. Each asks first; the work is in threads, for it may wait for processes."""
+"""What the screens do to runs: stop, resume, ask for a checkpoint, delete. Each asks first; the work is in threads, for it may wait for processes."""
 
 from __future__ import annotations
 
@@ -58,6 +58,34 @@ def _resume(row: RunRow) -> str:
 
     launch.resume(RunFolder(row.path))
     return f"{row.id} is starting again."
+
+
+def checkpoint(app: SteptuneApp, row: RunRow) -> None:
+    """Ask a training for a checkpoint; it goes on."""
+    if app.refuse_in_read_only("asking for a checkpoint"):
+        return
+    if row.recipe != "sft" or not row.live:
+        app.notify(f"{row.id} is {_what(row)}; only a training that runs can save a checkpoint.", severity="warning", markup=False)
+        return
+
+    def answered(yes: bool | None) -> None:
+        if yes:
+            in_thread(app, lambda: _checkpoint(row), "Checkpoint")
+
+    _ask(
+        app, f"Checkpoint of {row.id} now?", "It saves after the step that it is in, and goes on; an older checkpoint may make room for it.", answered
+    )
+
+
+def _what(row: RunRow) -> str:
+    return row.state if row.recipe == "sft" else f"a {row.recipe} run"
+
+
+def _checkpoint(row: RunRow) -> str:
+    from toolkit.runs.checkpoint_request import ask_for_checkpoint
+
+    ask_for_checkpoint(RunFolder(row.path))
+    return f"{row.id} was asked for a checkpoint; `◆` marks it when it is saved."
 
 
 def remove(app: SteptuneApp, row: RunRow, done: Callable[[], None] = lambda: None) -> None:

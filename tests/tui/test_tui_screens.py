@@ -160,13 +160,18 @@ PAGES: dict[str, Visit] = {
 }
 
 
+GOLDEN_PAGES = ("runs", "follow", "pipeline", "logs", "form", "results", "report", "item", "compare", "doctor")
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", PAGES)
-async def test_a_screen_keeps_to_its_place_and_its_keys_are_in_the_help(folder: Path, name: str, size: tuple[int, int]) -> None:
+async def test_a_screen_looks_as_it_did_keeps_to_its_place_and_has_its_keys_in_the_help(folder: Path, name: str, size: tuple[int, int]) -> None:
     async with running(folder, size) as (app, pilot):
         await PAGES[name](app, pilot)
-        await pilot.pause(0.15)
+        await settled(app, pilot)
         assert outside_parent(app) == []
+        if name in GOLDEN_PAGES:
+            assert_golden(f"{name}-{size[0]}x{size[1]}", portable(text_of(app), folder))
         keys = [key for key, active in app.screen.active_bindings.items() if active.enabled]
         assert not [key for key in keys if "alt+" in key]
         own = [
@@ -194,21 +199,6 @@ async def test_a_screen_keeps_to_its_place_and_its_keys_are_in_the_help(folder: 
         assert isinstance(app.screen, Page)
 
 
-GOLDEN_PAGES = ("runs", "follow", "pipeline", "logs", "form", "results", "report", "item", "compare", "doctor")
-
-
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", GOLDEN_PAGES)
-async def test_a_screen_looks_as_it_did(folder: Path, name: str, size: tuple[int, int]) -> None:
-    async with running(folder, size) as (app, pilot):
-        await PAGES[name](app, pilot)
-        await settled(app, pilot)
-        text = text_of(app).replace(str(Path(__file__).resolve().parents[2]), "/steptune")
-        text = re.sub(rf"/{folder.parts[1]}/\S+", "/TEMPORARY", text)  # as long as the test's folder is
-        below_the_places = text.splitlines()[1:]
-        assert_golden(f"{name}-{size[0]}x{size[1]}", "\n".join(line.rstrip() for line in below_the_places))
-
-
 async def test_the_top_line_names_every_place_and_its_key_goes_there(folder: Path) -> None:
     async with running(folder, read_only=True) as (app, pilot):
         for place in PLACES:
@@ -217,6 +207,13 @@ async def test_the_top_line_names_every_place_and_its_key_goes_there(folder: Pat
             top = text_of(app).splitlines()[0]
             assert top.startswith(" steptune   " + "  ".join(f"{each.key} {each.title}" for each in PLACES))
             assert "read-only" in top
+
+
+def portable(text: str, folder: Path) -> str:
+    """The screen below its top line, without what depends on where the test runs."""
+    text = text.replace(str(Path(__file__).resolve().parents[2]), "/steptune")
+    text = re.sub(rf"/{folder.parts[1]}/\S+", "/TEMPORARY", text)  # as long as the test's folder is
+    return "\n".join(line.rstrip() for line in text.splitlines()[1:])
 
 
 async def settled(app: SteptuneApp, pilot: Pilot[None]) -> None:
@@ -276,6 +273,32 @@ async def test_what_cannot_be_taken_back_asks_and_no_is_the_default(folder: Path
         await pilot.pause(0.1)
         assert isinstance(app.screen, Page)
         assert sorted(path.relative_to(folder) for path in folder.rglob("*")) == before
+
+
+async def test_a_checkpoint_is_asked_for_after_yes(folder: Path) -> None:
+    request = folder / "20261118-130000-sft-dddd" / "checkpoint.request"
+    async with running(folder) as (app, pilot):
+        await follow_page(app, pilot)
+        for answer, asked in (("enter", False), ("y", True)):
+            await pilot.press("k")
+            await shows(pilot, "Checkpoint of 20261118-130000-sft-dddd now?")
+            await pilot.press(answer)
+            await pilot.pause(0.1)
+            assert isinstance(app.screen, Page)
+            if asked:
+                await until(pilot, request.exists)
+            assert request.exists() is asked
+
+
+@pytest.mark.parametrize("cursor", ["j", "jj", "G"])
+async def test_only_a_training_that_runs_is_asked_for_a_checkpoint(folder: Path, cursor: str) -> None:
+    async with running(folder) as (app, pilot):
+        await pilot.press(*cursor, "enter")
+        await shows(pilot, "esc Back")
+        await pilot.press("k")
+        await pilot.pause(0.1)
+        assert isinstance(app.screen, Page)
+        assert "checkpoint" not in {item.binding.action for item in app.screen.active_bindings.values()}
 
 
 async def test_delete_removes_an_ended_run_after_yes(folder: Path) -> None:

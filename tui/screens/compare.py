@@ -66,20 +66,12 @@ class CompareScreen(Page):
         for feed in self.feeds:
             self.steptune.poller.retire(feed)
 
-    def _resume(self) -> None:
-        super()._resume()
-        self._show()
-
-    def on_resize(self, event: Any) -> None:
-        super().on_resize(event)
-        self.call_after_refresh(self._show)
-
     def show_feed(self, feed: Feed) -> None:
         if feed in self.feeds:
             self._show_chart()
 
-    def _show(self) -> None:
-        if not self.is_attached or self.comparison is None:
+    def redraw(self) -> None:
+        if not self.is_whole or self.comparison is None:
             return
         view = self.query_one("#compare-table", TextView)
         view.set_lines(table_lines(self.comparison, (view.scrollable_content_region.width or self.size.width) - 1))
@@ -89,7 +81,7 @@ class CompareScreen(Page):
         return list(dict.fromkeys(name for feed in self.feeds for name in feed.view.curves.names()))
 
     def _show_chart(self) -> None:
-        if not self.is_attached or self.comparison is None:
+        if not self.is_whole or self.comparison is None:
             return
         names = self._names()
         name = self.metric if self.metric in names else (names[0] if names else "")
@@ -110,8 +102,8 @@ class CompareScreen(Page):
         self.query_one("#compare-legend", Panel).show(legend)
         options = ChartOptions(log_axis=self.on_log, smooth=self.smooth, ascii_only=self.steptune.ascii_only)
         self.query_one("#chart-0", Chart).show(name, curves, options)
-        note = f"  {name} {names.index(name) + 1}/{len(names)}, m changes" if name else "  no metrics"
-        self.query_one("#compare-head", Panel).show([line((f" Comparison of {len(self.rows)} runs", "title"), (note, "dim"))])
+        note = f"{name} {names.index(name) + 1}/{len(names)}, m changes" if name else "no metrics"
+        self.show_head("#compare-head", f"Comparison of {len(self.rows)} runs", note)
 
     def action_metric(self, step: int) -> None:
         names = self._names()

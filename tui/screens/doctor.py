@@ -24,7 +24,6 @@ TIMEOUT_S = 60
 class DoctorScreen(Page):
     """The machine, the packages, and what each recipe can do here and why not."""
 
-    MODE = "doctor"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "app.go('runs')", "Back"),
         Binding("r", "look", "Look again"),
@@ -49,27 +48,18 @@ class DoctorScreen(Page):
     def action_look(self) -> None:
         if not self.looking:
             self.looking = True
-            self._show()
-            self.run_worker(self._look, thread=True, exit_on_error=False)
+            self.redraw()
+            self.in_thread(ask_doctor, self._looked)
 
-    def _look(self) -> None:
-        findings, problem = ask_doctor()
-        if self.app.is_running:
-            self.app.call_from_thread(self._looked, findings, problem)
+    def _looked(self, answer: tuple[JSON, str]) -> None:
+        self.findings, self.problem = answer
+        self.looking = False
+        self.redraw()
 
-    def _looked(self, findings: JSON, problem: str) -> None:
-        self.findings, self.problem, self.looking = findings, problem, False
-        self._show()
-
-    def on_resize(self, event: Any) -> None:
-        super().on_resize(event)
-        self.call_after_refresh(self._show)
-
-    def _show(self) -> None:
-        if not self.is_attached:
+    def redraw(self) -> None:
+        if not self.is_whole:
             return
-        note = "  looking ..." if self.looking else ""
-        self.query_one("#doctor-head", Panel).show([line((" Doctor", "title"), (note, "dim"))])
+        self.show_head("#doctor-head", "Doctor", "looking ..." if self.looking else "")
         view = self.query_one("#doctor", TextView)
         width = max(30, (view.scrollable_content_region.width or self.size.width) - 2)
         if self.problem or self.findings:

@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.widget import Widget
 
-from tui import run_actions
 from tui.logic import follow_lines
-from tui.logic.chart import ChartOptions, Curve, Mark
 from tui.logic.feed import FeedView, RunFeed
+from tui.logic.follow_charts import Drawing, plan_charts
 from tui.logic.lines import line
 from tui.logic.poller import Feed
 from tui.logic.run_row import RunRow
-from tui.screens.page import Page
+from tui.screens.run_page import AGAIN, CHECKPOINT, LOG, RESUME, STOP, RunPage
 from tui.widgets.chart import Chart
 from tui.widgets.line_view import Panel
 
 CHARTS = 6
 
 
-class FollowScreen(Page):
+class FollowScreen(RunPage):
     """One chart on a small terminal, six on a wide one; a pipeline shows its stages above them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back"),
-        Binding("l", "log", "Log"),
+        LOG,
         Binding("m", "metric(1)", "Metric"),
         Binding("M", "metric(-1)", "Metric before", show=False),
         Binding("s", "stage", "Stage"),
@@ -37,9 +37,10 @@ class FollowScreen(Page):
         Binding("w", "smooth", "Smooth", show=False),
         Binding("v", "events", "Events"),
         Binding("o", "outputs", "Outputs"),
-        Binding("c", "stop", "Stop"),
-        Binding("R", "resume", "Resume"),
-        Binding("e", "again", "New from this", show=False),
+        STOP,
+        CHECKPOINT,
+        RESUME,
+        replace(AGAIN, show=False),
         Binding("i", "settings", "Settings"),
         Binding("y", "copy", "Copy path", show=False),
     ]
@@ -78,17 +79,9 @@ class FollowScreen(Page):
         self.steptune.poller.unwatch(self.feed)
         self.steptune.poller.watch(self.feed)
 
-    def _resume(self) -> None:
-        super()._resume()
-        self._show()
-
-    def on_resize(self, event: Any) -> None:
-        super().on_resize(event)
-        self.call_after_refresh(self._show)
-
     def show_feed(self, feed: Feed) -> None:
         if feed is self.feed:
-            self._show()
+            self.redraw()
 
     @property
     def view(self) -> FeedView:
@@ -98,6 +91,14 @@ class FollowScreen(Page):
     def row(self) -> RunRow:
         return self.view.row
 
+    @property
+    def run_shown(self) -> RunRow:
+        return self.view.row
+
+    @property
+    def subject(self) -> RunRow:
+        return self.view.subject
+
     def _tick(self) -> None:
         """The clock of a live run."""
         if self.is_current and self.row.live:
@@ -105,8 +106,8 @@ class FollowScreen(Page):
 
     # What is shown ---------------------------------------------------------------------------------------------
 
-    def _show(self) -> None:
-        if not self.is_attached:
+    def redraw(self) -> None:
+        if not self.is_whole:
             return
         self._show_head()
         self._show_stages()
@@ -127,41 +128,15 @@ class FollowScreen(Page):
             stages.show(follow_lines.stage_lines(self.view, stages.size.width or self.size.width, time.time()))
 
     def _show_charts(self) -> None:
-        names = self.view.curves.names()
-        count = CHARTS if self.is_wide else 1
-        first = names.index(self.metric) if self.metric in names else 0
-        shown = names[first:] + names[:first] if names else []
-        hardware = [] if not self.is_wide else [name for name in ("memory_gib", "cpu_percent") if name in self.view.hardware.series]
-        plan = [(name, self.view.curves) for name in shown[: count - len(hardware)]] + [(name, self.view.hardware) for name in hardware]
+        drawing = Drawing(bool(self.options.get("log_axis")), bool(self.options.get("smooth")), self.steptune.ascii_only)
+        plans = plan_charts(self.view, self.metric, CHARTS if self.is_wide else 1, drawing)
         for index in range(CHARTS):
             chart = self.query_one(f"#chart-{index}", Chart)
-            needed = index < max(1, min(count, len(plan) if plan else 1))
+            needed = index < len(plans)
             if chart.display != needed:  # setting it lays the whole screen out again, even to what it was
                 chart.display = needed
-            if index < len(plan):
-                name, curves = plan[index]
-                is_main = curves is self.view.curves
-                title = f"{name}" + (f"  {index + first + 1}/{len(names)}, m changes" if count == 1 and len(names) > 1 else "")
-                chart.show(title, [Curve(name, curves.series[name].points(), "s1" if is_main else "s2")], self._options(is_main, name))
-            elif index == 0:
-                chart.show("no metrics yet" if self.row.live or self.row.state == "starting" else "no metrics", [], ChartOptions())
-
-    def _options(self, is_main: bool, name: str) -> ChartOptions:
-        row = self.view.subject
-        return ChartOptions(
-            log_axis=bool(self.options.get("log_axis")) and is_main,
-            smooth=bool(self.options.get("smooth")) and is_main and name != "eval_loss",
-            ascii_only=self.steptune.ascii_only,
-            x_end=row.total if is_main else None,
-            marks=self._marks() if is_main else (),
-        )
-
-    def _marks(self) -> list[Mark]:
-        marks = [Mark(event.step, "◆", "accent") for event in self.view.events if event.name == "checkpoint_saved" and event.step is not None]
-        marks += [Mark(event.step, "┃", "warn") for event in self.view.events if event.name == "early_stopped" and event.step is not None]
-        if (best := self.view.best_step) is not None:
-            marks.append(Mark(best, "★", "mark"))
-        return marks
+            if needed:
+                chart.show(plans[index].title, list(plans[index].curves), plans[index].options)
 
     # Actions ---------------------------------------------------------------------------------------------------
 
@@ -181,7 +156,7 @@ class FollowScreen(Page):
     def _keep(self, **options: Any) -> None:
         self.options = {**self.options, **options}
         self.steptune.remember("follow", self.options)
-        self._show()
+        self.redraw()
 
     def action_stage(self) -> None:
         """The next stage of a pipeline; after the last, whatever is newest."""
@@ -194,11 +169,6 @@ class FollowScreen(Page):
         self.feed.pin(paths[at] if at < len(paths) else None)
         self.steptune.poller.wake()
 
-    def action_log(self) -> None:
-        from tui.screens.logs import LogsScreen
-
-        self.app.push_screen(LogsScreen(self.view.subject.path, self.view.subject.id))
-
     def action_events(self) -> None:
         from tui.screens.dialogs import Reading
 
@@ -209,27 +179,15 @@ class FollowScreen(Page):
         from tui.logic.run_row import load_settings
         from tui.screens.dialogs import Reading
 
-        settings = load_settings(self.view.subject.path)
+        settings = load_settings(self.subject.path)
         self.app.push_screen(
-            Reading(f"Settings of {self.view.subject.id}", follow_lines.setting_lines(settings, 100) or [line(("config.yaml cannot be read", "bad"))])
+            Reading(f"Settings of {self.subject.id}", follow_lines.setting_lines(settings, 100) or [line(("config.yaml cannot be read", "bad"))])
         )
 
     def action_outputs(self) -> None:
         from tui.screens.outputs import open_outputs
 
-        open_outputs(self.steptune, self.view.subject)
-
-    def action_stop(self) -> None:
-        run_actions.stop(self.steptune, self.row)
-
-    def action_resume(self) -> None:
-        run_actions.resume(self.steptune, self.row)
-
-    def action_again(self) -> None:
-        from tui.screens.form import FormScreen, form_from_run
-
-        if form := form_from_run(self.row):
-            self.app.push_screen(FormScreen(form))
+        open_outputs(self.steptune, self.subject)
 
     def action_copy(self) -> None:
         self.steptune.copy_text(str(self.row.path), "The run's path")
@@ -237,8 +195,10 @@ class FollowScreen(Page):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "stage":
             return bool(self.feed.view.row.stages)
-        if self.steptune.read_only and action in ("stop", "resume", "again"):
+        if not super().check_action(action, parameters):
             return False
+        if action == "checkpoint":
+            return self.subject.recipe == "sft" and self.subject.live
         if action == "stop":
             return self.row.live or self.row.state == "lost"
         if action == "resume":

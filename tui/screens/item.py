@@ -19,7 +19,6 @@ from tui.widgets.text_view import TextView
 class ItemScreen(Page):
     """One item: the reference and each system's answer side by side, with their scores."""
 
-    MODE = "results"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back"),
         Binding("n,right", "step(1)", "Next"),
@@ -38,25 +37,15 @@ class ItemScreen(Page):
         super().on_mount()
         self.query_one("#item", TextView).focus()
 
-    def _resume(self) -> None:
-        super()._resume()
-        self._show()
-
-    def on_resize(self, event: Any) -> None:
-        super().on_resize(event)
-        self.call_after_refresh(self._show)
-
-    def _show(self) -> None:
-        if not self.is_attached:
+    def redraw(self) -> None:
+        if not self.is_whole:
             return
         item = self.items[self.index]
         view = self.query_one("#item", TextView)
         columns = item_columns(item, max(40, (view.scrollable_content_region.width or self.size.width) - 2))
         view.set_lines([line(" ", *spans) for spans in columns])
-        self.query_one("#item-head", Panel).show(
-            [line((f" {clean(item.get('id', '?'))}", "title"), (f"  {self.index + 1} of {len(self.items)}", "dim"))]
-        )
+        self.show_head("#item-head", clean(item.get("id", "?")), f"{self.index + 1} of {len(self.items)}")
 
     def action_step(self, step: int) -> None:
         self.index = (self.index + step) % len(self.items)
-        self._show()
+        self.redraw()

@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
-from textual.widgets import Input
 
 from tui.logic.lines import line
 from tui.logic.log_file import LogFile
 from tui.logic.poller import Feed
 from tui.logic.text import clean, cut, file_size
-from tui.screens.page import Page
+from tui.screens.prompt import PromptPage
 from tui.widgets.line_view import Panel
 from tui.widgets.log_view import LogView
 
@@ -39,9 +38,10 @@ class LogFeed:
         self.log.close()
 
 
-class LogsScreen(Page):
+class LogsScreen(PromptPage):
     """`/` searches forwards, `?` stays help; `n` and `N` go on, `f` follows."""
 
+    MAIN_VIEW = "#log"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back"),
         Binding("slash", "search", "Search"),
@@ -61,7 +61,6 @@ class LogsScreen(Page):
     def body(self) -> Iterable[Widget]:
         yield Panel(id="log-head", classes="head")
         yield LogView(self.feed.log, id="log")
-        yield Input(placeholder="regular expression; lower case finds both cases", classes="prompt", id="search-input")
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -75,12 +74,11 @@ class LogsScreen(Page):
     def log_view(self) -> LogView:
         return self.query_one("#log", LogView)
 
-    def _resume(self) -> None:
-        super()._resume()
+    def redraw(self) -> None:
         self.log_view.show_news()
 
     def show_feed(self, feed: Feed) -> None:
-        if feed is self.feed and self.is_attached:
+        if feed is self.feed and self.is_whole:
             self.log_view.show_news()
 
     def on_log_view_scrolled(self) -> None:
@@ -92,39 +90,25 @@ class LogsScreen(Page):
         title = cut(f" {self.title_text}", max(10, self.size.width - len(note)))
         self.query_one("#log-head", Panel).show([line((title, "bold"), (note, "dim"))])
 
-    def action_search(self) -> None:
-        prompt = self.query_one("#search-input", Input)
-        prompt.add_class("-open")
-        prompt.focus()
+    async def action_search(self) -> None:
+        await self.open_prompt(placeholder="regular expression; lower case finds both cases")
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        self._close_prompt()
-        if not event.value:
+    def prompt_entered(self, text: str) -> None:
+        if not text:
             self.log_view.pattern = self.log_view.match_line = None
             self.log_view.repaint()
             return
         try:
-            flags = re.IGNORECASE if event.value == event.value.lower() else 0
-            self.log_view.pattern = re.compile(event.value, flags)
+            self.log_view.pattern = re.compile(text, re.IGNORECASE if text == text.lower() else 0)
         except re.error as error:
             self.notify(f"Not a regular expression: {clean(error)}", severity="error", markup=False)
             return
         self.log_view.match_line = None
         self._find(backwards=self.log_view.following)
 
-    def _close_prompt(self) -> None:
-        self.query_one("#search-input", Input).remove_class("-open")
-        self.log_view.focus()
-
-    def action_back(self) -> None:
-        if self.query_one("#search-input", Input).has_class("-open"):
-            self._close_prompt()
-        else:
-            super().action_back()
-
-    def action_next(self, backwards: bool) -> None:
+    async def action_next(self, backwards: bool) -> None:
         if self.log_view.pattern is None:
-            self.action_search()
+            await self.action_search()
         else:
             self._find(backwards)
 
@@ -136,23 +120,22 @@ class LogsScreen(Page):
         last = self.feed.log.line_count - 1
         start = (view.match_line + (-1 if backwards else 1)) if view.match_line is not None else (last if view.following and backwards else view.top)
 
-        def search() -> None:
+        def search() -> int | None:
             found: int | None = None
             at = start
-            while found is None and pattern is not None and 0 <= at < self.feed.log.line_count and self.is_attached:
+            while found is None and pattern is not None and 0 <= at < self.feed.log.line_count and self.is_whole:
                 found, at = self.feed.log.find(pattern, at, backwards, max_lines=20_000)
-            if self.app.is_running:
-                self.app.call_from_thread(self._found, found, backwards)
+            return found
 
-        self.run_worker(search, thread=True, exit_on_error=False)
+        self.in_thread(search, lambda found: self._found(found, backwards))
 
-    def _found(self, number: Any, backwards: bool) -> None:
+    def _found(self, number: int | None, backwards: bool) -> None:
         self._searching = False
         if number is None:
             self.notify(f"No match {'before' if backwards else 'after'} here; {'n' if backwards else 'N'} looks the other way.", severity="warning")
             return
-        self.log_view.match_line = int(number)
-        self.log_view.show_line(int(number))
+        self.log_view.match_line = number
+        self.log_view.show_line(number)
 
     def action_follow(self) -> None:
         self.log_view.action_last()

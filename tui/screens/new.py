@@ -51,11 +51,8 @@ class NewScreen(Page):
         super().on_mount()
         self.query_one("#picker", ItemList).focus()
 
-    def _resume(self) -> None:
-        super()._resume()
-        self._read()
-
-    def _read(self) -> None:
+    def redraw(self) -> None:
+        """Drafts and presets may have changed meanwhile."""
         drafts = self.steptune.store.drafts()
         entries = [Entry(clean(draft.get("recipe", "?")), note=_draft_note(draft), draft=name) for name, draft in drafts.items()]
         for name in catalog.RECIPES:
@@ -71,7 +68,7 @@ class NewScreen(Page):
         picker = self.query_one("#picker", ItemList)
         picker.set_count(len(entries), picker.cursor or first)
         text = "read-only: nothing can be started" if self.steptune.read_only else "a recipe and the preset to start from; ↵ opens its form"
-        self.query_one("#new-head", Panel).show([line((" New run  ", "title"), (text, "dim"))])
+        self.show_head("#new-head", "New run", text)
 
     def _draw(self, index: int, width: int) -> Line:
         entry = self.entries[index]
@@ -107,7 +104,7 @@ class NewScreen(Page):
         def answered(yes: bool | None) -> None:
             if yes:
                 self.steptune.store.delete(entry.draft)
-                self._read()
+                self.redraw()
 
         self.app.push_screen(Confirm(f"Drop the draft of {entry.recipe}?", entry.note), answered)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -110,28 +110,18 @@ class RowsScreen(Page):
 
     def _index(self) -> None:
         more = True
-        while more and self.is_attached:
+        while more and self.is_whole:
             more = self.rows.extend(PIECE)
             if self.app.is_running:
-                self.app.call_from_thread(self._show)
+                self.app.call_from_thread(self.redraw)
 
-    def _resume(self) -> None:
-        super()._resume()
-        self._show()
-
-    def on_resize(self, event: Any) -> None:
-        super().on_resize(event)
-        self.call_after_refresh(self._show)
-
-    def _show(self) -> None:
-        if not self.is_attached:
+    def redraw(self) -> None:
+        if not self.is_whole:
             return
         view = self.query_one("#rows", ItemList)
         view.set_count(len(self.rows))
         state = "" if self.rows.complete else " and more, reading"
-        self.query_one("#rows-head", Panel).show(
-            [line((f" {clean(self.rows.path.name)}", "title"), (f"  {len(self.rows)} rows{state}, {file_size(self.rows.size)}", "dim"))]
-        )
+        self.show_head("#rows-head", clean(self.rows.path.name), f"{len(self.rows)} rows{state}, {file_size(self.rows.size)}")
         self._show_row()
 
     def _draw(self, index: int, width: int) -> Line:

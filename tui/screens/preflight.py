@@ -25,7 +25,6 @@ _SIGNS = {"ok": ("✓", "good"), "warning": ("!", "warn"), "refused": ("✗", "b
 class PreflightScreen(Page):
     """Looks first (in a thread, for it may ask another interpreter), then launches on `L`."""
 
-    MODE = "new"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back"),
         Binding("L", "launch", "Launch"),
@@ -53,37 +52,29 @@ class PreflightScreen(Page):
 
     def action_look(self) -> None:
         self.looking, self.problem = True, ""
-        self._show()
-        self.run_worker(self._look, thread=True, exclusive=True, exit_on_error=False)
+        self.redraw()
+        self.in_thread(self._look, self._looked, exclusive=True)
 
-    def _look(self) -> None:
+    def _look(self) -> tuple[Any, list[Any], str]:
         from toolkit.runs import launch, preflight
 
-        plan: Any = None
-        checks: list[Any] = []
-        problem = ""
         try:
             plan = launch.plan_launch(self.form.recipe, self.settings, self.form.on)
-            checks = preflight.check_launch(plan, self.steptune.root)
+            return plan, preflight.check_launch(plan, self.steptune.root), ""
         except (SteptuneError, OSError) as error:
-            problem = str(error)
-        if self.app.is_running:
-            self.app.call_from_thread(self._looked, plan, checks, problem)
+            return None, [], str(error)
 
-    def _looked(self, plan: Any, checks: list[Any], problem: str) -> None:
-        self.plan, self.checks, self.problem, self.looking = plan, checks, problem, False
-        self._show()
+    def _looked(self, found: tuple[Any, list[Any], str]) -> None:
+        self.plan, self.checks, self.problem = found
+        self.looking = False
+        self.redraw()
 
     @property
     def refused(self) -> bool:
         return bool(self.problem) or any(check.level == "refused" for check in self.checks)
 
-    def on_resize(self, event: Any) -> None:
-        super().on_resize(event)
-        self.call_after_refresh(self._show)
-
-    def _show(self) -> None:
-        if not self.is_attached:
+    def redraw(self) -> None:
+        if not self.is_whole:
             return
         head = (" looking ...", "dim") if self.looking else (" this machine cannot run it", "bad") if self.refused else (" ready: L launches", "good")
         if self.launching:
@@ -118,25 +109,22 @@ class PreflightScreen(Page):
             self.notify("This machine cannot run it; see the lines with ✗.", severity="error")
             return
         self.launching = True
-        self._show()
-        self.run_worker(self._launch, thread=True, exit_on_error=False)
+        self.redraw()
+        self.in_thread(self._launch, self._launched)
 
-    def _launch(self) -> None:
+    def _launch(self) -> tuple[Path | None, str]:
         from toolkit.runs import launch, preflight
 
-        path: Path | None = None
-        problem = ""
         try:
             preflight.require(preflight.check_launch(self.plan, self.steptune.root))
-            path = launch.start(self.plan).path
+            return launch.start(self.plan).path, ""
         except (SteptuneError, OSError) as error:
-            problem = str(error)
-        if self.app.is_running:
-            self.app.call_from_thread(self._launched, path, problem)
+            return None, str(error)
 
-    def _launched(self, path: Path | None, problem: str) -> None:
+    def _launched(self, started: tuple[Path | None, str]) -> None:
+        path, problem = started
         self.launching = False
-        self._show()
+        self.redraw()
         if path is None:
             self.notify(clean(problem), severity="error", markup=False, timeout=12)
             return
@@ -144,6 +132,10 @@ class PreflightScreen(Page):
         self.steptune.poller.wake()
         self.steptune.leave_form()
         self.steptune.follow(read_row(path))
+
+    def action_back(self) -> None:
+        if not self.launching:
+            super().action_back()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return not (action == "launch" and self.steptune.read_only)

@@ -8,21 +8,20 @@ from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
-from textual.widgets import Input
 
 from tui.logic.lines import Line, line
 from tui.logic.report import Report, item_line, load_report, report_lines
 from tui.logic.text import clean, cut
 from tui.screens.item import ItemScreen
-from tui.screens.page import Page
+from tui.screens.prompt import PromptPage
 from tui.widgets.item_list import ItemList
 from tui.widgets.line_view import Panel
 
 
-class ReportScreen(Page):
+class ReportScreen(PromptPage):
     """Verdict, table and forest plot above the list of items; Enter opens an item."""
 
-    MODE = "results"
+    MAIN_VIEW = "#items"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back"),
         Binding("slash", "filter", "Find"),
@@ -44,37 +43,27 @@ class ReportScreen(Page):
         yield Panel(id="report")
         yield Panel(id="items-head", classes="head")
         yield ItemList(self._draw, id="items")
-        yield Input(placeholder="text in the question or an answer", classes="prompt", id="filter-input")
 
     def on_mount(self) -> None:
         super().on_mount()
         self.items_view.focus()
         self.items_view.empty = [line(("  reading the results ...", "dim"))]
-        self.run_worker(self._load, thread=True, exit_on_error=False)
+        self.in_thread(lambda: load_report(self.path), self._loaded)
+
+    def _loaded(self, report: Report) -> None:
+        self.report = report
+        self.redraw()
 
     @property
     def items_view(self) -> ItemList:
         return self.query_one("#items", ItemList)
 
-    def _load(self) -> None:
-        report = load_report(self.path)
-        if self.app.is_running:
-            self.app.call_from_thread(self._loaded, report)
-
-    def _loaded(self, report: Report) -> None:
-        self.report = report
-        self._show()
-
-    def on_resize(self, event: Any) -> None:
-        super().on_resize(event)
-        self.call_after_refresh(self._show)
-
     @property
     def systems(self) -> list[str]:
         return [name for name in self.report.systems if name != "human"][:3] if self.report else []
 
-    def _show(self) -> None:
-        if self.report is None or not self.is_attached:
+    def redraw(self) -> None:
+        if self.report is None or not self.is_whole:
             return
         width = self.size.width
         lines = report_lines(self.report, width - 2)
@@ -116,32 +105,24 @@ class ReportScreen(Page):
 
     def action_order(self) -> None:
         self.order = (self.order + 1) % (len(self.systems) + 1)
-        self._show()
+        self.redraw()
 
     def action_table(self) -> None:
         """The table alone, or with the items below."""
         self.items_view.display = not self.items_view.display
-        self.call_after_refresh(self._show)
+        self.call_after_refresh(self.redraw)
 
-    def action_filter(self) -> None:
-        prompt = self.query_one("#filter-input", Input)
-        prompt.add_class("-open")
-        prompt.focus()
+    async def action_filter(self) -> None:
+        await self.open_prompt(placeholder="text in the question or an answer")
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        self.wanted = event.value.strip().lower()
-        event.input.remove_class("-open")
-        self.items_view.focus()
-        self._show()
+    def prompt_entered(self, text: str) -> None:
+        self.wanted = text.strip().lower()
+        self.redraw()
 
     def action_back(self) -> None:
-        prompt = self.query_one("#filter-input", Input)
-        if prompt.has_class("-open"):
-            prompt.remove_class("-open")
-            self.items_view.focus()
-        elif self.wanted:
+        if self.wanted and not self.is_typing:
             self.wanted = ""
-            self._show()
+            self.redraw()
         else:
             super().action_back()
 

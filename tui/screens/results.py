@@ -70,9 +70,7 @@ class ResultsScreen(Page):
             line(("  `evaluate` compares predictions with the references; `pipeline` runs it last.", "dim")),
         ]
         view.set_count(len(self.found))
-        self.query_one("#results-head", Panel).show(
-            [line((f" {len(self.found)} evaluations", "title"), ("  ↵ opens table, forest plot and items", "dim"))]
-        )
+        self.show_head("#results-head", f"{len(self.found)} evaluations", "↵ opens table, forest plot and items")
 
     def _draw(self, index: int, width: int) -> Line:
         import time

@@ -1,0 +1,60 @@
+"""What the screens about a run share: the keys that stop, resume or copy it, ask it for a checkpoint, and open its log."""
+
+from __future__ import annotations
+
+from textual.binding import Binding
+
+from tui import run_actions
+from tui.logic.run_row import RunRow
+from tui.screens.page import Page
+
+LOG = Binding("l", "log", "Log")
+STOP = Binding("c", "stop", "Stop")
+RESUME = Binding("R", "resume", "Resume")
+CHECKPOINT = Binding("k", "checkpoint", "Checkpoint")
+AGAIN = Binding("e", "again", "New from this")
+CHANGING_ACTIONS = ("new", "stop", "resume", "delete", "again", "checkpoint")
+
+
+class RunPage(Page):
+    """`run_shown` is the run that the keys act on, `subject` the part of it that is shown: the stage of a pipeline."""
+
+    @property
+    def run_shown(self) -> RunRow | None:
+        raise NotImplementedError
+
+    @property
+    def subject(self) -> RunRow | None:
+        return self.run_shown
+
+    def action_stop(self) -> None:
+        if row := self.run_shown:
+            run_actions.stop(self.steptune, row)
+
+    def action_resume(self) -> None:
+        if row := self.run_shown:
+            run_actions.resume(self.steptune, row)
+
+    def action_checkpoint(self) -> None:
+        if row := self.subject:
+            run_actions.checkpoint(self.steptune, row)
+
+    def action_again(self) -> None:
+        """A new run from this one's config."""
+        from tui.screens.form import FormScreen, form_from_run
+
+        if row := self.run_shown:
+            form = form_from_run(row)
+            if form is None:
+                self.notify("Its config cannot be read.", severity="error")
+                return
+            self.app.push_screen(FormScreen(form))
+
+    def action_log(self) -> None:
+        from tui.screens.logs import LogsScreen
+
+        if row := self.subject:
+            self.app.push_screen(LogsScreen(row.path, row.id))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return not (self.steptune.read_only and action in CHANGING_ACTIONS)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from toolkit.data.anonymise import anonymise_row
 from toolkit.data.normalise import normalise_row
 from toolkit.data.rows import Batch, Dropped, Row, require_rows
+from toolkit.data.rules import broken_rule
 from toolkit.data.sources import name_rows
 from toolkit.data.typos import Terms, repair_typos
 from toolkit.records import sha256_text
@@ -24,7 +25,10 @@ REPAIRED = "typing errors repaired"
 
 @dataclass(frozen=True)
 class Cleaning:
-    """What is done to each row. `languages`: those whose typing errors are repaired, none for (); `terms`: words that stay for all that."""
+    """What is done to each row. `languages`: those whose typing errors are repaired, none for (); `terms`: words that stay for all that.
+
+    `rules` (of rules.RULE_NAMES) and `rule_languages`, the languages of the recipe: what the check looks for beside the limits.
+    """
 
     anonymise: tuple[str, ...]
     phone_regions: tuple[str, ...]
@@ -34,6 +38,8 @@ class Cleaning:
     with_surrogates: bool = False
     languages: tuple[str, ...] = ()
     terms: frozenset[str] = frozenset()
+    rules: tuple[str, ...] = ()
+    rule_languages: tuple[str, ...] = ()
     stages: tuple[str, ...] = ROW_STAGES
 
 
@@ -74,7 +80,10 @@ def clean_row(row: Row, cleaning: Cleaning) -> Row | Dropped:
     result = replace(result, id=sha256_text(f"{result.prompt}\n{result.output}")[:16])
     if "anonymise" in cleaning.stages:
         result = anonymise_row(result, cleaning.anonymise, cleaning.phone_regions, cleaning.with_surrogates)
-    reason = check_row(result, cleaning.min_steps, cleaning.max_steps, cleaning.max_chars) if "check" in cleaning.stages else ""
+    reason = ""
+    if "check" in cleaning.stages:
+        limits = check_row(result, cleaning.min_steps, cleaning.max_steps, cleaning.max_chars)
+        reason = limits or broken_rule(result, cleaning.rules, cleaning.rule_languages)
     return Dropped(result, reason) if reason else result
 
 

@@ -8,7 +8,7 @@ from typing import overload
 
 from toolkit.errors import DataError
 
-META_KEYS = ("domain", "task", "register", "language", "group", "parent")
+META_KEYS = ("domain", "app", "task", "register", "language", "persona", "difficulty", "group", "parent")
 
 
 @dataclass(frozen=True)

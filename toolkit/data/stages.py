@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -70,8 +70,10 @@ class Stages:
             self.recorder.check_stop()
         return {"parts": number, "terms": sorted(terms.found())}
 
-    def clean(self, collected: Collected, cleaning: Cleaning) -> Batch:
+    def clean(self, collected: Collected, cleaning: Cleaning, further: Sequence[Row | Dropped] = ()) -> Batch:
         """The batch after the row stages, on the disk; for processes other than the first, whose work ends here, an empty one.
+
+        `further`: rows that did not come from the sources (a teacher wrote them), which only the first process knows.
 
         Raises:
             DataError: a source has no usable row.
@@ -84,16 +86,25 @@ class Stages:
         if self.rank:
             return Batch([])
         self._clean_parts(reversed(range(collected.parts)), folder, collected, cleaning)  # what another process is late with, from its end
-        rows = StoredRows([part_path(folder, number) for number in range(collected.parts)])
+        rows = StoredRows([part_path(folder, number) for number in range(collected.parts)] + self._clean_further(further, cleaning))
         batch = Batch(StoredRows(rows.parts, choose_ids(rows)), rows.dropped)
         require_rows(batch)
         return batch
+
+    def _clean_further(self, further: Sequence[Row | Dropped], cleaning: Cleaning) -> list[Path]:
+        """The part that holds them, cleaned, or none; a teacher makes no typing errors to repair."""
+        if not further:
+            return []
+        self._key = _key("further", self._key, [asdict(item) for item in further])
+        path = part_path(self.dir / f"further-{self._key}", 0)
+        write_part(path, _cleaned(further, replace(cleaning, languages=())))
+        return [path]
 
     def _clean_parts(self, numbers: Iterable[int], folder: Path, collected: Collected, cleaning: Cleaning) -> None:
         for number in numbers:
             if not part_path(folder, number).exists():
                 try:
-                    write_part(part_path(folder, number), _cleaned(collected.folder, number, cleaning))
+                    write_part(part_path(folder, number), _cleaned(read_part(part_path(collected.folder, number)), cleaning))
                 except FileNotFoundError:
                     if self._is_finished():  # the first process had no need to wait for this part
                         return
@@ -108,8 +119,9 @@ class Stages:
         self.recorder.progress("deduplicate", len(batch.kept), len(batch.kept))
         return batch.without_copies({int(at): (first, reason) for at, (first, reason) in copies.items()})
 
-    def split(self, batch: Batch, group_jaccard: float, test_share: float, validation_share: float, seed: int) -> Split:
-        """The split of the batch by groups."""
+    def split(self, batch: Batch, group_jaccard: float, test_share: float, validation_share: float, seed: int, curation: JSON | None = None) -> Split:
+        """The split of the batch by groups. `curation`: the report of what people decided of the batch before."""
+        self._key = _key("curated", self._key, curation, len(batch.kept)) if curation else self._key
         self.recorder.progress("split", 0, len(batch.kept))
         group_of = self._result("groups", group_jaccard, lambda: group_rows(batch, group_jaccard))
         self.recorder.progress("split", len(batch.kept), len(batch.kept))
@@ -151,9 +163,15 @@ class Collected:
     parts: int
     terms: frozenset[str]
 
+    @property
+    def batch(self) -> Batch:
+        """The rows as they were collected."""
+        rows = StoredRows([part_path(self.folder, number) for number in range(self.parts)])
+        return Batch(rows, rows.dropped)
 
-def _cleaned(folder: Path, number: int, cleaning: Cleaning) -> Iterator[Row | Dropped]:
-    for item in read_part(part_path(folder, number)):
+
+def _cleaned(items: Iterable[Row | Dropped], cleaning: Cleaning) -> Iterator[Row | Dropped]:
+    for item in items:
         yield clean_row(item, cleaning) if isinstance(item, Row) else item
 
 

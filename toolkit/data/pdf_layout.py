@@ -6,7 +6,6 @@ The result is read like a text file (`text_pages`).
 from __future__ import annotations
 
 import re
-import statistics
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
@@ -19,7 +18,9 @@ from toolkit.data.text_pages import MARKER, MOST_TITLE_CHARS, MOST_TITLE_WORDS, 
 OUTER = 0.12  # share of the page, above and below, where running lines stand
 PAGE_NUMBER = re.compile(r"(?:page|halaman|hal\.?)?\s*[-–|]?\s*(?:\d{1,4}|[ivxl]{1,6})\s*(?:(?:of|/|dari)\s*\d{1,4})?\s*[-–|]?", re.IGNORECASE)
 LARGER = 1.12
+HANG_PT = 3.0
 HYPHEN = "\ufffe"  # PDFium's sign for a hyphen at the end of a line
+CUT_WORD = re.compile(rf"(\w+){HYPHEN}(\w+)")
 
 
 def read_pdf(raw: bytes) -> list[Section]:
@@ -33,7 +34,7 @@ def read_pdf(raw: bytes) -> list[Section]:
     lines = _with_joined_words([line for page in pages for line in _without_running(page, running)])
     if not lines:
         return []
-    marked = list(_marked(lines, _margins(pages)))
+    marked = list(_marked(lines, _margins(lines)))
     if any(line.is_title for line in marked):
         return sections_of_lines(marked)
     return read_plain_text("\n".join(line.text for line in marked))
@@ -75,9 +76,16 @@ def _with_joined_words(lines: list[PdfLine]) -> list[PdfLine]:
 
     joined: list[PdfLine] = []
     for line in lines:
-        line.text = re.sub(rf"(\w+){HYPHEN}(\w+)", join, line.text).replace(HYPHEN, "-")
+        if HYPHEN in line.text:
+            line.text = CUT_WORD.sub(join, line.text).replace(HYPHEN, "-")
         before = joined[-1] if joined else None
-        if before is not None and re.search(r"\w-$", before.text) and re.match(r"\w", line.text) and not MARKER.match(line.text):
+        if (
+            before is not None
+            and before.text.endswith("-")
+            and before.text[-2:-1].isalpha()
+            and re.match(r"\w", line.text)
+            and not MARKER.match(line.text)
+        ):
             head, _, tail = line.text.partition(" ")
             before.text = re.sub(r"(\w+)-(\w+)$", join, f"{before.text}{head}")
             before.bottom = line.bottom
@@ -90,27 +98,27 @@ def _with_joined_words(lines: list[PdfLine]) -> list[PdfLine]:
 Margins = dict[tuple[int, bool], float]
 
 
-def _margins(pages: list[Page]) -> Margins:
+def _margins(lines: list[PdfLine]) -> Margins:
     """Left edge of the text, for odd and even pages and for the left and the right column."""
     edges: Margins = {}
-    for (parity, right), counts in _starts(pages).items():
+    for (parity, right), counts in _starts(lines).items():
         common = [start for start, count in counts.items() if count >= min(3, max(counts.values()))]
         edges[parity, right] = min(common)
     return edges
 
 
-def _starts(pages: list[Page]) -> dict[tuple[int, bool], Counter[float]]:
+def _starts(lines: list[PdfLine]) -> dict[tuple[int, bool], Counter[float]]:
     starts: dict[tuple[int, bool], Counter[float]] = {}
-    for page in pages:
-        for line in page.lines:
-            starts.setdefault((line.page % 2, line.in_right_half), Counter())[round(line.x0)] += 1
+    for line in lines:
+        starts.setdefault((line.page % 2, line.in_right_half), Counter())[round(line.x0)] += 1
     return starts
 
 
 def _marked(lines: list[PdfLine], margins: Margins) -> Iterator[Line]:
     """Lines for the text reader, with a blank line for each gap and spaces for each indent."""
-    body, pitch = _body_size(lines), _pitch(lines)
+    body, pitch, hangs = _body_size(lines), _pitch(lines), _hangs(lines)
     before: PdfLine | None = None
+    number: PdfLine | None = None  # the line of the last step
     title: list[PdfLine] = []  # one title may run over several lines
     for line in lines:
         gap = before is not None and _is_gap(before, line, pitch)
@@ -123,11 +131,20 @@ def _marked(lines: list[PdfLine], margins: Margins) -> Iterator[Line]:
         else:
             if gap:
                 yield Line("", line.page)
-            indent = line.x0 - margins[line.page % 2, line.in_right_half]
+            indent = _indent(line, margins)
+            if NUMBERED.match(line.text):
+                number = line
+            elif hangs and number is not None and not MARKER.match(line.text) and indent <= _indent(number, margins) + HANG_PT:
+                number = None
+                yield Line("", line.page)
             yield Line(" " * max(0, round(indent / (body / 2))) + line.text, line.page)
         before = line
     if title:
         yield Line(" ".join(part.text for part in title), title[0].page, True)
+
+
+def _indent(line: PdfLine, margins: Margins) -> float:
+    return line.x0 - margins[line.page % 2, line.in_right_half]
 
 
 def _body_size(lines: list[PdfLine]) -> float:
@@ -138,10 +155,21 @@ def _body_size(lines: list[PdfLine]) -> float:
 
 
 def _pitch(lines: list[PdfLine]) -> float:
-    """Usual distance between two lines of a paragraph: the lower quartile of all distances on a page."""
-    distances = sorted(distance for one, other in pairwise(lines) if one.page == other.page and (distance := _distance(one, other)) > 0)
-    usual = 1.45 * _body_size(lines)
-    return min(usual, statistics.quantiles(distances, n=4)[0]) if len(distances) > 3 else usual
+    """Distance between two lines of a paragraph: the smallest that is common, among lines that begin no step."""
+    pairs = ((one, other) for one, other in pairwise(lines) if one.page == other.page and not MARKER.match(other.text))
+    distances = Counter(round(distance) for one, other in pairs if (distance := _distance(one, other)) > 0)
+    most = 1.35 * _body_size(lines)
+    common = [distance for distance, count in distances.items() if count >= max(3, 0.05 * distances.total())]
+    return min([most, *common])
+
+
+def _hangs(lines: list[PdfLine]) -> bool:
+    """Whether the lines of a step stand further in than its number, so that one which does not is no part of it."""
+    followers = [
+        (one, other) for one, other in pairwise(lines) if NUMBERED.match(one.text) and not MARKER.match(other.text) and one.page == other.page
+    ]
+    further_in = sum(other.x0 > one.x0 + HANG_PT for one, other in followers)
+    return further_in >= max(1, 0.4 * len(followers))
 
 
 def _distance(before: PdfLine, line: PdfLine) -> float:

@@ -17,6 +17,7 @@ MOST_PAGES = 5000
 MOST_CHARS = 200_000  # of one page
 GUTTER_PT = 8.0
 SYMBOL_BULLETS = re.compile("[\uf000-\uf0ff]")
+LONGEST_TITLE = 120
 BOLD = re.compile("bold|black|heavy")
 CONTROLS = re.compile("[\x00-\x1f]")
 # A page is set in two columns only where both have this many lines.
@@ -111,17 +112,19 @@ def _lines(text_page: Any, number: int, width: float) -> Iterator[PdfLine]:
                 if last >= 0:  # the number of a step may be set larger than the step
                     _, last_bottom, _, last_top = text_page.get_charbox(last, loose=True)
                     top, bottom, size = bottom + min(size, last_top - last_bottom), min(bottom, last_bottom), min(size, last_top - last_bottom)
-                yield PdfLine(_plain(shown), left, top, bottom, size, _is_bold(text_page, first, last), number, left > 0.45 * width)
+                bold = len(shown) <= LONGEST_TITLE and shown[-1] not in ".,;" and _is_bold(text_page, first, last)
+                yield PdfLine(_plain(shown), left, top, bottom, size, bold, number, left > 0.45 * width)
         offset += len(text.encode("utf-16-le")) // 2 + 2  # PDFium counts UTF-16 units
 
 
 def _plain(text: str) -> str:
     """Bullets of symbol fonts as bullets; NUL and other control characters that fonts without a proper map leave."""
-    return CONTROLS.sub("", SYMBOL_BULLETS.sub("•", text))
+    return text if text.isprintable() else CONTROLS.sub("", SYMBOL_BULLETS.sub("•", text))
 
 
 def _is_bold(text_page: Any, first: int, last: int) -> bool:
-    return all(BOLD.search(_font_name(text_page, at)) for at in (first, last) if at >= 0)
+    at_ends = (first, last) if last >= 0 else (first,)
+    return all(BOLD.search(_font_name(text_page, at)) for at in at_ends)
 
 
 def _font_name(text_page: Any, at: int) -> str:

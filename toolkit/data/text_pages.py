@@ -6,7 +6,7 @@ A title is a short line of its own that does not end like a sentence, or one und
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from toolkit.data.normalise import NUMBERED, NoSteps, parse_steps
@@ -14,6 +14,7 @@ from toolkit.data.sections import Section, StepList
 
 UNDERLINE = re.compile(r"\s*(?:={3,}|-{3,}|~{3,}|\*{3,})\s*$")
 MARKER = re.compile(r"\s*(?:[-*+•◦‣▪○·–—►✓]|\(?[a-z0-9]{1,2}[.)]|(?:step|langkah|tahap)\s*\d)", re.IGNORECASE)
+INLINE_NUMBERS = re.compile(r"(?:^|\s)\(?1[.)]\s.*\s\(?2[.)]\s", re.DOTALL)
 MOST_TITLE_WORDS, MOST_TITLE_CHARS = 14, 100
 
 
@@ -53,14 +54,51 @@ def sections_of_lines(lines: Iterable[Line]) -> list[Section]:
 
 
 def step_lists_of_text(text: str) -> list[StepList]:
-    """The numbered list of a text without titles; [] where there is none. Bullets alone are no steps."""
-    if not any(NUMBERED.match(line.strip()) for line in text.splitlines()) and not re.search(r"(?:^|\s)\(?1[.)]\s.*\s\(?2[.)]\s", text, re.DOTALL):
+    """The numbered lists of a text without titles, each with the line that leads to it; bullets alone are no steps."""
+    if not any(NUMBERED.match(line.strip()) for line in text.splitlines()) and not INLINE_NUMBERS.search(text):
         return []
-    try:
-        steps, _ = parse_steps(text)
-    except NoSteps as error:
-        return [StepList([], flaw=str(error))] if "two" in str(error) else []
-    return [StepList(steps)] if len(steps) > 1 else []
+    lists = []
+    for block, caption in _blocks(text.splitlines()):
+        try:
+            steps, _ = parse_steps("\n".join(block))
+        except NoSteps as error:
+            if "two" in str(error):
+                lists.append(StepList([], flaw=str(error)))
+            continue
+        if len(steps) > 1:
+            lists.append(StepList(steps, caption=caption))
+    return lists
+
+
+def _blocks(lines: list[str]) -> Iterator[tuple[list[str], str]]:
+    """Pieces that hold one list each: a line "1." after a line "2." of no deeper indent begins another one."""
+    start, caption = 0, ""
+    two: int | None = None  # indent of the first "2." of the piece
+    for at, line in enumerate(lines):
+        match = NUMBERED.match(line.strip())
+        number = int(match.group(1) or match.group(2)) if match else 0
+        indent = len(line) - len(line.lstrip())
+        if number == 1 and two is not None and indent <= two + 1:
+            yield lines[start:at], caption
+            start, two, caption = at, None, _leading_line(lines[:at])
+        elif number == 1 and two is None and not caption:
+            caption = _leading_line(lines[:at])
+        elif number == 2 and (two is None or indent < two):
+            two = indent
+    yield lines[start:], caption
+
+
+def _leading_line(before: list[str]) -> str:
+    """The paragraph just before a list if it leads to it: "To search from inside Contacts:"."""
+    while before and not before[-1].strip():
+        before = before[:-1]
+    paragraph: list[str] = []
+    for line in reversed(before):
+        if not line.strip() or NUMBERED.match(line.strip()):
+            break
+        paragraph.insert(0, line.strip())
+    text = " ".join(paragraph)
+    return text if text.endswith(":") else ""
 
 
 def _looks_like_title(lines: list[str], at: int) -> bool:

@@ -21,6 +21,7 @@ BULLET = re.compile(r"[-*+•◦‣▪▫●○·–—►▸➤✓✔](?:\s+|$)
 INLINE = re.compile(rf"(?:^|(?<=\s))(?:{STEP_WORD}\s*(\d{{1,2}})\s*[.):]|\(?(\d{{1,2}})[.)])\s+", re.IGNORECASE)
 EMPHASIS = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*|__(?=\S)(.+?)(?<=\S)__")
 NOT_PRINTED = re.compile(r"[\u200b-\u200d\u2060\ufeff\u00ad\u200e\u200f\u202a-\u202e\x00-\x08\x0b-\x1f\x7f]")
+FOR_FTFY = re.compile(r"[&\x00-\x08\x0b-\x1f\x7f]")  # what ftfy or NOT_PRINTED could change in ASCII: entities, controls, line ends
 MOST_PASSES = 8
 
 
@@ -48,6 +49,8 @@ def one_line(text: str) -> str:
 
 
 def _clean(text: str) -> str:
+    if text.isascii() and not FOR_FTFY.search(text):
+        return text
     return NOT_PRINTED.sub("", ftfy.fix_text(text))
 
 

@@ -95,7 +95,7 @@ def ledger_lines(batch: Batch, split: Split | None) -> list[JSON]:
     """
     kept = ((row.position, _kept_entry(row, split)) for row in batch.kept)
     dropped = ((item.row.position, _dropped_entry(item)) for item in sorted(batch.dropped, key=lambda item: item.row.position))
-    lines = []
+    lines: list[JSON] = []
     for position, line in heapq.merge(kept, dropped, key=lambda entry: entry[0]):
         if position != len(lines):
             raise DataError("The ledger does not add up to the input; please report this with the config.")

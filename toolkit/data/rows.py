@@ -76,6 +76,11 @@ class Selected(Sequence[Row]):
     def __len__(self) -> int:
         return len(self._indexes)
 
+    @property
+    def ids(self) -> list[str]:
+        known = row_ids(self._rows)
+        return [known[at] for at in self._indexes]
+
     @overload
     def __getitem__(self, at: int) -> Row: ...
     @overload
@@ -92,6 +97,12 @@ class Selected(Sequence[Row]):
                 yield row
                 if (at := next(wanted, None)) is None:
                     return
+
+
+def row_ids(rows: Sequence[Row]) -> Sequence[str]:
+    """The ids of rows in order; of rows on the disk without reading them."""
+    known: Sequence[str] | None = getattr(rows, "ids", None)
+    return known if known is not None else [row.id for row in rows]
 
 
 def require_rows(batch: Batch) -> None:

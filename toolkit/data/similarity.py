@@ -111,7 +111,8 @@ def _mixed(low: NDArray[np.uint64], high: NDArray[np.uint64]) -> NDArray[np.uint
     value = low ^ (high * np.uint64(0x9E3779B97F4A7C15))
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
+    mixed: NDArray[np.uint64] = value ^ (value >> np.uint64(31))
+    return mixed
 
 
 def similar_pairs(
@@ -210,7 +211,8 @@ def _likely(
     pairs, later, earlier = pairs[likely], later[likely], earlier[likely]
     estimate = (signatures[earlier] == signatures[later]).mean(axis=1)
     margin = ESTIMATE_DEVIATIONS * math.sqrt(threshold * (1 - threshold) / signatures.shape[1])
-    return pairs[estimate >= threshold - margin]
+    kept: NDArray[np.uint64] = pairs[estimate >= threshold - margin]
+    return kept
 
 
 def crossing_pairs(left: GramSets, right: GramSets, threshold: float) -> Iterator[tuple[int, int, float]]:

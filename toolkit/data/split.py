@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 
-from toolkit.data.rows import Batch, Row, Selected
+from toolkit.data.rows import Batch, Row, Selected, row_ids
 from toolkit.data.similarity import GramSets, comparable, similar_pairs
 from toolkit.runs.recorder import Recorder
 
@@ -30,7 +30,7 @@ class Split:
     group_of: dict[str, str]
 
     def rows_of(self, split: str) -> Sequence[Row]:
-        return Selected(self.rows, [at for at, row in enumerate(self.rows) if self.split_of[row.id] == split])
+        return Selected(self.rows, [at for at, identifier in enumerate(row_ids(self.rows)) if self.split_of[identifier] == split])
 
 
 def split_by_groups(batch: Batch, group_jaccard: float, test_share: float, validation_share: float, seed: int, recorder: Recorder) -> Split:

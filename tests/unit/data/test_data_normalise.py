@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import re
 
+import ftfy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.data.normalise import NoSteps, normalise_row, number_steps, one_line, parse_steps
+from toolkit.data.normalise import NOT_PRINTED, NoSteps, _clean, normalise_row, number_steps, one_line, parse_steps
 from toolkit.data.rows import Dropped, Row
 
 
@@ -83,3 +84,8 @@ def test_normalising_twice_is_normalising_once(text: str) -> None:
 @given(st.text())
 def test_a_question_is_stable_after_one_pass(text: str) -> None:
     assert one_line(one_line(text)) == one_line(text)
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=127), max_size=40))
+def test_the_short_cut_for_plain_ascii_is_what_ftfy_gives(text: str) -> None:
+    assert _clean(text) == NOT_PRINTED.sub("", ftfy.fix_text(text))

@@ -76,7 +76,8 @@ def _is_announced(raw: str, around: str) -> bool:
 
 
 def _has_phone_length(raw: str) -> bool:
-    return LEAST_DIGITS <= sum(character.isdigit() for character in re.split(r"x|ext", raw)[0]) <= MOST_DIGITS
+    digits = sum(map(str.isdigit, re.split(r"x|ext", raw)[0]))
+    return LEAST_DIGITS <= digits <= MOST_DIGITS
 
 
 def _before(text: str, start: int) -> str:

@@ -108,6 +108,9 @@ def judge_training(settings: SftSettings, machine: Machine) -> Iterator[Judgemen
     if settings.attn_implementation == "flash_attention_2" and (machine.device == "cpu" or importlib.util.find_spec("flash_attn") is None):
         lacking = "a CUDA card" if machine.device == "cpu" else "the package flash-attn"
         yield Judgement("attention", "refused", f"attn_implementation=flash_attention_2 needs {lacking}; use attn_implementation=auto.")
+    if missing := [name for name in settings.report_to if importlib.util.find_spec(name) is None]:
+        names = " ".join(missing)
+        yield Judgement("trackers", "refused", f"report_to names {names}, which is not installed; `pip install {names}`, or leave it out.")
     if brings_code(settings.model, settings.revision) and not settings.trust_remote_code:
         yield Judgement(
             "model", "refused", f"{settings.model} runs Python code of its own; read that code, and set trust_remote_code=true if you trust it."

@@ -78,7 +78,7 @@ def out_of_memory_named(base: BaseModelOptions, options: TrainOptions, hardware:
             raise
         where = "memory of this machine" if hardware.on_cpu else "memory of the GPU"
         raise OutOfMemoryError(
-            f"Out of memory: the {where} ran out with {_load(options)}; {_relief(base, options)}, then `steptune resume`."
+            f"Out of memory: the {where} ran out with {_load(options)}; {_relief(base, options)} in the run's config.yaml, then `steptune resume`."
         ) from error
 
 
@@ -95,9 +95,9 @@ def _relief(base: BaseModelOptions, options: TrainOptions) -> str:
     """What to change first: what costs time alone, before what changes the result."""
     batch, accumulation = options.per_device_train_batch_size, options.gradient_accumulation_steps
     if batch > 1:
-        return f"set per_device_train_batch_size={batch // 2} gradient_accumulation_steps={accumulation * 2}, which trains the same"
+        return f"set per_device_train_batch_size={batch // 2} gradient_accumulation_steps={accumulation * 2}, the same rows a step,"
     if not options.gradient_checkpointing:
-        return "set gradient_checkpointing=true, which trains the same and slower"
+        return "set gradient_checkpointing=true, slower with the same result,"
     if base.quantization != "nf4":
         return "set quantization=nf4"
     return f"set max_length={options.max_length // 2}, or share the model out (--on deepspeed_zero3)"

@@ -140,5 +140,5 @@ class CompletionTrainer(SFTTrainer):
 
 
 def _is_write_failure(error: Exception) -> bool:
-    """Whether saving failed at the file system: safetensors and torch.save wrap the operating system's error in their own."""
-    return isinstance(error, OSError) or type(error).__name__ == "SafetensorError" or "PytorchStreamWriter" in str(error) or "iostream" in str(error)
+    """Whether saving failed at the file system: safetensors and tokenizers (Rust) and torch.save wrap the system's error in their own."""
+    return isinstance(error, OSError) or any(mark in str(error) for mark in ("(os error ", "PytorchStreamWriter", "iostream"))

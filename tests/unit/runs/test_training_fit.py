@@ -94,6 +94,12 @@ def test_flash_attention_that_is_absent_is_refused(monkeypatch: pytest.MonkeyPat
     assert found.message == "attn_implementation=flash_attention_2 needs the package flash-attn; use attn_implementation=auto."
 
 
+def test_tracker_that_is_not_installed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_fit.importlib.util, "find_spec", lambda name: object() if name == "wandb" else None)
+    (found, _) = judge_training(SftSettings(report_to=("wandb", "trackio")), T4)
+    assert (found.level, found.message.split(";")[0]) == ("refused", "report_to names trackio, which is not installed")
+
+
 def test_hub_configs_are_found_in_the_cache_of_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     snapshot = tmp_path / "models--org--name" / "snapshots" / "abc"

@@ -2,10 +2,13 @@
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from transformers import MistralConfig, MistralForCausalLM
 
 from toolkit.training.batches import BatchRows
 from toolkit.training.labelled_head import add_labelled_head
+from toolkit.training.order import LengthGroupedOrder
 
 ROWS = [
     {"input_ids": [1, 5, 6, 7, 8], "labels": [-100, -100, 6, 7, 8], "row": 0},
@@ -41,6 +44,28 @@ def test_joined_batch_in_full() -> None:
         "position_ids": [[0, 1, 2, 3, 4, 0, 1, 2]],
         "row": [0, 1],
     }
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=60), st.integers(1, 8), st.integers(1, 4), st.integers(0, 5))
+def test_order_takes_each_row_once_and_its_micro_batches_hold_neighbours_in_length(lengths: list[int], micro: int, steps: int, epoch: int) -> None:
+    order = LengthGroupedOrder(lengths, micro, micro * steps, seed=3)
+    order.set_epoch(epoch)
+    taken = list(order)
+    assert sorted(taken) == list(range(len(lengths)))
+    pool = micro * steps * 8
+    for start in range(0, len(taken), pool):
+        by_length = sorted((lengths[index] for index in taken[start : start + pool]), reverse=True)
+        sets = {tuple(by_length[at : at + micro]) for at in range(0, len(by_length), micro)}
+        members = taken[start : start + pool]
+        assert all(tuple(sorted((lengths[i] for i in members[at : at + micro]), reverse=True)) in sets for at in range(0, len(members), micro))
+
+
+@given(st.lists(st.lists(st.integers(1, 99), min_size=1, max_size=9), min_size=1, max_size=6))
+def test_joined_rows_hold_every_token_once_with_its_position(texts: list[list[int]]) -> None:
+    batch = BatchRows(0, joined=True)([{"input_ids": ids, "labels": ids, "row": 0} for ids in texts])
+    assert batch["input_ids"].tolist() == [[token for ids in texts for token in ids]]
+    assert batch["position_ids"].tolist() == [[position for ids in texts for position in range(len(ids))]]
+    assert (batch["labels"] == -100).sum() == len(texts)  # the first token of each row
 
 
 def gradients(model: MistralForCausalLM, loss: torch.Tensor) -> dict[str, torch.Tensor]:

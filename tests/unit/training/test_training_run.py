@@ -14,7 +14,7 @@ from toolkit.runs.checkpoint_request import REQUEST_FILE
 from toolkit.runs.recorder import Recorder
 from toolkit.training.adapter import save_adapter
 from toolkit.training.checkpoints import checkpoint_dir, complete_checkpoints, is_complete, keep_newest, last_complete, mark_complete
-from toolkit.training.finetune import TrainedAdapter, finetune
+from toolkit.training.finetune import TrainedAdapter, finetune, sft_config
 from toolkit.training.hardware import Hardware, require_possible
 from toolkit.training.labelled_head import SummedLoss
 from toolkit.training.options import BaseModelOptions, LoraOptions, TrainOptions
@@ -35,16 +35,21 @@ SHORT = TrainOptions(
 
 
 def train(
-    model: Path, dataset: Path, tokenizer, run_dir: Path, options: TrainOptions = SHORT, recorder: Recorder | None = None, quantization="nf4"
+    model: Path,
+    dataset: Path,
+    tokenizer,
+    run_dir: Path,
+    options: TrainOptions = SHORT,
+    recorder: Recorder | None = None,
+    quantization="nf4",
+    lora: LoraOptions = LoraOptions(r=4, alpha=8),  # noqa: B008
 ) -> TrainedAdapter:
     run_dir.mkdir(exist_ok=True)
     rows = load_rows(dataset, 0.1)
     train_rows = tokenise(rows.train, MISTRAL_V02, tokenizer, 128, "training").rows
     validation_rows = tokenise(rows.validation, MISTRAL_V02, tokenizer, 128, "validation").rows
     base = BaseModelOptions(str(model), quantization=quantization)
-    return finetune(
-        base, LoraOptions(r=4, alpha=8), options, train_rows, validation_rows, tokenizer, run_dir / "checkpoints", recorder or Recorder(run_dir)
-    )
+    return finetune(base, lora, options, train_rows, validation_rows, tokenizer, run_dir / "checkpoints", recorder or Recorder(run_dir))
 
 
 def adapter(trained: TrainedAdapter) -> dict[str, torch.Tensor]:
@@ -128,10 +133,16 @@ def test_training_stops_early_and_keeps_the_best_step(tiny_model: Path, dataset:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("quantization", ["8bit", "none"])
-def test_other_precisions_train(tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path, quantization: str) -> None:
+@pytest.mark.parametrize(
+    ("quantization", "lora"),
+    [("8bit", LoraOptions(r=4)), ("none", LoraOptions(r=4)), ("nf4", LoraOptions(r=4, use_dora=True, use_rslora=True, target_modules=("q_proj",)))],
+)
+def test_other_precisions_and_adapters_train(
+    tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path, quantization: str, lora: LoraOptions
+) -> None:
     options = TrainOptions(max_steps=2, per_device_train_batch_size=4, gradient_accumulation_steps=1, gradient_checkpointing=True)
-    trained = train(tiny_model, dataset, mistral_tokenizer, tmp_path, options, quantization=quantization)
+    trained = train(tiny_model, dataset, mistral_tokenizer, tmp_path, options, quantization=quantization, lora=lora)
+    assert len([name for name in adapter(trained) if "magnitude" in name]) == (2 if lora.use_dora else 0)
     assert trained.steps == 2
     assert 9 < trained.train_loss < 12  # ln 32000 = 10.4: nothing is known yet
 
@@ -234,6 +245,12 @@ def test_patience_counts_from_the_best_evaluation_and_skips_the_untrained_model(
         {"eval_loss": 2.6, "step": 12},
     ]
     assert (evaluations_since_best(history), evaluations_since_best(history[:3]), evaluations_since_best([])) == (1, 0, 0)
+
+
+def test_trackers_are_passed_through(tmp_path: Path) -> None:
+    cpu = Hardware("cpu", torch.float32, sharded=False)
+    given = [sft_config(TrainOptions(report_to=trackers), cpu, tmp_path, 8, validate=False).report_to for trackers in (("wandb", "trackio"), ())]
+    assert given == [["wandb", "trackio"], []]
 
 
 def test_paged_optimiser_and_absent_flash_attention_are_refused_without_cuda() -> None:

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from toolkit import catalog
-from toolkit.config_problems import KeyPath, problem_of, root_causes
+from toolkit.config_problems import KeyPath, models_in, problem_of, root_causes
 from toolkit.errors import ConfigError, Problem, SteptuneError
 from toolkit.settings import SETTINGS, Settings
 from toolkit.settings.pipeline import STAGE_FIELDS
@@ -133,10 +133,24 @@ def _add_override(layers: _Layers, recipe: str, override: str) -> None:
     except yaml.YAMLError:
         value = text  # a plain text with YAML's special characters in it, such as a path
     path = tuple(key.split("."))
+    if isinstance(value, dict):
+        _drop_mapping(layers.values, SETTINGS[recipe], path)
     nested: dict[str, Any] = {path[-1]: value}
     for part in reversed(path[:-1]):
         nested = {part: nested}
     _merge(layers, recipe, nested, {path[: depth + 1]: "command line" for depth in range(len(path))}, ())
+
+
+def _drop_mapping(values: dict[str, Any], model: type[BaseModel], path: tuple[str, ...]) -> None:
+    """A mapping given whole (`predictions={tuned: FILE}`) takes the place of the earlier one; a section is laid over it."""
+    *parents, name = path
+    for parent in parents:
+        inner = models_in(model.model_fields[parent].annotation) if parent in model.model_fields else []
+        if not inner or not isinstance(values.get(parent), dict):
+            return
+        model, values = inner[0], values[parent]
+    if name in model.model_fields and not models_in(model.model_fields[name].annotation):
+        values.pop(name, None)
 
 
 def _merge(layers: _Layers, recipe: str, value: dict[str, Any], origins: dict[KeyPath, str], prefix: KeyPath) -> None:

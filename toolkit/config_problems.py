@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -40,6 +40,8 @@ def _message(item: Any, owner: type[BaseModel] | None, key: str) -> str:
     if item["type"] in ("union_tag_invalid", "union_tag_not_found"):
         expected = item["ctx"].get("expected_tags", "jsonl, csv, documents")
         return f"found type {item['ctx'].get('tag')!r}, expected type to be one of {expected}"
+    if item["type"] == "path_type":
+        return f"found {item['input']!r}, expected the path of an existing file or folder"
     message = item["msg"].removeprefix("Input should be ").removeprefix("Value should be ")
     found = repr(item["input"])
     return f"found {found if len(found) < 80 else found[:77] + '...'}, expected {message}"
@@ -50,7 +52,7 @@ def _locate(loc: tuple[Any, ...], model: type[BaseModel]) -> tuple[KeyPath, type
     path: list[str | int] = []
     owner: type[BaseModel] | None = model
     candidates: list[type[BaseModel]] = [model]
-    for part in loc:
+    for depth, part in enumerate(loc):
         if isinstance(part, int):
             path.append(part)
             continue
@@ -67,8 +69,15 @@ def _locate(loc: tuple[Any, ...], model: type[BaseModel]) -> tuple[KeyPath, type
             continue
         candidates = models_in(owner.model_fields[part].annotation)
         if not candidates:
+            if _is_mapping(owner.model_fields[part].annotation):
+                path += [str(name) for name in loc[depth + 1 : depth + 2]]
             break
     return tuple(path), owner
+
+
+def _is_mapping(annotation: Any) -> bool:
+    """Whether an option is a mapping from names that the user chooses."""
+    return get_origin(annotation) is dict or any(_is_mapping(argument) for argument in get_args(annotation))
 
 
 def _tag(model: type[BaseModel]) -> Any:

@@ -146,7 +146,7 @@ class SteptuneApp(App[None]):
     def _page_in_front(self) -> Page | None:
         """None under a dialog, and before the first screen: the poller may be quicker than the start."""
         with contextlib.suppress(ScreenStackError):
-            return self.screen if isinstance(self.screen, Page) else None
+            return self.screen if isinstance(self.screen, Page) and self.screen.is_whole else None
         return None
 
     def on_app_focus(self) -> None:
@@ -190,6 +190,8 @@ class SteptuneApp(App[None]):
             return
         if self.current_mode != HOME.name:
             self.switch_mode(HOME.name)
+            self.remember("mode", HOME.name)
+            self.save_state()  # at once: whoever loses the program after a launch comes back to the run
         self.push_screen(FollowScreen(RunFeed(row.path)))
 
     def leave_form(self) -> None:

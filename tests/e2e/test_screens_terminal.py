@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -16,10 +15,10 @@ import pytest
 
 from tests.conftest import wait_for
 from tests.tui.sample_runs import make_many
-from tests.tui.terminal import REPOSITORY, Terminal, screens
+from tests.tui.terminal import Terminal, Tmux, screens
 from toolkit.runs import launch
 from toolkit.runs.folder import ENDED_STATES, RunFolder, list_runs
-from toolkit.runs.processes import tagged_with
+from toolkit.runs.processes import send, tagged_with
 
 pytestmark = pytest.mark.slow
 MakeRun = Callable[..., RunFolder]
@@ -172,21 +171,51 @@ def test_no_color_and_ascii_on_a_real_terminal(runs: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
-def test_in_tmux_a_run_survives_the_session(live: RunFolder, runs: Path, tmp_path: Path) -> None:
-    tmux = ["tmux", "-L", f"steptune-test-{os.getpid()}", "-f", "/dev/null"]
-    command = f"env STEPTUNE_RUNS={runs} XDG_STATE_HOME={tmp_path / 'state'} LANG=C.UTF-8 {sys.executable} -P -m tui"
-    try:
-        subprocess.run([*tmux, "new-session", "-d", "-s", "s", "-x", "80", "-y", "24", "-c", str(REPOSITORY), command], check=True)
-
-        def screen() -> str:
-            return subprocess.run([*tmux, "capture-pane", "-p", "-t", "s"], capture_output=True, text=True, check=False).stdout
-
-        wait_for(lambda: live.id in screen())
-        subprocess.run([*tmux, "send-keys", "-t", "s", "Enter"], check=True)
-        wait_for(lambda: "c Stop" in screen())
-        subprocess.run([*tmux, "resize-window", "-t", "s", "-x", "160", "-y", "48"], check=True)
-        wait_for(lambda: "cpu_percent" in screen() or "grad_norm" in screen() or len(screen().splitlines()) >= 40)
-        assert live.id in screen()
-    finally:
-        subprocess.run([*tmux, "kill-server"], check=False, capture_output=True)
+def test_in_tmux_a_run_survives_the_session_and_another_size(live: RunFolder, runs: Path, tmp_path: Path) -> None:
+    with Tmux(runs, tmp_path / "state") as tmux:
+        tmux.wait_for(live.id)
+        tmux.send("Enter")
+        tmux.wait_for("c Stop")
+        tmux.resize(160, 48)
+        text = tmux.wait_for(lambda text: len(text.splitlines()) >= 40 and "k Checkpoint" in text)
+        assert live.id in text
     assert live.state() == "running"
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+def test_in_tmux_a_training_is_launched_lost_reattached_and_stopped(runs: Path, tmp_path: Path) -> None:
+    """The whole way of a person with a real training: New, launch, kill -9 of the screens, start them again, stop the run."""
+    with Tmux(runs, tmp_path / "state") as tmux:
+        tmux.wait_for("There are no runs in")
+        tmux.send("2")
+        tmux.wait_for("evaluate")
+        listed = [text.split() for text in tmux.text().splitlines()[2:]]
+        sft = next(index for index, words in enumerate(listed) if words[:1] == ["sft"])
+        demo = next(index for index, words in enumerate(listed) if index > sft and words[:1] == ["demo"])
+        tmux.send("g", *["j"] * demo, "Enter")
+        tmux.wait_for("sft  preset demo")
+        tmux.send("p")
+        tmux.wait_for("ready: L launches", 60)
+        tmux.send("L")
+        tmux.wait_for("● running", 60)
+        run = list_runs(runs)[0]
+        assert run.id in tmux.text()
+        before = run.processes
+        tmux.kill(signal.SIGKILL)
+        wait_for(lambda: not psutil.pid_exists(tmux.pid))
+    try:
+        assert (run.recipe, run.state(), run.processes) == ("sft", "running", before)
+        with Tmux(runs, tmp_path / "state") as tmux:
+            tmux.wait_for(run.id)
+            tmux.send("Enter")
+            tmux.wait_for("k Checkpoint")
+            assert "● running" in tmux.text()
+            tmux.send("c")
+            tmux.wait_for(f"Stop {run.id}")
+            tmux.send("y")
+            tmux.wait_for("■ cancelled", 60)
+        assert run.state() == "cancelled"
+        assert [event["event"] for event in run.events()].count("stop_asked") == 1
+        wait_for(lambda: not tagged_with(run.id))
+    finally:
+        send(tagged_with(run.id), signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""A pseudo-terminal with a program in it: what it sent and when, and the screen that a person would see (by pyte)."""
+"""A pseudo-terminal with a program in it: what it sent and when, and the screen that a person would see (by pyte); and tmux."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import pty
 import signal
 import struct
+import subprocess
 import sys
 import termios
 import threading
@@ -123,6 +124,50 @@ class Terminal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class Tmux:
+    """The screens in a real tmux, on a server of its own; the same few methods as Terminal has."""
+
+    def __init__(self, runs: Path, state: Path, columns: int = 80, rows: int = 24) -> None:
+        self._tmux = ["tmux", "-L", f"steptune-test-{os.getpid()}-{time.monotonic_ns()}", "-f", "/dev/null"]
+        program = ["env", f"STEPTUNE_RUNS={runs}", f"XDG_STATE_HOME={state}", "LANG=C.UTF-8", sys.executable, "-P", "-m", "tui"]
+        subprocess.run(
+            [*self._tmux, "new-session", "-d", "-s", "s", "-x", str(columns), "-y", str(rows), "-c", str(REPOSITORY), *program], check=True
+        )
+        self.pid = int(self._ask("list-panes", "-t", "s", "-F", "#{pane_pid}"))
+
+    def _ask(self, *arguments: str) -> str:
+        return subprocess.run([*self._tmux, *arguments], capture_output=True, text=True, check=False).stdout
+
+    def send(self, *keys: str) -> None:
+        """Keys by tmux's names: Enter, Escape, or a character."""
+        self._ask("send-keys", "-t", "s", *keys)
+
+    def resize(self, columns: int, rows: int) -> None:
+        self._ask("resize-window", "-t", "s", "-x", str(columns), "-y", str(rows))
+
+    def text(self) -> str:
+        return self._ask("capture-pane", "-p", "-t", "s")
+
+    def wait_for(self, what: str | Callable[[str], object], timeout_s: float = 30.0) -> str:
+        condition: Callable[[str], object] = (lambda text: what in text) if isinstance(what, str) else what
+        deadline = time.monotonic() + timeout_s
+        while not condition(text := self.text()):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{what!r} did not appear within {timeout_s} s on:\n{text}")
+            time.sleep(0.05)
+        return text
+
+    def kill(self, signal_number: int = signal.SIGKILL) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal_number)
+
+    def __enter__(self) -> Tmux:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ask("kill-server")
 
 
 def _without_private(data: bytes) -> bytes:

@@ -10,7 +10,9 @@ import yaml
 from tests.tui.sample_runs import make_run
 from toolkit import catalog, config
 from toolkit.settings import SETTINGS
-from tui.logic.form import Form, form_from_draft, sections, values_of
+from tui.logic.fields import next_choice, sections
+from tui.logic.form import Form, form_from_draft, values_of
+from tui.logic.form_yaml import take_yaml, to_yaml
 from tui.logic.run_row import flatten
 from tui.logic.values import difference, value_text
 
@@ -77,14 +79,14 @@ def test_every_value_goes_through_its_text(recipe: str, preset: str) -> None:
 @pytest.mark.parametrize(("recipe", "preset"), PRESETS)
 def test_the_yaml_for_the_editor_changes_nothing_by_itself(recipe: str, preset: str) -> None:
     form = Form(recipe, preset)
-    assert form.take_yaml(form.to_yaml()) == []
+    assert take_yaml(form, to_yaml(form)) == []
     assert form.changes == {}
 
 
 def test_what_was_changed_in_the_editor_is_taken_over() -> None:
     form = Form("pipeline", "demo")
-    text = form.to_yaml().replace("lora_r: 16", "lora_r: 8", 1).replace("reuse: true", "reuse: no")
-    assert form.take_yaml(text) == ["reuse", "sft.lora_r"]
+    text = to_yaml(form).replace("lora_r: 16", "lora_r: 8", 1).replace("reuse: true", "reuse: no")
+    assert take_yaml(form, text) == ["reuse", "sft.lora_r"]
     assert form.overrides() == ["reuse=false", "sft.lora_r=8"]
 
 
@@ -92,7 +94,7 @@ def test_what_was_changed_in_the_editor_is_taken_over() -> None:
 def test_an_editor_file_that_is_no_config_is_refused(text: str) -> None:
     form = Form("sft", "demo")
     with pytest.raises((yaml.YAMLError, ValueError)):
-        form.take_yaml(text)
+        take_yaml(form, text)
     assert form.changes == {}
 
 
@@ -123,7 +125,7 @@ def test_choices_go_round() -> None:
     seen = []
     for _ in range(4):
         seen.append(form.text("quantization"))
-        form.cycle("quantization")
+        next_choice(form, "quantization")
     assert seen == ["nf4", "8bit", "none", "nf4"]
 
 

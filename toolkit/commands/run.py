@@ -14,6 +14,7 @@ from toolkit.records import read_json
 from toolkit.runs import launch, preflight
 from toolkit.runs.folder import RunFolder, find_run, runs_root
 from toolkit.runs.follow import Follower, format_headline, results_table
+from toolkit.runs.inputs import check_inputs
 from toolkit.runs.stages import STAGE_NAMES, recipe_of
 from toolkit.runs.stop import ask_to_stop, wait_until_ended
 from toolkit.settings import PipelineSettings
@@ -26,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     run_dir = Path(args.run_dir) if args.run_dir else None
     checks = preflight.check_launch(plan, (run_dir or runs_root()).absolute())
     if args.dry_run:
-        return _show_plan(args, plan, run_dir, checks)
+        return _show_plan(args, plan, run_dir, [*check_inputs(settings), *checks])
     preflight.require(checks)
     started = launch.start(plan, run_dir)
     return _detach(started, args.json) if args.detach else _follow(started, args.json)

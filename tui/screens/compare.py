@@ -71,7 +71,7 @@ class CompareScreen(Page):
             self._show_chart()
 
     def redraw(self) -> None:
-        if not self.is_attached or self.comparison is None:
+        if not self.is_whole or self.comparison is None:
             return
         view = self.query_one("#compare-table", TextView)
         view.set_lines(table_lines(self.comparison, (view.scrollable_content_region.width or self.size.width) - 1))
@@ -81,7 +81,7 @@ class CompareScreen(Page):
         return list(dict.fromkeys(name for feed in self.feeds for name in feed.view.curves.names()))
 
     def _show_chart(self) -> None:
-        if not self.is_attached or self.comparison is None:
+        if not self.is_whole or self.comparison is None:
             return
         names = self._names()
         name = self.metric if self.metric in names else (names[0] if names else "")

@@ -57,7 +57,7 @@ class DoctorScreen(Page):
         self.redraw()
 
     def redraw(self) -> None:
-        if not self.is_attached:
+        if not self.is_whole:
             return
         self.show_head("#doctor-head", "Doctor", "looking ..." if self.looking else "")
         view = self.query_one("#doctor", TextView)

@@ -107,7 +107,7 @@ class FollowScreen(RunPage):
     # What is shown ---------------------------------------------------------------------------------------------
 
     def redraw(self) -> None:
-        if not self.is_attached:
+        if not self.is_whole:
             return
         self._show_head()
         self._show_stages()

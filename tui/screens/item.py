@@ -38,7 +38,7 @@ class ItemScreen(Page):
         self.query_one("#item", TextView).focus()
 
     def redraw(self) -> None:
-        if not self.is_attached:
+        if not self.is_whole:
             return
         item = self.items[self.index]
         view = self.query_one("#item", TextView)

@@ -78,7 +78,7 @@ class LogsScreen(PromptPage):
         self.log_view.show_news()
 
     def show_feed(self, feed: Feed) -> None:
-        if feed is self.feed and self.is_attached:
+        if feed is self.feed and self.is_whole:
             self.log_view.show_news()
 
     def on_log_view_scrolled(self) -> None:
@@ -123,7 +123,7 @@ class LogsScreen(PromptPage):
         def search() -> int | None:
             found: int | None = None
             at = start
-            while found is None and pattern is not None and 0 <= at < self.feed.log.line_count and self.is_attached:
+            while found is None and pattern is not None and 0 <= at < self.feed.log.line_count and self.is_whole:
                 found, at = self.feed.log.find(pattern, at, backwards, max_lines=20_000)
             return found
 

@@ -110,13 +110,13 @@ class RowsScreen(Page):
 
     def _index(self) -> None:
         more = True
-        while more and self.is_attached:
+        while more and self.is_whole:
             more = self.rows.extend(PIECE)
             if self.app.is_running:
                 self.app.call_from_thread(self.redraw)
 
     def redraw(self) -> None:
-        if not self.is_attached:
+        if not self.is_whole:
             return
         view = self.query_one("#rows", ItemList)
         view.set_count(len(self.rows))

@@ -39,6 +39,11 @@ class Page(Screen[Any]):
     def steptune(self) -> SteptuneApp:
         return cast("SteptuneApp", self.app)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the page's parts are there: timers, threads and the poller may come before they are, and after."""
+        return self.is_attached and self.display and bool(self.query(KeyBar))  # a page that is being removed is not displayed
+
     def on_mount(self) -> None:
         self.bindings_updated_signal.subscribe(self, lambda _screen: self._update_frame())
         self.call_after_refresh(self._resume)  # a snapshot may have come while the screen was being made
@@ -47,14 +52,14 @@ class Page(Screen[Any]):
         self.call_after_refresh(self._resume)
 
     def _resume(self) -> None:
-        if self.is_attached:
+        if self.is_whole:
             self.steptune.snapshot = self.steptune.poller.snapshot
             self._update_frame()
             self.show_snapshot(self.steptune.snapshot)
             self.redraw()
 
-    def _redraw_attached(self) -> None:
-        if self.is_attached:
+    def _redraw_if_whole(self) -> None:
+        if self.is_whole:
             self.redraw()
 
     def on_descendant_focus(self) -> None:
@@ -67,10 +72,10 @@ class Page(Screen[Any]):
             text = f"This terminal has {event.size.width}x{event.size.height} characters; steptune's screens need {MIN_COLUMNS}x{MIN_ROWS}. Make it larger, or use the commands: steptune runs, steptune logs -f RUN."
             self.query_one("#too-small", Panel).show([line(part) for part in wrap(text, max(10, event.size.width))])
         self.call_after_refresh(self._update_frame)
-        self.call_after_refresh(self._redraw_attached)
+        self.call_after_refresh(self._redraw_if_whole)
 
     def _update_frame(self) -> None:
-        if not self.is_attached or not self.is_current:
+        if not self.is_whole or not self.is_current:
             return
         self.query_one(TopBar).update(self.steptune.current_mode, len(self.steptune.snapshot.live), self.steptune.read_only)
         self.query_one(KeyBar).update(self)
@@ -95,7 +100,7 @@ class Page(Screen[Any]):
         def run() -> None:
             found = work()
             if self.app.is_running:
-                self.app.call_from_thread(lambda: done(found) if self.is_attached else None)
+                self.app.call_from_thread(lambda: done(found) if self.is_whole else None)
 
         self.run_worker(run, thread=True, exclusive=exclusive, exit_on_error=False)
 

@@ -57,10 +57,11 @@ class PreflightScreen(Page):
 
     def _look(self) -> tuple[Any, list[Any], str]:
         from toolkit.runs import launch, preflight
+        from toolkit.runs.inputs import check_inputs
 
         try:
             plan = launch.plan_launch(self.form.recipe, self.settings, self.form.on)
-            return plan, preflight.check_launch(plan, self.steptune.root), ""
+            return plan, [*check_inputs(self.settings), *preflight.check_launch(plan, self.steptune.root)], ""
         except (SteptuneError, OSError) as error:
             return None, [], str(error)
 
@@ -74,7 +75,7 @@ class PreflightScreen(Page):
         return bool(self.problem) or any(check.level == "refused" for check in self.checks)
 
     def redraw(self) -> None:
-        if not self.is_attached:
+        if not self.is_whole:
             return
         head = (" looking ...", "dim") if self.looking else (" this machine cannot run it", "bad") if self.refused else (" ready: L launches", "good")
         if self.launching:

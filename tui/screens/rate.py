@@ -22,8 +22,6 @@ from tui.widgets.line_view import Panel
 from tui.widgets.text_view import TextView
 
 if TYPE_CHECKING:
-    from textual import events
-
     from tui.app import SteptuneApp
 
 
@@ -42,7 +40,6 @@ def open_rating(app: SteptuneApp, packet: Path) -> None:
 class RateScreen(Page):
     """A digit sets the row and goes to the next, Enter records when nothing is missing. What is recorded is on the disk."""
 
-    MODE = "rate"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Leave"),
         Binding("enter", "submit", "Record"),
@@ -77,21 +74,11 @@ class RateScreen(Page):
             yield Panel(id="rate-side")
         yield Panel(id="rate-rubric")
 
-    def _resume(self) -> None:
-        super()._resume()
-        self._show()
-
-    def on_resize(self, event: events.Resize) -> None:
-        super().on_resize(event)
-        self.call_after_refresh(self._show)
-
     def on_unmount(self) -> None:
         self.rating.session.close()
 
-    def _show(self) -> None:
+    def redraw(self) -> None:
         """Draw the current task; the text stays where it is scrolled to."""
-        if not self.is_attached:
-            return
         rating, text = self.rating, self.query_one("#rate-text", TextView)
         question = self.query_one("#rate-question", Panel)
         self.query_one("#rate-head", Panel).show([rating.head(self.size.width)])
@@ -102,26 +89,26 @@ class RateScreen(Page):
 
     def _show_from_start(self) -> None:
         self.query_one("#rate-text", TextView).scroll_to(y=0, animate=False)
-        self._show()
+        self.redraw()
 
     def action_digit(self, number: int) -> None:
         self.rating.digit(number)
-        self._show()
+        self.redraw()
 
     def action_row(self, step: int) -> None:
         self.rating.move(step)
-        self._show()
+        self.redraw()
 
     def action_critical(self) -> None:
         if self.rating.task.kind == "scores":
             self.rating.critical = not self.rating.critical
-            self._show()
+            self.redraw()
 
     def action_comment(self) -> None:
         def keep(said: str | None) -> None:
             if said is not None:
                 self.rating.comment = said.strip()
-                self._show()
+                self.redraw()
 
         if self.rating.task.kind == "scores":
             self.app.push_screen(Ask("Comment on this answer", self.rating.comment, "For the report; say nothing that tells who you are."), keep)
@@ -133,7 +120,7 @@ class RateScreen(Page):
             self.app.notify(str(error), severity="error", markup=False, timeout=12)
             return
         if said is None:
-            self._show()
+            self.redraw()
             return
         self._show_from_start()
         if said:

@@ -63,7 +63,7 @@ class ReportScreen(PromptPage):
         return [name for name in self.report.systems if name != "human"][:3] if self.report else []
 
     def redraw(self) -> None:
-        if self.report is None or not self.is_attached:
+        if self.report is None or not self.is_whole:
             return
         width = self.size.width
         lines = report_lines(self.report, width - 2)

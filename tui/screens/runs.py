@@ -71,8 +71,7 @@ class RunsScreen(RunPage, PromptPage):
 
     @property
     def is_whole(self) -> bool:
-        """Whether the parts are there: timers and the poller may come before they are, and after."""
-        return self.is_attached and bool(self.query("#runs-list")) and bool(self.query("#runs-text"))
+        return super().is_whole and bool(self.query("#runs-text"))
 
     @property
     def run_shown(self) -> RunRow | None:

@@ -8,10 +8,11 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from tui.logic.form import Field, Form, Section
+from tui.logic.entries import Entries
+from tui.logic.fields import Field, Fillable, Section
+from tui.logic.form import Form
 from tui.logic.lines import Line, line
-from tui.logic.text import clean, cut, fit, wrap
-from tui.logic.values import value_text
+from tui.logic.text import clean, cut, cut_start, fit, wrap
 from tui.widgets.item_list import ItemList
 from tui.widgets.line_view import selected
 
@@ -28,7 +29,7 @@ class Entry:
 
 
 class FormView(ItemList):
-    """Shows a Form. `problems` are messages by key; `editing` is the key whose value the editor covers."""
+    """Shows what is filled in; `problems` are messages by key."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "move(1)", "Down", show=False),
@@ -37,7 +38,7 @@ class FormView(ItemList):
         Binding("shift+tab", "section(-1)", "Part before", show=False),
     ]
 
-    def __init__(self, form: Form, *, id: str | None = None) -> None:
+    def __init__(self, form: Fillable, *, id: str | None = None) -> None:
         super().__init__(lambda index, width: (), id=id)
         self.form = form
         self.problems: dict[str, str] = {}
@@ -66,7 +67,7 @@ class FormView(ItemList):
         return found if folded else found + [Entry(section, field, tuple(self._field(field, width))) for field in fields]
 
     def _heading(self, section: Section, folded: bool, width: int) -> Entry:
-        changed = sum(key.startswith(f"{section.title}.") for key in self.form.changes)
+        changed = sum(self.form.is_changed(key) for key in self.form.fields if key.startswith(f"{section.title}."))
         wrong = sum(key.startswith(f"{section.title}.") for key in self.problems)
         note = (f"  {changed} changed" if changed else "") + (f"  {wrong} to correct" if wrong else "")
         text = f"{'▸' if folded else '▾'} {section.title}"
@@ -75,12 +76,13 @@ class FormView(ItemList):
 
     def _field(self, field: Field, width: int) -> list[Line]:
         problem = self.problems.get(field.key) or next((text for key, text in self.problems.items() if key.startswith(f"{field.key}.")), "")
-        changed = field.key in self.form.changes
-        text = clean(self.form.text(field.key))
+        changed = self.form.is_changed(field.key)
+        entries = self._entries(field, width)
+        text = clean(self.form.text(field.key)) if entries is None else _count(entries)
         shown = text or ("required" if field.required else "none")
         style = "bad" if problem else "mark" if changed else "" if text else "dim"
-        before = clean(value_before(self.form, field.key))
-        was = f"  was {before or 'none'}" if changed else ""
+        before = clean(self.form.before(field.key))
+        was = "" if not changed else "  changed" if entries is not None else f"  was {before or 'none'}"
         room = max(8, width - NAME_WIDTH - 3)
         value = cut(shown, max(8, room - len(was)))
         rows = [
@@ -91,10 +93,26 @@ class FormView(ItemList):
                 (cut(was, room - len(value)), "dim"),
             )
         ]
+        rows += entries or []
         for part in wrap(problem, width - 6)[:3] if problem else []:
             rows.append(line(("    ", ""), (part, "bad")))
         options = f"  [{' | '.join(field.choices)}]" if field.choices and field.kind != "switch" else ""
         return rows + [line((f"    {part}", "dim")) for part in wrap(f"{field.help}{options}", width - 5)[:3]]
+
+    def _entries(self, field: Field, width: int) -> list[Line] | None:
+        """A line for each entry of an option that has some; None for the other options."""
+        if field.shape is None or not isinstance(self.form, Form):
+            return None
+        entries = Entries(self.form, field.key)
+        lines: list[Line] = []
+        for index in range(len(entries.items)):
+            what, where = entries.summary(index)
+            place = f"{field.key}.{what if entries.shape.is_mapping else index}"
+            wrong = any(key == place or key.startswith(f"{place}.") for key in self.problems)
+            lines.append(
+                line((f"    {'✗' if wrong else '·'} ", "bad" if wrong else "dim"), fit(cut(what, 11), 12), (cut_start(where, max(8, width - 19)), ""))
+            )
+        return lines
 
     @property
     def current(self) -> Field | None:
@@ -145,6 +163,5 @@ class FormView(ItemList):
             self.move_to(next(index for index, entry in enumerate(self.entries) if entry.section.title == title and entry.field is None))
 
 
-def value_before(form: Form, key: str) -> str:
-    """The value that the form started from."""
-    return value_text(form.base.get(key))
+def _count(entries: Sequence[Line]) -> str:
+    return "" if not entries else "1 entry" if len(entries) == 1 else f"{len(entries)} entries"

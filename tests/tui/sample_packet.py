@@ -17,9 +17,9 @@ ANSWERS = (
 QUESTION = "How do I change my profile picture on the phone?"
 
 
-def make_packet(folder: Path, answers: Sequence[str] = ANSWERS, question: str = QUESTION) -> Packet:
+def make_packet(folder: Path, answers: Sequence[str] = ANSWERS, question: str = QUESTION, plan: StudyPlan | None = None) -> Packet:
     """`folder`/packets/anna.jsonl."""
-    plan = StudyPlan()
+    plan = plan or StudyPlan()
     rows: list[JSON] = [header("study-1", "anna", plan, list(plan.descriptions.values()))]
     rows.append({"unit": "u0", "part": "practice", "prompt": question, "answers": list(answers), "notes": ["intact"] * len(answers)})
     rows.append({"unit": "u1", "part": "rate", "prompt": f"{question} (again)", "answers": list(answers)})

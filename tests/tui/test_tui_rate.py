@@ -15,6 +15,7 @@ from tests.tui.sample_packet import make_packet
 from tests.unit.review.study_case import make_study
 from toolkit.errors import DiskFullError
 from toolkit.review.study.packet import Packet
+from toolkit.review.study.plan import Criterion, StudyPlan
 from toolkit.review.study.ratings import read_ratings
 from toolkit.review.study.session import latest_values
 from tui.app import SteptuneApp
@@ -97,6 +98,18 @@ async def test_rating_goes_on_where_it_stopped_and_can_be_changed(tmp_path: Path
         "clarity": 4,
         "format adherence": 4,
     }
+
+
+async def test_a_plan_with_six_criteria_and_two_answers_fits(tmp_path: Path) -> None:
+    criteria = [Criterion(name=f"criterion {n}", question=f"Question {n}?", anchors=["one", "two", "three", "four", "five"]) for n in range(6)]
+    packet = make_packet(tmp_path / "study", ("1. A.", "1. B."), plan=StudyPlan(criteria=criteria))
+    async with running(tmp_path / "runs", rate=packet.path) as (app, pilot):
+        await opened(app, pilot)
+        for n in range(6):
+            await shows(pilot, f"criterion {n}")
+        await pilot.press(*"123451", "enter")
+        await shows(pilot, "answer B")
+        assert outside_parent(app) == []
 
 
 async def test_a_comment_is_kept_with_the_scores(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from tui.logic.lines import Line, line
 from tui.logic.text import clean, clean_text, cut, fit, wrap
 
 DONT_KNOW = "I don't know"
-RUBRIC_ROWS = 5  # four criteria and the line below them
 _PARTS = {"practice": "practice, does not count", "guess": "where is it from?", "rate": ""}
 
 

@@ -14,7 +14,7 @@ from toolkit.errors import SteptuneError
 from toolkit.review.study.packet import read_packet
 from toolkit.review.study.session import Session
 from tui.logic.lines import line
-from tui.logic.rating import RUBRIC_ROWS, Rating
+from tui.logic.rating import Rating
 from tui.logic.text import wrap
 from tui.screens.dialogs import Ask, Reading
 from tui.screens.page import Page
@@ -85,7 +85,9 @@ class RateScreen(Page):
         question.show(rating.question(self.size.width, 2))
         text.set_lines(rating.text(text.scrollable_content_region.width or self.size.width))
         self.query_one("#rate-side", Panel).show(rating.side(self.query_one("#rate-side", Panel).size.width or 60))
-        self.query_one("#rate-rubric", Panel).show(rating.rubric(self.size.width)[-RUBRIC_ROWS:])
+        rubric, lines = self.query_one("#rate-rubric", Panel), rating.rubric(self.size.width)
+        rubric.styles.height = len(lines)
+        rubric.show(lines)
 
     def _show_from_start(self) -> None:
         self.query_one("#rate-text", TextView).scroll_to(y=0, animate=False)

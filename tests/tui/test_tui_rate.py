@@ -75,6 +75,9 @@ async def test_a_whole_packet_is_rated_ranked_and_guessed_from_the_keyboard(tmp_
         await shows(pilot, "All done. Thank you")
         await pilot.press("enter")  # nothing more to record
         assert rating_of(app).session.done == 11
+        await pilot.press("b")
+        await shows(pilot, "Unit 3 of 3, answer C")
+        assert "All done" not in text_of(app)
     values = latest_values(entries(packet))
     assert values["u1", "rank", None]["ranks"] == [2, 1, 1]
     assert [values["u2", "guess", n]["option"] for n in range(3)] == [2, None, 0]

@@ -102,6 +102,7 @@ def build_parser() -> argparse.ArgumentParser:
     remove.add_argument("run", nargs="+", metavar="RUN", help="runs by id, unique part of an id, or path")
     remove.add_argument("-y", "--yes", action="store_true", help="do not ask")
     _add_merge(add("merge", "merge:merge", "merge an adapter into its base model, tensor by tensor"))
+    _add_curate(add("curate", "curate:curate", "go through the rows of a data set: accept, edit, reject, flag, undo", json=True))
     screens = add("screens", "screens:screens", "the screens, as without a command; --readonly for looking only")
     screens.add_argument("--readonly", action="store_true", help="nothing can be started, stopped or deleted")
     _add_study(add("study", "study:new", "a blind study with human raters: new, rate, lock, unblind, report, verify"))
@@ -164,6 +165,16 @@ def _add_study(command: argparse.ArgumentParser) -> None:
         "--results", metavar="FILE", help="results.json of evaluate, to compare its metrics with people"
     )
     with_key(add("verify", "name whatever was changed in plan, answers, packets, ratings or key"))
+
+
+def _add_curate(command: argparse.ArgumentParser) -> None:
+    command.add_argument("dataset", metavar="DATASET", help="data set folder, or the folder of a data-build run")
+    command.add_argument("--annotator", metavar="NAME", help="who decides; a journal each (default: the name of the user)")
+    command.add_argument(
+        "--overlap", type=float, metavar="SHARE", help="share of the rows that everybody decides, set by who comes first (default 0.2)"
+    )
+    command.add_argument("--plain", action="store_true", help="line by line instead of the screen; reads commands from standard input")
+    command.add_argument("--report", action="store_true", help="show progress and agreement, and decide nothing")
 
 
 def _add_merge(command: argparse.ArgumentParser) -> None:

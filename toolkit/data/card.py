@@ -7,6 +7,7 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable
 
+from toolkit.data.card_sections import further_sections, pictures
 from toolkit.data.rows import Row
 from toolkit.data.sources import Source
 from toolkit.data.split import SPLITS, Split
@@ -15,19 +16,21 @@ from toolkit.records import JSON, sha256_tree
 UNKNOWN = "(none)"
 
 
-def make_card(split: Split, ledger: list[JSON], sources: list[Source], settings: JSON, hashes: dict[str, str]) -> JSON:
-    """The card as JSON; `hashes`: SHA-256 of the files beside it."""
+def make_card(split: Split, ledger: list[JSON], sources: list[Source], settings: JSON, hashes: dict[str, str], further: JSON | None = None) -> JSON:
+    """The card as JSON; `hashes`: SHA-256 of the files beside it; `further`: sections of toolkit.data.card_sections and more warnings."""
+    further = dict(further or {})
     return {
         "funnel": _funnel(ledger),
         "splits": _splits(split, settings),
-        "warnings": _warnings(split, settings),
+        "warnings": [*_warnings(split, settings), *further.pop("warnings", ())],
         "coverage": _coverage(split.rows),
         "lengths": {"steps": _spread([row.output.count("\n") + 1 for row in split.rows]), "question_words": _spread([len(row.prompt.split()) for row in split.rows]),
                     "answer_words": _spread([len(row.output.split()) - row.output.count("\n") - 1 for row in split.rows])},
         "masked": dict(sorted(sum((Counter(line["masks"]) for line in ledger if line["ended"] != "dropped"), Counter()).items())),
         "notes": dict(sorted(Counter(note for line in ledger for note in line["notes"]).items())),
-        "sources": [_source(source, ledger) for source in sources],
+        "sources": [*(_source(source, ledger) for source in sources), *_made_rows(sources, ledger)],
         "settings": settings,
+        **further,
         "sha256": hashes,
     }  # fmt: skip
 
@@ -96,6 +99,17 @@ def _source(source: Source, ledger: list[JSON]) -> JSON:
     }
 
 
+def _made_rows(sources: list[Source], ledger: list[JSON]) -> list[JSON]:
+    """Rows that come from no file: synthetic ones, and those added to train."""
+    counts = Counter(line["source"] for line in ledger)
+    kept = Counter(line["source"] for line in ledger if line["ended"] != "dropped")
+    made = sorted(set(counts) - {source.label for source in sources})
+    return [
+        {"name": name, "type": "made", "file": None, "licence": None, "rows_in": counts[name], "rows_kept": kept[name], "sha256": None}
+        for name in made
+    ]
+
+
 def card_markdown(card: JSON) -> str:
     """The card for people."""
     funnel, lengths = card["funnel"], card["lengths"]
@@ -121,7 +135,7 @@ def card_markdown(card: JSON) -> str:
     parts += [
         "Rows of a group (same document section, page, parent, or near-duplicate text) are never in two splits; `leak_certificate.json` holds the check."
     ]
-    parts += ["## Coverage", _coverage_table(card["coverage"])]
+    parts += ["## Coverage", *pictures(card), _coverage_table(card["coverage"])]
     parts += [
         "## Length",
         _table(("", "least", "median", "mean", "most"), [(name.replace("_", " "), *spread.values()) for name, spread in lengths.items()]),
@@ -130,6 +144,7 @@ def card_markdown(card: JSON) -> str:
     if card["notes"]:
         parts += ["## Changed while normalising", _table(("what", "rows"), list(card["notes"].items()))]
     parts += ["## Sources", _table(("name", "type", "file", "licence", "rows in", "rows kept"), [[source[key] or "not stated" for key in ("name", "type", "file", "licence")] + [source["rows_in"], source["rows_kept"]] for source in card["sources"]])]  # fmt: skip
+    parts += further_sections(card, _table)
     parts += ["## Settings", _table(("option", "value"), [(key, value) for key, value in card["settings"].items()])]
     parts += ["## SHA-256", _table(("file", "hash"), [(name, f"`{value}`") for name, value in card["sha256"].items()])]
     return "\n\n".join(parts) + "\n"

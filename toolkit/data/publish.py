@@ -6,17 +6,29 @@ import shutil
 from pathlib import Path
 
 from toolkit.data.card import card_markdown, make_card
+from toolkit.data.card_pictures import draw_pictures
+from toolkit.data.curate import review_lines
 from toolkit.data.leak_check import certify
 from toolkit.data.rows import META_KEYS, Batch, Dropped, Row
 from toolkit.data.sources import Source
 from toolkit.data.split import SPLITS, Split
 from toolkit.errors import DataError
 from toolkit.records import JSON, sha256_file, write_json, write_jsonl, write_text
+from toolkit.review.curation import REVIEW_FILE
 from toolkit.runs.recorder import Recorder
 
 
-def publish(dataset_dir: Path, batch: Batch, split: Split, sources: list[Source], settings: JSON, recorder: Recorder) -> JSON:
-    """Write `dataset_dir` with splits, ledger, leak certificate and card, and return the card.
+def publish(
+    dataset_dir: Path,
+    batch: Batch,
+    split: Split,
+    sources: list[Source],
+    settings: JSON,
+    recorder: Recorder,
+    further: JSON | None = None,
+    with_pictures: bool = False,
+) -> JSON:
+    """Write `dataset_dir` with splits, ledger, rows to review, leak certificate and card, and return the card. `further`: more sections of the card.
 
     `settings` are shown in the card and must hold `group_jaccard`, `test_share` and `validation_share`. A folder of that name from an earlier
     attempt of the run is replaced.
@@ -34,8 +46,11 @@ def publish(dataset_dir: Path, batch: Batch, split: Split, sources: list[Source]
         ledger = ledger_lines(batch, split)
         write_jsonl(partial / "ledger.jsonl", ledger)
         write_json(partial / "leak_certificate.json", certify(partial, settings["group_jaccard"]))
+        write_jsonl(partial / REVIEW_FILE, review_lines(batch))
+        if with_pictures:
+            further = {**(further or {}), "pictures": draw_pictures(split.rows, partial)}
         hashes = {file.name: sha256_file(file) for file in sorted(partial.glob("*.json*"))}
-        card = make_card(split, ledger, sources, settings, hashes)
+        card = make_card(split, ledger, sources, settings, hashes, further)
         write_json(partial / "card.json", card)
         write_text(partial / "card.md", card_markdown(card))
         recorder.check_stop()

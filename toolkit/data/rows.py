@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from toolkit.errors import DataError
 
-META_KEYS = ("domain", "task", "register", "language", "group", "parent")
+META_KEYS = ("domain", "app", "task", "register", "language", "persona", "difficulty", "group", "parent")
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,8 @@ def _must_exist(path: Path) -> Path:
     return path
 
 
-def _none_word(value: Any) -> Any:
+def none_word(value: Any) -> Any:
+    """`none`, `null` and an empty text are no value."""
     return None if isinstance(value, str) and value.strip().lower() in {"", "none", "null"} else value
 
 
@@ -43,9 +44,9 @@ def _off_is_none(value: Any) -> Any:
 
 
 ExistingPath = Annotated[Path, BeforeValidator(_absolute), AfterValidator(_must_exist)]
-OptionalPath = Annotated[ExistingPath | None, BeforeValidator(_none_word)]
-OptionalText = Annotated[str | None, BeforeValidator(_none_word)]
-OptionalCount = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_none_word)]
+OptionalPath = Annotated[ExistingPath | None, BeforeValidator(none_word)]
+OptionalText = Annotated[str | None, BeforeValidator(none_word)]
+OptionalCount = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(none_word)]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Quantization = Annotated[Literal["nf4", "8bit", "none"], BeforeValidator(_off_is_none)]
 PromptFormatName = Literal["auto", "mistral_v0.2", "howto", "chat_template"]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import codecs
-from typing import Annotated, Literal
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from toolkit.settings.base import ExistingPath, OptionalText, Settings, Share
+from toolkit.settings.base import ExistingPath, OptionalCount, OptionalPath, OptionalText, Settings, Share, none_word
 
 
 def _reads_lines(encoding: str) -> str:
@@ -19,6 +21,11 @@ def _reads_lines(encoding: str) -> str:
     if not one_byte:
         raise ValueError(f"{encoding} is not read; save the files as UTF-8")
     return encoding
+
+
+def _absolute_or_none(value: Any) -> Any:
+    value = none_word(value)
+    return Path(os.path.abspath(Path(value).expanduser())) if isinstance(value, str | Path) else value
 
 
 class SourceSettings(Settings):
@@ -58,6 +65,83 @@ class DocumentsSource(SourceSettings):
 Source = Annotated[JsonlSource | CsvSource | DocumentsSource, Field(discriminator="type")]
 
 
+class TeacherSettings(Settings):
+    """The model that writes rows, over any OpenAI-compatible API."""
+
+    model: str = Field("gpt-4o-mini", min_length=1, description="Model that the server knows.")
+    base_url: str = Field("https://api.openai.com/v1", pattern=r"^https?://\S+$", description="Address of the API, up to /v1.")
+    api_key_env: OptionalText = Field("OPENAI_API_KEY", description="Environment variable that holds the key; none for a server without keys.")
+    temperature: float = Field(0.7, ge=0.0, le=2.0, description="Randomness of the answers; 0 is greedy.")
+    max_tokens: int = Field(1024, ge=16, description="Most tokens of one answer.")
+    concurrency: int = Field(16, ge=1, le=1024, description="Calls at the same time.")
+    timeout_s: float = Field(120.0, gt=0.0, description="Seconds after which a call without an answer is given up.")
+    attempts: int = Field(3, ge=1, description="Answers that are paid for before one is given up as unusable.")
+    retries: int = Field(8, ge=1, description="Failures in a row (429, 5xx, time-outs) before a call is given up.")
+    response_format: Literal["json_schema", "json_object", "text"] = Field(
+        "json_schema", description="Strictest form of JSON to ask for; simpler ones follow."
+    )
+    price_in: float = Field(0.0, ge=0.0, description="Price of a million prompt tokens, in the currency of the price list.")
+    price_out: float = Field(0.0, ge=0.0, description="Price of a million answer tokens.")
+    max_total_tokens: OptionalCount = Field(None, description="Most tokens of the run, prompts and answers together; then the teacher stops.")
+    max_cost: Annotated[Annotated[float, Field(gt=0.0)] | None, BeforeValidator(none_word)] = Field(
+        None, description="Most money of the run; needs prices."
+    )
+    answers: Annotated[Path | None, BeforeValidator(_absolute_or_none)] = Field(
+        None, description="File that keeps all answers for later runs; in the run folder if left out."
+    )
+    terms: OptionalText = Field(None, description="Terms under which the answers may be used, as the card shall state them.")
+
+
+class DomainSettings(Settings):
+    """One domain of the grid."""
+
+    name: str = Field(min_length=1, description="Domain, for example finance.")
+    apps: tuple[str, ...] = Field((), description="Apps or devices that the tasks are about.")
+    tasks: tuple[str, ...] = Field(min_length=1, description="Tasks that people ask about.")
+
+
+class SynthesisSettings(Settings):
+    """What the teacher writes: rows for the cells of a grid, and rows from passages of the documents."""
+
+    rows: int = Field(0, ge=0, description="Rows to ask for, for the least covered cells of the grid.")
+    grounded_rows: int = Field(0, ge=0, description="Rows to ask for that are written from a passage of the document sources.")
+    domains: tuple[DomainSettings, ...] = Field((), description="Domains with their apps and tasks; needed for rows.")
+    registers: tuple[str, ...] = Field(("formal", "casual"), min_length=1, description="Registers of the questions.")
+    personas: tuple[str, ...] = Field((), description="Who asks, for example a first-time user.")
+    difficulties: tuple[str, ...] = Field((), description="How hard the task is, for example several conditions.")
+    min_passage_chars: int = Field(200, ge=20, description="Shortest passage that is written from, in characters.")
+    max_passage_chars: int = Field(4000, ge=200, description="Longest passage that is sent, in characters.")
+    judge_min_score: Annotated[Annotated[int, Field(ge=1, le=5)] | None, BeforeValidator(none_word)] = Field(
+        None, description="Lowest score (1 to 5) of a second call that judges each row; no judge if left out."
+    )
+
+    @model_validator(mode="after")
+    def _has_a_grid(self) -> Self:
+        if self.rows and not self.domains:
+            raise ValueError("rows needs domains: name at least one with its tasks")
+        return self
+
+
+class BalanceSettings(Settings):
+    """What is added to the training split, after the split and nowhere else."""
+
+    paraphrases: int = Field(0, ge=0, description="Rewordings of a question that the teacher is asked for.")
+    paraphrase_share: Annotated[float, Field(gt=0.0, le=1.0)] = Field(1.0, description="Share of the training rows that are reworded.")
+    rare_cell_rows: int = Field(0, ge=0, description="Cells (domain, language, register) with fewer training rows have theirs repeated.")
+    most_copies: int = Field(3, ge=1, description="Most copies of one row.")
+
+
+class CurationSettings(Settings):
+    """Decisions of people, from `steptune curate`."""
+
+    journals: OptionalPath = Field(None, description="The NAME.curation folder beside a data set, with its decisions.")
+    only_accepted: bool = Field(False, description="Leave out rows that nobody accepted or edited.")
+
+
+RuleName = Literal["asks", "instructs", "placeholder", "refusal", "language"]
+ExportFormat = Literal["hub", "csv", "messages"]
+
+
 class DataBuildSettings(Settings):
     """Sources to a clean, private, de-duplicated data set with a leak-free held-out test."""
 
@@ -70,10 +154,36 @@ class DataBuildSettings(Settings):
     min_steps: int = Field(2, ge=1, description="Fewest steps of an answer that is kept.")
     max_steps: int = Field(15, ge=1, description="Most steps of an answer that is kept.")
     max_chars: int = Field(4000, ge=100, description="Longest answer that is kept, in characters.")
+    rules: tuple[RuleName, ...] = Field(
+        ("asks", "instructs", "placeholder", "refusal", "language"),
+        description="Rules that a row must meet: the question asks, the steps instruct, and so on.",
+    )
+    languages: tuple[str, ...] = Field(
+        ("en", "id"), min_length=1, description="Languages of the recipe (two-letter codes), between which the language rule decides."
+    )
     near_duplicate_jaccard: float = Field(
         0.8, gt=0.0, le=1.0, description="Jaccard similarity of character 4-grams from which two rows count as the same and one is dropped."
     )
     group_jaccard: float = Field(0.55, gt=0.0, le=1.0, description="Jaccard similarity from which two rows must lie in the same split.")
     test_share: Share = Field(0.15, description="Share of the rows held out for the test, by groups.")
     validation_share: Share = Field(0.1, description="Share of the rows held out for validation during training, by groups.")
-    seed: int = Field(17, ge=0, description="Seed of the split.")
+    seed: int = Field(17, ge=0, description="Seed of the split, of the order of the grid and of the rows that are reworded.")
+    teacher: TeacherSettings = Field(
+        default_factory=TeacherSettings, description="The model that writes rows; asked only if synthesis or balance want it."
+    )
+    synthesis: SynthesisSettings = Field(default_factory=SynthesisSettings, description="What the teacher writes.")
+    balance: BalanceSettings = Field(default_factory=BalanceSettings, description="What is added to the training split.")
+    curation: CurationSettings = Field(default_factory=CurationSettings, description="Decisions of people.")
+    export: tuple[ExportFormat, ...] = Field(
+        (), description="Further forms of the data set: hub (README with front matter), csv, messages (chat JSONL)."
+    )
+
+    @property
+    def wants_teacher(self) -> bool:
+        return bool(self.synthesis.rows or self.synthesis.grounded_rows or self.balance.paraphrases)
+
+    @model_validator(mode="after")
+    def _money_needs_prices(self) -> Self:
+        if self.teacher.max_cost is not None and not (self.teacher.price_in or self.teacher.price_out):
+            raise ValueError("teacher.max_cost needs prices: set teacher.price_in and teacher.price_out per million tokens")
+        return self

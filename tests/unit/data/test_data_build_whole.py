@@ -72,7 +72,7 @@ def test_the_same_recipe_twice_gives_the_same_bytes(sample: tuple[Path, JSON], t
     run_dir, _ = sample
     build(SAMPLE, tmp_path)
     names = sorted(file.name for file in (run_dir / "dataset").iterdir())
-    assert names == ["card.json", "card.md", "leak_certificate.json", "ledger.jsonl", "test.jsonl", "train.jsonl", "validation.jsonl"]
+    assert names == ["card.json", "card.md", "leak_certificate.json", "ledger.jsonl", "review.jsonl", "test.jsonl", "train.jsonl", "validation.jsonl"]
     assert all((run_dir / "dataset" / name).read_bytes() == (tmp_path / "dataset" / name).read_bytes() for name in names)
 
 
@@ -80,7 +80,7 @@ def test_a_data_set_can_be_built_from_a_data_set(sample: tuple[Path, JSON], tmp_
     run_dir, _ = sample
     source = tmp_path / "in"
     shutil.copytree(run_dir / "dataset", source)
-    for name in ("ledger.jsonl",):
+    for name in ("ledger.jsonl", "review.jsonl"):
         (source / name).unlink()
     build([Source("jsonl", source)], tmp_path)
     assert all(

@@ -1,0 +1,112 @@
+"""The answer ledger: every call to a teacher by its key, appended as it is sent and as it ends, so that nothing is paid twice.
+
+A key is the hash of model, messages, parameters and attempt. `sent` lines are on the file before the call leaves; a key
+whose end is missing was in flight when the process died, may have been paid, and is never sent again. Messages
+are not kept, and neither is any API key.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from toolkit.errors import DiskFullError, UsageError
+from toolkit.records import JSON, dump_line, read_growing_jsonl, sha256_json
+
+SYNC_EVERY_S = 1.0
+State = Literal["sent", "answered", "failed"]
+
+
+def call_key(model: str, messages: list[JSON], parameters: JSON, attempt: int) -> str:
+    return sha256_json([model, messages, parameters, attempt])
+
+
+class AnswerLedger:
+    """The ledger of one file, open for appending. A line is written before the call returns, and synced to disk every second.
+
+    `run` names who pays: budgets count the calls of one run only.
+
+    Raises (when opened):
+        UsageError: another process writes this ledger.
+    """
+
+    def __init__(self, path: Path, run: str) -> None:
+        self.path, self.run = path, run
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("ab")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            raise UsageError(f"The teacher's answers {path} are in use by another run; let it end, or give another file.") from None
+        self._end_torn_line()
+        self.calls: dict[str, JSON] = {}
+        for line in read_growing_jsonl(path):
+            if isinstance(line.get("key"), str):
+                self.calls[line["key"]] = {**self.calls.get(line["key"], {}), **line}
+        self._synced_s = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if not self._file.closed:
+            os.fsync(self._file.fileno())
+            self._file.close()
+
+    def sent(self, key: str, ask_id: str, attempt: int, estimate: tuple[int, int]) -> None:
+        """`estimate`: tokens of the prompt, and the most that the answer may have."""
+        self._write(key, "sent", ask=ask_id, attempt=attempt, run=self.run, tokens_in=estimate[0], tokens_out=estimate[1])
+
+    def answered(self, key: str, **fields: Any) -> JSON:
+        """An answer of whatever worth: its content, tokens_in, tokens_out."""
+        return self._write(key, "answered", **fields)
+
+    def failed(self, key: str, **fields: Any) -> JSON:
+        """A call that brought nothing: `why`, and whether it may have been paid."""
+        return self._write(key, "failed", **fields)
+
+    def paid(self) -> list[JSON]:
+        """The calls of this run that cost or may have cost something: answered, or of unknown end."""
+        return [call for call in self.calls.values() if call.get("run") == self.run and (call["state"] != "failed" or call.get("in_doubt"))]
+
+    def failures(self) -> dict[str, int]:
+        """How often each way of failing occurred in this run's calls."""
+        found: dict[str, int] = {}
+        for call in self.calls.values():
+            why = "in flight when the run was killed" if call["state"] == "sent" else str(call.get("why") or "")
+            if why and call.get("run") == self.run:
+                kind = why.split(":")[0].split(" (")[0]
+                found[kind] = found.get(kind, 0) + 1
+        return found
+
+    def _write(self, key: str, state: State, **fields: Any) -> JSON:
+        line = {"key": key, "state": state, **fields}
+        try:
+            self._file.write(dump_line(line).encode())
+            self._file.flush()
+            if time.monotonic() - self._synced_s > SYNC_EVERY_S:
+                os.fsync(self._file.fileno())
+                self._synced_s = time.monotonic()
+        except OSError as error:
+            raise DiskFullError(
+                f"The teacher's answers cannot be written to {self.path} ({error.strerror}); free some space and resume the run."
+            ) from error
+        self.calls[key] = {**self.calls.get(key, {}), **line}
+        return self.calls[key]
+
+    def _end_torn_line(self) -> None:
+        size = os.fstat(self._file.fileno()).st_size
+        if size:
+            with self.path.open("rb") as file:
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    self._file.write(b"\n")
+                    self._file.flush()

@@ -112,6 +112,13 @@ def test_a_rater_who_does_not_see_damage_is_left_out_and_the_numbers_with_everyo
     assert [limit for limit in found["limits"] if limit.startswith("cara was left out")]
 
 
+def test_the_verdict_says_when_the_opposite_was_shown(tmp_path: Path) -> None:
+    made = make_study(tmp_path, ("anna", "ben", "cara"), exclusion={"min_control_detection": 0})
+    for rater in ("anna", "ben", "cara"):
+        rate_all(made, rater, lambda source: 6 - quality(source) if source else 3)
+    assert verdict(report_of(close(made))).startswith("Raters show the opposite, tuned is worse than baseline: −")
+
+
 def test_a_rater_who_hardly_began_is_left_out(tmp_path: Path) -> None:
     made = make_study(tmp_path, ("anna", "ben"))
     rate_all(made, "anna")

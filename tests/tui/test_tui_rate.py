@@ -23,7 +23,7 @@ from tui.logic.rating import Rating
 from tui.screens.help import help_lines
 from tui.screens.rate import RateScreen
 
-LONG = "\n".join(f"{n}. " + "word " * 400 for n in range(1, 60))  # 23,600 words
+LONG = "\n".join(f"{n}. " + "word " * 1700 for n in range(1, 60))  # 100,300 words
 RTL = "1. افتح الإعدادات.\n2. اضغط على «حفظ».\n3. أغلق التطبيق."
 CJK = "1. 設定を開きます。\n2. 「保存」をタップします。\n3. " + "画面を閉じます。" * 12
 

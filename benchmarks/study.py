@@ -11,12 +11,14 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 import shutil
 import sys
 import tempfile
 from collections import Counter
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path[0] = str(HERE.parent)  # this folder has a tui.py, which would hide the package
@@ -36,29 +38,43 @@ ITEMS, RATERS, STUDIES, RESAMPLES = 60, 3, 600, 200
 # Standard deviations of item, rater and residual of a difference: raters who agree, differ a little, differ as much as items do.
 SPREADS = ((0.5, 0.0, 0.7), (0.5, 0.1, 0.7), (0.5, 0.2, 0.7), (0.5, 0.5, 0.7))
 BYTE_CHANGES, KILLS = 400, 200
+GIVES_AWAY = re.compile(r"\b(?:baseline|tuned|human|gemma|mistral|llama|gpt)\b|\d{4}-\d\d-\d\d|\b\d\d:\d\d:\d\d\b", re.IGNORECASE)
+
+COVERAGE = "crossed human interval, 3 raters, 60 items: lowest coverage"
+ORDERS = "six orders per rater: largest difference of counts"
+WORDS = "system and model names, items, paths, time stamps in packets"
+CHANGES = "one-byte changes that verify does not name"
+LOST = "kill -9 while rating: acknowledged ratings lost"
 
 
 def main() -> int:
+    return finish("study", *measure())
+
+
+def measure() -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
+    """Values of the bars, and what stands beside them."""
     covered = [_coverage(spread, seed) for seed, spread in enumerate(SPREADS)]
     print(json.dumps({"coverage": dict(zip(map(str, SPREADS), covered, strict=True))}), file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="steptune-bench-") as scratch:
-        unnamed, changed = _unnamed_changes(Path(scratch) / "changed")
+        unnamed = _unnamed_changes(Path(scratch) / "changed")
         kills = kill_trials(_packet(make_study(Path(scratch) / "killed", ("anna",))), KILLS)
-        values = {
-            "crossed human interval, 3 raters, 60 items: lowest coverage": min(found["crossed"] for found in covered),
-            "six orders per rater: largest difference of counts": _largest_imbalance(Path(scratch) / "orders"),
-            "one-byte changes that verify does not name": unnamed,
-            "kill -9 while rating: acknowledged ratings lost": kills["lost"],
-        }
-    beside = {
-        "crossed human interval, 3 raters, 60 items: lowest coverage": {
-            "independent ratings": min(found["independent"] for found in covered),
-            "percentiles of the same bootstrap": min(found["percentile"] for found in covered),
-        },
-        "one-byte changes that verify does not name": {"changes": changed},
-        "kill -9 while rating: acknowledged ratings lost": {"kills": kills["kills"], "acknowledged": kills["acknowledged"]},
+        imbalance, told = _largest_imbalance_and_words(Path(scratch) / "drawn")
+    values = {
+        COVERAGE: min(found["crossed"] for found in covered),
+        ORDERS: imbalance,
+        WORDS: told,
+        CHANGES: unnamed,
+        LOST: kills["lost"],
     }
-    return finish("study", values, beside)
+    beside = {
+        COVERAGE: {
+            "independent ratings": min(found["independent"] for found in covered),
+            "percentiles": min(found["percentile"] for found in covered),
+        },
+        CHANGES: {"changes": BYTE_CHANGES},
+        LOST: {"kills": kills["kills"], "acknowledged": kills["acknowledged"]},
+    }
+    return values, beside
 
 
 def _coverage(spread: tuple[float, float, float], seed: int) -> dict[str, float]:
@@ -90,19 +106,22 @@ def _percentile_holds(cells: dict[tuple[str, str], float], generator: random.Ran
     return means[int(0.025 * RESAMPLES)] <= 0 <= means[int(0.975 * RESAMPLES)]
 
 
-def _largest_imbalance(scratch: Path) -> int:
-    """Over several studies, each rater's counts of the six orders among the ordinary units."""
-    largest = 0
+def _largest_imbalance_and_words(scratch: Path) -> tuple[int, int]:
+    """Over several studies: each rater's counts of the six orders among ordinary units, and what packets say that they must not."""
+    largest = told = 0
     for number, raters in enumerate((1, 2, 3, 5)):
         made = make_study(scratch / str(number), [f"r{n}" for n in range(raters)], count=40, items=34, core_items=10)
-        for units in read_key(made.key_file).body["units"].values():
+        body = read_key(made.key_file).body
+        for rater, units in body["units"].items():
             orders = Counter(tuple(unit["sources"]) for unit in units.values() if unit["kind"] == "item")
             counts = [orders[order] for order in permutations(("baseline", "tuned", "human"))]
             largest = max(largest, max(counts) - min(counts))
-    return largest
+            packet = made.folder.packet_file(rater).read_text(encoding="utf-8")
+            told += len(GIVES_AWAY.findall(packet)) + packet.count(str(scratch)) + sum(item in packet for item in body["items"])
+    return largest, told
 
 
-def _unnamed_changes(scratch: Path) -> tuple[int, int]:
+def _unnamed_changes(scratch: Path) -> int:
     """Random single bytes of every file of a finished study, replaced, removed or added: how many changes verify does not name."""
     made = make_study(scratch / "original")
     for rater in ("anna", "ben"):
@@ -120,7 +139,7 @@ def _unnamed_changes(scratch: Path) -> tuple[int, int]:
         unnamed += named not in _changes(made)
         path.write_bytes(original)
     shutil.rmtree(scratch)
-    return unnamed, BYTE_CHANGES
+    return unnamed
 
 
 def _with_one_byte_changed(original: bytes, generator: random.Random) -> bytes:

@@ -1,4 +1,4 @@
-"""A rater's packet with fixed texts: three units that are rated, one practice unit, one that is guessed."""
+"""A rater's packet with fixed texts: a practice unit, one that is rated, one that is guessed."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ ANSWERS = (
 QUESTION = "How do I change my profile picture on the phone?"
 
 
-def make_packet(folder: Path, answers: Sequence[str] = ANSWERS, question: str = QUESTION) -> Packet:
+def make_packet(folder: Path, answers: Sequence[str] = ANSWERS, question: str = QUESTION, plan: StudyPlan | None = None) -> Packet:
     """`folder`/packets/anna.jsonl."""
-    plan = StudyPlan()
+    plan = plan or StudyPlan()
     rows: list[JSON] = [header("study-1", "anna", plan, list(plan.descriptions.values()))]
     rows.append({"unit": "u0", "part": "practice", "prompt": question, "answers": list(answers), "notes": ["intact"] * len(answers)})
-    rows += [{"unit": f"u{n}", "part": "rate", "prompt": f"{question} ({n})", "answers": list(answers)} for n in (1, 2)]
-    rows.append({"unit": "u3", "part": "guess", "prompt": question, "answers": list(answers)})
+    rows.append({"unit": "u1", "part": "rate", "prompt": f"{question} (again)", "answers": list(answers)})
+    rows.append({"unit": "u2", "part": "guess", "prompt": question, "answers": list(answers)})
     path = folder / "packets" / "anna.jsonl"
     write_jsonl(path, rows)
     return read_packet(path)

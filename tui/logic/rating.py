@@ -13,7 +13,6 @@ from tui.logic.lines import Line, line
 from tui.logic.text import clean, clean_text, cut, fit, wrap
 
 DONT_KNOW = "I don't know"
-RUBRIC_ROWS = 5  # four criteria and the line below them
 _PARTS = {"practice": "practice, does not count", "guess": "where is it from?", "rate": ""}
 
 
@@ -49,7 +48,7 @@ class Rating:
     def load(self, at: int | None) -> None:
         """Go to a task, with what was said about it before; None says that all is done."""
         self.finished = at is None
-        self.at = self.at if at is None else at
+        self.at = len(self.session.tasks) - 1 if at is None else at
         said = self.session.value(self.task)
         self.values: list[int | None] = [None] * len(self.rows)
         self.critical, self.comment, self.cursor = False, "", 0
@@ -64,6 +63,8 @@ class Rating:
     def digit(self, number: int) -> None:
         """Set the current row and go to the next open one; a digit that means nothing here says so."""
         self.message = ""
+        if self.finished:
+            return
         low, high = {SCORES: (LOWEST, HIGHEST), RANK: (1, len(self.task.unit.answers)), GUESS: (0, len(self.packet.guess_options))}[self.task.kind]
         if not low <= number <= high:
             self.message = f"{low} to {high} here"
@@ -79,7 +80,7 @@ class Rating:
     def go(self, step: int) -> None:
         """To the task before or after, without recording anything."""
         self.message = ""
-        self.load(max(0, min(self.at + step, len(self.session.tasks) - 1)))
+        self.load(self.at if self.finished else max(0, min(self.at + step, len(self.session.tasks) - 1)))
 
     def submit(self) -> str | None:
         """Record the decision and go on. None if something is missing; else what there is to say about a practice unit, mostly ""."""

@@ -14,7 +14,7 @@ from toolkit.errors import SteptuneError
 from toolkit.review.study.packet import read_packet
 from toolkit.review.study.session import Session
 from tui.logic.lines import line
-from tui.logic.rating import RUBRIC_ROWS, Rating
+from tui.logic.rating import Rating
 from tui.logic.text import wrap
 from tui.screens.dialogs import Ask, Reading
 from tui.screens.page import Page
@@ -22,8 +22,6 @@ from tui.widgets.line_view import Panel
 from tui.widgets.text_view import TextView
 
 if TYPE_CHECKING:
-    from textual import events
-
     from tui.app import SteptuneApp
 
 
@@ -42,7 +40,6 @@ def open_rating(app: SteptuneApp, packet: Path) -> None:
 class RateScreen(Page):
     """A digit sets the row and goes to the next, Enter records when nothing is missing. What is recorded is on the disk."""
 
-    MODE = "rate"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Leave"),
         Binding("enter", "submit", "Record"),
@@ -77,51 +74,43 @@ class RateScreen(Page):
             yield Panel(id="rate-side")
         yield Panel(id="rate-rubric")
 
-    def _resume(self) -> None:
-        super()._resume()
-        self._show()
-
-    def on_resize(self, event: events.Resize) -> None:
-        super().on_resize(event)
-        self.call_after_refresh(self._show)
-
     def on_unmount(self) -> None:
         self.rating.session.close()
 
-    def _show(self) -> None:
+    def redraw(self) -> None:
         """Draw the current task; the text stays where it is scrolled to."""
-        if not self.is_attached:
-            return
         rating, text = self.rating, self.query_one("#rate-text", TextView)
         question = self.query_one("#rate-question", Panel)
         self.query_one("#rate-head", Panel).show([rating.head(self.size.width)])
         question.show(rating.question(self.size.width, 2))
         text.set_lines(rating.text(text.scrollable_content_region.width or self.size.width))
         self.query_one("#rate-side", Panel).show(rating.side(self.query_one("#rate-side", Panel).size.width or 60))
-        self.query_one("#rate-rubric", Panel).show(rating.rubric(self.size.width)[-RUBRIC_ROWS:])
+        rubric, lines = self.query_one("#rate-rubric", Panel), rating.rubric(self.size.width)
+        rubric.styles.height = len(lines)
+        rubric.show(lines)
 
     def _show_from_start(self) -> None:
         self.query_one("#rate-text", TextView).scroll_to(y=0, animate=False)
-        self._show()
+        self.redraw()
 
     def action_digit(self, number: int) -> None:
         self.rating.digit(number)
-        self._show()
+        self.redraw()
 
     def action_row(self, step: int) -> None:
         self.rating.move(step)
-        self._show()
+        self.redraw()
 
     def action_critical(self) -> None:
         if self.rating.task.kind == "scores":
             self.rating.critical = not self.rating.critical
-            self._show()
+            self.redraw()
 
     def action_comment(self) -> None:
         def keep(said: str | None) -> None:
             if said is not None:
                 self.rating.comment = said.strip()
-                self._show()
+                self.redraw()
 
         if self.rating.task.kind == "scores":
             self.app.push_screen(Ask("Comment on this answer", self.rating.comment, "For the report; say nothing that tells who you are."), keep)
@@ -133,7 +122,7 @@ class RateScreen(Page):
             self.app.notify(str(error), severity="error", markup=False, timeout=12)
             return
         if said is None:
-            self._show()
+            self.redraw()
             return
         self._show_from_start()
         if said:

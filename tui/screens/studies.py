@@ -20,7 +20,6 @@ from tui.widgets.line_view import Panel
 class StudiesScreen(Page):
     """Whose packet is to be rated."""
 
-    MODE = "rate"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "app.go('runs')", "Back")]
 
     def __init__(self) -> None:
@@ -35,19 +34,20 @@ class StudiesScreen(Page):
         super().on_mount()
         self.query_one("#studies", ItemList).focus()
 
-    def _resume(self) -> None:
-        super()._resume()
-        if not self.is_attached:
-            return
-        self.seats = find_seats(self.steptune.root)
+    def redraw(self) -> None:
+        root = self.steptune.root
+        self.in_thread(lambda: find_seats(root), self._show, exclusive=True)
+
+    def _show(self, seats: list[Seat]) -> None:
+        self.seats = seats
         view = self.query_one("#studies", ItemList)
         view.empty = [
             (),
             line("  There is no blind study in this folder yet."),
             line(("  `steptune study new` makes one; `steptune study rate PACKET` opens a packet from elsewhere.", "dim")),
         ]
-        view.set_count(len(self.seats))
-        self.query_one("#studies-head", Panel).show([line((f" {len(self.seats)} packets to rate", "title"), ("  ↵ opens one", "dim"))])
+        view.set_count(len(seats))
+        self.show_head("#studies-head", f"{len(seats)} packets to rate", "↵ opens one")
 
     def _draw(self, index: int, width: int) -> Line:
         seat = self.seats[index]

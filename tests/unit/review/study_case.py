@@ -6,8 +6,9 @@ import json
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from unittest.mock import patch
 
-from toolkit.records import JSON, read_examples
+from toolkit.records import JSON, read_examples, sha256_text
 from toolkit.review.study.create import Created, create_study
 from toolkit.review.study.inputs import read_inputs
 from toolkit.review.study.key import read_key
@@ -44,16 +45,9 @@ def make_study(folder: Path, raters: Sequence[str] = ("anna", "ben"), passphrase
     references, files = sample_files(folder, count)
     options: JSON = {"items": 6, "core_items": 2, "bootstrap_samples": 100, "practice_units": 1, "guess_units": 2, **plan}
     spare = [Question(row.id, row.prompt, {"human": row.output}, row.id) for row in read_examples(SAMPLE / "travel.jsonl")[-8:]]
-    return create_study(
-        folder / "study",
-        read_inputs(references, files),
-        list(raters),
-        StudyPlan.model_validate(options),
-        folder / "study.key",
-        passphrase,
-        spare,
-        True,
-    )
+    inputs, checked = read_inputs(references, files), StudyPlan.model_validate(options)
+    with patch("secrets.token_hex", return_value=sha256_text(folder.name)):  # what is random in earnest is the same each time here
+        return create_study(folder / "study", inputs, list(raters), checked, folder / "study.key", passphrase, spare, True)
 
 
 def answer(session: Session, task: Task, source: str, sources: Sequence[str], rule: Rule, noise: random.Random) -> None:

@@ -227,6 +227,14 @@ def test_predictions_that_do_not_fit_the_references_are_refused(tmp_path: Path, 
         read_inputs(references, files)
 
 
+def test_a_packet_cannot_send_ratings_elsewhere(tmp_path: Path) -> None:
+    path = tmp_path / "packet.jsonl"
+    made = make_study(tmp_path)
+    path.write_text(made.folder.packet_file("anna").read_text().replace('"rater": "anna"', '"rater": "../../anna"', 1))
+    with pytest.raises(SteptuneError, match="cannot be used as a name"):
+        read_packet(path)
+
+
 def test_reordered_predictions_are_joined_by_id(tmp_path: Path) -> None:
     references, files = sample_files(tmp_path)
     expected = read_inputs(references, files).questions

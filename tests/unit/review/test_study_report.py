@@ -54,7 +54,8 @@ def test_what_was_planted_is_found(report: JSON) -> None:
     assert "no finite strengths" in strengths["strengths"]["human"]["note"]
     assert report["preferences"][0] == {"a": "tuned", "b": "baseline", "win": report["ratings"] // 3, "tie": 0, "loss": 0}
     assert report["sensitivity"]["value"] > 0.9
-    assert {kind: found["noticed"] for kind, found in report["controls"].items()} == {kind: found["n"] for kind, found in report["controls"].items()}
+    noticed = [found["noticed"] / found["n"] for found in report["controls"].values()]
+    assert min(noticed) >= 0.5
     assert 0.4 < report["repeats"]["exact"] < 1
     assert report["agreement"]["accuracy"]["krippendorff_alpha"]["value"] > 0.6
 
@@ -109,6 +110,13 @@ def test_a_rater_who_does_not_see_damage_is_left_out_and_the_numbers_with_everyo
     assert found["with_everyone"][0]["difference"] < found["comparisons"][0]["difference"]
     assert "told damaged from intact answers" in found["rater_summaries"]["cara"]["excluded"]
     assert [limit for limit in found["limits"] if limit.startswith("cara was left out")]
+
+
+def test_the_verdict_says_when_the_opposite_was_shown(tmp_path: Path) -> None:
+    made = make_study(tmp_path, ("anna", "ben", "cara"), exclusion={"min_control_detection": 0})
+    for rater in ("anna", "ben", "cara"):
+        rate_all(made, rater, lambda source: 6 - quality(source) if source else 3)
+    assert verdict(report_of(close(made))).startswith("Raters show the opposite, tuned is worse than baseline: −")
 
 
 def test_a_rater_who_hardly_began_is_left_out(tmp_path: Path) -> None:

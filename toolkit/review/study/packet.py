@@ -7,6 +7,7 @@ from pathlib import Path
 
 from toolkit.errors import DataError, UsageError
 from toolkit.records import JSON, iter_jsonl, sha256_file
+from toolkit.review.journal import check_name
 from toolkit.review.study.folder import StudyFolder, open_study
 from toolkit.review.study.plan import Criterion, StudyPlan
 
@@ -77,7 +78,7 @@ def find_packet(path: Path, rater: str | None) -> Path:
 
 
 def read_packet(path: Path) -> Packet:
-    """Raises DataError if the file is no packet."""
+    """Raises DataError if the file is no packet, UsageError if its rater has a name that a file must not have."""
     rows = list(iter_jsonl(path))
     try:
         first, *rest = rows
@@ -85,7 +86,7 @@ def read_packet(path: Path) -> Packet:
             path,
             sha256_file(path),
             first["study"],
-            first["rater"],
+            check_name(first["rater"]),
             first["title"],
             tuple(Criterion.model_validate(criterion) for criterion in first["criteria"]),
             first["critical"],

@@ -53,6 +53,8 @@ def _claim_sentence(claim: JSON) -> str:
         return f"The study cannot say whether {words}: {claim['note']} ({numbers})."
     if claim["met_alone"] and not claim["met"]:
         return f"The study does not settle whether {words}: {numbers}, but p = {claim['p_holm']:.3f} after Holm's correction."
+    if claim["ci95"] and claim["ci95"][1] < -(claim["margin"] or 0.0):
+        return f"Raters show the opposite, {claim['a']} is worse than {claim['b']}{margin}: {numbers}."
     return f"Raters show that {words}: {numbers}." if claim["met"] else f"The study does not show that {words}: {numbers}."
 
 

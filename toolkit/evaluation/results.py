@@ -107,7 +107,7 @@ def _score(items: list[TestItem], everyone: list[System], options: MetricOptions
         conformance, scored.formats[system.name] = score_format(system, options)
         steps, scored.alignments[system.name] = score_steps(system, own, matcher, metrics.bert, options)
         similarity = score_bertscore(system, own, metrics)
-        scored.scores[system.name] = {"rouge_l": score_rouge(system, own, metrics), **similarity, "format_conformance": conformance, **steps}
+        scored.scores[system.name] = {**score_rouge(system, own, metrics), **similarity, "format_conformance": conformance, **steps}
         recorder.progress("score", done, len(everyone))
     scored.sensitivity.extend(measure_sensitivity(damaged, metrics, matcher, options, samples))
     return scored

@@ -16,7 +16,7 @@ from toolkit.evaluation.encoder import load_encoder
 from toolkit.evaluation.inputs import HUMAN, System, TestItem
 from toolkit.evaluation.intervals import Floats
 from toolkit.evaluation.options import MetricOptions
-from toolkit.evaluation.rouge import rouge_l, tokenize
+from toolkit.evaluation.rouge import rouge_l, rouge_lsum, tokenize
 from toolkit.evaluation.shuffles import SHUFFLES, other_items, shuffled_lines
 from toolkit.evaluation.steps import strip_markers
 
@@ -82,6 +82,10 @@ class TextMetrics:
         prepared = [(self.prepare(output), self.prepare(reference)) for output, reference in wanted]
         return dict(zip(wanted, peers.rouge(self.options.rouge_backend, prepared), strict=True))
 
+    def rouge_lsum(self, pairs: Iterable[Pair]) -> dict[Pair, float]:
+        """ROUGE-Lsum F of each different pair, line by line; always by our own code."""
+        return {pair: rouge_lsum(self._lines(pair[1]), self._lines(pair[0])).f1 for pair in dict.fromkeys(pairs)}
+
     def bertscore(self, pairs: Iterable[Pair]) -> dict[Pair, Match]:
         """BERTScore of each different pair (output, reference)."""
         wanted = list(dict.fromkeys(pairs))
@@ -109,12 +113,19 @@ class TextMetrics:
         return f"rouge_l|f1|{peers.describe(self.options.rouge_backend, 'rouge')}|tokenizer:{self.options.rouge_tokenizer}|stemmer:no|markers:{self.options.markers}"
 
     @property
+    def rouge_lsum_signature(self) -> str:
+        return f"rouge_lsum|f1|{peers.describe('own', 'rouge')}|split:lines|tokenizer:{self.options.rouge_tokenizer}|stemmer:no|markers:{self.options.markers}"
+
+    @property
     def bertscore_signature(self) -> str:
         return f"{self.bert.signature}|{peers.describe(self.options.bertscore_backend, 'bertscore')}|markers:{self.options.markers}"
 
     @cached_property
     def _idf_corpus(self) -> list[str]:
         return [self.prepare(text) for text in self.options.idf_references]
+
+    def _lines(self, text: str) -> list[list[str]]:
+        return [words for line in self.prepare(text).splitlines() if (words := tokenize(line, self.options.rouge_tokenizer))]
 
     def _words(self, text: str) -> list[str]:
         if text not in self._tokens:
@@ -138,11 +149,16 @@ def load_text_metrics(options: MetricOptions, on_batch: Callable[[int, int], Non
     return TextMetrics(options, BertScorer(encoder, bert.cache, options.bertscore_batch_size, on_batch, idf, baseline))
 
 
-def score_rouge(system: System, targets: Targets, metrics: TextMetrics) -> MetricScores:
-    """ROUGE-L F of each output."""
-    scores = metrics.rouge(pairs_of(system, targets))
-    values, floors = _best_and_floors(system, targets, lambda pair: scores[pair])
-    return MetricScores(values, floors, REFERENCE_FLOOR, f"{metrics.rouge_signature}|{floor_signature(metrics.options)}")
+def score_rouge(system: System, targets: Targets, metrics: TextMetrics) -> dict[str, MetricScores]:
+    """ROUGE-L F of each output on the whole text, and line by line as the field's summaries report it."""
+    pairs = pairs_of(system, targets)
+    floor = floor_signature(metrics.options)
+    found = {"rouge_l": (metrics.rouge(pairs), metrics.rouge_signature), "rouge_lsum": (metrics.rouge_lsum(pairs), metrics.rouge_lsum_signature)}
+    scores = {}
+    for name, (by_pair, signature) in found.items():
+        values, floors = _best_and_floors(system, targets, by_pair.__getitem__)
+        scores[name] = MetricScores(values, floors, REFERENCE_FLOOR, f"{signature}|{floor}")
+    return scores
 
 
 def score_bertscore(system: System, targets: Targets, metrics: TextMetrics) -> dict[str, MetricScores]:

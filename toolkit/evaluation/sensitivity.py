@@ -63,10 +63,11 @@ def _damaged(kind: str, chosen: list[TestItem], others: list[TestItem], seed: in
 
 
 def _scores(pairs: list[Pair], metrics: TextMetrics, matcher: StepMatcher, options: MetricOptions) -> dict[str, Floats]:
-    rouge, bert = metrics.rouge(pairs), metrics.bertscore(pairs)
+    rouge, rouge_sum, bert = metrics.rouge(pairs), metrics.rouge_lsum(pairs), metrics.bertscore(pairs)
     aligned = [matcher.align(*pair) for pair in pairs]
     return {
         "rouge_l": np.array([rouge[pair] for pair in pairs]),
+        "rouge_lsum": np.array([rouge_sum[pair] for pair in pairs]),
         "bertscore_f1": np.array([bert[pair].f1 for pair in pairs]),
         "format_conformance": np.array([float(conformance(output, "stop", options).conforms) for output, _ in pairs]),
         "step_f1": np.array([found.f1 for found in aligned]),

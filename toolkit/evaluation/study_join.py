@@ -20,13 +20,16 @@ _RESAMPLES = 2_000
 
 
 def read_study(path: Path, items: list[TestItem]) -> JSON:
-    """The report of `steptune study report`: its JSON file, or the study folder that holds report.json.
+    """The report of `steptune study report`: its JSON file, or the study folder that holds it.
 
     Raises:
         DataError: no such report, not of the published form, not verified, or about other items.
     """
     file = (
-        next((path / name for name in ("report.json", "report/report.json") if (path / name).exists()), path / "report.json")
+        next(
+            (path / name for name in ("study_report.json", "report/study_report.json") if (path / name).exists()),
+            path / "report" / "study_report.json",
+        )
         if path.is_dir()
         else path
     )

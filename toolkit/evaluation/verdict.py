@@ -7,6 +7,7 @@ from toolkit.records import JSON
 PRIMARY = "rouge_l"  # the metric that the verdict is about; declared here, not chosen after the fact
 LABELS = {
     "rouge_l": "ROUGE-L",
+    "rouge_lsum": "ROUGE-Lsum",
     "bertscore_f1": "BERTScore F1",
     "bertscore_p": "BERTScore precision",
     "bertscore_r": "BERTScore recall",

@@ -11,8 +11,12 @@ import yaml
 from evaluation_samples import numbered
 from pydantic import ValidationError
 
+from toolkit.commands.run import _thresholds
+from toolkit.errors import UsageError
+from toolkit.evaluation.comparisons import COMPARED
 from toolkit.records import read_growing_jsonl, read_json
 from toolkit.settings import EvaluateSettings
+from toolkit.settings.evaluate import HEADLINE_METRICS
 
 ROOT = Path(__file__).parents[3]
 REFERENCES = [numbered("Open the app.", f"Wait {index}.") for index in range(4)]
@@ -22,11 +26,13 @@ def settings_for(folder: Path, model: Path) -> EvaluateSettings:
     return EvaluateSettings(predictions={"tuned": folder / "tuned"}, data=folder / "dataset", bertscore_model=str(model), bootstrap_samples=200)
 
 
-def run(run_dir: Path, settings: EvaluateSettings, rank: int = 0) -> subprocess.CompletedProcess[str]:
+def run(run_dir: Path, settings: EvaluateSettings) -> subprocess.CompletedProcess[str]:
     run_dir.mkdir()
     (run_dir / "config.yaml").write_text(yaml.safe_dump(settings.model_dump(mode="json")), encoding="utf-8")
     command = [sys.executable, str(ROOT / "recipes" / "evaluate" / "run.py"), "--run-dir", str(run_dir)]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "HF_HUB_OFFLINE": "1", "RANK": str(rank)}, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "HF_HUB_OFFLINE": "1", "STEPTUNE_CACHE": str(run_dir / "cache")}, check=False
+    )
 
 
 @pytest.mark.slow
@@ -41,18 +47,33 @@ def test_the_recipe_writes_the_report_and_ends_with_its_headline(test_set: Calla
 
 
 @pytest.mark.slow
-def test_a_rank_other_than_0_ends_without_writing(test_set: Callable[..., Path], tiny_bert: Path, tmp_path: Path) -> None:
-    ended = run(tmp_path / "run", settings_for(test_set(REFERENCES, {"tuned": REFERENCES}), tiny_bert), rank=1)
-    assert ended.returncode == 0
-    assert [path.name for path in (tmp_path / "run").iterdir()] == ["config.yaml"]
-
-
-@pytest.mark.slow
 def test_a_user_mistake_is_one_sentence_and_exit_code_2(test_set: Callable[..., Path], tiny_bert: Path, tmp_path: Path) -> None:
     ended = run(tmp_path / "run", settings_for(test_set(REFERENCES, {"tuned": REFERENCES[:2]}), tiny_bert))
     assert ended.returncode == 2
     assert "found 2 predictions, expected 4, one for each reference. Missing: q2, q3." in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.slow
+def test_a_number_below_its_threshold_fails_the_run_after_the_report(test_set: Callable[..., Path], tiny_bert: Path, tmp_path: Path) -> None:
+    settings = settings_for(test_set(REFERENCES, {"tuned": REFERENCES[::-1]}), tiny_bert).model_copy(update={"fail_under": {"rouge_l": 0.999}})
+    ended = run(tmp_path / "run", settings)
+    assert ended.returncode == 1
+    assert "tuned: rouge_l is 0.8, expected at least 0.999. The report is in" in ended.stderr
+    assert (tmp_path / "run" / "report" / "report.html").exists()
+
+
+def test_the_gate_of_the_command_line_is_an_option_of_evaluate(tmp_path: Path) -> None:
+    assert _thresholds("evaluate", ["rouge_l=0.2"]) == ["fail_under.rouge_l=0.2"]
+    assert _thresholds("pipeline", ["step_f1_difference=0"]) == ["evaluate.fail_under.step_f1_difference=0"]
+    with pytest.raises(UsageError, match="belongs to evaluate and pipeline"):
+        _thresholds("sft", ["rouge_l=0.2"])
+    with pytest.raises(ValidationError, match="'rouge' is no number of an evaluation; there are: rouge_l, rouge_l_difference"):
+        EvaluateSettings(fail_under={"rouge": 0.2})
+
+
+def test_numbers_of_the_gate_are_the_numbers_of_the_headline() -> None:
+    assert HEADLINE_METRICS == COMPARED
 
 
 @pytest.mark.parametrize("preset", ["default", "demo"])

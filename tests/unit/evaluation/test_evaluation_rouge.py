@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from rouge_score import rouge_scorer
 
-from toolkit.evaluation.rouge import lcs_length, rouge_l, tokenize
+from toolkit.evaluation.rouge import lcs_length, rouge_l, rouge_lsum, tokenize
 
 SAMPLE = Path(__file__).parents[3] / "recipes" / "sample" / "howto"
 
@@ -43,6 +43,27 @@ def test_published_example_of_lin() -> None:
     reference = "police killed the gunman"
     assert ours(reference, "police kill the gunman") == 0.75
     assert ours(reference, "the gunman kill police") == 0.5
+
+
+def test_published_example_of_lin_for_the_union() -> None:
+    found = rouge_lsum([["w1", "w2", "w3", "w4", "w5"]], [["w1", "w2", "w6", "w7", "w8"], ["w1", "w3", "w8", "w9", "w5"]])
+    assert (found.recall, found.precision, round(found.f1, 4)) == (0.8, 0.4, 0.5333)
+    assert rouge_lsum([], [["a"]]).f1 == 0.0
+
+
+def test_union_equals_rouge_score_on_random_lines() -> None:
+    generator = random.Random(5)
+    scorer = rouge_scorer.RougeScorer(["rougeLsum"])
+    for _ in range(200):
+        reference, candidate = ("\n".join(" ".join(generator.choices("abcd", k=generator.randint(0, 7))) for _ in range(4)) for _ in range(2))
+        theirs = scorer.score(reference, candidate)["rougeLsum"]
+        ours = rouge_lsum(*([tokenize(line) for line in text.splitlines()] for text in (reference, candidate)))
+        assert (ours.precision, ours.recall, ours.f1) == (theirs.precision, theirs.recall, theirs.fmeasure)
+
+
+def test_reversed_lines_are_all_the_same_to_the_union() -> None:
+    lines = [tokenize(line) for line in ("open the app", "choose settings", "tap wifi")]
+    assert rouge_lsum(lines, lines[::-1]).f1 == 1.0
 
 
 def test_unicode_tokenizer_keeps_other_scripts() -> None:

@@ -63,10 +63,11 @@ def test_order_is_noticed_by_order_tau_and_numbers_by_the_format(tiny_bert: Path
     damaged = damage(items, options)
     matcher = load_matcher(metrics.bert, [text for pair in damaged_pairs(damaged) for text in pair], items, options)
     rows = {(row["perturbation"], row["metric"]): row for row in measure_sensitivity(damaged, metrics, matcher, options, 300)}
-    assert len(rows) == 30
+    assert len(rows) == 36
     assert {row["n"] for row in rows.values()} == {6}
     answers = {key: noticed(row) for key, row in rows.items()}
     assert (answers["shuffle", "order_tau"], answers["shuffle", "step_f1"], answers["shuffle", "format_conformance"]) == ("yes", "no", "no")
+    assert (answers["shuffle", "rouge_l"], answers["shuffle", "rouge_lsum"]) == ("yes", "no")
     assert (answers["unnumber", "format_conformance"], answers["unnumber", "rouge_l"]) == ("yes", "no")
     assert rows["drop", "step_f1"]["drop"] == pytest.approx(1 - 6 / 7)
     assert rows["duplicate", "format_conformance"]["mean"] == 0.0

@@ -30,7 +30,9 @@ def rows_of_two_parts(folder: Path) -> Path:
 
 def config(folder: Path, source: Path, **options: object) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.yaml").write_text(yaml.safe_dump({"sources": [{"type": "jsonl", "path": str(source)}], "repair_typos": False, "rules": [], **options}))
+    (folder / "config.yaml").write_text(
+        yaml.safe_dump({"sources": [{"type": "jsonl", "path": str(source)}], "repair_typos": False, "rules": [], **options})
+    )
     return [sys.executable, str(RECIPE), "--run-dir", str(folder)]
 
 

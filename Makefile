@@ -6,7 +6,7 @@ SHELL := /bin/bash
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check format bench-demo bench-tui clean
+.PHONY: help setup demo test test-fast check format bench-demo bench-tui bench-train bench-gpu clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s "$$(printf '\t')"
@@ -35,6 +35,12 @@ bench-demo: setup  ## time, memory and start-up bars of the demo; prints JSON
 
 bench-tui: setup  ## paint, latency, CPU, memory and survival of the screens; prints JSON
 	@$(BIN)/python benchmarks/tui.py
+
+bench-train: setup  ## training against TRL's defaults on this CPU: speed, memory, loss, resume; prints JSON
+	@$(BIN)/python benchmarks/train.py
+
+bench-gpu: setup  ## QLoRA of Mistral-7B's shape on an NVIDIA GPU under a 16 GB cap; without one it says so; prints JSON
+	@$(BIN)/python benchmarks/gpu.py
 
 clean:  ## remove caches and built files (never runs/ or .venv)
 	@rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

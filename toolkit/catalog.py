@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,12 @@ def recipes_dir() -> Path:
 
 def accelerate_configs_dir() -> Path:
     return _root() / "accelerate_configs"
+
+
+def cache_dir() -> Path:
+    """`$STEPTUNE_CACHE`, or steptune under the user's cache folder."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(os.environ.get("STEPTUNE_CACHE") or Path(base) / "steptune")
 
 
 def resolve_bundled(path: str) -> Path:

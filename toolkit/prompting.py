@@ -48,10 +48,13 @@ class RenderedExample:
 
 
 def render_prompt(prompt: str, prompt_format: PromptFormat, tokenizer: PreTrainedTokenizerBase) -> TOKEN_IDS:
-    """Token ids of a prompt, ready for an engine: exactly one BOS in front where the tokenizer has one."""
+    """Token ids of a prompt, ready for an engine: exactly one BOS in front where the tokenizer has one.
+
+    Raises:
+        ModelError: the tokenizer's chat template is asked for, and is absent or rejects the question.
+    """
     if prompt_format.name == "chat_template":
-        ids = tokenizer.apply_chat_template([{"role": "user", "content": prompt}], add_generation_prompt=True, tokenize=True, return_dict=False)
-        return _one_bos(list(ids), tokenizer)
+        return _one_bos(_apply_template(prompt, tokenizer), tokenizer)
     text = f"{prompt_format.prefix}{prompt.strip()}{prompt_format.suffix}"
     return _one_bos(_encode(text, tokenizer), tokenizer)
 
@@ -68,6 +71,16 @@ def render_example(prompt: str, output: str, prompt_format: PromptFormat, tokeni
         )
     completion = _encode(f"{prompt_format.answer_prefix}{output.strip()}", tokenizer)
     return RenderedExample(render_prompt(prompt, prompt_format, tokenizer), [*completion, tokenizer.eos_token_id])
+
+
+def _apply_template(prompt: str, tokenizer: PreTrainedTokenizerBase) -> TOKEN_IDS:
+    messages = [{"role": "user", "content": prompt}]
+    try:
+        return list(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=False))
+    except Exception as error:  # jinja2.TemplateError, ValueError without a template, and whatever a template calls
+        raise ModelError(
+            f"The model's chat template rejects a question without a system message ({str(error)[:200]}); choose another prompt_format, such as howto."
+        ) from error
 
 
 def _encode(text: str, tokenizer: PreTrainedTokenizerBase) -> TOKEN_IDS:

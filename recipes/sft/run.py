@@ -10,46 +10,47 @@ from __future__ import annotations
 
 from toolkit.errors import PreflightError
 from toolkit.models import fingerprint_model, resolve_model
-from toolkit.prompting import PromptFormat, choose_format
+from toolkit.prompting import PromptFormat
 from toolkit.records import JSON
 from toolkit.runs.recipe import Outcome, Run, run_recipe
 from toolkit.runs.recorder import is_main_process
 from toolkit.settings import SftSettings
 from toolkit.training.adapter import library_versions, save_adapter
-from toolkit.training.base_model import load_tokenizer
 from toolkit.training.finetune import TrainedAdapter, finetune, process_group
 from toolkit.training.options import BaseModelOptions, LoraOptions, TrainOptions
-from toolkit.training.rows import load_rows
-from toolkit.training.tokens import prove_prompts, tokenise
+from toolkit.training.prepared import prepare
 
 
 def main(settings: SftSettings, run: Run) -> Outcome:
     if settings.data is None:
         raise PreflightError("data: give a data set folder, a folder of JSONL files or one JSONL file.")
     base = base_options(settings)
-    rows = load_rows(settings.data, settings.validation_share)
-    tokenizer = load_tokenizer(base)
-    prompt_format = choose_format(settings.prompt_format, resolve_model(base.name), tokenizer)
-    train = tokenise(rows.train, prompt_format, tokenizer, settings.max_length, "training")
-    validation = tokenise(rows.validation, prompt_format, tokenizer, settings.max_length, "validation")
-    proof = prove_prompts(rows.train, train.rows, prompt_format, tokenizer)
-    run.recorder.event("prompts_proven", rows=proof.rows_checked, prompt_format=prompt_format.name)
+    prepared = prepare(base, settings.data, settings.validation_share, settings.prompt_format, settings.max_length)
+    train, validation, prompt_format = prepared.train, prepared.validation, prepared.prompt_format
+    run.recorder.event("prompts_proven", rows=prepared.proof.rows_checked, prompt_format=prompt_format.name)
     if train.too_long or validation.too_long:
         run.recorder.event("rows_too_long", max_length=settings.max_length, train=train.too_long, validation=validation.too_long)
 
     with process_group():
         trained = finetune(
-            base, lora_options(settings), train_options(settings), train.rows, validation.rows, tokenizer, run.dir / "checkpoints", run.recorder
+            base,
+            lora_options(settings),
+            train_options(settings),
+            train.rows,
+            validation.rows,
+            prepared.tokenizer,
+            run.dir / "checkpoints",
+            run.recorder,
         )
         if is_main_process():
             training = {
                 **training_facts(settings, prompt_format, trained),
-                "dataset_hash": rows.dataset_hash,
-                "dataset_files": rows.files,
-                "counts": {"train": train.counts(), "validation": validation.counts()},
-                "prompt_proof": proof.to_json(),
+                "dataset_hash": prepared.rows.dataset_hash,
+                "dataset_files": prepared.rows.files,
+                "counts": prepared.counts(),
+                "prompt_proof": prepared.proof.to_json(),
             }
-            save_adapter(trained.checkpoint, base.name, tokenizer, prompt_format, training, run.dir / "adapter")
+            save_adapter(trained.checkpoint, base.name, prepared.tokenizer, prompt_format, training, run.dir / "adapter")
     headline = {"eval_loss": trained.eval_loss, "best_step": trained.best_step, "steps": trained.steps, "train_loss": trained.train_loss}
     return Outcome({"adapter": run.dir / "adapter"}, headline)
 
@@ -63,6 +64,11 @@ def lora_options(settings: SftSettings) -> LoraOptions:
 
 
 def train_options(settings: SftSettings) -> TrainOptions:
+    batch = settings.per_device_train_batch_size
+    if batch == "auto" or settings.gradient_checkpointing == "auto":
+        raise PreflightError(
+            "per_device_train_batch_size and gradient_checkpointing are still auto: `steptune run sft` replaces them by what fits, once for the whole run; start it so, or give both."
+        )
     return TrainOptions(
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.lr_scheduler_type,
@@ -71,11 +77,12 @@ def train_options(settings: SftSettings) -> TrainOptions:
         max_grad_norm=settings.max_grad_norm,
         num_train_epochs=settings.num_train_epochs,
         max_steps=settings.max_steps,
-        per_device_train_batch_size=settings.per_device_train_batch_size,
+        per_device_train_batch_size=batch,
         gradient_accumulation_steps=settings.gradient_accumulation_steps,
         max_length=settings.max_length,
         packing=settings.packing,
-        gradient_checkpointing=settings.gradient_checkpointing,
+        attn_implementation=settings.attn_implementation,
+        gradient_checkpointing=settings.gradient_checkpointing == "true",
         optim=settings.optim,
         eval_steps=settings.eval_steps,
         early_stopping_patience=settings.early_stopping_patience,

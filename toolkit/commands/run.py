@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,14 @@ from toolkit.runs.follow import Follower, format_headline, results_table
 from toolkit.runs.inputs import check_inputs
 from toolkit.runs.stages import STAGE_NAMES, recipe_of
 from toolkit.runs.stop import ask_to_stop, wait_until_ended
+from toolkit.runs.token_preview import preview_lines, token_preview
 from toolkit.settings import PipelineSettings
 
 
 def run(args: argparse.Namespace) -> int:
     """Resolve, check, launch, follow; returns the run's exit code."""
     settings = config.resolve(args.recipe, args.preset, Path(args.config) if args.config else None, args.overrides)
-    plan = launch.plan_launch(args.recipe, settings, args.on, args.accelerate_args)
+    plan = launch.plan_launch(args.recipe, settings, args.on, args.accelerate_args, planning_only=args.dry_run)
     run_dir = Path(args.run_dir) if args.run_dir else None
     checks = preflight.check_launch(plan, (run_dir or runs_root()).absolute())
     if args.dry_run:
@@ -44,26 +46,37 @@ def _show_plan(args: argparse.Namespace, plan: launch.LaunchPlan, run_dir: Path 
     """`--dry-run`: everything that would happen, and the exit code that preflight would give."""
     folder = run_dir.absolute() if run_dir else runs_root() / f"<time>-{plan.recipe}-<id>"
     refused = any(check.level == "refused" for check in checks)
+    preview = token_preview(plan) if plan.recipe == "sft" and not refused else {}
+    estimate = preflight.training_memory(plan)
     if args.json:
         document = {
             "recipe": plan.recipe,
             "on": plan.on,
             "run_dir": str(folder),
             "argv": plan.argv(folder),
+            "machines": plan.on_every_machine(folder),
             "stages": dict(_stage_commands(plan, folder)),
             "environment": plan.environment,
             "config": config.to_json(plan.settings, plan.recipe),
             "preflight": {"ok": not refused, "checks": [vars(check) for check in checks]},
+            "memory_bytes": {**estimate.items, "together": estimate.total} if estimate else None,
+            "preview": preview or None,
         }
         print(json.dumps(document, indent=2, ensure_ascii=False))
     else:
         print(f"# {plan.recipe} on {plan.on}, in {folder}\n{plan.config_yaml}")
-        print("Command: " + " ".join(plan.argv(folder)))
+        commands = plan.on_every_machine(folder)
+        for rank, argv in enumerate(commands):
+            print((f"Command on machine {rank}: " if len(commands) > 1 else "Command: ") + " ".join(argv))
         for name, argv in _stage_commands(plan, folder):
             print(f"  {name}: " + " ".join(argv))
         print("Environment: " + " ".join(f"{name}={value}" for name, value in plan.environment.items()) + "\n")
         print("\n".join(f"{check.level:<8} {check.name}: {check.message}" for check in checks))
-    return preflight.PreflightError.exit_code if refused else 0
+        if estimate:
+            print("\nMemory of one training process, estimated:\n  " + "\n  ".join(estimate.lines()))
+        if preview:
+            print("\n" + "\n".join(preview_lines(preview, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)))
+    return preflight.PreflightError.exit_code if refused else int(preview.get("exit_code", 0))
 
 
 def _stage_commands(plan: launch.LaunchPlan, folder: Path) -> list[tuple[str, list[str]]]:

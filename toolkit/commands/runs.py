@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from toolkit.commands.compare_trainings import caution, training_rows
 from toolkit.errors import UsageError
 from toolkit.records import append_jsonl, read_growing_jsonl
 from toolkit.runs.folder import ENDED_STATES, RunFolder, find_run, list_runs, runs_root
@@ -168,11 +169,19 @@ def compare(args: argparse.Namespace) -> int:
     differing = {key: [values.get(key) for values in configs] for key in keys if len({repr(values.get(key)) for values in configs}) > 1}
     headlines = [((run.result or {}).get("headline") or {}) for run in found]
     numbers = {key: [headline.get(key) for headline in headlines] for key in dict.fromkeys(key for headline in headlines for key in headline)}
+    trainings = training_rows(found)
     if args.json:
-        print(json.dumps({"runs": [_summary(run) for run in found], "settings": differing, "numbers": numbers}, indent=2, ensure_ascii=False))
+        document = {"runs": [_summary(run) for run in found], "settings": differing, "numbers": numbers}
+        if trainings:
+            document |= {"trainings": trainings, "caution": caution(trainings)}
+        print(json.dumps(document, indent=2, ensure_ascii=False))
         return 0
     _print_table(["", *(run.id for run in found)], [["state", *(run.state() for run in found)]])
     _print_table(["numbers"], [[key, *map(_cell, values)] for key, values in numbers.items()])
+    if trainings:
+        _print_table(["training"], [[key, *map(_cell, values)] for key, values in trainings.items()])
+        if warning := caution(trainings):
+            print(warning)
     _print_table(["settings that differ" if differing else "no setting differs"], [[key, *map(_cell, values)] for key, values in differing.items()])
     return 0
 

@@ -6,9 +6,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from toolkit.catalog import cache_dir
 from toolkit.generation.adapter import Adapter, MergeMode
 from toolkit.generation.merge import MERGE_FILE, merge_adapter
-from toolkit.models import cache_dir, locked
+from toolkit.models import locked
 from toolkit.records import read_json, sha256_file, sha256_json
 
 FORMAT = 1  # counts up when the same inputs would give another merged model

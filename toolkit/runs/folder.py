@@ -47,6 +47,11 @@ class RunFolder:
         return str(self.info.get("recipe", "?"))
 
     @property
+    def leader(self) -> RunFolder:
+        """The first machine's run folder where several machines train together (toolkit.runs.nodes); otherwise this one."""
+        return RunFolder(self.path.parents[1]) if self.path.parent.name == "nodes" else self
+
+    @property
     def result(self) -> JSON | None:
         return read_json(self.path / "result.json")
 

@@ -6,8 +6,9 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -16,8 +17,10 @@ from toolkit.errors import UsageError
 from toolkit.records import read_json, write_json
 from toolkit.runs.folder import ENDED_STATES, RunFolder, create_run
 from toolkit.runs.hardware import sample_gpus
+from toolkit.runs.nodes import Nodes, node_folder, read_nodes
 from toolkit.runs.processes import RUN_ID_VARIABLE, tagged_with
-from toolkit.settings import GenerateSettings, PipelineSettings, Settings
+from toolkit.runs.training_fit import read_machine, with_machine_choices
+from toolkit.settings import GenerateSettings, PipelineSettings, Settings, SftSettings
 
 LAUNCH_TIMEOUT_S = 180.0
 SUPERVISOR_TIMEOUT_S = 30.0
@@ -35,6 +38,7 @@ class LaunchPlan:
     accelerate_config: Path | None
     accelerate_args: tuple[str, ...]
     environment: dict[str, str]
+    nodes: Nodes | None = None  # where several machines train together
 
     @property
     def config_yaml(self) -> str:
@@ -47,7 +51,14 @@ class LaunchPlan:
             return [self.interpreter, *script]
         launcher = Path(sys.executable).with_name("accelerate")
         launch = [str(launcher), "launch"] if launcher.exists() else [sys.executable, "-m", "accelerate.commands.launch"]
-        return [*launch, "--config_file", str(self.accelerate_config), *self.accelerate_args, *script]
+        nodes = self.nodes.arguments() if self.nodes else ()
+        return [*launch, "--config_file", str(self.accelerate_config), *nodes, *self.accelerate_args, *script]
+
+    def on_every_machine(self, run_dir: Path) -> list[list[str]]:
+        """The command line of each machine in order of rank; one machine has one."""
+        if self.nodes is None:
+            return [self.argv(run_dir)]
+        return [replace(self, nodes=self.nodes.at(rank)).argv(run_dir) for rank in range(self.nodes.machines)]
 
     @property
     def interpreter(self) -> str:
@@ -55,19 +66,27 @@ class LaunchPlan:
         return str(other or sys.executable)
 
 
-def plan_launch(recipe: str, settings: Settings, on: str | None = None, accelerate_args: tuple[str, ...] = ()) -> LaunchPlan:
+def plan_launch(
+    recipe: str, settings: Settings, on: str | None = None, accelerate_args: tuple[str, ...] = (), planning_only: bool = False
+) -> LaunchPlan:
     """The plan for a recipe on `on` (an accelerate config's name or path; by default what the machine has).
+
+    `planning_only`: the plan is shown and not started, so that for several machines rank and address need not be known.
 
     Raises:
         UsageError: no such accelerate config, or arguments for accelerate where accelerate is not used.
     """
     name = on or default_on()
     path = catalog.accelerate_config_path(name)
+    if isinstance(settings, SftSettings):
+        settings = with_machine_choices(settings, read_machine(_shape(path), is_cpu(name)))
     if recipe in catalog.PLAIN_PYTHON_RECIPES:
         if accelerate_args:
             raise UsageError(f"{recipe} is not started by accelerate; remove `-- {' '.join(accelerate_args)}`.")
         return LaunchPlan(recipe, settings, name, None, (), _environment(name, settings))
-    return LaunchPlan(recipe, settings, name, path, (*_shape_arguments(path, name), *accelerate_args), _environment(name, settings))
+    shape = _shape(path)
+    nodes = read_nodes(shape, path.stem, 0 if is_cpu(name) else len(sample_gpus()), planning_only)
+    return LaunchPlan(recipe, settings, name, path, (*_process_count(shape, name), *accelerate_args), _environment(name, settings), nodes)
 
 
 def default_on() -> str:
@@ -85,9 +104,7 @@ def _environment(on: str, settings: Settings) -> dict[str, str]:
     if all(model.startswith("embedded:") for model in models_of(settings)):
         environment["HF_HUB_OFFLINE"] = "1"  # bitsandbytes asks the hub for a kernel on some CPUs
     if is_cpu(on):
-        environment |= {"DS_ACCELERATOR": "cpu", "CUDA_VISIBLE_DEVICES": ""}
-        if "zero" not in Path(on).stem:  # with it, accelerate 1.15 silently takes DDP in place of DeepSpeed
-            environment["ACCELERATE_USE_CPU"] = "true"
+        environment |= {"ACCELERATE_USE_CPU": "true", "DS_ACCELERATOR": "cpu", "CUDA_VISIBLE_DEVICES": ""}
         # Threads that spin at every barrier lose whole time slices as soon as another process wants a core.
         environment["OMP_WAIT_POLICY"] = os.environ.get("OMP_WAIT_POLICY", "PASSIVE")
     return environment
@@ -99,35 +116,26 @@ def models_of(settings: Settings) -> list[str]:
     return [getattr(stage, name) for stage in stages for name in ("model", "bertscore_model") if hasattr(stage, name)]
 
 
-def _shape_arguments(path: Path, on: str) -> tuple[str, ...]:
-    """What the YAML cannot know: how many GPUs this machine shows, and for several machines their number, rank and address.
+def _process_count(shape: dict[str, Any], on: str) -> tuple[str, ...]:
+    """What the YAML of one machine cannot know: how many GPUs this machine shows."""
+    visible = len(sample_gpus()) if int(shape.get("num_processes", 1)) > 1 and int(shape.get("num_machines", 1)) < 2 and not is_cpu(on) else 0
+    return ("--num_processes", str(visible)) if visible else ()
 
-    Rank and address come from MACHINE_RANK and MASTER_ADDR (MASTER_PORT, NUM_MACHINES), or from Slurm's variables.
 
-    Raises:
-        UsageError: a config for several machines without rank or address.
-    """
-    shape = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    machines, processes = int(shape.get("num_machines", 1)), int(shape.get("num_processes", 1))
-    if is_cpu(on) or processes < 2:
-        return ()
-    visible = len(sample_gpus())
-    if machines < 2:
-        return ("--num_processes", str(visible)) if visible else ()
-    rank = os.environ.get("MACHINE_RANK") or os.environ.get("SLURM_NODEID")
-    address = os.environ.get("MASTER_ADDR")
-    if rank is None or address is None:
-        raise UsageError(
-            f"{path.stem} is for {machines} machines: set MACHINE_RANK (0 on the first) and MASTER_ADDR (the first machine's address) on each."
-        )
-    machines = int(os.environ.get("NUM_MACHINES") or os.environ.get("SLURM_NNODES") or machines)
-    counts = ("--num_machines", str(machines), *(("--num_processes", str(machines * visible)) if visible else ()))
-    return (*counts, "--machine_rank", rank, "--main_process_ip", address, "--main_process_port", os.environ.get("MASTER_PORT", "29500"))
+def _shape(path: Path) -> dict[str, Any]:
+    """An accelerate config as a mapping."""
+    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
 
 
 def start(plan: LaunchPlan, run_dir: Path | None = None, parent: str | None = None) -> RunFolder:
-    """Create the run folder and start its supervisor; returns at once. Raises UsageError for a folder that is in use."""
-    run = create_run(plan.recipe, plan.config_yaml, run_dir, parent)
+    """Create the run folder and start its supervisor; returns at once. Raises UsageError for a folder that is in use.
+
+    Of several machines, the first makes the run folder; each of the others has a folder of its own in it, for its log.
+    """
+    folder = node_folder(run_dir, plan.nodes) if plan.nodes else run_dir
+    if plan.nodes and plan.nodes.rank and run_dir:
+        parent = RunFolder(run_dir).id
+    run = create_run(plan.recipe, plan.config_yaml, folder, parent)
     _write_command(run, plan)
     _start_supervisor(run)
     return run
@@ -136,7 +144,7 @@ def start(plan: LaunchPlan, run_dir: Path | None = None, parent: str | None = No
 def _write_command(run: RunFolder, plan: LaunchPlan) -> None:
     recorded = {name: os.environ[name] for name in RECORDED_VARIABLES if name in os.environ}
     environment = {**recorded, **plan.environment, RUN_ID_VARIABLE: run.id}
-    write_json(run.path / "command.json", {"argv": plan.argv(run.path), "cwd": os.getcwd(), "environment": environment, "on": plan.on})
+    write_json(run.path / "command.json", {"argv": plan.argv(run.leader.path), "cwd": os.getcwd(), "environment": environment, "on": plan.on})
 
 
 def resume(run: RunFolder) -> None:
@@ -192,7 +200,7 @@ def wait_until_started(run: RunFolder, timeout_s: float = LAUNCH_TIMEOUT_S) -> b
 
 def has_started(run: RunFolder) -> bool:
     """Whether the newest attempt's recipe has taken its config."""
-    for event in reversed(run.events()):
+    for event in reversed(run.leader.events()):
         if event.get("event") == "supervisor_started":
             return False
         if event.get("event") == "started":

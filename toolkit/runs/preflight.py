@@ -10,14 +10,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import psutil
 import yaml
 
+from toolkit import catalog
 from toolkit.errors import PreflightError
 from toolkit.runs.hardware import GIB, sample_gpus
 from toolkit.runs.launch import LaunchPlan, is_cpu
+from toolkit.runs.training_fit import judge_training, memory_of, read_machine, with_machine_choices
+from toolkit.runs.training_memory import MemoryEstimate
 from toolkit.settings import DataBuildSettings, EvaluateSettings, GenerateSettings, PipelineSettings, Settings, SftSettings
 
 Level = Literal["ok", "warning", "refused"]
@@ -39,6 +42,13 @@ class Check:
 def check_launch(plan: LaunchPlan, run_dir: Path) -> list[Check]:
     """All checks of a plan, the good ones too. `run_dir` may not exist yet."""
     return [*_check_packages(plan.settings, plan.on), *_check_accelerator(plan), *_check_models(plan.settings), *_check_disk(plan.settings, run_dir)]
+
+
+def training_memory(plan: LaunchPlan) -> MemoryEstimate | None:
+    """The estimate for an sft plan; None for other recipes and for models whose shape is not known."""
+    if not isinstance(plan.settings, SftSettings):
+        return None
+    return memory_of(plan.settings, read_machine(_shape_of(plan), is_cpu(plan.on)))
 
 
 def require(checks: list[Check]) -> None:
@@ -113,10 +123,9 @@ def _check_accelerator(plan: LaunchPlan) -> Iterator[Check]:
         )
     for stage in _stages(plan.settings):
         if isinstance(stage, SftSettings):
-            if not gpus and stage.optim.startswith("paged"):
-                yield Check(
-                    "optimiser", "refused", f"optim={stage.optim} needs CUDA and there is no NVIDIA GPU; use --preset demo, or optim=adamw_torch."
-                )
+            machine = read_machine(_shape_of(plan), is_cpu(plan.on))
+            resolved = with_machine_choices(stage, machine)
+            yield from (Check(found.name, found.level, found.message) for found in judge_training(resolved, machine))
             if not gpus and stage.model.count("/") == 1 and not stage.model.startswith(("/", ".")):
                 yield Check(
                     "model", "warning", f"{stage.model} without a GPU: training a 7B model on CPU takes days; --preset demo uses a 270M model."
@@ -127,8 +136,13 @@ def _gpus_needed(plan: LaunchPlan) -> int:
     """GPUs that this machine must have at least: two for a shape that splits one machine's work, else one."""
     if plan.accelerate_config is None:
         return 1 if plan.on == "single_gpu" else 0
-    shape = yaml.safe_load(plan.accelerate_config.read_text(encoding="utf-8")) or {}
+    shape = _shape_of(plan)
     return 2 if int(shape.get("num_processes", 1)) > 1 and int(shape.get("num_machines", 1)) == 1 else 1
+
+
+def _shape_of(plan: LaunchPlan) -> dict[str, Any]:
+    path = plan.accelerate_config or catalog.accelerate_config_path(plan.on)
+    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
 
 
 def _check_models(settings: Settings) -> Iterator[Check]:

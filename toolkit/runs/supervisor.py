@@ -168,6 +168,8 @@ def _leftovers(run: RunFolder, watch: _Watch) -> list[psutil.Process]:
 def _judge(run: RunFolder, returncode: int, watch: _Watch, log_start: int) -> JSON:
     """How the run ended, from the recipe's own last word, the exit status and the signal."""
     ended = _last_word(run)
+    if returncode == 0 and run.leader != run:  # another machine of the training: the first one alone has the last word and the outputs
+        return {"state": "finished", "exit_code": EXIT_DONE, "message": "", "outputs": {}, "headline": {}}
     if ended and ended["kind"] == "finished" and (returncode == 0 or watch.stop_asked):
         return {
             "state": "finished",

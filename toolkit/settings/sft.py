@@ -9,6 +9,10 @@ from pydantic import BeforeValidator, Field
 from toolkit.settings.base import OptionalCount, OptionalPath, OptionalText, PromptFormatName, Quantization, Settings, Share
 
 
+def _true_or_false(value: object) -> object:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
 def _words(value: object) -> object:
     return value.replace(",", " ").split() if isinstance(value, str) and value != "all-linear" else value
 
@@ -47,11 +51,20 @@ class SftSettings(Settings):
     max_grad_norm: float = Field(0.3, gt=0.0, description="Gradient norm above which gradients are scaled down.")
     num_train_epochs: float = Field(3.0, gt=0.0, description="Passes over the training rows.")
     max_steps: OptionalCount = Field(None, description="Stop after this many optimiser steps, whatever the epochs.")
-    per_device_train_batch_size: int = Field(1, ge=1, description="Rows per device and micro-step.")
-    gradient_accumulation_steps: int = Field(16, ge=1, description="Micro-steps per optimiser step.")
+    per_device_train_batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        "auto", description="Rows per device and micro-step; auto takes as many as fit, and keeps the rows of an optimiser step."
+    )
+    gradient_accumulation_steps: int = Field(
+        16, ge=1, description="Micro-steps per optimiser step; with an automatic batch size the rows per device and optimiser step."
+    )
     max_length: int = Field(2048, ge=16, description="Longest prompt plus completion, in tokens; longer rows are left out and named.")
-    packing: bool = Field(False, description="Fill each sequence with several rows (needs an attention kernel that keeps them apart).")
-    gradient_checkpointing: bool = Field(True, description="Recompute activations in the backward pass: less memory, more time.")
+    packing: bool = Field(False, description="Join the rows of a micro-step to one sequence without padding; attention keeps them apart.")
+    attn_implementation: Literal["auto", "sdpa", "flash_attention_2"] = Field(
+        "auto", description="Attention kernel: PyTorch's (sdpa) or FlashAttention 2; auto takes the latter where packing and the machine allow it."
+    )
+    gradient_checkpointing: Annotated[Literal["auto", "true", "false"], BeforeValidator(_true_or_false)] = Field(
+        "auto", description="Recompute activations in the backward pass: less memory, more time; auto only where memory needs it."
+    )
     optim: Literal["adamw_torch", "paged_adamw_8bit", "paged_adamw_32bit"] = Field(
         "paged_adamw_8bit", description="Optimiser; the paged ones need CUDA."
     )

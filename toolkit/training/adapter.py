@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from toolkit.errors import ModelError
 from toolkit.prompting import PromptFormat, save_format
-from toolkit.records import JSON, read_json, write_json
+from toolkit.records import JSON, read_json, write_json, write_text
+from toolkit.training.model_card import render_card
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -23,7 +24,7 @@ VERSIONED = ("torch", "transformers", "trl", "peft", "accelerate", "bitsandbytes
 def save_adapter(
     checkpoint: Path, base_model: str, tokenizer: PreTrainedTokenizerBase, prompt_format: PromptFormat, training: JSON, folder: Path
 ) -> None:
-    """Make `folder` from a checkpoint's adapter: PEFT files, tokenizer with its chat template, prompt format, training.json.
+    """Make `folder` from a checkpoint's adapter: PEFT files, tokenizer with its chat template, prompt format, training.json, model card.
 
     The adapter's config names the base model as the user did (`embedded:...`, a hub id or a path), not a cache folder of
     this machine. The folder appears whole or not at all.
@@ -43,6 +44,7 @@ def save_adapter(
     tokenizer.save_pretrained(partial)
     save_format(prompt_format, partial)
     write_json(partial / TRAINING_FILE, training)
+    write_text(partial / "README.md", render_card(training))
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(partial, folder)
 

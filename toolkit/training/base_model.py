@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from toolkit.errors import ModelError
 from toolkit.models import resolve_model
+from toolkit.records import read_json
 from toolkit.training.hardware import Hardware
 from toolkit.training.options import BaseModelOptions, LoraOptions
 
@@ -19,8 +21,9 @@ def load_tokenizer(base: BaseModelOptions) -> PreTrainedTokenizerBase:
     """The base model's tokenizer. A missing pad token becomes the unknown token, or EOS: padding is never learned either way.
 
     Raises:
-        ModelError: the model or its tokenizer cannot be found.
+        ModelError: the model or its tokenizer cannot be found, it is an adapter, or it wants to run code of its own.
     """
+    _refuse_adapters_and_code(base)
     try:
         tokenizer = AutoTokenizer.from_pretrained(resolve_model(base.name), revision=base.revision, trust_remote_code=base.trust_remote_code)
     except (OSError, ValueError) as error:
@@ -32,7 +35,17 @@ def load_tokenizer(base: BaseModelOptions) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def load_base_model(base: BaseModelOptions, hardware: Hardware, flash_attention: bool = False) -> PreTrainedModel:
+def _refuse_adapters_and_code(base: BaseModelOptions) -> None:
+    folder = Path(base.name).expanduser()
+    if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
+        trained_on = (read_json(folder / "adapter_config.json") or {}).get("base_model_name_or_path", "its base model")
+        raise ModelError(f"model: {base.name} is an adapter of {trained_on}; give the base model, or merge the two first with `steptune merge`.")
+    config = read_json(Path(resolve_model(base.name)) / "config.json") or {}
+    if config.get("auto_map") and not base.trust_remote_code:
+        raise ModelError(f"{base.name} runs Python code of its own; read that code, and set trust_remote_code=true if you trust it.")
+
+
+def load_base_model(base: BaseModelOptions, hardware: Hardware, attn_implementation: str = "sdpa") -> PreTrainedModel:
     """The base model on this process's device, weights as `base.quantization` says, the rest in the compute precision.
 
     Raises:
@@ -44,14 +57,14 @@ def load_base_model(base: BaseModelOptions, hardware: Hardware, flash_attention:
         "trust_remote_code": base.trust_remote_code,
         "dtype": hardware.compute_dtype,
         "quantization_config": quantization_config(base.quantization, hardware),
-        "attn_implementation": "flash_attention_2" if flash_attention else "sdpa",
+        "attn_implementation": attn_implementation,
         "use_safetensors": True,
     }
     if not hardware.sharded:
         arguments["device_map"] = {"": hardware.device}
     try:
         return AutoModelForCausalLM.from_pretrained(resolve_model(base.name), **arguments)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise ModelError(
             f"The weights of {base.name} could not be loaded ({_first_line(error)}); check the name, the revision and the network."
         ) from error

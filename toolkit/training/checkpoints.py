@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from toolkit.errors import ModelError
 from toolkit.records import JSON, read_json, write_json
+
+if TYPE_CHECKING:
+    from peft import LoraConfig
 
 COMPLETE_FILE = "complete.json"
 
@@ -43,6 +48,24 @@ def last_complete(checkpoints: Path) -> Path | None:
 
 def step_of(checkpoint: Path) -> int:
     return int(checkpoint.name.rpartition("-")[2])
+
+
+def require_same_adapter(checkpoint: Path, lora: LoraConfig, base_model: str) -> None:
+    """Raises ModelError unless the checkpoint's adapter was trained on this base model, with this shape of LoRA."""
+    saved: JSON = read_json(checkpoint / "adapter_config.json") or {}
+    wanted = {
+        "base_model_name_or_path": lora.base_model_name_or_path,
+        "r": lora.r,
+        "lora_alpha": lora.lora_alpha,
+        "use_dora": lora.use_dora,
+        "use_rslora": lora.use_rslora,
+    }
+    differing = [f"{name} {saved.get(name)} in place of {value}" for name, value in wanted.items() if saved.get(name) != value]
+    if differing:
+        raise ModelError(
+            f"{checkpoint} was trained otherwise ({', '.join(differing)}), and this run trains on {base_model}; "
+            "resume it with the config that it was started with, or start a new run."
+        )
 
 
 def remove_incomplete(checkpoints: Path) -> list[str]:

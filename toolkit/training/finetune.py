@@ -21,8 +21,9 @@ from trl import SFTConfig
 from toolkit.errors import Cancelled
 from toolkit.runs.recorder import Recorder
 from toolkit.training.base_model import load_base_model, lora_config
-from toolkit.training.checkpoints import checkpoint_dir, last_complete, remove_incomplete, step_of
-from toolkit.training.hardware import Hardware, detect_hardware, require_possible
+from toolkit.training.batches import BatchRows
+from toolkit.training.checkpoints import checkpoint_dir, last_complete, remove_incomplete, require_same_adapter, step_of
+from toolkit.training.hardware import Hardware, attention_kernel, detect_hardware, out_of_memory_named, require_possible
 from toolkit.training.options import BaseModelOptions, LoraOptions, TrainOptions
 from toolkit.training.progress import RunReport
 from toolkit.training.tokens import TokenRow
@@ -78,19 +79,23 @@ def finetune(
 
     Raises:
         PreflightError: an option that this machine cannot do.
+        ModelError: the checkpoints in `checkpoints` are of another base model or LoRA.
         Cancelled: a stop was asked for; a checkpoint of the step reached was saved.
-        SteptuneError: the loss became NaN or infinite.
+        OutOfMemoryError: with what to change.
+        DiskFullError: a checkpoint could not be written.
+        SteptuneError: the loss or the gradient became NaN or infinite, or the loss exploded.
     """
     started_s = time.monotonic()
     hardware = detect_hardware()
-    require_possible(hardware, options.optim, options.packing)
+    require_possible(hardware, base.quantization, options.optim, options.attn_implementation, lora.use_dora)
     # The configuration comes before the model: it opens the process group and tells transformers about ZeRO-3.
     config = sft_config(options, hardware, checkpoints, len(train_rows), bool(validation_rows))
     recorder.check_stop()
     report = RunReport(recorder, options.early_stopping_patience)
-    trainer = _trainer(base, lora, options, config, hardware, train_rows, validation_rows, tokenizer, report)
-    recorder.check_stop()
-    _train(trainer, checkpoints, recorder)
+    with out_of_memory_named(base, options, hardware):
+        trainer = _trainer(base, lora, options, config, hardware, train_rows, validation_rows, tokenizer, report)
+        recorder.check_stop()
+        _train(trainer, base, checkpoints, recorder)
     if report.stopped_at is not None:
         raise Cancelled(
             f"Stopped at step {report.stopped_at} of {trainer.state.max_steps} with a checkpoint saved; `steptune resume` goes on from there."
@@ -116,9 +121,8 @@ def sft_config(options: TrainOptions, hardware: Hardware, checkpoints: Path, tra
         gradient_checkpointing=options.gradient_checkpointing,
         optim=options.optim,
         max_length=options.max_length,
-        packing=options.packing,
-        eval_packing=False,
-        dataset_kwargs=None if options.packing else {"skip_prepare_dataset": True},
+        dataset_kwargs={"skip_prepare_dataset": True},
+        remove_unused_columns=False,
         shuffle_dataset=False,
         eval_strategy="steps" if validate else "no",
         eval_steps=eval_steps,
@@ -129,7 +133,7 @@ def sft_config(options: TrainOptions, hardware: Hardware, checkpoints: Path, tra
         greater_is_better=False if validate else None,
         logging_steps=options.logging_steps,
         logging_nan_inf_filter=False,
-        include_num_input_tokens_seen="non_padding",
+        include_num_input_tokens_seen="all" if options.packing else "non_padding",
         report_to=list(options.report_to) or "none",
         disable_tqdm=True,
         seed=options.seed,
@@ -163,14 +167,17 @@ def _trainer(
     report: RunReport,
 ) -> CompletionTrainer:
     trainer = CompletionTrainer(
-        load_base_model(base, hardware, flash_attention=options.packing),
+        load_base_model(base, hardware, attention_kernel(options.attn_implementation, options.packing, hardware)),
         args=config,
+        data_collator=BatchRows(tokenizer.pad_token_id or 0, options.packing),  # padding is masked: any id will do
         train_dataset=_dataset(train_rows),
         eval_dataset=_dataset(validation_rows) if validation_rows else None,
         processing_class=tokenizer,
         peft_config=lora_config(lora),
         callbacks=[report],
     )
+    trainer.row_ids = tuple(row.id for row in train_rows)
+    trainer.on_labelled = report.count_labelled
     trainer.checkpoints_kept = options.save_total_limit
     trainer.remove_callback(PrinterCallback)  # RunReport prints
     if hardware.compute_dtype is not torch.bfloat16:
@@ -182,12 +189,15 @@ def _trainer(
 
 
 def _dataset(rows: list[TokenRow]) -> Dataset:
-    return Dataset.from_dict({"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]})
+    columns = {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows], "row": list(range(len(rows)))}
+    return Dataset.from_dict(columns)
 
 
-def _train(trainer: CompletionTrainer, checkpoints: Path, recorder: Recorder) -> None:
+def _train(trainer: CompletionTrainer, base: BaseModelOptions, checkpoints: Path, recorder: Recorder) -> None:
     """Train from the last complete checkpoint, or from the start."""
     resume_from = last_complete(checkpoints)
+    if resume_from is not None:
+        require_same_adapter(resume_from, trainer.model.peft_config["default"], base.name)
     trainer.accelerator.wait_for_everyone()
     if trainer.args.should_save:
         for name in remove_incomplete(checkpoints):

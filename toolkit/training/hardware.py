@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 
-from toolkit.errors import PreflightError
+from toolkit.errors import OutOfMemoryError, PreflightError
+from toolkit.runs.strategies import SHARDED, Strategy, refusal
+from toolkit.training.options import BaseModelOptions, TrainOptions
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ def detect_hardware() -> Hardware:
     if _is_set("ACCELERATE_USE_DEEPSPEED"):
         # accelerate would let it win, and quietly train with DDP; DS_ACCELERATOR=cpu is what DeepSpeed goes by.
         os.environ.pop("ACCELERATE_USE_CPU", None)
-    sharded = os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") == "3" or _is_set("ACCELERATE_USE_FSDP")
+    sharded = _strategy() in SHARDED
     if torch.cuda.is_available() and not _is_set("ACCELERATE_USE_CPU"):
         dtype = torch.bfloat16 if torch.cuda.get_device_capability()[0] >= 8 else torch.float16
         return Hardware(f"cuda:{os.environ.get('LOCAL_RANK', '0')}", dtype, sharded)
@@ -41,16 +45,72 @@ def detect_hardware() -> Hardware:
     return Hardware("cpu", dtype, sharded)
 
 
-def require_possible(hardware: Hardware, optim: str, packing: bool) -> None:
+def require_possible(hardware: Hardware, quantization: str, optim: str, attn_implementation: str, use_dora: bool) -> None:
     """Raises PreflightError for options that this machine cannot do, naming what works instead."""
-    if hardware.on_cpu and optim.startswith("paged_"):
-        raise PreflightError(
-            f"optim={optim} pages memory between a CUDA card and the host, and this process has no CUDA card; set optim=adamw_torch."
-        )
-    if hardware.sharded and optim.startswith("paged_"):
-        raise PreflightError(f"optim={optim} cannot be saved when weights are shared out over processes (ZeRO-3, FSDP); set optim=adamw_torch.")
-    if packing and (hardware.on_cpu or importlib.util.find_spec("flash_attn") is None):
-        raise PreflightError("packing=true needs FlashAttention 2 on a CUDA card to keep packed rows apart (package flash-attn); set packing=false.")
+    if found := refusal(_strategy(), quantization, optim, hardware.on_cpu, use_dora):
+        raise PreflightError(str(found))
+    if attn_implementation == "flash_attention_2" and not _has_flash_attention(hardware):
+        raise PreflightError("attn_implementation=flash_attention_2 needs a CUDA card and the package flash-attn; use attn_implementation=auto.")
+
+
+def attention_kernel(asked: str, packing: bool, hardware: Hardware) -> str:
+    """The kernel by transformers' name. FlashAttention 2 gains where rows are joined; PyTorch's own serves everything else."""
+    if asked == "auto":
+        return "flash_attention_2" if packing and _has_flash_attention(hardware) else "sdpa"
+    return asked
+
+
+def _has_flash_attention(hardware: Hardware) -> bool:
+    return not hardware.on_cpu and importlib.util.find_spec("flash_attn") is not None
+
+
+@contextmanager
+def out_of_memory_named(base: BaseModelOptions, options: TrainOptions, hardware: Hardware) -> Iterator[None]:
+    """Turn the many ways in which memory runs out into one error that says what to change.
+
+    Raises:
+        OutOfMemoryError
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
+        if not _is_out_of_memory(error):
+            raise
+        where = "memory of this machine" if hardware.on_cpu else "memory of the GPU"
+        raise OutOfMemoryError(
+            f"Out of memory: the {where} ran out with {_load(options)}; {_relief(base, options)} in the run's config.yaml, then `steptune resume`."
+        ) from error
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    text = str(error)
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in text or "CUDA out of memory" in text
+
+
+def _load(options: TrainOptions) -> str:
+    return f"per_device_train_batch_size={options.per_device_train_batch_size} and max_length={options.max_length}"
+
+
+def _relief(base: BaseModelOptions, options: TrainOptions) -> str:
+    """What to change first: what costs time alone, before what changes the result."""
+    batch, accumulation = options.per_device_train_batch_size, options.gradient_accumulation_steps
+    if batch > 1:
+        return f"set per_device_train_batch_size={batch // 2} gradient_accumulation_steps={accumulation * 2}, the same rows a step,"
+    if not options.gradient_checkpointing:
+        return "set gradient_checkpointing=true, slower with the same result,"
+    if base.quantization != "nf4":
+        return "set quantization=nf4"
+    return f"set max_length={options.max_length // 2}, or share the model out (--on deepspeed_zero3)"
+
+
+def _strategy() -> Strategy:
+    """The strategy that accelerate's launcher announced."""
+    if _is_set("ACCELERATE_USE_FSDP"):
+        return "fsdp"
+    if _is_set("ACCELERATE_USE_DEEPSPEED"):
+        stage = os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE", "2")
+        return "zero3" if stage == "3" else "zero1" if stage == "1" else "zero2"
+    return "ddp" if int(os.environ.get("WORLD_SIZE", "1")) > 1 else "single"
 
 
 def _is_set(name: str) -> bool:

@@ -15,8 +15,8 @@ import torch
 from transformers import PreTrainedModel
 from trl.trainer.utils import maybe_gather_lm_head_ctx
 
-# Scores of this many tokens are alive at once: 256 x 262,144 x 4 bytes = 268 MB.
-CHUNK_TOKENS = 256
+from toolkit.runs.training_memory import CPU_HEAD_TOKENS
+
 _SCALED_LOGITS = ("logit_scale", "logits_scaling", "lm_head_multiplier", "output_multiplier", "output_router_logits")
 
 
@@ -63,8 +63,8 @@ class SummedLoss(torch.autograd.Function):
     def forward(ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, labels: torch.Tensor, softcap: float | None) -> torch.Tensor:
         gradient = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
         loss = torch.zeros((), dtype=torch.float32, device=hidden.device)
-        for start in range(0, len(hidden), CHUNK_TOKENS):
-            chunk = slice(start, start + CHUNK_TOKENS)
+        for start in range(0, len(hidden), CPU_HEAD_TOKENS):
+            chunk = slice(start, start + CPU_HEAD_TOKENS)
             scores = torch.mm(weight, hidden[chunk].T).float()  # [vocabulary, tokens]
             if softcap:
                 scores.div_(softcap).tanh_().mul_(softcap)

@@ -43,6 +43,7 @@ class TrainOptions:
     gradient_accumulation_steps: int = 16
     max_length: int = 2048
     packing: bool = False
+    attn_implementation: str = "auto"
     gradient_checkpointing: bool = True
     optim: str = "adamw_torch"
     eval_steps: int | None = None

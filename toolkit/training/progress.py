@@ -28,12 +28,13 @@ class RunReport(TrainerCallback):
         self.early_stopped = False
         self.started_s = time.monotonic()
         self.first_step = 0
-        self.seen: tuple[float, int] = (self.started_s, 0)
+        self.seen: tuple[float, int, int] = (self.started_s, 0, 0)
+        self.labelled = 0
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self.started_s = time.monotonic()
         self.first_step = state.global_step
-        self.seen = (self.started_s, state.num_input_tokens_seen)
+        self.seen = (self.started_s, state.num_input_tokens_seen, self.labelled)
         self.recorder.progress("train", state.global_step, state.max_steps)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> TrainerControl:
@@ -49,13 +50,13 @@ class RunReport(TrainerCallback):
         if "loss" not in logs:
             return
         numbers = {name: round(logs[name], 8) for name in ("loss", "learning_rate", "grad_norm") if name in logs}
-        self._report(state, **numbers, tokens_per_second=self._tokens_per_second(state))
+        self._report(state, **numbers, **self._speed(state))
 
     def on_evaluate(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: dict[str, float], **_: Any
     ) -> TrainerControl:
         self._report(state, eval_loss=round(metrics["eval_loss"], 8))
-        self.seen = (time.monotonic(), state.num_input_tokens_seen)  # the time of an evaluation is not training time
+        self.seen = (time.monotonic(), state.num_input_tokens_seen, self.labelled)  # the time of an evaluation is not training time
         if self.patience is not None and evaluations_since_best(state.log_history) >= self.patience and state.global_step < state.max_steps:
             self.early_stopped = True
             self.recorder.event("early_stopped", step=state.global_step, patience=self.patience)
@@ -84,12 +85,17 @@ class RunReport(TrainerCallback):
             shown = "  ".join(f"{name} {value:.4g}" for name, value in numbers.items() if value is not None)
             print(f"step {state.global_step}/{state.max_steps}  {shown}", flush=True)
 
-    def _tokens_per_second(self, state: TrainerState) -> float:
-        """Tokens without padding, of all processes, since the last report."""
-        now, tokens = time.monotonic(), state.num_input_tokens_seen
-        speed: float = (tokens - self.seen[1]) / max(now - self.seen[0], 1e-9)
-        self.seen = (now, tokens)
-        return round(speed, 1)
+    def count_labelled(self, tokens: int) -> None:
+        """Labelled tokens of an optimiser step, of all processes."""
+        self.labelled += tokens
+
+    def _speed(self, state: TrainerState) -> dict[str, float]:
+        """Tokens a second since the last report, of all processes: without padding, and those that are learned from."""
+        now = time.monotonic()
+        seconds = max(now - self.seen[0], 1e-9)
+        tokens, labelled = state.num_input_tokens_seen - self.seen[1], self.labelled - self.seen[2]
+        self.seen = (now, state.num_input_tokens_seen, self.labelled)
+        return {"tokens_per_second": round(tokens / seconds, 1), "labelled_tokens_per_second": round(labelled / seconds, 1)}
 
 
 def evaluations_since_best(log_history: list[dict[str, float]]) -> int:

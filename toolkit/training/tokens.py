@@ -38,7 +38,8 @@ class TokenRows:
 
     def counts(self) -> JSON:
         tokens, labelled = sum(len(row.input_ids) for row in self.rows), sum(row.labelled for row in self.rows)
-        return {"rows": len(self.rows), "tokens": tokens, "labelled_tokens": labelled, "too_long": self.too_long}
+        masked = [row.id for row in self.rows if row.labelled == 0]
+        return {"rows": len(self.rows), "tokens": tokens, "labelled_tokens": labelled, "too_long": self.too_long, "fully_masked": masked}
 
 
 def tokenise(examples: list[Example], prompt_format: PromptFormat, tokenizer: PreTrainedTokenizerBase, max_length: int, split: str) -> TokenRows:

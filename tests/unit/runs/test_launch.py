@@ -9,7 +9,7 @@ import pytest
 
 from toolkit import catalog, config
 from toolkit.errors import PreflightError, UsageError
-from toolkit.runs import launch, preflight
+from toolkit.runs import launch, preflight, training_fit
 from toolkit.runs.launch import LaunchPlan, models_of, plan_launch
 
 GPU = {"index": 0, "name": "NVIDIA T4", "memory_used_mib": 10, "memory_total_mib": 15360, "utilization_percent": 0, "compute_capability": 7.5}
@@ -17,13 +17,13 @@ GPU = {"index": 0, "name": "NVIDIA T4", "memory_used_mib": 10, "memory_total_mib
 
 @pytest.fixture
 def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (launch, preflight):
+    for module in (launch, preflight, training_fit):
         monkeypatch.setattr(module, "sample_gpus", list)
 
 
 @pytest.fixture
 def one_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (launch, preflight):
+    for module in (launch, preflight, training_fit):
         monkeypatch.setattr(module, "sample_gpus", lambda: [GPU])
 
 
@@ -63,7 +63,6 @@ def test_the_default_shape_follows_the_machine(one_gpu: None) -> None:
 def test_cpu_shapes_hide_the_gpu_and_embedded_models_need_no_hub(no_gpu: None) -> None:
     environment = sft(on="cpu_2proc_ddp").environment
     assert {environment[name] for name in ("ACCELERATE_USE_CPU", "DS_ACCELERATOR", "CUDA_VISIBLE_DEVICES")} == {"true", "cpu", ""}
-    assert "ACCELERATE_USE_CPU" not in sft(on="cpu_2proc_zero3").environment
     assert environment["HF_HUB_OFFLINE"] == "1"
     assert "HF_HUB_OFFLINE" not in sft("demo", "model=org/some-model").environment
 
@@ -85,15 +84,28 @@ def test_several_machines_need_rank_and_address(no_gpu: None, monkeypatch: pytes
     monkeypatch.setenv("MACHINE_RANK", "1")
     monkeypatch.setenv("MASTER_ADDR", "10.0.0.1")
     monkeypatch.setenv("NUM_MACHINES", "3")
-    arguments = ("--num_machines", "3", "--machine_rank", "1", "--main_process_ip", "10.0.0.1", "--main_process_port", "29500")
-    assert sft(on="multi_node_zero3").accelerate_args == arguments
+    plan = sft(on="multi_node_zero3")
+    arguments = ["--num_machines", "3", "--machine_rank", "1", "--main_process_ip", "10.0.0.1", "--main_process_port", "29500"]
+    assert plan.argv(Path("run"))[4:12] == arguments
+    assert [argv[7] for argv in plan.on_every_machine(Path("run"))] == ["0", "1", "2"]
+    with pytest.raises(UsageError, match="needs the same --run-dir on each"):
+        launch.start(plan)
+
+
+def test_a_dry_run_for_several_machines_needs_no_address(no_gpu: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MACHINE_RANK", "SLURM_NODEID", "SLURM_NNODES", "NUM_MACHINES", "MASTER_ADDR"):
+        monkeypatch.delenv(name, raising=False)
+    plan = plan_launch("sft", config.resolve("sft", "demo"), "multi_node_zero3", planning_only=True)
+    commands = plan.on_every_machine(Path("run"))
+    assert [argv[argv.index("--machine_rank") + 1] for argv in commands] == ["0", "1"]
+    assert all(argv[argv.index("--main_process_ip") + 1] == "MASTER_ADDR" for argv in commands)
 
 
 @pytest.mark.parametrize(
     ("preset", "on", "message"),
     [
         ("default", "single_gpu", "needs 1 NVIDIA GPU(s), found 0"),
-        ("default", "cpu", "optim=paged_adamw_8bit needs CUDA"),
+        ("default", "cpu", "optim=paged_adamw_8bit moves its state between a CUDA card and the host"),
     ],
 )
 def test_preflight_refuses_what_cannot_run_and_says_what_would(no_gpu: None, tmp_path: Path, preset: str, on: str, message: str) -> None:

@@ -52,14 +52,14 @@ def one_process(tiny_model: Path, shared_dataset: Path, tmp_path_factory: pytest
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("on", "deepspeed_shards"), [("cpu_2proc_ddp", 0), ("cpu_2proc_zero2", 1), ("cpu_2proc_zero3", 1)])
+@pytest.mark.parametrize(("on", "deepspeed_shards"), [("cpu_2proc_ddp", 0), ("cpu_2proc_zero2", 1), ("cpu_2proc_zero3", 1), ("cpu_2proc_fsdp", 0)])
 def test_two_processes_agree_with_one(
     tiny_model: Path, shared_dataset: Path, tmp_path: Path, one_process: list[JSON], on: str, deepspeed_shards: int
 ) -> None:
     run_dir = tmp_path / "run"
     two = finish(start(on, run_dir, model=str(tiny_model), data=str(shared_dataset), max_steps=3, gradient_accumulation_steps=1), run_dir)
     for name in ("loss", "eval_loss", "grad_norm"):
-        assert numbers(two, name) == pytest.approx(numbers(one_process, name), rel=2e-5)
+        assert numbers(two, name) == pytest.approx(numbers(one_process, name), rel=1e-5)
     training = read_json(run_dir / "adapter" / "training.json")
     assert (training["steps"], training["best_step"]) == (3, 3)
     shards = list(run_dir.glob("checkpoints/checkpoint-3/*/*rank_1*optim_states.pt"))

@@ -14,7 +14,7 @@ from toolkit.runs.checkpoint_request import REQUEST_FILE
 from toolkit.runs.recorder import Recorder
 from toolkit.training.adapter import save_adapter
 from toolkit.training.checkpoints import checkpoint_dir, complete_checkpoints, is_complete, keep_newest, last_complete, mark_complete
-from toolkit.training.finetune import TrainedAdapter, finetune
+from toolkit.training.finetune import TrainedAdapter, finetune, sft_config
 from toolkit.training.hardware import Hardware, require_possible
 from toolkit.training.labelled_head import SummedLoss
 from toolkit.training.options import BaseModelOptions, LoraOptions, TrainOptions
@@ -35,16 +35,21 @@ SHORT = TrainOptions(
 
 
 def train(
-    model: Path, dataset: Path, tokenizer, run_dir: Path, options: TrainOptions = SHORT, recorder: Recorder | None = None, quantization="nf4"
+    model: Path,
+    dataset: Path,
+    tokenizer,
+    run_dir: Path,
+    options: TrainOptions = SHORT,
+    recorder: Recorder | None = None,
+    quantization="nf4",
+    lora: LoraOptions = LoraOptions(r=4, alpha=8),  # noqa: B008
 ) -> TrainedAdapter:
     run_dir.mkdir(exist_ok=True)
     rows = load_rows(dataset, 0.1)
     train_rows = tokenise(rows.train, MISTRAL_V02, tokenizer, 128, "training").rows
     validation_rows = tokenise(rows.validation, MISTRAL_V02, tokenizer, 128, "validation").rows
     base = BaseModelOptions(str(model), quantization=quantization)
-    return finetune(
-        base, LoraOptions(r=4, alpha=8), options, train_rows, validation_rows, tokenizer, run_dir / "checkpoints", recorder or Recorder(run_dir)
-    )
+    return finetune(base, lora, options, train_rows, validation_rows, tokenizer, run_dir / "checkpoints", recorder or Recorder(run_dir))
 
 
 def adapter(trained: TrainedAdapter) -> dict[str, torch.Tensor]:
@@ -99,7 +104,9 @@ def test_run_learns_reports_and_keeps_the_best_step(tiny_model: Path, dataset: P
     losses = [row for row in metrics if "loss" in row]
     evaluations = {row["step"]: row["eval_loss"] for row in metrics if "eval_loss" in row}
     assert [row["step"] for row in losses] == list(range(1, 13))
-    assert losses[0].keys() == {"time", "step", "total_steps", "epoch", "loss", "learning_rate", "grad_norm", "tokens_per_second", "eta_s"}
+    reported = {"loss", "learning_rate", "grad_norm", "tokens_per_second", "labelled_tokens_per_second"}
+    assert losses[0].keys() == {"time", "step", "total_steps", "epoch", "eta_s", *reported}
+    assert 0 < losses[0]["labelled_tokens_per_second"] < losses[0]["tokens_per_second"]
     assert list(evaluations) == [0, 4, 8, 12]
     assert trained.best_step == min(list(evaluations)[1:], key=evaluations.__getitem__)
     assert trained.eval_loss == pytest.approx(evaluations[trained.best_step], abs=1e-6)
@@ -126,10 +133,16 @@ def test_training_stops_early_and_keeps_the_best_step(tiny_model: Path, dataset:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("quantization", ["8bit", "none"])
-def test_other_precisions_train(tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path, quantization: str) -> None:
+@pytest.mark.parametrize(
+    ("quantization", "lora"),
+    [("8bit", LoraOptions(r=4)), ("none", LoraOptions(r=4)), ("nf4", LoraOptions(r=4, use_dora=True, use_rslora=True, target_modules=("q_proj",)))],
+)
+def test_other_precisions_and_adapters_train(
+    tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path, quantization: str, lora: LoraOptions
+) -> None:
     options = TrainOptions(max_steps=2, per_device_train_batch_size=4, gradient_accumulation_steps=1, gradient_checkpointing=True)
-    trained = train(tiny_model, dataset, mistral_tokenizer, tmp_path, options, quantization=quantization)
+    trained = train(tiny_model, dataset, mistral_tokenizer, tmp_path, options, quantization=quantization, lora=lora)
+    assert len([name for name in adapter(trained) if "magnitude" in name]) == (2 if lora.use_dora else 0)
     assert trained.steps == 2
     assert 9 < trained.train_loss < 12  # ln 32000 = 10.4: nothing is known yet
 
@@ -146,7 +159,7 @@ def test_loss_that_is_not_a_number_names_its_step(
         return real(*args) * (float("nan") if len(calls) > 3 + 2 else 1.0)  # 3 batches of validation, 2 micro-steps
 
     monkeypatch.setattr(SummedLoss, "apply", broken)
-    with pytest.raises(SteptuneError, match="Step 2: the loss became nan"):
+    with pytest.raises(SteptuneError, match=r"Step 2: the loss became nan on row\(s\) train-\d+, train-\d+\. Nothing"):
         train(tiny_model, dataset, mistral_tokenizer, tmp_path)
 
 
@@ -155,7 +168,19 @@ def test_adapter_folder_names_the_base_model_as_given(tiny_model: Path, dataset:
     options = TrainOptions(max_steps=1, gradient_accumulation_steps=1, gradient_checkpointing=False)
     trained = train(tiny_model, dataset, mistral_tokenizer, tmp_path, options)
     folder = tmp_path / "adapter"
-    save_adapter(trained.checkpoint, "embedded:tiny", mistral_tokenizer, MISTRAL_V02, {"base_model": "embedded:tiny"}, folder)
+    counts = {"rows": 24, "tokens": 900, "labelled_tokens": 400}
+    training = {
+        "base_model": "embedded:tiny",
+        "prompt_format": "mistral_v0.2",
+        "settings": {"lora_r": 4},
+        "counts": {"train": counts, "validation": counts},
+    }
+    training |= {"dataset_hash": "ab", "best_step": 1, "steps": 1, "early_stopped": False, "eval_loss_before": 10.4, "eval_loss": 9.5, "versions": {}}
+    save_adapter(trained.checkpoint, "embedded:tiny", mistral_tokenizer, MISTRAL_V02, training, folder)
+    card = (folder / "README.md").read_text()
+    assert "base_model:" not in card  # the hub knows no embedded models
+    assert "| Validation loss, kept step | 9.5000 |" in card
+    assert "| lora_r | 4 |" in card
     config = json.loads((folder / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == "embedded:tiny"
     assert read_json(folder / "prompt_format.json") == {"name": "mistral_v0.2", "prefix": "[INST] ", "suffix": " [/INST]", "answer_prefix": ""}
@@ -222,9 +247,15 @@ def test_patience_counts_from_the_best_evaluation_and_skips_the_untrained_model(
     assert (evaluations_since_best(history), evaluations_since_best(history[:3]), evaluations_since_best([])) == (1, 0, 0)
 
 
-def test_paged_optimiser_and_packing_are_refused_without_cuda() -> None:
+def test_trackers_are_passed_through(tmp_path: Path) -> None:
     cpu = Hardware("cpu", torch.float32, sharded=False)
-    with pytest.raises(PreflightError, match="set optim=adamw_torch"):
-        require_possible(cpu, "paged_adamw_8bit", packing=False)
-    with pytest.raises(PreflightError, match="set packing=false"):
-        require_possible(cpu, "adamw_torch", packing=True)
+    given = [sft_config(TrainOptions(report_to=trackers), cpu, tmp_path, 8, validate=False).report_to for trackers in (("wandb", "trackio"), ())]
+    assert given == [["wandb", "trackio"], []]
+
+
+def test_paged_optimiser_and_absent_flash_attention_are_refused_without_cuda() -> None:
+    cpu = Hardware("cpu", torch.float32, sharded=False)
+    with pytest.raises(PreflightError, match="use optim=adamw_torch"):
+        require_possible(cpu, "nf4", "paged_adamw_8bit", "auto", use_dora=False)
+    with pytest.raises(PreflightError, match="use attn_implementation=auto"):
+        require_possible(cpu, "nf4", "adamw_torch", "flash_attention_2", use_dora=False)

@@ -1,0 +1,152 @@
+"""What preflight knows of a training: memory by item, what `auto` becomes, and which strategies go with which weights."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from toolkit import config
+from toolkit.errors import EXIT_PREFLIGHT
+from toolkit.runs import launch, preflight, training_fit
+from toolkit.runs.launch import plan_launch
+from toolkit.runs.model_configs import SHIPPED, find_model_config
+from toolkit.runs.strategies import QUANTIZATIONS, STRATEGIES, refusal, strategy_of, table
+from toolkit.runs.training_fit import Machine, judge_training, with_machine_choices
+from toolkit.runs.training_memory import GIB, MemoryEstimate, TrainingShape, estimate_memory, largest_batch, read_shape
+from toolkit.settings import SftSettings
+
+MISTRAL = read_shape(SHIPPED["mistralai/Mistral-7B-Instruct-v0.2"])
+QLORA = TrainingShape("nf4", 16, "all-linear", True, "paged_adamw_8bit", 1, 2048, True, 2)
+T4 = Machine("cuda", 14.5 * GIB, 2, "single", 1, "NVIDIA T4")
+
+
+def estimate(**changes: object) -> MemoryEstimate:
+    assert MISTRAL is not None
+    return estimate_memory(MISTRAL, replace(QLORA, **changes))
+
+
+def test_mistral_7b_in_nf4_has_its_known_sizes() -> None:
+    items = estimate().items
+    # 32 layers x 218,103,808 linear weights, half a byte each; 2 x 32,000 x 4,096 words in 16 bits.
+    assert items["weights"] == 32 * 218_103_808 // 2 + 32 * 2 * 4096 * 2
+    assert items["embeddings and head"] == 2 * 32_000 * 4096 * 2
+    assert items["adapters"] == 41_943_040 * 2  # as PEFT counts r 16 on all linear layers of this model
+    assert items["optimiser"] == pytest.approx(41_943_040 * 2, rel=0.02)
+    assert 0.125 < items["quantisation constants"] * 8 / (32 * 218_103_808) < 0.13  # .127 bits a weight (Dettmers et al. 2023)
+
+
+def test_checkpointing_and_shorter_rows_take_less() -> None:
+    assert estimate(checkpointing=False).items["activations"] > 10 * estimate().items["activations"]
+    assert estimate(tokens=512).total < estimate().total < estimate(tokens=8192).total
+
+
+def test_sharding_splits_weights_and_optimiser() -> None:
+    whole, shared = estimate(optim="adamw_torch", strategy="ddp", processes=4), estimate(optim="adamw_torch", strategy="fsdp", processes=4)
+    assert shared.items["weights"] == whole.items["weights"] // 4
+    assert shared.items["optimiser"] == whole.items["optimiser"] // 4
+    assert estimate(strategy="zero2", processes=4).items["weights"] == whole.items["weights"]
+
+
+def test_automatic_batch_is_the_largest_that_fits_and_keeps_the_rows_of_a_step() -> None:
+    assert MISTRAL is not None
+    sizes = {batch: estimate(batch=batch).total for batch in (1, 2, 4, 8, 16)}
+    assert largest_batch(MISTRAL, QLORA, sizes[4] + 1, 16) == 4
+    assert largest_batch(MISTRAL, QLORA, 1.0, 16) == 1
+    chosen = with_machine_choices(SftSettings(max_length=512), T4)
+    assert chosen.per_device_train_batch_size > 1
+    assert chosen.per_device_train_batch_size * chosen.gradient_accumulation_steps == 16
+
+
+def test_checkpointing_is_switched_on_only_where_memory_needs_it() -> None:
+    small = with_machine_choices(SftSettings(max_length=2048), T4)
+    large = with_machine_choices(SftSettings(max_length=2048), replace(T4, free=75 * GIB))
+    given = with_machine_choices(SftSettings(gradient_checkpointing=True, per_device_train_batch_size=2), replace(T4, free=75 * GIB))
+    assert (small.gradient_checkpointing, large.gradient_checkpointing) == ("true", "false")
+    assert (given.gradient_checkpointing, given.per_device_train_batch_size, given.gradient_accumulation_steps) == ("true", 2, 16)
+
+
+def test_unknown_models_train_row_by_row_with_a_warning() -> None:
+    settings = with_machine_choices(SftSettings(model="someone/unknown-model"), T4)
+    assert (settings.per_device_train_batch_size, settings.gradient_checkpointing) == (1, "true")
+    assert [found.level for found in judge_training(settings, T4)] == ["warning"]
+
+
+def test_a_training_that_does_not_fit_is_refused_with_what_would_fit() -> None:
+    settings = SftSettings(max_length=2048, per_device_train_batch_size=8, gradient_checkpointing=False)
+    (found,) = judge_training(settings, T4)
+    assert found.level == "refused"
+    assert found.message.endswith(("set gradient_checkpointing=true.", "set per_device_train_batch_size=1 and gradient_checkpointing=true."))
+
+
+def test_model_that_brings_code_is_refused_unless_allowed(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "odd", "auto_map": {"AutoModelForCausalLM": "odd.Model"}}))
+    refused = [found.message for found in judge_training(SftSettings(model=str(tmp_path)), T4) if found.level == "refused"]
+    assert refused == [f"{tmp_path} runs Python code of its own; read that code, and set trust_remote_code=true if you trust it."]
+    assert not [found for found in judge_training(SftSettings(model=str(tmp_path), trust_remote_code=True), T4) if found.level == "refused"]
+
+
+def test_flash_attention_that_is_absent_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_fit.importlib.util, "find_spec", lambda _name: None)
+    (found, _) = judge_training(SftSettings(attn_implementation="flash_attention_2"), T4)
+    assert found.message == "attn_implementation=flash_attention_2 needs the package flash-attn; use attn_implementation=auto."
+
+
+def test_tracker_that_is_not_installed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_fit.importlib.util, "find_spec", lambda name: object() if name == "wandb" else None)
+    (found, _) = judge_training(SftSettings(report_to=("wandb", "trackio")), T4)
+    assert (found.level, found.message.split(";")[0]) == ("refused", "report_to names trackio, which is not installed")
+
+
+def test_hub_configs_are_found_in_the_cache_of_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    snapshot = tmp_path / "models--org--name" / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text('{"model_type": "llama"}')
+    assert find_model_config("org/name") == {"model_type": "llama"}
+    assert find_model_config("org/other") is None
+
+
+@pytest.mark.parametrize(
+    ("shape", "strategy"),
+    [
+        ({"distributed_type": "NO", "num_processes": 1}, "single"),
+        ({"distributed_type": "MULTI_GPU", "num_processes": 2}, "ddp"),
+        ({"distributed_type": "DEEPSPEED", "deepspeed_config": {"zero_stage": 1}}, "zero1"),
+        ({"distributed_type": "DEEPSPEED", "deepspeed_config": {"zero_stage": 3}}, "zero3"),
+        ({"distributed_type": "FSDP", "num_processes": 2}, "fsdp"),
+    ],
+)
+def test_strategy_is_read_from_the_accelerate_config(shape: dict, strategy: str) -> None:
+    assert strategy_of(shape) == strategy
+
+
+def test_every_refusal_names_a_setting_that_works() -> None:
+    for strategy in STRATEGIES:
+        for quantization in QUANTIZATIONS:
+            for optim in ("adamw_torch", "paged_adamw_8bit"):
+                for on_cpu in (False, True):
+                    found = refusal(strategy, quantization, optim, on_cpu)
+                    if found is None:
+                        continue
+                    option, _, value = found.instead.split(",")[0].partition("=")
+                    changed = {"quantization": quantization, "optim": optim, option: value}
+                    again = refusal(strategy, changed["quantization"], changed["optim"], on_cpu)
+                    assert again is None or again.instead != found.instead, (strategy, quantization, optim, on_cpu)
+
+
+def test_the_table_of_the_documentation_is_that_of_the_code() -> None:
+    page = Path(__file__).parents[3] / "docs" / "sft.md"
+    assert table() in page.read_text(encoding="utf-8")
+
+
+def test_a_refused_combination_ends_with_exit_code_3(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    card = {"index": 0, "name": "A", "memory_used_mib": 0, "memory_total_mib": 81920, "utilization_percent": 0, "compute_capability": 8.0}
+    for module in (launch, preflight, training_fit):
+        monkeypatch.setattr(module, "sample_gpus", lambda: [card, card])
+    settings = config.resolve("sft", "zero3", overrides=["quantization=8bit", f"data={tmp_path}"])
+    with pytest.raises(preflight.PreflightError, match="use quantization=nf4") as caught:
+        preflight.require(preflight.check_launch(plan_launch("sft", settings, "deepspeed_zero3"), tmp_path))
+    assert caught.value.exit_code == EXIT_PREFLIGHT

@@ -1,0 +1,151 @@
+"""What users give that cannot train: each is refused, or ends, with what was found and what to do; nothing good is lost."""
+
+import json
+import resource
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.unit.training.test_training_run import SHORT, train
+from toolkit import config
+from toolkit.errors import ConfigError, DataError, DiskFullError, ModelError, OutOfMemoryError, SteptuneError
+from toolkit.records import write_jsonl
+from toolkit.training import hardware
+from toolkit.training.base_model import load_tokenizer
+from toolkit.training.checkpoints import complete_checkpoints
+from toolkit.training.hardware import Hardware, attention_kernel, detect_hardware, out_of_memory_named
+from toolkit.training.loss_guard import check_gradient, check_loss
+from toolkit.training.options import BaseModelOptions, TrainOptions
+from toolkit.training.prepared import prepare
+from toolkit.training.rows import load_rows
+
+CPU = Hardware("cpu", torch.float32, sharded=False)
+
+
+def test_rank_of_zero_is_refused_with_the_config(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"lora_r: .*greater than or equal to 1"):
+        config.resolve("sft", "demo", overrides=["lora_r=0"])
+
+
+def test_empty_split_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text("")
+    with pytest.raises(DataError, match="has no rows to train on"):
+        load_rows(tmp_path, 0.1)
+
+
+def test_one_row_trains_without_validation_and_is_refused_with_it(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "one.jsonl", [{"prompt": "How?", "output": "1. So."}])
+    assert [len(load_rows(tmp_path / "one.jsonl", 0.0).train), len(load_rows(tmp_path / "one.jsonl", 0.0).validation)] == [1, 0]
+    with pytest.raises(DataError, match="set validation_share to 0"):
+        load_rows(tmp_path / "one.jsonl", 0.1)
+
+
+def test_rows_all_longer_than_max_length_are_refused_with_the_shortest(tiny_model: Path, shared_dataset: Path) -> None:
+    with pytest.raises(DataError, match=r"All 24 training rows are longer than max_length=16 tokens \(the shortest has \d+\)"):
+        prepare(BaseModelOptions(str(tiny_model)), shared_dataset, 0.1, "mistral_v0.2", 16)
+
+
+def test_tokenizer_without_pad_gets_one_that_is_never_learned(tiny_model: Path) -> None:
+    assert load_tokenizer(BaseModelOptions(str(tiny_model))).pad_token == "<unk>"
+
+
+def test_adapter_given_as_the_model_names_its_base(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "org/base"}))
+    with pytest.raises(ModelError, match=r"is an adapter of org/base; give the base model, or merge the two first with `steptune merge`"):
+        load_tokenizer(BaseModelOptions(str(tmp_path)))
+
+
+def test_model_with_pickled_weights_alone_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+    torch.save({"weight": torch.zeros(1)}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(ModelError, match=r"no config\.json with \*\.safetensors weights"):
+        load_tokenizer(BaseModelOptions(str(tmp_path)))
+
+
+def test_remote_code_is_refused_unless_allowed(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "odd", "auto_map": {"AutoConfig": "odd.Config"}}))
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    with pytest.raises(ModelError, match="set trust_remote_code=true if you trust it"):
+        load_tokenizer(BaseModelOptions(str(tmp_path)))
+
+
+@pytest.mark.parametrize(("capability", "dtype"), [((7, 5), torch.float16), ((8, 0), torch.bfloat16)])
+def test_cards_without_bf16_compute_in_fp16(monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], dtype: torch.dtype) -> None:
+    monkeypatch.delenv("ACCELERATE_USE_CPU", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
+    assert detect_hardware() == Hardware("cuda:0", dtype, sharded=False)
+
+
+def test_flash_attention_is_taken_for_joined_rows_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = Hardware("cuda:0", torch.bfloat16, sharded=False)
+    monkeypatch.setattr(hardware.importlib.util, "find_spec", lambda _name: object())
+    kernels = [attention_kernel("auto", packing, where) for packing in (True, False) for where in (card, CPU)]
+    assert kernels == ["flash_attention_2", "sdpa", "sdpa", "sdpa"]
+
+
+@pytest.mark.parametrize(
+    ("options", "quantization", "advice"),
+    [
+        (
+            TrainOptions(per_device_train_batch_size=4, gradient_accumulation_steps=2),
+            "nf4",
+            "per_device_train_batch_size=2 gradient_accumulation_steps=4",
+        ),
+        (TrainOptions(gradient_checkpointing=False), "nf4", "set gradient_checkpointing=true"),
+        (TrainOptions(), "none", "set quantization=nf4"),
+        (TrainOptions(), "nf4", "set max_length=1024"),
+    ],
+)
+def test_memory_running_out_says_what_to_change(options: TrainOptions, quantization, advice: str) -> None:
+    base = BaseModelOptions("m", quantization=quantization)
+    with pytest.raises(OutOfMemoryError, match=advice), out_of_memory_named(base, options, CPU):
+        torch.empty(1 << 60)  # PyTorch's own complaint
+    with pytest.raises(OutOfMemoryError, match="the memory of the GPU ran out"), out_of_memory_named(base, options, replace(CPU, device="cuda:0")):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+def test_other_errors_of_torch_keep_their_name() -> None:
+    with pytest.raises(RuntimeError, match="size mismatch"), out_of_memory_named(BaseModelOptions("m"), TrainOptions(), CPU):
+        raise RuntimeError("size mismatch")
+
+
+def test_exploded_loss_and_endless_gradient_name_their_rows() -> None:
+    fine = torch.tensor(2.0)
+    check_loss(3, fine, torch.tensor(30.0), 32000, ["a"])
+    with pytest.raises(SteptuneError, match=r"Step 3: the loss exploded to 40\.0 a token \(a blind guess has 10\.4\) on row\(s\) a, b\. Nothing"):
+        check_loss(3, fine, torch.tensor(40.0), 32000, ["a", "b"])
+    with pytest.raises(SteptuneError, match=r"Step 3: the loss became inf on row\(s\) r0, .*, r7 and 2 more"):
+        check_loss(3, torch.tensor(float("inf")), fine, 32000, [f"r{number}" for number in range(10)])
+    with pytest.raises(SteptuneError, match=r"Step 4: the gradient became nan on row\(s\) a"):
+        check_gradient(4, float("nan"), ["a"])
+
+
+@pytest.mark.slow
+def test_full_disk_at_a_checkpoint_leaves_the_last_good_one_which_another_base_or_rank_cannot_resume(
+    tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path
+) -> None:
+    short = replace(SHORT, max_steps=2, eval_steps=1)
+    train(tiny_model, dataset, mistral_tokenizer, tmp_path, replace(short, max_steps=1))
+    largest = max(file.stat().st_size for file in (tmp_path / "checkpoints" / "checkpoint-1").iterdir())
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest - 1, limit[1]))  # the kernel refuses larger files, as it does on a full disk
+    try:
+        with pytest.raises(DiskFullError, match=r"The checkpoint of step 2 could not be written .*; checkpoint-1 is whole and stays"):
+            train(tiny_model, dataset, mistral_tokenizer, tmp_path, short)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert [folder.name for folder in complete_checkpoints(tmp_path / "checkpoints")] == ["checkpoint-1"]
+    assert not (tmp_path / "checkpoints" / "checkpoint-2").exists()
+
+    saved = tmp_path / "checkpoints" / "checkpoint-1" / "adapter_config.json"
+    for name, other in (("base_model_name_or_path", "other/base"), ("r", 8)):
+        saved.write_text(json.dumps({**json.loads(saved.read_text()), name: other}))
+        marker = saved.with_name("complete.json")
+        complete = json.loads(marker.read_text())
+        complete["files"][saved.name] = saved.stat().st_size
+        marker.write_text(json.dumps(complete))
+        with pytest.raises(ModelError, match=f"was trained otherwise .*{name} {other} in place of"):
+            train(tiny_model, dataset, mistral_tokenizer, tmp_path, short)

@@ -1,0 +1,96 @@
+"""Rows as batches: joined rows never see one another, and the compacted loss has the gradients of the plain one."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import MistralConfig, MistralForCausalLM
+
+from toolkit.training.batches import BatchRows
+from toolkit.training.labelled_head import add_labelled_head
+from toolkit.training.order import LengthGroupedOrder
+
+ROWS = [
+    {"input_ids": [1, 5, 6, 7, 8], "labels": [-100, -100, 6, 7, 8], "row": 0},
+    {"input_ids": [1, 9, 4], "labels": [-100, -100, 4], "row": 1},
+    {"input_ids": [1, 3, 3, 2], "labels": [-100, 3, 3, 2], "row": 2},
+]
+
+
+@pytest.fixture
+def model() -> MistralForCausalLM:
+    torch.manual_seed(0)
+    shape = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 8}
+    made = MistralForCausalLM(MistralConfig(vocab_size=12, **shape)).double()
+    made.get_output_embeddings().weight.requires_grad_(False)
+    return made
+
+
+def test_padded_batch_in_full() -> None:
+    batch = {name: values.tolist() for name, values in BatchRows(0)(ROWS[:2]).items()}
+    assert batch == {
+        "input_ids": [[1, 5, 6, 7, 8], [1, 9, 4, 0, 0]],
+        "labels": [[-100, -100, 6, 7, 8], [-100, -100, 4, -100, -100]],
+        "attention_mask": [[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]],
+        "row": [0, 1],
+    }
+
+
+def test_joined_batch_in_full() -> None:
+    batch = {name: values.tolist() for name, values in BatchRows(0, joined=True)(ROWS[:2]).items()}
+    assert batch == {
+        "input_ids": [[1, 5, 6, 7, 8, 1, 9, 4]],
+        "labels": [[-100, -100, 6, 7, 8, -100, -100, 4]],
+        "position_ids": [[0, 1, 2, 3, 4, 0, 1, 2]],
+        "row": [0, 1],
+    }
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=60), st.integers(1, 8), st.integers(1, 4), st.integers(0, 5))
+def test_order_takes_each_row_once_and_its_micro_batches_hold_neighbours_in_length(lengths: list[int], micro: int, steps: int, epoch: int) -> None:
+    order = LengthGroupedOrder(lengths, micro, micro * steps, seed=3)
+    order.set_epoch(epoch)
+    taken = list(order)
+    assert sorted(taken) == list(range(len(lengths)))
+    pool = micro * steps * 8
+    for start in range(0, len(taken), pool):
+        by_length = sorted((lengths[index] for index in taken[start : start + pool]), reverse=True)
+        sets = {tuple(by_length[at : at + micro]) for at in range(0, len(by_length), micro)}
+        members = taken[start : start + pool]
+        assert all(tuple(sorted((lengths[i] for i in members[at : at + micro]), reverse=True)) in sets for at in range(0, len(members), micro))
+
+
+@given(st.lists(st.lists(st.integers(1, 99), min_size=1, max_size=9), min_size=1, max_size=6))
+def test_joined_rows_hold_every_token_once_with_its_position(texts: list[list[int]]) -> None:
+    batch = BatchRows(0, joined=True)([{"input_ids": ids, "labels": ids, "row": 0} for ids in texts])
+    assert batch["input_ids"].tolist() == [[token for ids in texts for token in ids]]
+    assert batch["position_ids"].tolist() == [[position for ids in texts for position in range(len(ids))]]
+    assert (batch["labels"] == -100).sum() == len(texts)  # the first token of each row
+
+
+def gradients(model: MistralForCausalLM, loss: torch.Tensor) -> dict[str, torch.Tensor]:
+    model.zero_grad()
+    loss.backward()
+    return {name: parameter.grad.clone() for name, parameter in model.named_parameters() if parameter.grad is not None}
+
+
+def test_padded_joined_and_plain_loss_agree_in_value_and_gradient(model: MistralForCausalLM) -> None:
+    padded, joined = BatchRows(0)(ROWS), BatchRows(0, joined=True)(ROWS)
+    del padded["row"], joined["row"]
+    plain = model(**padded, use_cache=False).loss * 7  # transformers' own: the mean over 7 labelled tokens, all logits
+    expected, of_plain = plain.item(), gradients(model, plain)
+    add_labelled_head(model)
+    for batch in (padded, joined):
+        summed = model(**batch, labelled_head=True)
+        assert summed.item() == pytest.approx(expected, rel=1e-5)
+        for name, gradient in gradients(model, summed).items():
+            assert torch.allclose(gradient, of_plain[name], atol=1e-5), name
+
+
+def test_a_batch_without_labels_has_no_loss_and_a_gradient_of_zero(model: MistralForCausalLM) -> None:
+    add_labelled_head(model)
+    batch = BatchRows(0)([{**ROWS[0], "labels": [-100] * 5}])
+    del batch["row"]
+    summed = model(**batch, labelled_head=True)
+    assert summed.item() == 0
+    assert all(not gradient.any() for gradient in gradients(model, summed).values())

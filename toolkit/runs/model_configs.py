@@ -1,0 +1,53 @@
+"""A model's config.json before the model is loaded: from its folder, the user's caches, or the two models that ship as defaults."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from toolkit.catalog import cache_dir
+from toolkit.records import JSON, read_json
+
+# The defaults of the presets, so that their memory is known before the first download. From their own config.json.
+SHIPPED: dict[str, JSON] = {
+    "mistralai/Mistral-7B-Instruct-v0.2": {
+        "model_type": "mistral",
+        "num_hidden_layers": 32,
+        "hidden_size": 4096,
+        "intermediate_size": 14336,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "vocab_size": 32000,
+        "tie_word_embeddings": False,
+    },
+    "embedded:gemma-3-270m": {
+        "model_type": "gemma3_text",
+        "num_hidden_layers": 18,
+        "hidden_size": 640,
+        "intermediate_size": 2048,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 1,
+        "head_dim": 256,
+        "vocab_size": 262144,
+        "tie_word_embeddings": True,
+    },
+}
+
+
+def find_model_config(model: str, revision: str | None = None) -> JSON | None:
+    """The config of a model as the user names it; None for a hub model that was never downloaded."""
+    if model.startswith("embedded:"):
+        return read_json(cache_dir() / "models" / model.removeprefix("embedded:") / "config.json") or SHIPPED.get(model)
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return read_json(folder / "config.json")
+    return _downloaded(model, revision) or SHIPPED.get(model)
+
+
+def _downloaded(model: str, revision: str | None) -> JSON | None:
+    """From the hub's cache (https://huggingface.co/docs/huggingface_hub/guides/manage-cache), newest snapshot first."""
+    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
+    cache = Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub") / f"models--{model.replace('/', '--')}" / "snapshots"
+    snapshots = sorted(cache.glob("*/config.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    wanted = [path for path in snapshots if revision is None or path.parent.name.startswith(revision)] or snapshots
+    return next((config for path in wanted if (config := read_json(path))), None)

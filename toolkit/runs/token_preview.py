@@ -1,0 +1,66 @@
+"""The preview of an sft run: asks the recipe's preview program, which has the tokenizer, and shows its answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+from toolkit import catalog
+from toolkit.records import JSON
+from toolkit.runs.launch import LaunchPlan
+
+# Two shades a kind, taken in turn, so that the borders of tokens show: prompt grey, learned green.
+_SHADES = {False: ("\x1b[90m", "\x1b[37m"), True: ("\x1b[32m", "\x1b[92m")}
+_RESET = "\x1b[0m"
+SHOWN_IDS = 10
+
+
+def token_preview(plan: LaunchPlan) -> JSON:
+    """Counts, proof and one row token by token; `{"error", "exit_code"}` where the rows or the model cannot be used."""
+    script = catalog.find_recipe(plan.recipe).script.with_name("preview.py")
+    done = subprocess.run(
+        [plan.interpreter, str(script)], input=plan.config_yaml, env={**os.environ, **plan.environment}, capture_output=True, text=True, check=False
+    )
+    try:
+        answer: JSON = json.loads(done.stdout.strip().splitlines()[-1])
+    except (IndexError, ValueError):
+        return {"error": f"The preview failed: {(done.stderr.strip().splitlines() or ['no output'])[-1][:300]}", "exit_code": 1}
+    return answer
+
+
+def preview_lines(preview: JSON, colour: bool) -> Iterator[str]:
+    """The answer for a person. Without colour the learned part stands between \N{LEFT-POINTING DOUBLE ANGLE QUOTATION MARK} and
+    \N{RIGHT-POINTING DOUBLE ANGLE QUOTATION MARK}."""
+    if "error" in preview:
+        yield f"Preview: {preview['error']}"
+        return
+    for split, counts in preview["counts"].items():
+        yield f"{split:<11} {counts['rows']} rows, {counts['tokens']} tokens, {counts['labelled_tokens']} of them learned"
+        if left_out := counts["too_long"]:
+            more = f" and {len(left_out) - SHOWN_IDS} more" if len(left_out) > SHOWN_IDS else ""
+            yield f"            left out, longer than max_length: {', '.join(left_out[:SHOWN_IDS])}{more}"
+        if masked := counts["fully_masked"]:
+            yield f"            nothing to learn from: {', '.join(masked[:SHOWN_IDS])}"
+    proof = preview["proof"]
+    yield (
+        f"proof       {proof['rows_checked']} rows: the trained prompt is the served one, one {proof['bos_token'] or 'beginning (none in this tokenizer)'}, "
+        f"{proof['eos_token']} is learned, the prompt is not ({preview['prompt_format']})"
+    )
+    yield f"row {preview['row']}:"
+    yield from _shown(preview["tokens"], colour).split("\n")
+
+
+def _shown(tokens: list[list[Any]], colour: bool) -> str:
+    pieces = []
+    learned_before = False
+    for number, (text, learned) in enumerate(tokens):
+        visible = "".join(character if character == "\n" or character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+        if colour:
+            pieces.append(f"{_SHADES[learned][number % 2]}{visible}{_RESET}")
+        else:
+            pieces.append(("«" if learned and not learned_before else "»" if learned_before and not learned else "") + visible)
+        learned_before = learned
+    return "".join(pieces) + ("»" if learned_before and not colour else "")

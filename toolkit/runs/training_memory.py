@@ -1,0 +1,217 @@
+"""How much memory a LoRA training takes, item by item, from the model's config.json alone: no torch, no weights.
+
+The activation counts are those of transformers 5.19's decoder layers with PEFT 0.21's LoRA (every tensor that autograd
+keeps was listed and counted). `make bench-train` compares the sums with measured peaks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+GIB = 1024**3
+# Labelled positions that the head on CPU scores at once (toolkit.training.labelled_head): 128 x 262,144 x 4 bytes = 134 MB.
+CPU_HEAD_TOKENS = 128
+# TRL's fused head on CUDA scores tiles of at most 4,096 tokens by 32,768 words.
+CUDA_TILE = (4096, 32768)
+# CUDA context, cuBLAS workspaces and fragmentation; on a CPU Python with its libraries.
+FRAMEWORK_GIB = {"cuda": 0.9, "cpu": 1.0}
+# Families whose layers are counted below: gated MLP, grouped-query attention, RMSNorm. True: with norms of q and k.
+FAMILIES = {"llama": False, "mistral": False, "qwen2": False, "qwen3": True, "gemma": False, "gemma2": False, "gemma3_text": True, "smollm3": False}
+FOUR_NORMS = frozenset({"gemma2", "gemma3_text"})
+
+
+@dataclass(frozen=True)
+class ModelShape:
+    """What decides a decoder's memory. `attention` and `kv`: width of all query heads and of all key heads."""
+
+    layers: int
+    hidden: int
+    intermediate: int
+    heads: int
+    attention: int
+    kv: int
+    vocabulary: int
+    tied: bool
+    norms: int
+    qk_norm: bool
+
+    @property
+    def linears(self) -> dict[str, tuple[int, int]]:
+        """(inputs, outputs) of a layer's linear modules by name."""
+        h, f = self.hidden, self.intermediate
+        return {
+            "q_proj": (h, self.attention),
+            "k_proj": (h, self.kv),
+            "v_proj": (h, self.kv),
+            "o_proj": (self.attention, h),
+            "gate_proj": (h, f),
+            "up_proj": (h, f),
+            "down_proj": (f, h),
+        }
+
+
+@dataclass(frozen=True)
+class TrainingShape:
+    """What decides a training's memory besides the model. `tokens`: the longest row; `precision_bytes`: of the compute type, 2 or 4."""
+
+    quantization: str
+    lora_r: int
+    target_modules: str | tuple[str, ...]
+    dropout: bool
+    optim: str
+    batch: int
+    tokens: int
+    checkpointing: bool
+    precision_bytes: int
+    device: str = "cuda"
+    strategy: str = "single"
+    processes: int = 1
+    packing: bool = False
+    labelled: int | None = None  # labelled positions of a micro-batch; None: all of them may be
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """Bytes of one process by item; `total` includes the framework, `tensors` does not."""
+
+    items: dict[str, int]
+
+    @property
+    def tensors(self) -> int:
+        return self.total - self.items["framework"]
+
+    @property
+    def total(self) -> int:
+        return sum(self.items.values())
+
+    def lines(self) -> list[str]:
+        return [f"{name:<24} {size / GIB:7.2f} GiB" for name, size in [*self.items.items(), ("together", self.total)]]
+
+
+def read_shape(config: dict[str, Any]) -> ModelShape | None:
+    """The shape in a model's config.json; None for families that are not counted here."""
+    text = config.get("text_config") or config
+    family = str(text.get("model_type", ""))
+    if family not in FAMILIES:
+        return None
+    hidden, heads = int(text["hidden_size"]), int(text["num_attention_heads"])
+    head = int(text.get("head_dim") or hidden // heads)
+    tied_by_default = family.startswith("gemma")
+    return ModelShape(
+        layers=int(text["num_hidden_layers"]),
+        hidden=hidden,
+        intermediate=int(text["intermediate_size"]),
+        heads=heads,
+        attention=heads * head,
+        kv=int(text.get("num_key_value_heads") or heads) * head,
+        vocabulary=int(text["vocab_size"]),
+        tied=bool(text.get("tie_word_embeddings", config.get("tie_word_embeddings", tied_by_default))),
+        norms=4 if family in FOUR_NORMS else 2,
+        qk_norm=FAMILIES[family],
+    )
+
+
+def estimate_memory(model: ModelShape, training: TrainingShape) -> MemoryEstimate:
+    """Peak memory of one process of a training, by item."""
+    precision = training.precision_bytes
+    elements = model.layers * sum(inputs * outputs for inputs, outputs in model.linears.values())
+    weights, constants = _weights(model, training, elements)
+    sharded = training.processes if training.strategy in ("zero3", "fsdp") else 1
+    adapter = model.layers * sum(training.lora_r * (inputs + outputs) for inputs, outputs in _adapted(model, training))
+    adapter_bytes = adapter * (2 if precision == 2 and training.quantization != "none" else 4)
+    shares = training.processes if training.strategy.startswith("zero") or training.strategy == "fsdp" else 1
+    items = {
+        "weights": weights // sharded,
+        "quantisation constants": constants,
+        "embeddings and head": model.vocabulary * model.hidden * precision * (1 if model.tied else 2) // sharded,
+        "adapters": adapter_bytes,
+        "gradients": adapter_bytes,
+        "optimiser": _optimiser(adapter, adapter_bytes, training) // shares,
+        "activations": _activations(model, training),
+        "logits and workspace": max(_head(model, training), _backward(model, training)),
+        "framework": round(FRAMEWORK_GIB[training.device] * GIB),
+    }
+    return MemoryEstimate(items)
+
+
+def largest_batch(model: ModelShape, training: TrainingShape, free: float, rows: int) -> int:
+    """The largest micro-batch that divides `rows` (the effective batch size of a process) and fits `free` bytes; 1 at least."""
+    fitting = [batch for batch in range(1, rows + 1) if rows % batch == 0 and estimate_memory(model, replace(training, batch=batch)).total <= free]
+    return max(fitting, default=1)
+
+
+def _weights(model: ModelShape, training: TrainingShape, elements: int) -> tuple[int, int]:
+    """Bytes of the linear layers and norms, and of the quantisation constants."""
+    norms = model.layers * model.norms * model.hidden * training.precision_bytes
+    if training.quantization == "nf4":
+        matrices = model.layers * len(model.linears)
+        # A scale of one byte for 64 weights, a float for 256 scales, two code books a matrix (Dettmers et al. 2023).
+        return elements // 2 + norms, elements // 64 + elements // 64 // 256 * 4 + matrices * (256 + 16 + 1) * 4
+    if training.quantization == "8bit":
+        return elements + norms, model.layers * sum(outputs * 4 for _, outputs in model.linears.values())
+    return elements * training.precision_bytes + norms, 0
+
+
+def _adapted(model: ModelShape, training: TrainingShape) -> list[tuple[int, int]]:
+    named = training.target_modules
+    return [shape for name, shape in model.linears.items() if named == "all-linear" or name in named]
+
+
+def _optimiser(adapter: int, adapter_bytes: int, training: TrainingShape) -> int:
+    if training.strategy.startswith("zero"):
+        return adapter * 12  # DeepSpeed: a float32 copy and two moments
+    if training.optim == "paged_adamw_8bit":
+        return adapter * 2 + adapter * 8 // 256
+    return adapter * 8 if training.optim == "paged_adamw_32bit" else adapter_bytes * 2
+
+
+def _activations(model: ModelShape, training: TrainingShape) -> int:
+    """What autograd keeps between the passes: all layers, or their inputs and one layer that is recomputed."""
+    tokens = training.batch * training.tokens
+    layer, precision = _layer_bytes_per_token(model, training), training.precision_bytes
+    mask = tokens * training.tokens * 2 if _masked(training) and not training.packing else tokens * tokens * 2 if training.packing else 0
+    around = tokens * model.hidden * (precision + 4)  # embedding output and the input of the last norm
+    kept = model.layers * model.hidden * precision + layer if training.checkpointing else model.layers * layer
+    return tokens * kept + around + mask
+
+
+def _layer_bytes_per_token(model: ModelShape, training: TrainingShape) -> int:
+    """Tensors that one layer keeps for its backward pass, in bytes a token."""
+    precision = training.precision_bytes
+    h, a, kv, f = model.hidden, model.attention, model.kv, model.intermediate
+    kept_kv = a if _masked(training) and training.device == "cpu" else kv  # with a mask transformers repeats the keys
+    values = 2 * a + 2 * kept_kv + 3 * f  # q, attention output, k, v, gate, its activation, up
+    norms = model.norms * (h * 4 + 4) + ((a + kv) * 4 + model.heads * 8 if model.qk_norm else 0)
+    adapted = {
+        name: inputs for name, (inputs, _) in model.linears.items() if training.target_modules == "all-linear" or name in training.target_modules
+    }
+    mask_bytes = 1 if training.device == "cuda" else precision  # PyTorch's CPU dropout keeps its noise in the input's type
+    if training.dropout:
+        lora = sum(inputs * (precision + mask_bytes) for inputs in adapted.values())
+    else:  # q, k, v share their input, as do gate and up; the attention output is kept already
+        groups = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"), ("down_proj",))
+        lora = sum(precision * max((adapted.get(name, 0) for name in group), default=0) for group in groups)
+    return values * precision + norms + model.heads * 4 + lora + len(adapted) * training.lora_r * precision
+
+
+def _masked(training: TrainingShape) -> bool:
+    """Whether attention gets an explicit mask: rows of different lengths in a batch, or several in one sequence."""
+    return training.batch > 1 or training.packing
+
+
+def _head(model: ModelShape, training: TrainingShape) -> int:
+    """Scores alive at once, and the gradient of the hidden states that are scored."""
+    labelled = training.labelled if training.labelled is not None else training.batch * training.tokens
+    states = labelled * model.hidden * training.precision_bytes * 2
+    if training.device == "cpu":
+        return states + min(labelled, CPU_HEAD_TOKENS) * model.vocabulary * (4 if training.precision_bytes == 4 else 6)
+    return states + min(labelled, CUDA_TILE[0]) * min(model.vocabulary, CUDA_TILE[1]) * 2 + labelled * model.hidden * 4
+
+
+def _backward(model: ModelShape, training: TrainingShape) -> int:
+    """One dequantised matrix, and the gradients of a layer's widest tensors."""
+    tokens, precision = training.batch * training.tokens, training.precision_bytes
+    largest = max(inputs * outputs for inputs, outputs in model.linears.values())
+    matrix = largest * precision if training.quantization != "none" else 0
+    return matrix + tokens * (3 * model.intermediate + 2 * model.hidden) * precision

@@ -72,7 +72,10 @@ async def take(runs: Path, state: Path, name: str, size: tuple[int, int], visit:
 
 
 async def runs_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
-    await pilot.press("g")
+    """The newest run that did something itself: a pipeline whose stages were all unchanged has no curve."""
+    rows = app.snapshot.rows
+    chosen = next((index for index, row in enumerate(rows) if row.step or any(stage.step for stage in row.stages)), 0)
+    await pilot.press("g", *["j"] * chosen)
 
 
 async def new_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
@@ -80,6 +83,8 @@ async def new_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
     from tui.screens.form import FormScreen
     from tui.widgets.form_view import FormView
 
+    await pilot.press("2")
+    await pilot.pause(0.5)
     form = Form("sft", "demo")
     form.set("learning_rate", "1e-4")
     form.set("lora_r", "0")

@@ -14,7 +14,9 @@ from tui.logic.chart import ChartOptions, Curve, Mark, bar, draw, nice, smoothed
 from tui.logic.feed import describe
 from tui.logic.follow_lines import event_line
 from tui.logic.lines import plain, width_of
-from tui.logic.report import Report, find_results, item_columns, item_line, load_report, report_lines
+from tui.logic.report import Report, find_results, load_report
+from tui.logic.report_items import item_columns, item_line
+from tui.logic.report_view import report_lines
 from tui.widgets.line_view import changed_cells
 
 

@@ -85,7 +85,7 @@ async def form_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
 async def preflight_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
     await form_page(app, pilot)
     await pilot.press("p")
-    await shows(pilot, "same on the command line")
+    await shows(pilot, "memory of one training process")
 
 
 async def results_page(app: SteptuneApp, pilot: Pilot[None]) -> None:

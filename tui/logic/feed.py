@@ -14,6 +14,7 @@ from typing import Any
 from toolkit.records import JSON
 from tui.logic.growing import GrowingJsonl
 from tui.logic.log_file import LogFile
+from tui.logic.numbers import as_number
 from tui.logic.run_row import RunRow, read_row
 from tui.logic.series import Curves
 from tui.logic.text import clean
@@ -167,15 +168,16 @@ def describe(row: JSON) -> Event | None:
     fields = {key: value for key, value in row.items() if key not in ("time", "event")}
     other = clean(name.replace("_", " ")) + "".join(f" {clean(key)}={clean(value)[:60]}" for key, value in list(fields.items())[:4])
     return Event(
-        float(time_value) if isinstance(time_value, int | float) else None,
+        as_number(time_value),
         clean(name),
         texts.get(name, other),
-        float(step) if isinstance(step, int | float) else None,
+        as_number(step),
     )
 
 
 def _plain(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, int | float) else clean(value)
+    number = as_number(value)
+    return clean(value) if number is None else f"{number:g}"
 
 
 def _best_step(curves: Curves) -> float | None:

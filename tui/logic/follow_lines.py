@@ -9,6 +9,7 @@ from toolkit.records import JSON
 from tui.logic.chart import bar
 from tui.logic.feed import Event, FeedView
 from tui.logic.lines import Line, Span, line, width_of
+from tui.logic.numbers import as_number
 from tui.logic.run_row import STATE_SIGNS, RunRow, seconds_running
 from tui.logic.text import clean, cut, duration, fit, gib, number, wrap
 
@@ -49,7 +50,7 @@ def _facts_line(view: FeedView, width: int) -> Line:
     newest, row = view.curves.newest, view.subject
     facts = [(name, newest.get(name)) for name in ("loss", "eval_loss", "learning_rate", "tokens_per_second", "epoch")]
     short = {"learning_rate": "lr", "tokens_per_second": "tok/s"}
-    parts = [f"{short.get(name, name)} {number(value)}" for name, value in facts if isinstance(value, int | float) and not isinstance(value, bool)]
+    parts = [f"{short.get(name, name)} {number(value)}" for name, value in facts if as_number(value) is not None]
     if view.best_step is not None:
         parts.append(f"best step {number(view.best_step)}")
     parts += _reading_notes(view)
@@ -101,17 +102,13 @@ def hardware_line(newest: JSON, gpus: tuple[JSON, ...], width: int) -> Line:
 
 
 def gpu_line(gpu: JSON, width: int) -> Line:
-    used, total = _number(gpu.get("memory_used_mib")), _number(gpu.get("memory_total_mib"))
+    used, total = as_number(gpu.get("memory_used_mib")), as_number(gpu.get("memory_total_mib"))
     share = used / total if used is not None and total else None
     name = clean(gpu.get("name", "GPU")).replace("NVIDIA ", "")
     text = f" {(used or 0) / 1024:.1f}/{(total or 0) / 1024:.1f} GiB  {number(gpu.get('utilization_percent'))} %"
     return line(
         fit(f" GPU {clean(gpu.get('index', '?'))} {cut(name, 16)}", 23), *bar(share, max(4, min(20, width - 23 - len(text))), "s2"), (text, "dim")
     )
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def event_line(event: Event, width: int) -> Line:

@@ -13,6 +13,7 @@ from typing import Any
 from toolkit.records import JSON, read_json
 from toolkit.runs.folder import ENDED_STATES, RunFolder, tail_jsonl
 from toolkit.runs.stages import STAGE_NAMES
+from tui.logic.numbers import as_number
 from tui.logic.text import clean
 
 LIVE_STATES = ("running", "stalled", "starting")
@@ -107,7 +108,7 @@ def _read_row(path: Path, deep: bool) -> RunRow:
         id=clean(info.get("id", path.name)),
         recipe=clean(info.get("recipe", "?")),
         state=clean(state),
-        created=_number(info.get("created_unix")) or _folder_time(path),
+        created=as_number(info.get("created_unix")) or _folder_time(path),
         model=_model(path),
         host=clean(info.get("host") or ""),
         parent=clean(info.get("parent") or ""),
@@ -125,11 +126,11 @@ def _read_row(path: Path, deep: bool) -> RunRow:
 def _ending(result: JSON) -> dict[str, Any]:
     headline = result.get("headline")
     return {
-        "seconds": _number(result.get("seconds")),
-        "peak_memory_gib": _number(result.get("peak_memory_gib")),
+        "seconds": as_number(result.get("seconds")),
+        "peak_memory_gib": as_number(result.get("peak_memory_gib")),
         "headline": headline_text(headline) if isinstance(headline, dict) else "",
         "message": clean(str(result.get("message") or "").split("\n")[0]),
-        "loss": _number(headline.get("eval_loss")) if isinstance(headline, dict) else None,
+        "loss": as_number(headline.get("eval_loss")) if isinstance(headline, dict) else None,
     }
 
 
@@ -148,12 +149,12 @@ def _newest_metrics(path: Path, state: str) -> dict[str, Any]:
     merged: JSON = {}
     for row in tail_jsonl(path / "metrics.jsonl", 4096):
         merged.update({name: value for name, value in row.items() if value is not None})
-    found: dict[str, Any] = {name: _number(merged.get(name)) for name in ("done", "total", "step")}
+    found: dict[str, Any] = {name: as_number(merged.get(name)) for name in ("done", "total", "step")}
     found |= {"phase": clean(merged.get("phase", "")), "stage": clean(merged.get("stage", ""))}
-    if (loss := _number(merged.get("loss"))) is not None:
+    if (loss := as_number(merged.get("loss"))) is not None:
         found["loss"] = loss
     if state in LIVE_STATES:
-        found |= {"eta_s": _number(merged.get("eta_s")), "speed": _number(merged.get("tokens_per_second"))}
+        found |= {"eta_s": as_number(merged.get("eta_s")), "speed": as_number(merged.get("tokens_per_second"))}
     return found
 
 
@@ -203,10 +204,6 @@ def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
     for name, item in value.items():
         found |= flatten(item, f"{prefix}{name}.") if isinstance(item, dict) and item else {f"{prefix}{name}": item}
     return found
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _folder_time(path: Path) -> float | None:

@@ -84,7 +84,7 @@ def run_line(row: RunRow, width: int, marked: bool = False, now: float | None = 
 
 
 def _word(state: str) -> str:
-    return {"out of memory": "no memory"}.get(state, state)
+    return {"out of memory": "no memory", "unreadable": "illegible"}.get(state, state)
 
 
 def select(

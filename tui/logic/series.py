@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from toolkit.records import JSON
+from tui.logic.numbers import as_number
 
 MAX_BUCKETS = 2048
 # Counters and clocks of a metrics line: not curves.
@@ -86,14 +86,15 @@ class Curves:
         self.rows = 0
 
     def add(self, rows: Iterable[JSON]) -> None:
+        newest = dict(self.newest)
         for row in rows:
             self.rows += 1
             x = _x_of(row, self.rows)
             for name, value in row.items():
-                if name in NOT_CURVES or isinstance(value, bool) or not isinstance(value, int | float):
-                    continue
-                self._series(name).add(x, float(value))
-            self.newest = {**self.newest, **row}
+                if name not in NOT_CURVES and (number := as_number(value)) is not None:
+                    self._series(name).add(x, number)
+            newest.update(row)
+        self.newest = newest  # replaced whole, for screens read it from another thread
 
     def _series(self, name: str) -> Series:
         if name not in self.series and len(self.series) < 64:  # a damaged file must not make a curve a line
@@ -108,7 +109,6 @@ class Curves:
 
 def _x_of(row: JSON, index: int) -> float:
     for name in ("step", "done"):
-        value: Any = row.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value)
+        if (value := as_number(row.get(name))) is not None:
+            return value
     return float(index)

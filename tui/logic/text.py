@@ -12,6 +12,8 @@ from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 
+from tui.logic.numbers import as_number
+
 REPLACEMENT = "\ufffd"
 # A whole escape sequence is one thing to a reader: CSI (colours), OSC (titles, clipboard), and two-byte sequences.
 _ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]{0,4096}(?:\x07|\x1b\\)|\x9b[0-?]*[ -/]*[@-~]")
@@ -115,10 +117,11 @@ def wrap(text: str, width: int) -> list[str]:
 
 def number(value: Any) -> str:
     """Four significant digits, `-` for what is no finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    found = as_number(value)
+    if found is None:
         return "-"
-    if not math.isfinite(value):
-        return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
+    if not math.isfinite(found):
+        return "nan" if math.isnan(found) else ("inf" if found > 0 else "-inf")
     if isinstance(value, int) and abs(value) < 10_000_000:
         return str(value)
     return f"{value:.4g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
@@ -150,7 +153,8 @@ def age(seconds: float | None) -> str:
 
 
 def gib(value: Any) -> str:
-    return f"{value:.1f} GiB" if isinstance(value, int | float) else "-"
+    found = as_number(value)
+    return "-" if found is None else f"{found:.1f} GiB"
 
 
 def file_size(size: int) -> str:

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from tui.logic.lines import line
-from tui.logic.report import item_columns
+from tui.logic.report_items import item_columns
 from tui.logic.text import clean
 from tui.screens.page import Page
 from tui.widgets.line_view import Panel

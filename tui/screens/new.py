@@ -14,6 +14,7 @@ from toolkit import catalog
 from toolkit.errors import SteptuneError
 from tui.logic.form import Form, form_from_draft
 from tui.logic.lines import Line, line
+from tui.logic.numbers import as_number
 from tui.logic.text import age, clean, cut, fit
 from tui.screens.form import FormScreen
 from tui.screens.page import Page
@@ -113,5 +114,6 @@ def _draft_note(draft: dict[str, object]) -> str:
     changes, saved = draft.get("changes"), draft.get("saved")
     count = len(changes) if isinstance(changes, dict) else 0
     start = f"preset {clean(draft.get('preset'))}" if draft.get("preset") else "an earlier run"
-    when = age(time.time() - saved) if isinstance(saved, int | float) else "-"
+    since = as_number(saved)
+    when = age(None if since is None else time.time() - since)
     return f"{start}, {count} changed, saved {when} ago".replace("now ago", "just now")

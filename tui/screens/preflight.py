@@ -37,6 +37,7 @@ class PreflightScreen(Page):
         self.form, self.settings = form, settings
         self.plan: Any = None
         self.checks: list[Any] = []
+        self.memory: list[str] = []  # the estimate, an item a line
         self.problem = ""
         self.looking = True
         self.launching = False
@@ -55,18 +56,20 @@ class PreflightScreen(Page):
         self.redraw()
         self.in_thread(self._look, self._looked, exclusive=True)
 
-    def _look(self) -> tuple[Any, list[Any], str]:
+    def _look(self) -> tuple[Any, list[Any], list[str], str]:
         from toolkit.runs import launch, preflight
         from toolkit.runs.inputs import check_inputs
 
         try:
             plan = launch.plan_launch(self.form.recipe, self.settings, self.form.on)
-            return plan, [*check_inputs(self.settings), *preflight.check_launch(plan, self.steptune.root)], ""
+            checks = [*check_inputs(self.settings), *preflight.check_launch(plan, self.steptune.root)]
+            estimate = preflight.training_memory(plan)
+            return plan, checks, estimate.lines() if estimate else [], ""
         except (SteptuneError, OSError) as error:
-            return None, [], str(error)
+            return None, [], [], str(error)
 
-    def _looked(self, found: tuple[Any, list[Any], str]) -> None:
-        self.plan, self.checks, self.problem = found
+    def _looked(self, found: tuple[Any, list[Any], list[str], str]) -> None:
+        self.plan, self.checks, self.memory, self.problem = found
         self.looking = False
         self.redraw()
 
@@ -91,6 +94,8 @@ class PreflightScreen(Page):
             first, *rest = wrap(clean(check.message), width - 24)
             lines.append(line((f" {sign} ", style), fit(clean(check.name), 20), (first, "" if check.level == "ok" else style)))
             lines += [line(" " * 23, (part, "" if check.level == "ok" else style)) for part in rest]
+        if self.memory:
+            lines += [(), line((" memory of one training process, estimated", "title")), *(line(f"   {clean(text)}") for text in self.memory)]
         if self.plan is not None:
             folder = self.steptune.root / f"<time>-{self.form.recipe}-<id>"
             lines += [(), *_titled("same on the command line", self.form.command_text(), width)]

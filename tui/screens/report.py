@@ -10,7 +10,10 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from tui.logic.lines import Line, line
-from tui.logic.report import Report, item_line, load_report, report_lines
+from tui.logic.numbers import as_finite
+from tui.logic.report import Report, load_report
+from tui.logic.report_items import item_line
+from tui.logic.report_view import report_lines
 from tui.logic.text import clean, cut
 from tui.screens.item import ItemScreen
 from tui.screens.prompt import PromptPage
@@ -133,4 +136,5 @@ class ReportScreen(PromptPage):
 def _score(item: dict[str, Any], system: str) -> float:
     scores = item.get("scores")
     value = scores.get(system, {}).get("rouge_l") if isinstance(scores, dict) and isinstance(scores.get(system), dict) else None
-    return float(value) if isinstance(value, int | float) else float("inf")
+    found = as_finite(value)
+    return float("inf") if found is None else found

@@ -1,0 +1,60 @@
+"""A forest plot as lines: paired differences with their intervals around zero."""
+
+from __future__ import annotations
+
+import math
+
+from toolkit.records import JSON
+from tui.logic.lines import Line, Span, line
+from tui.logic.numbers import as_finite
+from tui.logic.report import METRIC_NAMES, Report, is_interval
+from tui.logic.text import clean, fit, fit_right
+
+
+def forest_lines(report: Report, width: int) -> list[Line]:
+    """Paired differences with their intervals around zero."""
+    rows = [row for row in report.comparisons if is_interval(row.get("ci95")) and as_finite(row.get("difference")) is not None]
+    if not rows:
+        return [line(("no paired comparison in this report", "dim"))]
+    label_width = min(38, max(len(_label(row)) for row in rows) + 1)
+    numbers_width = 30 if width >= 78 else 0
+    plot = max(12, width - label_width - numbers_width - 1)
+    reach = max(max(abs(row["ci95"][0]), abs(row["ci95"][1]), abs(row["difference"])) for row in rows) or 1.0
+    reach = _round_up(reach)
+    lines = [line(("paired differences, 95 % interval", "title"), (f"   right of 0: the first is better   n {clean(rows[0].get('n', '-'))}", "dim"))]
+    for row in rows:
+        lines.append(line(fit(_label(row), label_width), *_forest_bar(row, plot, reach), *([_forest_numbers(row)] if numbers_width else [])))
+    scale = f"{-reach:+.3g}" + "0".center(plot - 2 * len(f"{reach:+.3g}")) + f"{reach:+.3g}"
+    lines.append(line(" " * label_width, (scale, "dim")))
+    return lines
+
+
+def _round_up(value: float) -> float:
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(factor * power for factor in (1, 1.5, 2, 3, 4, 5, 6, 8, 10.01) if value <= factor * power)
+
+
+def _label(row: JSON) -> str:
+    metric = clean(row.get("metric", "?"))
+    return f"{clean(row.get('a', '?'))} − {clean(row.get('b', '?'))} {METRIC_NAMES.get(metric, metric)}"
+
+
+def _forest_bar(row: JSON, width: int, reach: float) -> list[Span]:
+    def at(value: float) -> int:
+        return min(width - 1, max(0, round((value + reach) / (2 * reach) * (width - 1))))
+
+    low, high, mean = row["ci95"][0], row["ci95"][1], row["difference"]
+    style = "good" if low > 0 else "bad" if high < 0 else "warn"
+    cells: list[tuple[str, str]] = [(" ", "")] * width
+    cells[at(0.0)] = ("│", "dim")
+    for index in range(at(low), at(high) + 1):
+        cells[index] = ("─", style)
+    cells[at(low)], cells[at(high)] = ("├", style), ("┤", style)
+    cells[at(mean)] = ("●", style)
+    return [Span(text, style_name) for text, style_name in cells]
+
+
+def _forest_numbers(row: JSON) -> Span:
+    p = as_finite(row.get("p_holm") if row.get("p_holm") is not None else row.get("p"))
+    text = f"{row['difference']:+.3f} [{row['ci95'][0]:+.3f}, {row['ci95'][1]:+.3f}]"
+    return Span(fit_right(text + (f" p {p:.2g}" if p is not None and len(text) < 23 else ""), 30))

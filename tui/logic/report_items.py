@@ -1,0 +1,68 @@
+"""The items of a report: a line in the list each, and one item whole with all answers side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from toolkit.records import JSON
+from tui.logic.lines import Line, Span, line
+from tui.logic.numbers import as_finite
+from tui.logic.report import METRIC_NAMES, mappings_of
+from tui.logic.text import clean, clean_text, cut, fit, fit_right, wrap
+
+
+def item_line(item: JSON, systems: Sequence[str], width: int) -> Line:
+    """One item of the list: its id, question, and the ROUGE-L of each system."""
+    scores = mappings_of(item.get("scores"))
+    cells = []
+    for system in systems:
+        value = as_finite(scores.get(system, {}).get("rouge_l"))
+        cells.append((fit_right("-" if value is None else f"{value:.2f}", 9), ""))
+    question = clean(item.get("prompt", ""))
+    name = fit(cut(f" {clean(item.get('id', '?'))}", 16), 17)
+    return line((name, "dim"), fit(cut(question, width - 18 - 9 * len(cells)), width - 17 - 9 * len(cells)), *cells)
+
+
+def item_columns(item: JSON, width: int) -> list[Line]:
+    """Question on top; the reference and each system's answer side by side, with scores under them."""
+    outputs = item.get("outputs")
+    answers = {clean(name): clean_text(text) for name, text in outputs.items()} if isinstance(outputs, dict) else {}
+    columns = {"reference": clean_text(item.get("reference", "")), **answers}
+    shown = max(1, min(len(columns), width // 26))
+    column_width = (width - 3 * (shown - 1)) // shown
+    head = [line((part, "bold")) for part in wrap(clean_text(item.get("prompt", "")), width)]
+    lines = [*head, ()]
+    names = list(columns)
+    for start in range(0, len(names), shown):
+        group = names[start : start + shown]
+        bodies = [wrap(columns[name], column_width) for name in group]
+        lines.append(_side_by_side([(name, "title") for name in group], column_width))
+        for index in range(max(map(len, bodies))):
+            lines.append(_side_by_side([(body[index] if index < len(body) else "", "") for body in bodies], column_width))
+        lines.append(())
+        for score_row in _score_rows(item, group):
+            lines.append(_side_by_side([(text, "dim") for text in score_row], column_width))
+        lines.append(())
+    return lines
+
+
+def _side_by_side(cells: list[tuple[str, str]], width: int) -> Line:
+    spans: list[Span] = []
+    for index, (text, style) in enumerate(cells):
+        if index:
+            spans.append(Span(" │ ", "dim"))
+        spans.append(Span(fit(text, width), style))
+    return line(*spans)
+
+
+def _score_rows(item: JSON, group: list[str]) -> list[list[str]]:
+    scores, failed = mappings_of(item.get("scores")), item.get("failed_checks")
+    metrics = list(dict.fromkeys(name for system in scores.values() for name in system))
+    rows = []
+    for metric in metrics:
+        values = [as_finite(scores.get(name, {}).get(metric)) for name in group]
+        if any(value is not None for value in values):
+            rows.append(["" if value is None else f"{METRIC_NAMES.get(metric, clean(metric))} {value:.3f}" for value in values])
+    if isinstance(failed, dict) and any(failed.get(name) for name in group):
+        rows.append([f"failed: {clean(', '.join(map(str, failed[name])))}" if failed.get(name) else "" for name in group])
+    return rows

@@ -1,0 +1,66 @@
+"""A report as the Results screen opens it: verdict, table of systems by metric, forest plot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from toolkit.records import JSON
+from tui.logic.forest import forest_lines
+from tui.logic.lines import Line, Span, line
+from tui.logic.numbers import as_finite
+from tui.logic.report import METRIC_NAMES, Report, is_interval, mappings_of
+from tui.logic.text import clean, cut, fit, wrap
+
+INTERVAL_WIDTH = 22  # room for a mean with its interval
+FLOOR_WIDTH = 35  # and for the floor beside it
+
+
+def report_lines(report: Report, width: int) -> list[Line]:
+    """Verdict, table and forest plot."""
+    if report.problem:
+        return [line((part, "bad")) for part in wrap(report.problem, width)]
+    verdict = [line((part, "bold")) for part in wrap(report.verdict, width)] if report.verdict else []
+    gap: list[Line] = [()] if verdict and width >= 100 else []  # 24 rows have none to spare
+    return [*verdict, *gap, *table_lines(report, width), (), *forest_lines(report, width)]
+
+
+def table_lines(report: Report, width: int) -> list[Line]:
+    """System by metric: mean, 95 % interval and floor; metrics for which there is no room with their interval are named below."""
+    metrics = report.metrics()
+    if not metrics or not report.systems:
+        return [line(("no metrics in this report", "dim"))]
+    name_width = min(12, max(8, max(len(clean(name)) for name in report.systems) + 1))
+    shown = metrics[: max(1, (width - name_width) // INTERVAL_WIDTH)]
+    cell_width = (width - name_width) // len(shown)
+    lines = [line(fit("", name_width), *((fit(METRIC_NAMES.get(name, clean(name)), cell_width), "title") for name in shown))]
+    has_floors = False
+    for system, values in report.systems.items():
+        found = [mappings_of(values.get("metrics")).get(name) for name in shown]
+        lines.append(line((fit(clean(system), name_width), "bold"), *(span for metric in found for span in _metric_cell(metric, cell_width))))
+        floors = [as_finite((metric or {}).get("floor")) for metric in found]
+        if any(floor is not None for floor in floors):
+            has_floors = True
+            if cell_width < FLOOR_WIDTH:
+                cells = [fit("-" if floor is None else f"{floor:.3f}", cell_width) for floor in floors]
+                lines.append(line((fit("  floor", name_width), "dim"), *((cell, "dim") for cell in cells)))
+    if has_floors:
+        lines.append(line((cut("floor: the same answers against other questions' references", width), "dim")))
+    if left_out := metrics[len(shown) :]:
+        lines.append(line((cut(f"also measured: {', '.join(map(clean, left_out))}", width), "dim")))
+    return lines
+
+
+def _metric_cell(metric: JSON | None, width: int) -> list[Span]:
+    if not metric or as_finite(metric.get("mean")) is None:
+        floor = as_finite((metric or {}).get("floor"))
+        return [Span(fit("-" + (f" floor {floor:.3f}" if floor is not None and width >= FLOOR_WIDTH else ""), width), "dim")]
+    mean = float(metric["mean"])
+    interval: Any = metric.get("ci95")
+    parts = [(f"{mean:.3f}", "")]
+    if is_interval(interval) and width >= INTERVAL_WIDTH:
+        parts.append((f" [{interval[0]:.3f}, {interval[1]:.3f}]", "dim"))
+    floor = as_finite(metric.get("floor"))
+    if floor is not None and width >= FLOOR_WIDTH:
+        parts.append((f" floor {floor:.3f}", "dim"))
+    used = sum(len(text) for text, _ in parts)
+    return [Span(text, style) for text, style in parts] + [Span(" " * max(0, width - used))]

@@ -6,7 +6,7 @@ SHELL := /bin/bash
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check format bench-demo bench-tui clean
+.PHONY: help setup demo test test-fast check format bench-demo bench-tui bench-data clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s "$$(printf '\t')"
@@ -35,6 +35,9 @@ bench-demo: setup  ## time, memory and start-up bars of the demo; prints JSON
 
 bench-tui: setup  ## paint, latency, CPU, memory and survival of the screens; prints JSON
 	@$(BIN)/python benchmarks/tui.py
+
+bench-data: setup  ## what data-build keeps of pages, PDFs and rows, and how fast, beside peers (steptune[bench]); prints JSON
+	@$(BIN)/python benchmarks/data_extract.py
 
 clean:  ## remove caches and built files (never runs/ or .venv)
 	@rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

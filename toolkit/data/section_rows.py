@@ -10,6 +10,9 @@ from toolkit.data.questions import ask
 from toolkit.data.rows import Dropped, Row
 from toolkit.data.sections import Section, StepList
 
+# "If the number of pages is not a multiple of 4:" leads to a part of the task, not to all of it.
+ONLY_IF = re.compile(r"(?:if|unless|in case|jika|bila|apabila|kalau)\b", re.IGNORECASE)
+
 
 def section_rows(section: Section, source: str, name: str, language: str) -> Iterator[Row | Dropped]:
     """The rows of a section. Where it has several lists, the line that leads to each tells what it is for."""
@@ -52,6 +55,8 @@ def _flaw(step_list: StepList, question: str | None, section: Section, language:
         return "several lists under one title, and no line says what this one is for"
     if question is None:
         return f"the title names no task: {section.title!r}"
+    if ONLY_IF.match(step_list.caption):
+        return f"the steps hold for one case only: {step_list.caption[:80]!r}"
     if not is_in_language(question, step_list.steps, language):
         return f"the text is not all in the language of the document ({language})"
     return ""

@@ -98,6 +98,18 @@ def test_several_lists_under_a_title_are_told_apart_by_the_line_before(tmp_path:
     assert [item.reason for item in dropped] == ["several lists under one title, and no line says what this one is for"] * 2
 
 
+def test_a_list_that_holds_for_one_case_is_no_answer_to_the_title(tmp_path: Path) -> None:
+    kept, dropped = read_text(tmp_path, "a.md", "# Print a booklet\n\nIf the pages are no multiple of 4:\n\n1. Make pages.\n2. Add them.\n")
+    assert (kept, [item.reason for item in dropped]) == ([], ["the steps hold for one case only: 'If the pages are no multiple of 4:'"])
+
+
+def test_wordings_that_a_script_chooses_between_are_read_once(tmp_path: Path) -> None:
+    choice = "<span><span hidden class=mac>Preferences</span><span hidden>Tools - Options</span></span>"
+    page = f"<h1>Change the lamp</h1><span hidden><ol><li>Open {choice}.<li><div><img alt='Note icon'></div><p>Close it.</p></ol></span>"
+    kept, _ = read_text(tmp_path, "a.html", page)
+    assert [row.output for row in kept] == ["1. Open Tools - Options.\n2. Close it."]
+
+
 def test_icons_stand_for_their_alternative_text_and_pages_without_end_are_read(tmp_path: Path) -> None:
     kept, _ = read_text(tmp_path, "a.html", '<h2>Change the lamp<ol><li>Tap <img alt="Menu" src=x><br>now<li>Tap <b>Save</b> .')
     assert [(row.prompt, row.output) for row in kept] == [("How do I change the lamp?", "1. Tap Menu now\n2. Tap Save.")]

@@ -45,6 +45,7 @@ PACKAGES = {"en": "libreoffice-help-en-us", "id": "libreoffice-help-id"}
 LANGUAGES = ("en", "id")
 REGIONS = ("US", "GB", "ID")
 QUIET = Recorder(None)
+SEED = 71  # of the strings that are drawn from the help
 MOST_LINES, FILLED_TEXTS, DUPLICATE_ROWS, SPLIT_ROWS = 4_000, 1_500, 6_000, 100_000
 HARD = {"CREDIT_CARD", "IBAN_CODE", "PHONE_NUMBER", "EMAIL_ADDRESS", "US_SSN", "IP_ADDRESS", "US_DRIVER_LICENSE"}
 PERSONAL = HARD | {"PERSON", "STREET_ADDRESS", "GPE", "ZIP_CODE", "TITLE"}  # what a masked character may belong to
@@ -80,7 +81,7 @@ def _help_lines(language: str, folder: Path) -> list[str]:
         found = html.document_fromstring(file.read_text(encoding="utf-8")).xpath("//div[@id='DisplayArea']//p")
         lines |= {" ".join(paragraph.text_content().split()) for paragraph in found}
     lines = {line for line in lines if len(line.split()) >= 3}
-    return random.Random(1).sample(sorted(lines), min(MOST_LINES, len(lines)))
+    return random.Random(SEED).sample(sorted(lines), min(MOST_LINES, len(lines)))
 
 
 def _peer(name: str, job: dict) -> dict | None:

@@ -17,8 +17,11 @@ from toolkit.data.pii.lexicon import ADDRESS_CUES, BEFORE_NAMES, NEVER_PERSONAL,
 from toolkit.data.pii.spans import Span
 
 NOT_AT_THE_START = TITLES | BEFORE_NAMES
+NOT_IN_NAMES = frozenset("=[]{}<>|;*%_~^$")
 MODEL_FILE = "names.crfsuite"
 UNSURE_FROM, SURE_FROM = 0.25, 0.5  # probability from which a span goes to the review queue, and from which it is masked
+SURE_WHEN_ORDINARY = 0.82
+SURE_WHEN_SINGLE = 0.9
 SURE_WHEN_UNKNOWN = 0.75  # the same for a name of which no word is on the list of names
 MOST_NUMBERS = 2  # numbers for each word of an address: 4,1,2,3 is a printing order
 MOST_TOKENS = 400  # a longer run of lines is tagged in pieces
@@ -65,9 +68,19 @@ def _tag(text: str, tokens: list[re.Match[str]]) -> Iterator[Span]:
         if first <= last and _is_personal(words[first : last + 1], kind):
             start, end = tokens[first].start(), tokens[last].end()
             score = sum(tagger.marginal(labels[at], at) for at in range(first, last + 1)) / (last + 1 - first)
-            if kind == "name" and score < SURE_WHEN_UNKNOWN and not any("n" in listed(word) for word in words[first : last + 1]):
-                score = min(score, SURE_FROM - 0.01)  # to the review queue: as likely the name of a product
+            if kind == "name" and score < _sure_from(words[first : last + 1]):
+                score = min(score, SURE_FROM - 0.01)  # to the review queue: as likely the name of a product, or the first word of a sentence
             yield Span(start, end, kind, " ".join(text[start:end].casefold().split()), round(score, 3))
+
+
+def _sure_from(words: list[str]) -> float:
+    """How sure the model must be of a name: surer of one that no list knows, and surest of a single word."""
+    lists = [listed(word) for word in words if word[0].isalpha()]
+    if len(lists) == 1 and "n" in lists[0] and "c" in lists[0]:
+        return SURE_WHEN_ORDINARY
+    if len(lists) == 1 and "n" not in lists[0]:
+        return SURE_WHEN_SINGLE
+    return SURE_WHEN_UNKNOWN if not any("n" in known for known in lists) else SURE_FROM
 
 
 def _stretches(labels: list[str]) -> Iterator[tuple[int, int, str]]:
@@ -92,13 +105,15 @@ def _trimmed(words: list[str], first: int, last: int) -> tuple[int, int]:
 
 def _is_personal(words: list[str], kind: str) -> bool:
     """Placeholders, brands, places and words of interfaces are nobody's name; an address needs a number or a word of addresses."""
-    if any(word.startswith("[") and len(word) > 1 for word in words):
+    if any((word.startswith("[") and len(word) > 1) or word in NOT_IN_NAMES for word in words):
         return False
     letters = [word.casefold() for word in words if word[0].isalpha()]
     if kind == "name":
         return any(len(word) > 1 for word in letters) and not all(word in NEVER_PERSONAL and "n" not in listed(word) for word in letters)
     numbers = sum(word[0].isdigit() for word in words)
-    is_address = bool(numbers) or any({"a", "s"} & set(listed(word)) for word in words)
+    is_address = bool(numbers) and any(
+        (len(word) > 2 and word[0].isupper() and word[1:].islower()) or {"a", "s"} & set(listed(word)) for word in words
+    )
     return numbers <= MOST_NUMBERS * len(letters) and is_address and not all(word in NEVER_PERSONAL for word in letters)
 
 

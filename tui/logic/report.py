@@ -14,7 +14,7 @@ from toolkit.records import JSON
 from tui.logic.lines import Line, Span, line
 from tui.logic.text import clean, clean_text, cut, fit, fit_right, wrap
 
-METRIC_NAMES = {"rouge_l": "ROUGE-L", "bertscore_f1": "BERTScore F1", "format_conformance": "format"}
+METRIC_NAMES = {"rouge_l": "ROUGE-L", "bertscore_f1": "BERTScore F1", "format_conformance": "format", "step_f1": "step F1", "order_tau": "order τ"}
 MAX_RESULTS_BYTES = 400 << 20
 INTERVAL_WIDTH = 22  # room for a mean with its interval
 FLOOR_WIDTH = 35  # and for the floor beside it

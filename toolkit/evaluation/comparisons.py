@@ -7,7 +7,7 @@ from dataclasses import asdict
 import numpy as np
 
 from toolkit.evaluation.inputs import System
-from toolkit.evaluation.intervals import bootstrap_interval, cluster
+from toolkit.evaluation.intervals import Floats, bootstrap_interval, cluster
 from toolkit.evaluation.paired import compare, holm
 from toolkit.evaluation.rates import rate
 from toolkit.evaluation.scoring import MetricScores
@@ -58,7 +58,7 @@ def _comparison(a: MetricScores, b: MetricScores, groups: list[str], samples: in
     return {**row, "floor_difference": float((floors_a - floors_b).mean()), "above_floor": left}
 
 
-def _shares(differences: np.ndarray, groups: list[str]) -> JSON:  # type: ignore[type-arg]
+def _shares(differences: Floats, groups: list[str]) -> JSON:
     flags = {"win": differences > 1e-9, "tie": np.abs(differences) <= 1e-9, "loss": differences < -1e-9}
     return {name: rate([bool(flag) for flag in found], groups) for name, found in flags.items()}
 

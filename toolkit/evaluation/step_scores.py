@@ -113,7 +113,7 @@ def _mean_vector(embedding: Embedding, scorer: BertScorer) -> Floats:
     weighted = weigh(embedding, scorer.encoder.special_tokens, None)
     mean = (weighted.vectors * weighted.weights[:, None]).sum(dim=0).numpy().astype(np.float64)
     length = float(np.linalg.norm(mean))
-    return mean / length if length else mean
+    return np.asarray(mean / length if length else mean, dtype=np.float64)
 
 
 def _stack(vectors: list[Floats]) -> Floats:

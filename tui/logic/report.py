@@ -12,7 +12,7 @@ from toolkit.records import JSON
 from tui.logic.numbers import as_finite
 from tui.logic.text import clean
 
-METRIC_NAMES = {"rouge_l": "ROUGE-L", "bertscore_f1": "BERTScore F1", "format_conformance": "format"}
+METRIC_NAMES = {"rouge_l": "ROUGE-L", "bertscore_f1": "BERTScore F1", "format_conformance": "format", "step_f1": "step F1", "order_tau": "order τ"}
 MAX_RESULTS_BYTES = 400 << 20
 
 

@@ -1,7 +1,16 @@
 import numpy as np
 import pytest
 
-from toolkit.evaluation.intervals import bootstrap_interval, cluster, effective_size, t_cdf, t_interval, t_quantile, wilson_interval
+from toolkit.evaluation.intervals import (
+    bootstrap_interval,
+    cluster,
+    effective_size,
+    smallest_detectable,
+    t_cdf,
+    t_interval,
+    t_quantile,
+    wilson_interval,
+)
 from toolkit.evaluation.paired import compare, effect_size, holm, sign_flip_p
 from toolkit.evaluation.shuffles import other_items, shuffled_lines
 
@@ -55,6 +64,24 @@ def test_bootstrap_covers_the_true_mean_about_as_often_as_claimed() -> None:
         low, high = bootstrap_interval(cluster(generator.normal(size=40), [str(index) for index in range(40)]), 500, seed) or (1.0, 0.0)
         hits += low <= 0 <= high
     assert 0.90 <= hits / 300 <= 0.98
+
+
+def test_clustered_t_covers_the_true_mean_as_often_as_claimed_at_sixty_groups() -> None:
+    generator = np.random.default_rng(3)
+    hits = []
+    for _ in range(1500):
+        names = np.repeat(np.arange(60), generator.integers(1, 7, 60))
+        values = generator.normal(size=60)[names] + generator.normal(size=len(names))
+        low, high = t_interval(cluster(values, [str(name) for name in names])) or (1.0, 0.0)
+        hits.append(low <= 0 <= high)
+    assert 0.93 <= np.mean(hits) <= 0.97
+
+
+def test_smallest_detectable_difference_is_found_with_eighty_percent_power() -> None:
+    data = cluster(SLEEP_2 - SLEEP_1, ALONE)
+    detectable = smallest_detectable(data)
+    assert detectable == pytest.approx((2.262157 + 0.883404) * data.standard_error, abs=1e-5)
+    assert smallest_detectable(cluster(np.array([0.1, 0.9]), ["same", "same"])) is None
 
 
 def test_wilson_interval_of_the_usual_worked_cases() -> None:

@@ -1,5 +1,7 @@
 """BERTScore on transformers 5 as a module for Hugging Face's evaluate: `evaluate.load(path)`, offline."""
 
+from typing import Any
+
 import datasets
 import evaluate
 
@@ -17,11 +19,21 @@ Returns precision, recall and f1 (one for each prediction; NaN where not defined
 
 
 class SteptuneBertscore(evaluate.Metric):
-    def _info(self):
+    def _info(self) -> evaluate.MetricInfo:
         features = datasets.Features({"predictions": datasets.Value("string"), "references": datasets.Value("string")})
         return evaluate.MetricInfo(description=_DESCRIPTION, citation="", inputs_description=_INPUTS, features=features)
 
-    def _compute(self, predictions, references, model="embedded:all-minilm-l6-v2", layer=None, idf=False, rescale=False, lang="en", batch_size=32):
+    def _compute(
+        self,
+        predictions: list[str],
+        references: list[str],
+        model: str = "embedded:all-minilm-l6-v2",
+        layer: int | None = None,
+        idf: bool = False,
+        rescale: bool = False,
+        lang: str = "en",
+        batch_size: int = 32,
+    ) -> dict[str, Any]:
         encoder = load_encoder(model, layer)
         baseline = official_baseline(model, encoder.layer, lang) if rescale else None
         cache = EmbeddingCache(None, encoder.key)
@@ -38,5 +50,5 @@ class SteptuneBertscore(evaluate.Metric):
         }
 
 
-def _quiet(done, total):
+def _quiet(done: int, total: int) -> None:
     """No progress: evaluate has none."""

@@ -1,5 +1,7 @@
 """Format conformance of numbered lists as a module for Hugging Face's evaluate: `evaluate.load(path)`, offline."""
 
+from typing import Any
+
 import datasets
 import evaluate
 
@@ -14,11 +16,11 @@ Returns format_conformance (share), conforms (one for each prediction) and faile
 
 
 class SteptuneFormat(evaluate.Metric):
-    def _info(self):
+    def _info(self) -> evaluate.MetricInfo:
         features = datasets.Features({"predictions": datasets.Value("string")})
         return evaluate.MetricInfo(description=_DESCRIPTION, citation="", inputs_description=_INPUTS, features=features)
 
-    def _compute(self, predictions, min_steps=2, max_steps=15):
+    def _compute(self, predictions: list[str], min_steps: int = 2, max_steps: int = 15) -> dict[str, Any]:
         results = [check_format(text, "stop", min_steps, max_steps) for text in predictions]
         conforms = [result.conforms for result in results]
         return {"format_conformance": sum(conforms) / len(conforms), "conforms": conforms, "failed_checks": failures_by_check(results)}

@@ -1,5 +1,7 @@
 """ROUGE-L of how-to answers as a module for Hugging Face's evaluate: `evaluate.load(path)`, offline."""
 
+from typing import Any
+
 import datasets
 import evaluate
 
@@ -16,11 +18,11 @@ Returns rouge_l (mean) and scores (one for each prediction).
 
 
 class SteptuneRougeL(evaluate.Metric):
-    def _info(self):
+    def _info(self) -> evaluate.MetricInfo:
         features = datasets.Features({"predictions": datasets.Value("string"), "references": datasets.Value("string")})
         return evaluate.MetricInfo(description=_DESCRIPTION, citation="", inputs_description=_INPUTS, features=features)
 
-    def _compute(self, predictions, references, markers="strip", tokenizer="ascii"):
+    def _compute(self, predictions: list[str], references: list[str], markers: str = "strip", tokenizer: str = "ascii") -> dict[str, Any]:
         prepare = strip_markers if markers == "strip" else str
         scores = [
             rouge_l(tokenize(prepare(reference), tokenizer), tokenize(prepare(prediction), tokenizer))

@@ -1,6 +1,7 @@
 """Step F1 and order of how-to answers as a module for Hugging Face's evaluate: `evaluate.load(path)`, offline."""
 
 import math
+from typing import Any
 
 import datasets
 import evaluate
@@ -21,11 +22,13 @@ Returns step_f1 and order_tau (means of what is defined), and scores and taus (o
 
 
 class SteptuneSteps(evaluate.Metric):
-    def _info(self):
+    def _info(self) -> evaluate.MetricInfo:
         features = datasets.Features({"predictions": datasets.Value("string"), "references": datasets.Value("string")})
         return evaluate.MetricInfo(description=_DESCRIPTION, citation="", inputs_description=_INPUTS, features=features)
 
-    def _compute(self, predictions, references, model="embedded:all-minilm-l6-v2", threshold=None):
+    def _compute(
+        self, predictions: list[str], references: list[str], model: str = "embedded:all-minilm-l6-v2", threshold: float | None = None
+    ) -> dict[str, Any]:
         encoder = load_encoder(model)
         scorer = BertScorer(encoder, EmbeddingCache(None, encoder.key), 32, _quiet)
         items = [TestItem(str(index), "", reference, str(index)) for index, reference in enumerate(references)]
@@ -35,10 +38,10 @@ class SteptuneSteps(evaluate.Metric):
         return {"step_f1": _mean(scores), "order_tau": _mean(taus), "scores": scores, "taus": taus}
 
 
-def _mean(values):
+def _mean(values: list[float]) -> float:
     defined = [value for value in values if not math.isnan(value)]
     return sum(defined) / len(defined) if defined else math.nan
 
 
-def _quiet(done, total):
+def _quiet(done: int, total: int) -> None:
     """No progress: evaluate has none."""

@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import sys
+from pathlib import Path
 
 PLAIN = "The screens need a terminal; here are the commands instead:\n  steptune runs\n  steptune run RECIPE --preset NAME\n  steptune logs -f RUN\n  steptune stop RUN"
 
@@ -17,6 +18,8 @@ def main() -> int:
     parser.add_argument("--readonly", action="store_true", help="look only: nothing can be started, stopped or deleted")
     parser.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
     parser.add_argument("--theme", metavar="NAME", help="dark, light, or the name of a theme")
+    parser.add_argument("--curate", metavar="DATASET", help="start with the rows of this data set")
+    parser.add_argument("--annotator", metavar="NAME", default="", help="who curates")
     args = parser.parse_args()
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM", "dumb") == "dumb":
         print(PLAIN)
@@ -32,7 +35,8 @@ def main() -> int:
     from tui.ascii import wants_ascii
 
     theme = themes.NAMES.get(args.theme, args.theme) if args.theme else None
-    app = SteptuneApp(read_only=args.readonly, ascii_only=args.ascii or wants_ascii(), poller=poller, theme=theme)
+    curate = (Path(args.curate), args.annotator) if args.curate else None
+    app = SteptuneApp(read_only=args.readonly, ascii_only=args.ascii or wants_ascii(), poller=poller, theme=theme, curate=curate)
     signal.signal(signal.SIGTERM, lambda *_: app.exit())  # leave the terminal as it was
     app.run()
     return app.return_code or 0

@@ -73,6 +73,7 @@ class SteptuneApp(App[None]):
         poller: Poller | None = None,
         theme: str | None = None,
         start_at: str | None = None,
+        curate: tuple[Path, str] | None = None,
     ) -> None:
         import os
 
@@ -95,7 +96,8 @@ class SteptuneApp(App[None]):
         self.set_reactive(SteptuneApp.theme, chosen if chosen in self.available_themes else fallback)
         self.stylesheet.set_variables(self.get_css_variables())
         self.line_styles = themes.line_styles(self.theme_variables, self.native_ansi_color)
-        self.start_at = start_at
+        self.start_at = "data" if curate else start_at
+        self.curate = curate  # data set and person to begin with
         self.poller = poller or Poller(self.root)
         self.snapshot = Snapshot()
 
@@ -114,6 +116,10 @@ class SteptuneApp(App[None]):
         if mode in self.MODES and mode != HOME.name:
             self.switch_mode(mode)
         self.set_timer(1.0, gc.enable)  # switched off for the start
+        if self.curate:
+            from tui.screens.data import open_curation
+
+            self.call_after_refresh(open_curation, self, *self.curate)
 
     def _from_thread(self, message: Message) -> None:
         with contextlib.suppress(RuntimeError):  # the event loop is closed: the program is leaving

@@ -35,6 +35,12 @@ def _new() -> Page:
     return NewScreen()
 
 
+def _data() -> Page:
+    from tui.screens.data import DataScreen
+
+    return DataScreen()
+
+
 def _results() -> Page:
     from tui.screens.results import ResultsScreen
 
@@ -50,6 +56,7 @@ def _doctor() -> Page:
 PLACES = (
     Place("1", "Runs", "runs", _runs),
     Place("2", "New", "new", _new),
+    Place("3", "Data", "data", _data),
     Place("5", "Results", "results", _results),
     Place("6", "Doctor", "doctor", _doctor),
 )

@@ -6,7 +6,7 @@ SHELL := /bin/bash
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check format bench-demo bench-tui clean
+.PHONY: help setup demo test test-fast check format bench-demo bench-data-teacher bench-tui clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s "$$(printf '\t')"
@@ -32,6 +32,9 @@ format: setup  ## format and mend what ruff can mend
 
 bench-demo: setup  ## time, memory and start-up bars of the demo; prints JSON
 	@$(BIN)/python benchmarks/demo.py
+
+bench-data-teacher: setup  ## teacher client with 20 % faults, kill -9, overhead; prints JSON
+	@$(BIN)/python benchmarks/data_teacher.py
 
 bench-tui: setup  ## paint, latency, CPU, memory and survival of the screens; prints JSON
 	@$(BIN)/python benchmarks/tui.py

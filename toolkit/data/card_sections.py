@@ -34,7 +34,7 @@ def _teacher(teacher: JSON, table: Table) -> list[str]:
     if failed:
         parts += [
             "Calls and answers that could not be used:",
-            table(("why", "count"), sorted(teacher["failed"].items(), key=_commonest_first)),
+            table(("why", "count"), failed),
         ]
     return parts
 

@@ -1,4 +1,4 @@
-"""The screens' own entry: `python -P -m tui [--readonly] [--ascii] [--theme NAME] [--rate PACKET]`; `steptune` on a terminal starts it."""
+"""The screens' own entry: `python -P -m tui [--readonly] [--ascii] [--theme NAME] [--rate PACKET] [--curate DATASET]`; `steptune` on a terminal starts it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tui.app import SteptuneApp
 
 PLAIN = "The screens need a terminal; here are the commands instead:\n  steptune runs\n  steptune run RECIPE --preset NAME\n  steptune logs -f RUN\n  steptune stop RUN"
 
@@ -19,6 +25,8 @@ def main() -> int:
     parser.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
     parser.add_argument("--rate", metavar="PACKET", help="rate this packet of a blind study")
     parser.add_argument("--theme", metavar="NAME", help="dark, light, or the name of a theme")
+    parser.add_argument("--curate", metavar="DATASET", help="start with the rows of this data set")
+    parser.add_argument("--annotator", metavar="NAME", default="", help="who curates")
     args = parser.parse_args()
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM", "dumb") == "dumb":
         print(PLAIN)
@@ -34,11 +42,24 @@ def main() -> int:
     from tui.ascii import wants_ascii
 
     theme = themes.NAMES.get(args.theme, args.theme) if args.theme else None
-    packet = Path(args.rate) if args.rate else None
-    app = SteptuneApp(read_only=args.readonly, ascii_only=args.ascii or wants_ascii(), poller=poller, theme=theme, rate=packet)
+    start_at, opens = _first_screen(args)
+    app = SteptuneApp(None, args.readonly, args.ascii or wants_ascii(), None, poller, theme, start_at, opens)
     signal.signal(signal.SIGTERM, lambda *_: app.exit())  # leave the terminal as it was
     app.run()
     return app.return_code or 0
+
+
+def _first_screen(args: argparse.Namespace) -> tuple[str | None, Callable[[SteptuneApp], None] | None]:
+    """The place to start at and what to open there; (None, None) starts where the last session ended."""
+    if args.rate:
+        from tui.screens.rate import open_rating
+
+        return "rate", partial(open_rating, packet=Path(args.rate))
+    if args.curate:
+        from tui.screens.data import open_curation
+
+        return "data", partial(open_curation, dataset=Path(args.curate), annotator=args.annotator)
+    return None, None
 
 
 if __name__ == "__main__":

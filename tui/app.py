@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -73,7 +74,7 @@ class SteptuneApp(App[None]):
         poller: Poller | None = None,
         theme: str | None = None,
         start_at: str | None = None,
-        rate: Path | None = None,
+        opens: Callable[[SteptuneApp], None] | None = None,
     ) -> None:
         import os
 
@@ -97,7 +98,7 @@ class SteptuneApp(App[None]):
         self.stylesheet.set_variables(self.get_css_variables())
         self.line_styles = themes.line_styles(self.theme_variables, self.native_ansi_color)
         self.start_at = start_at
-        self.rate = rate  # a packet to open at the start
+        self.opens = opens  # what stands on top of that place at the start
         self.poller = poller or Poller(self.root)
         self.snapshot = Snapshot()
 
@@ -112,17 +113,12 @@ class SteptuneApp(App[None]):
             self.snapshot = self.poller.snapshot
         if not self.poller.is_alive():
             self.poller.start()
-        mode = ("rate" if self.rate else self.start_at) or str(self.remembered.get("mode", HOME.name))
+        mode = self.start_at or str(self.remembered.get("mode", HOME.name))
         if mode in self.MODES and mode != HOME.name:
             self.switch_mode(mode)
-        if self.rate:
-            self.call_after_refresh(self._open_packet, self.rate)
+        if self.opens:
+            self.call_after_refresh(self.opens, self)
         self.set_timer(1.0, gc.enable)  # switched off for the start
-
-    def _open_packet(self, packet: Path) -> None:
-        from tui.screens.rate import open_rating
-
-        open_rating(self, packet)
 
     def _from_thread(self, message: Message) -> None:
         with contextlib.suppress(RuntimeError):  # the event loop is closed: the program is leaving

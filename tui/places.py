@@ -35,6 +35,12 @@ def _new() -> Page:
     return NewScreen()
 
 
+def _data() -> Page:
+    from tui.screens.data import DataScreen
+
+    return DataScreen()
+
+
 def _rate() -> Page:
     from tui.screens.studies import StudiesScreen
 
@@ -56,6 +62,7 @@ def _doctor() -> Page:
 PLACES = (
     Place("1", "Runs", "runs", _runs),
     Place("2", "New", "new", _new),
+    Place("3", "Data", "data", _data),
     Place("4", "Rate", "rate", _rate),
     Place("5", "Results", "results", _results),
     Place("6", "Doctor", "doctor", _doctor),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,15 @@ from toolkit.review.study.session import latest_values
 from tui.app import SteptuneApp
 from tui.logic.rating import Rating
 from tui.screens.help import help_lines
-from tui.screens.rate import RateScreen
+from tui.screens.rate import RateScreen, open_rating
 
 LONG = "\n".join(f"{n}. " + "word " * 1700 for n in range(1, 60))  # 100,300 words
 RTL = "1. افتح الإعدادات.\n2. اضغط على «حفظ».\n3. أغلق التطبيق."
 CJK = "1. 設定を開きます。\n2. 「保存」をタップします。\n3. " + "画面を閉じます。" * 12
+
+
+def at_packet(packet: Path) -> dict[str, object]:
+    return {"start_at": "rate", "opens": partial(open_rating, packet=packet)}
 
 
 def entries(packet: Packet) -> list[dict[str, object]]:
@@ -45,7 +50,7 @@ async def opened(app: SteptuneApp, pilot: Pilot[None]) -> None:
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_digit_sets_and_advances_and_enter_records_only_what_is_complete(tmp_path: Path, size: tuple[int, int]) -> None:
     packet = make_packet(tmp_path / "study")
-    async with running(tmp_path / "runs", size, rate=packet.path) as (app, pilot):
+    async with running(tmp_path / "runs", size, **at_packet(packet.path)) as (app, pilot):
         await opened(app, pilot)
         await pilot.press("4", "3", "enter")
         await shows(pilot, "missing: clarity, format adherence")
@@ -61,7 +66,7 @@ async def test_a_digit_sets_and_advances_and_enter_records_only_what_is_complete
 
 async def test_a_whole_packet_is_rated_ranked_and_guessed_from_the_keyboard(tmp_path: Path) -> None:
     packet = make_packet(tmp_path / "study")
-    async with running(tmp_path / "runs", rate=packet.path) as (app, pilot):
+    async with running(tmp_path / "runs", **at_packet(packet.path)) as (app, pilot):
         await opened(app, pilot)
         for unit in range(2):
             for _ in range(3):
@@ -85,11 +90,11 @@ async def test_a_whole_packet_is_rated_ranked_and_guessed_from_the_keyboard(tmp_
 
 async def test_rating_goes_on_where_it_stopped_and_can_be_changed(tmp_path: Path) -> None:
     packet = make_packet(tmp_path / "study")
-    async with running(tmp_path / "runs", rate=packet.path) as (app, pilot):
+    async with running(tmp_path / "runs", **at_packet(packet.path)) as (app, pilot):
         await opened(app, pilot)
         await pilot.press(*"4444", "enter")
         await shows(pilot, "answer B")
-    async with running(tmp_path / "runs", rate=packet.path) as (app, pilot):
+    async with running(tmp_path / "runs", **at_packet(packet.path)) as (app, pilot):
         await shows(pilot, "answer B")
         await pilot.press("b")
         await shows(pilot, "[4]")
@@ -106,7 +111,7 @@ async def test_rating_goes_on_where_it_stopped_and_can_be_changed(tmp_path: Path
 async def test_a_plan_with_six_criteria_and_two_answers_fits(tmp_path: Path) -> None:
     criteria = [Criterion(name=f"criterion {n}", question=f"Question {n}?", anchors=["one", "two", "three", "four", "five"]) for n in range(6)]
     packet = make_packet(tmp_path / "study", ("1. A.", "1. B."), plan=StudyPlan(criteria=criteria))
-    async with running(tmp_path / "runs", rate=packet.path) as (app, pilot):
+    async with running(tmp_path / "runs", **at_packet(packet.path)) as (app, pilot):
         await opened(app, pilot)
         for n in range(6):
             await shows(pilot, f"criterion {n}")
@@ -117,7 +122,7 @@ async def test_a_plan_with_six_criteria_and_two_answers_fits(tmp_path: Path) -> 
 
 async def test_a_comment_is_kept_with_the_scores(tmp_path: Path) -> None:
     packet = make_packet(tmp_path / "study")
-    async with running(tmp_path / "runs", rate=packet.path) as (app, pilot):
+    async with running(tmp_path / "runs", **at_packet(packet.path)) as (app, pilot):
         await opened(app, pilot)
         await pilot.press(*"4444", "c")
         await shows(pilot, "Comment on this answer")
@@ -129,7 +134,7 @@ async def test_a_comment_is_kept_with_the_scores(tmp_path: Path) -> None:
 
 
 async def test_the_anchors_are_a_key_away_where_there_is_no_second_pane(tmp_path: Path) -> None:
-    async with running(tmp_path / "runs", rate=make_packet(tmp_path / "study").path) as (app, pilot):
+    async with running(tmp_path / "runs", **at_packet(make_packet(tmp_path / "study").path)) as (app, pilot):
         await opened(app, pilot)
         await pilot.press("a")
         await shows(pilot, "What the numbers mean")
@@ -145,7 +150,7 @@ async def test_the_anchors_are_a_key_away_where_there_is_no_second_pane(tmp_path
 @pytest.mark.parametrize(("name", "size"), [("score", (80, 24)), ("score", (160, 48)), ("rank", (80, 24)), ("guess", (80, 24))])
 async def test_the_rate_screen_looks_as_it_did(tmp_path: Path, name: str, size: tuple[int, int]) -> None:
     packet = make_packet(tmp_path / "study")
-    async with running(tmp_path / "runs", size, rate=packet.path) as (app, pilot):
+    async with running(tmp_path / "runs", size, **at_packet(packet.path)) as (app, pilot):
         await opened(app, pilot)
         rating = rating_of(app)
         rating.load(next(at for at, task in enumerate(rating.session.tasks) if task.kind == ("scores" if name == "score" else name)))
@@ -183,7 +188,7 @@ async def test_nothing_on_the_screen_says_what_is_compared_or_when(tmp_path: Pat
 )
 async def test_texts_that_are_hard_to_show_fit_and_scroll(tmp_path: Path, answer: str, size: tuple[int, int]) -> None:
     packet = make_packet(tmp_path / "study", (answer,) * 3, "質問: " + "なぜ？" * 40)
-    async with running(tmp_path / "runs", size, rate=packet.path) as (app, pilot):
+    async with running(tmp_path / "runs", size, **at_packet(packet.path)) as (app, pilot):
         await opened(app, pilot)
         assert outside_parent(app) == []
         assert max(cell_len(line) for line in text_of(app).splitlines()) <= size[0]
@@ -240,7 +245,7 @@ async def test_read_only_screens_do_not_rate(tmp_path: Path) -> None:
 
 async def test_a_full_disk_is_said_and_the_scores_stay_on_the_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     packet = make_packet(tmp_path / "study")
-    async with running(tmp_path / "runs", rate=packet.path) as (app, pilot):
+    async with running(tmp_path / "runs", **at_packet(packet.path)) as (app, pilot):
         await opened(app, pilot)
 
         def full(*_: object, **__: object) -> None:

@@ -21,7 +21,7 @@ from toolkit.records import JSON
 
 PARAPHRASED, REPEATED = "paraphrase", "oversample"
 # Placeholders, quoted texts, numbers, words with a capital inside a sentence: what a rewording may not touch.
-SLOT = re.compile(r"\[[A-Z]+_\d+\]|\"[^\"]+\"|“[^”]+”|\b\w*\d[\w.,-]*|(?<=[a-z,] )[A-Z][\w-]*(?: [A-Z][\w-]*)*")
+SLOT = re.compile(r"\[[A-Z]+_\d+\]|\"[^\"]+\"|“[^”]+”|\b\w*\d[\w.,-]*|(?<=[a-z,] )(?!I\b)[A-Z][\w-]*(?: [A-Z][\w-]*)*")
 
 
 def slots(question: str) -> set[str]:

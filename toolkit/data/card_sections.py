@@ -30,10 +30,11 @@ def _teacher(teacher: JSON, table: Table) -> list[str]:
         "Prompts by hash:",
         table(("prompt", "hash"), [(name, f"`{value}`") for name, value in teacher["prompts"].items()]),
     ]
-    if teacher["failed"]:
+    failed: list[tuple[str, int]] = sorted(teacher["failed"].items(), key=_commonest_first)
+    if failed:
         parts += [
             "Calls and answers that could not be used:",
-            table(("why", "count"), sorted(teacher["failed"].items(), key=lambda item: (-item[1], item[0]))),
+            table(("why", "count"), failed),
         ]
     return parts
 
@@ -43,7 +44,10 @@ def _curation(report: JSON, table: Table) -> list[str]:
     lines: list[tuple[str, object]] = [(f"decided by {name}", count) for name, count in report["annotators"].items()]
     lines += [(verdict, count) for verdict, count in report["verdicts"].items()]
     lines += [("settled by adjudication", report["adjudicated"]), ("disagreements still open", report["open_disagreements"])]
-    numbers = [("rows decided by several", agreement["rows"]), ("equal pairs of decisions", _number(agreement["equal_pairs"]))]
+    numbers: list[tuple[str, object]] = [
+        ("rows decided by several", agreement["rows"]),
+        ("equal pairs of decisions", _number(agreement["equal_pairs"])),
+    ]
     numbers += [("Krippendorff's alpha (nominal)", _number(agreement["krippendorff_alpha"])), ("Fleiss' kappa", _number(agreement["fleiss_kappa"]))]
     numbers += [(f"Cohen's kappa of {names} ({pair['rows']} rows)", _number(pair["cohen_kappa"])) for names, pair in agreement["pairs"].items()]
     parts = ["## Curation", table(("", "rows"), lines)]
@@ -68,3 +72,7 @@ def _flat(value: JSON, above: str = "") -> Iterable[tuple[str, object]]:
 
 def _number(value: float | None) -> str:
     return "not defined" if value is None else f"{value:.3f}"
+
+
+def _commonest_first(item: tuple[str, int]) -> tuple[int, str]:
+    return -item[1], item[0]

@@ -51,7 +51,8 @@ def read_chunks(path: Path, source: str, domain: str, language: str, encoding: s
 
 
 def _text_sections(text: str) -> Iterator[tuple[str, str]]:
-    title, lines, fenced = "", [], False
+    title, fenced = "", False
+    lines: list[str] = []
     for text_line in text.replace("\0", "").splitlines():
         fenced ^= text_line.lstrip().startswith(("```", "~~~"))
         heading = None if fenced else re.match(r"#{1,6}\s+(.*?)\s*#*$", text_line)

@@ -95,8 +95,10 @@ def speaks_as_asked(row: Row, languages: tuple[str, ...]) -> str:
     language = _code(row)
     if language not in languages or len(languages) < 2:
         return ""
-    found, sure = _identifier(languages).classify(f"{row.prompt} {row.output}")
-    found = SAME_LANGUAGE.get(found, found)
+    shares: dict[str, float] = {}
+    for name, share in _identifier(languages).rank(f"{row.prompt} {row.output}"):
+        shares[SAME_LANGUAGE.get(name, name)] = shares.get(SAME_LANGUAGE.get(name, name), 0.0) + float(share)
+    found, sure = max(shares.items(), key=lambda item: item[1])
     if found == language or sure < OTHER_LANGUAGE_SURE:
         return ""
     return f"the text is in another language than it says: {found} instead of {language}"

@@ -44,15 +44,15 @@ def read_completion(body: bytes, content_type: str) -> Completion:
         return Completion(reason="answered with JSON that is no chat completion")
     if document.get("error"):
         return Completion(reason="answered with an error and status 200")
-    usage = document.get("usage") if isinstance(document.get("usage"), dict) else {}
+    usage = _object(document.get("usage"))
     tokens = tuple(value if isinstance(value := usage.get(name), int) and value >= 0 else None for name in ("prompt_tokens", "completion_tokens"))
     return _content(document, tokens[0], tokens[1])
 
 
 def _content(document: JSON, tokens_in: int | None, tokens_out: int | None) -> Completion:
     choices = document.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
-    message = choice.get("message") if isinstance(choice.get("message"), dict) else {}
+    choice = _object(choices[0]) if isinstance(choices, list) and choices else {}
+    message = _object(choice.get("message"))
     content = message.get("content")
     if isinstance(message.get("refusal"), str) and message["refusal"]:
         return Completion("", "refused to answer", tokens_in, tokens_out)
@@ -61,6 +61,10 @@ def _content(document: JSON, tokens_in: int | None, tokens_out: int | None) -> C
     if choice.get("finish_reason") == "length":
         return Completion(content, "answer cut at max_tokens", tokens_in, tokens_out)
     return Completion(content, "", tokens_in, tokens_out)
+
+
+def _object(value: Any) -> JSON:
+    return value if isinstance(value, dict) else {}
 
 
 def read_object(content: str, schema: type[BaseModel]) -> tuple[JSON | None, str]:

@@ -48,11 +48,12 @@ class Wire:
     def __init__(self, base_url: str, model: str, api_key_env: str, timeout_s: float, concurrency: int) -> None:
         self.model, self.timeout_s = model, timeout_s
         self._transport = _BoundedTransport(concurrency)
+        client: Any = httpx.AsyncClient(transport=self._transport, timeout=None)
         self._client = openai.AsyncOpenAI(
             api_key=api_key(api_key_env),
             base_url=base_url,
             max_retries=0,
-            http_client=httpx.AsyncClient(transport=self._transport, timeout=None),
+            http_client=client,
         )
 
     async def close(self) -> None:

@@ -1,0 +1,131 @@
+"""The grid, rules, quotes, decisions of people, and what is added to train."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+from data_build_case import OPTIONS, pair, write_rows
+
+from tests.review_case import write_dataset
+from toolkit.data.balance import oversample, slots
+from toolkit.data.check import clean
+from toolkit.data.chunks import read_chunks
+from toolkit.data.curate import apply_curation
+from toolkit.data.deduplicate import deduplicate
+from toolkit.data.export import export
+from toolkit.data.grid import Domain, Grid, plan_cells
+from toolkit.data.publish import publish
+from toolkit.data.rows import Batch, Row
+from toolkit.data.rules import RULE_NAMES, broken_rule
+from toolkit.data.sources import Source, collect
+from toolkit.data.split import split_by_groups
+from toolkit.data.synthesise import unsupported
+from toolkit.records import iter_jsonl
+from toolkit.review.curation import Curation
+from toolkit.runs.recorder import Recorder
+
+QUIET = Recorder(None)
+GRID = Grid((Domain("finance", ("Gojek", "DANA"), ("reset the PIN",)),), ("formal", "casual"), ("en", "id"), ("a novice",), ("easy", "hard"))
+
+
+def test_the_least_covered_cells_come_first() -> None:
+    known = {"domain": "finance", "app": "DANA", "task": "reset the PIN", "register": "formal", "language": "en"}
+    cells = plan_cells(GRID, [Row("s", "p", meta=known)], 15, seed=1)
+    counts = Counter((cell.app, cell.register, cell.language) for cell in cells)
+    assert counts == {key: 1 if key == ("DANA", "formal", "en") else 2 for key in counts}
+    assert len(set(cells)) == 15
+    assert abs(sum(cell.difficulty == "easy" for cell in cells) - 7.5) < 2
+    assert plan_cells(GRID, [], 8, 1) == plan_cells(GRID, [], 8, 1)
+
+
+def test_quotes_must_stand_in_the_passage() -> None:
+    passage = "Open Settings, then tap “Wi-Fi”.\nChoose your network."
+    assert unsupported(["open settings then tap wi fi"], passage) == ""
+    assert unsupported(["tap Bluetooth"], passage).startswith("quotes what the passage does not say")
+    assert unsupported(["Open"], passage).startswith("quotes fewer than 3 words")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "output", "language", "reason"),
+    [
+        ("How do I lock it?", "1. Open it.\n2. Tap Lock.", "en", ""),
+        ("Reset my PIN", "1. Open it.\n2. Tap Reset.", "en", ""),
+        ("The weather.", "1. Open it.\n2. Tap Lock.", "en", "the question does not ask"),
+        ("How do I lock it?", "1. The moon is blue.\n2. It was nice.", "en", "the steps do not instruct"),
+        ("How do I lock it?", "1. Open [insert app].\n2. Tap Lock.", "en", "a placeholder was left: '[insert app]'"),
+        ("How do I call [NAME_1]?", "1. Open it.\n2. Tap [PHONE_1].", "en", ""),
+        ("How do I lock it?", "1. I'm sorry, I cannot open it.\n2. Tap.", "en", "the answer refuses"),
+        ("Bagaimana cara mengunci ponsel saya?", "1. Buka Pengaturan ponsel Anda.\n2. Ketuk tombol kunci layar.", "en", "the text is in another language than it says: id instead of en"),
+        ("Wie sperre ich es?", "1. Das Telefon ist da.\n2. Sperren.", "de", "the question does not ask"),
+    ],
+)  # fmt: skip
+def test_rules(prompt: str, output: str, language: str, reason: str) -> None:
+    row = Row("s", "p", prompt=prompt.replace("Wie sperre ich es?", "Sperren."), output=output, meta={"language": language})
+    assert broken_rule(row, RULE_NAMES, ("en", "id")) == reason
+
+
+def test_slots_of_a_question() -> None:
+    assert slots('How do I send [NAME_1] 50 from "My Wallet" in Gojek Pay?') == {"[NAME_1]", "50", '"My Wallet"', "Gojek Pay"}
+
+
+def test_passages_carry_the_lineage_of_their_section(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("# Reset the router\nHold the button for ten seconds.\n```\n# no heading\n```\n## Short\nx\n")
+    (tmp_path / "b.html").write_text(
+        "<body><nav>menu</nav><h2>Pair a phone</h2><p>Open <b>Bluetooth</b> and choose it.</p><ul><li>Tap Pair.</ul></body>"
+    )
+    chunks = list(read_chunks(tmp_path, "docs", "", "en", "utf-8", 10, 400))
+    assert [(chunk.title, chunk.text) for chunk in chunks] == [
+        ("Reset the router", "Hold the button for ten seconds.\n```\n# no heading\n```"),
+        ("Pair a phone", "Open Bluetooth and choose it.\nTap Pair."),
+    ]
+    assert chunks[1].lineage == f"{tmp_path.name}/b.html#pair-a-phone"
+
+
+def _batch(tmp_path: Path, count: int = 60) -> tuple[Batch, list[Source]]:
+    sources = [Source("jsonl", write_rows(tmp_path / "a.jsonl", [{**pair(n), "domain": "rare" if n < 3 else "usual"} for n in range(count)]))]
+    return deduplicate(clean(collect(sources, False, QUIET), (), (), 2, 15, 4000, QUIET), 0.8, QUIET), sources
+
+
+def test_rare_cells_are_repeated_in_train_only_and_the_ledger_adds_up(tmp_path: Path) -> None:
+    batch, sources = _batch(tmp_path)
+    split = split_by_groups(batch, recorder=QUIET, **OPTIONS)
+    batch, split = oversample(batch, split, least_rows=8, most_copies=2)
+    card = publish(tmp_path / "dataset", batch, split, sources, OPTIONS, QUIET, with_pictures=True)
+    for name in ("validation", "test"):
+        assert all(row["meta"]["source"] == "a.jsonl" for row in iter_jsonl(tmp_path / "dataset" / f"{name}.jsonl"))
+    made = [row for row in iter_jsonl(tmp_path / "dataset" / "train.jsonl") if row["meta"]["source"] == "oversample"]
+    assert made
+    assert all(row["meta"]["parent"] == row["id"].rsplit("/", 1)[0] for row in made)
+    assert card["funnel"]["rows_in"] == 60 + len(made) == card["funnel"]["rows_kept"]
+    assert card["pictures"] == ["coverage.svg", "lengths.svg"]
+    export(tmp_path / "dataset", tmp_path / "export", ("hub", "csv", "messages"), card)
+    front = yaml.safe_load((tmp_path / "export/hub/README.md").read_text().split("---\n")[1])
+    assert [entry["path"] for entry in front["configs"][0]["data_files"]] == ["data/train.jsonl", "data/validation.jsonl", "data/test.jsonl"]
+    with (tmp_path / "export/csv/train.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == card["splits"]["train"]["rows"]
+    chat = next(iter_jsonl(tmp_path / "export/messages/train.jsonl"))
+    assert [message["role"] for message in chat["messages"]] == ["user", "assistant"]
+
+
+def test_decisions_of_people_flow_into_the_next_build(tmp_path: Path) -> None:
+    folder = write_dataset(tmp_path / "dataset")
+    curation = Curation(folder, "ann")
+    curation.decide(curation.items["r00"], "reject", reason="unsafe")
+    curation.decide(curation.items["r01"], "edit", prompt="How do I descale it?", output="1. Fill it.\n2. Boil it.")
+    curation.decide(curation.items["r02"], "accept")
+    curation.decide(curation.items["twin"], "accept")
+    curation.close()
+    items = curation.items
+    rows = [Row("s", "p", at, item.prompt, item.output, id=item.id) for at, item in enumerate(items[f"r{n:02}"] for n in range(5))]
+    batch = Batch(rows).without_copies({}) if hasattr(Batch, "without_copies") else Batch(rows)
+    curated = apply_curation(batch, tmp_path / "dataset.curation", False, lambda row: row)
+    assert [(item.row.id, item.reason) for item in curated.batch.dropped] == [("r00", "rejected: unsafe")]
+    assert {row.id: row.prompt for row in curated.batch.kept}["r01"] == "How do I descale it?"
+    assert curated.report is not None
+    assert curated.report["verdicts"] == {"accept": 2, "edit": 1, "reject": 1}
+    accepted = apply_curation(batch, tmp_path / "dataset.curation", True, lambda row: row)
+    assert [row.id for row in accepted.batch.kept] == ["r01", "r02"]

@@ -1,0 +1,73 @@
+"""The data sets of a runs folder: what finished data-build runs wrote, with the numbers of their cards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolkit.records import read_json
+from tui.logic.lines import Line, line
+from tui.logic.run_row import RunRow
+from tui.logic.text import clean, clean_text, wrap
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set with the rows of its splits, from its card."""
+
+    row: RunRow
+    path: Path
+    rows: dict[str, int]
+    leak_free: bool
+
+
+def find_data_sets(rows: Iterable[RunRow]) -> list[DataSet]:
+    """The data sets of data-build and pipeline runs, newest first."""
+    found = []
+    for row in rows:
+        for path in (row.path / "dataset", row.path / "stages" / "data" / "dataset"):
+            card = read_json(path / "card.json") if row.recipe in ("data-build", "pipeline") else None
+            if card is not None:
+                splits = card.get("splits") if isinstance(card.get("splits"), dict) else {}
+                counts = {name: int(value.get("rows", 0)) for name, value in splits.items() if isinstance(value, dict)}
+                certificate = read_json(path / "leak_certificate.json") or {}
+                found.append(DataSet(row, path, counts, certificate.get("leak_free") is True))
+    return found
+
+
+def card_lines(path: Path, width: int) -> list[Line]:
+    """card.md as lines: titles stand out, tables keep their columns."""
+    try:
+        text = clean_text((path / "card.md").read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return [line(("  This data set has no card.", "dim"))]
+    lines: list[Line] = []
+    table: list[list[str]] = []
+    for raw in [*text.split("\n"), ""]:
+        if raw.startswith("|"):
+            table.append([cell.strip() for cell in raw.strip("|").split("|")])
+            continue
+        lines += _table_lines(table, width)
+        table = []
+        if raw.startswith("#"):
+            lines.append(line((f" {raw.lstrip('# ')}", "title")))
+        elif raw.startswith("!["):
+            lines.append(line((f" picture: {raw.split('](')[-1].rstrip(')')}", "dim")))
+        else:
+            lines += [line(f" {part}") for part in wrap(raw, width - 1)]
+    return lines
+
+
+def _table_lines(table: list[list[str]], width: int) -> list[Line]:
+    rows = [row for row in table if not all(set(cell) <= {"-"} and cell for cell in row)]
+    if not rows:
+        return []
+    most = max(8, (width - 2) // 2)
+    columns = range(max(len(row) for row in rows))
+    widths = [min(most, max(len(row[at]) if at < len(row) else 0 for row in rows)) for at in columns]
+    lines = []
+    for number, row in enumerate(rows):
+        cells = [cell[: widths[at]].ljust(widths[at]) if at < len(row) - 1 else cell for at, cell in enumerate(row)]
+        lines.append(line((clean(" " + "  ".join(cells))[: max(0, width)], "dim" if number == 0 else "")))
+    return lines

@@ -1,0 +1,132 @@
+"""Data: the data sets of this folder, newest first; card, rows, curation."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from tui.logic.data_sets import DataSet, card_lines, find_data_sets
+from tui.logic.lines import Line, line
+from tui.logic.scanner import Snapshot
+from tui.logic.text import age, clean, cut, fit
+from tui.screens.page import Page
+from tui.widgets.item_list import ItemList
+from tui.widgets.line_view import Panel
+from tui.widgets.text_view import TextView
+
+if TYPE_CHECKING:
+    from tui.app import SteptuneApp
+
+
+def open_curation(app: SteptuneApp, dataset: Path, annotator: str = "") -> None:
+    """Go to the rows of a data set to decide on them; what stands in the way is said."""
+    from toolkit.errors import SteptuneError
+    from toolkit.review.curation import Curation
+    from tui.screens.curate import CurateScreen
+
+    if app.refuse_in_read_only("curation"):
+        return
+    try:
+        app.push_screen(CurateScreen(Curation(dataset, annotator or getpass.getuser())))
+    except (SteptuneError, OSError) as error:
+        app.notify(clean(error), severity="error", markup=False)
+
+
+class DataScreen(Page):
+    """The data sets that runs of this folder have built."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "app.go('runs')", "Back"),
+        Binding("c", "curate", "Curate"),
+        Binding("o", "rows", "Rows"),
+        Binding("y", "copy", "Copy path"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[DataSet] = []
+
+    def body(self) -> Iterable[Widget]:
+        yield Panel(id="data-head", classes="head")
+        yield ItemList(self._draw, id="data-sets")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#data-sets", ItemList).focus()
+
+    @property
+    def selected(self) -> DataSet | None:
+        view = self.query_one("#data-sets", ItemList)
+        return self.found[view.cursor] if self.found else None
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        super().show_snapshot(snapshot)
+        if not self.is_current:
+            return
+        self.found = find_data_sets(snapshot.rows)
+        view = self.query_one("#data-sets", ItemList)
+        view.empty = [
+            (),
+            line("  No data set has been built in this folder yet."),
+            line(("  `data-build` builds one; `pipeline` begins with it.", "dim")),
+        ]
+        view.set_count(len(self.found))
+        self.show_head("#data-head", f"{len(self.found)} data sets", "↵ opens the card, c curates")
+
+    def _draw(self, index: int, width: int) -> Line:
+        found = self.found[index]
+        when = age(time.time() - found.row.created) if found.row.created else "-"
+        counts = f"{sum(found.rows.values())} rows" + (
+            "  " + "  ".join(f"{name} {count}" for name, count in found.rows.items()) if width >= 110 else ""
+        )
+        sign = (" leak-free ", "good") if found.leak_free else (" not certified ", "bad")
+        return line(f" {fit(cut(found.row.id, 37), 38)}", (fit(when, 8), "dim"), cut(counts, max(0, width - 64)), sign)
+
+    def on_item_list_chosen(self, message: ItemList.Chosen) -> None:
+        self.app.push_screen(CardScreen(self.found[message.index]))
+
+    def action_curate(self) -> None:
+        if self.selected:
+            open_curation(self.steptune, self.selected.path)
+
+    def action_rows(self) -> None:
+        from tui.screens.outputs import open_outputs
+
+        if self.selected:
+            open_outputs(self.steptune, self.selected.row)
+
+    def action_copy(self) -> None:
+        if self.selected:
+            self.steptune.copy_text(str(self.selected.path), "The path of the data set")
+
+
+class CardScreen(Page):
+    """The card of a data set."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back"), Binding("c", "curate", "Curate")]
+
+    def __init__(self, data_set: DataSet) -> None:
+        super().__init__()
+        self.data_set = data_set
+
+    def body(self) -> Iterable[Widget]:
+        yield Panel(id="card-head", classes="head")
+        yield TextView(id="card")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#card", TextView).focus()
+
+    def redraw(self) -> None:
+        view = self.query_one("#card", TextView)
+        view.set_lines(card_lines(self.data_set.path, max(20, view.scrollable_content_region.width)))
+        self.show_head("#card-head", clean(self.data_set.row.id), clean(self.data_set.path))
+
+    def action_curate(self) -> None:
+        open_curation(self.steptune, self.data_set.path)

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -176,8 +176,8 @@ def _ours(model: Path, requests: list[dict[str, Any]]) -> Any:
     codec = load_codec(system, "auto")
     options = EngineOptions("vllm", choose_dtype("auto"), **ENGINE)
     made = [Request(str(number), "", row["ids"], row["max_tokens"], 0, str(number)) for number, row in enumerate(requests)]
-    engine = local_engine(model, made, Sampling(64), options)
-    generate = engine.__enter__()
+    kept_open = ExitStack()
+    generate = kept_open.enter_context(local_engine(model, made, Sampling(64), options))
 
     def run(rows: list[dict[str, Any]]) -> list[list[int]]:
         wanted = [Request(str(number), "", row["ids"], row["max_tokens"], 0, str(number)) for number, row in enumerate(rows)]
@@ -188,6 +188,7 @@ def _ours(model: Path, requests: list[dict[str, Any]]) -> Any:
                 found[finished.request.key] = finished.token_ids
                 yield finished
 
+        assert kept_open  # the engine lives as long as this function
         with tempfile.TemporaryDirectory() as folder:
             job = Job(system, codec, wanted, Journal(Path(folder)))
             _collect(watched, {request.key: (request, job) for request in wanted}, wanted, 0.0, 1, Recorder(Path(folder)))

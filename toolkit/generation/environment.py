@@ -58,7 +58,7 @@ def engines_for(requested: int | None, gpus_each: int) -> int:
         return requested
     import torch
 
-    return max(1, torch.cuda.device_count() // gpus_each)
+    return max(1, int(torch.cuda.device_count()) // gpus_each)
 
 
 def device_name() -> str:

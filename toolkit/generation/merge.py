@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # Rows are added in blocks of about this many elements: float32 copies stay in the processor's cache, and memory at two
 # tensors in the stored dtype.
-BLOCK_ELEMENTS = 1 << 20
+BLOCK_ELEMENTS = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -100,12 +100,16 @@ def _add_in_blocks(base: torch.Tensor, update: LayerUpdate, matrices: dict[str, 
     magnitude = matrices[update.magnitude].float() if update.magnitude else None
     merged = torch.empty(base.shape, dtype=base.dtype)
     rows_each = max(1, BLOCK_ELEMENTS // base.shape[1])
+    # Two buffers for all blocks: fresh memory for each costs more in page faults than the arithmetic.
+    sums, weights = (torch.empty(rows_each, base.shape[1]) for _ in range(2))
     for start in range(0, base.shape[0], rows_each):
-        rows = slice(start, start + rows_each)
-        block = torch.mm(b[rows], a).mul_(update.scale).add_(base[rows])
+        rows = slice(start, min(start + rows_each, base.shape[0]))
+        block, weight = sums[: rows.stop - start], weights[: rows.stop - start]
+        torch.mm(b[rows], a, out=block)
+        block.mul_(update.scale).add_(weight.copy_(base[rows]))
         if magnitude is not None:  # DoRA (Liu et al., 2024): the rows of the sum, rescaled to the trained magnitudes
             block = (magnitude[rows] / torch.linalg.norm(block, dim=1)).view(-1, 1) * block
-        merged[rows] = block
+        merged[rows].copy_(block)
     return merged
 
 

@@ -29,7 +29,8 @@ def find_data_sets(rows: Iterable[RunRow]) -> list[DataSet]:
         for path in (row.path / "dataset", row.path / "stages" / "data" / "dataset"):
             card = read_json(path / "card.json") if row.recipe in ("data-build", "pipeline") else None
             if card is not None:
-                splits = card.get("splits") if isinstance(card.get("splits"), dict) else {}
+                splits = card.get("splits")
+                splits = splits if isinstance(splits, dict) else {}
                 counts = {name: int(value.get("rows", 0)) for name, value in splits.items() if isinstance(value, dict)}
                 certificate = read_json(path / "leak_certificate.json") or {}
                 found.append(DataSet(row, path, counts, certificate.get("leak_free") is True))

@@ -28,7 +28,7 @@ async def running(runs: Path, size: tuple[int, int] = (80, 24), **options: objec
         yield app, pilot
 
 
-async def until(pilot: Pilot[None], condition: Callable[[], object], timeout_s: float = 8.0) -> None:
+async def until(pilot: Pilot[None], condition: Callable[[], object], timeout_s: float = 30.0) -> None:
     """Wait for a condition; the test fails with the screen's text if it does not come."""
     waited = 0.0
     while not condition():
@@ -38,7 +38,7 @@ async def until(pilot: Pilot[None], condition: Callable[[], object], timeout_s: 
         waited += 0.02
 
 
-async def shows(pilot: Pilot[None], text: str, timeout_s: float = 8.0) -> None:
+async def shows(pilot: Pilot[None], text: str, timeout_s: float = 30.0) -> None:
     """Wait for a text on the screen."""
     await until(pilot, lambda: text in text_of(pilot.app), timeout_s)  # type: ignore[arg-type]
 

@@ -31,7 +31,8 @@ def test_every_option_is_a_field_with_help(recipe: str) -> None:
 
 def test_a_pipeline_has_its_stages_as_sections_without_what_it_fills_in() -> None:
     found = sections("pipeline")
-    assert [section.title for section in found] == ["", "data", "sft", "generate", "generate.generator", "evaluate"]
+    of_data = ["data", "data.teacher", "data.synthesis", "data.balance", "data.curation"]
+    assert [section.title for section in found] == ["", *of_data, "sft", "generate", "generate.generator", "evaluate", "evaluate.judge"]
     keys = {field.key for section in found for field in section.fields}
     assert "sft.model" in keys
     assert not keys & {"generate.model", "sft.data", "evaluate.predictions", "generate.adapter"}

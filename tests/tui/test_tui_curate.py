@@ -39,14 +39,14 @@ def entries(runs: Path, name: str = "ann") -> list[tuple[str, str]]:
 async def test_data_lists_data_sets_and_opens_the_card(runs: Path) -> None:
     async with running(runs) as (app, pilot):
         await pilot.press("3")
-        await shows(pilot, "1 data sets")
+        await shows(pilot, "1 data set")
         assert "12 rows" in text_of(app)
         assert "leak-free" in text_of(app)
         await pilot.press("enter")
         await shows(pilot, "Data card")
         assert "picture: coverage.svg" in text_of(app)
         await pilot.press("escape")
-        await shows(pilot, "1 data sets")
+        await shows(pilot, "1 data set")
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 48)])
@@ -123,7 +123,7 @@ async def test_a_journal_that_is_open_elsewhere_and_looking_only_are_said(runs: 
         assert not isinstance(app.screen, CurateScreen)
     other.close()
     async with running(runs, read_only=True, start_at="data") as (_, pilot):
-        await shows(pilot, "1 data sets")
+        await shows(pilot, "1 data set")
         await pilot.press("c")
         await shows(pilot, "--readonly")
 

@@ -29,7 +29,9 @@ def test_the_kinds_of_sources_have_their_own_fields_with_the_type_first() -> Non
     shape = Form("data-build", "demo").fields["sources"].shape
     assert shape is not None
     fields = {kind.tag: [field.key for field in kind.fields] for kind in shape.kinds}
-    assert {tag: names[:2] for tag, names in fields.items()} == {tag: ["type", "path"] for tag in ("jsonl", "csv", "parquet", "hf", "documents", "forum")}
+    assert {tag: names[:2] for tag, names in fields.items()} == {
+        tag: ["type", "path"] for tag in ("jsonl", "csv", "parquet", "hf", "documents", "forum")
+    }
     assert "delimiter" in fields["csv"]
     assert "prompt_field" not in fields["documents"]
 

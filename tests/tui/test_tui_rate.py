@@ -164,7 +164,7 @@ async def test_nothing_on_the_screen_says_what_is_compared_or_when(tmp_path: Pat
     made = make_study(tmp_path, ("anna",))
     async with running(tmp_path / "runs", (160, 48)) as (app, pilot):
         await pilot.press("4")
-        await shows(pilot, "1 packets to rate")
+        await shows(pilot, "1 packet to rate")
         seen = [text_of(app)]
         await pilot.press("enter")
         await shows(pilot, "Unit 1 of")
@@ -237,7 +237,7 @@ async def test_read_only_screens_do_not_rate(tmp_path: Path) -> None:
     make_study(tmp_path, ("anna",))
     async with running(tmp_path / "runs", read_only=True) as (app, pilot):
         await pilot.press("4")
-        await shows(pilot, "1 packets to rate")
+        await shows(pilot, "1 packet to rate")
         await pilot.press("enter")
         await shows(pilot, "rating is switched off")
         assert not isinstance(app.screen, RateScreen)

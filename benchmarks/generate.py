@@ -59,6 +59,7 @@ def throughput(scratch: Path) -> tuple[dict[str, float], dict[str, dict[str, Any
                 done = _ask(side, "go")
                 speeds.setdefault(name, []).append(done["tokens"] / done["seconds"])
                 answers[name] = done["ids"]
+                print(json.dumps({"side": name, "tokens": done["tokens"], "seconds": round(done["seconds"], 2)}), file=sys.stderr, flush=True)
         gaps = _ask(peer, json.dumps(answers["ours"]))["gaps"]
     speed = {name: statistics.median(found) for name, found in speeds.items()}
     same = {name: sum(map(_agrees, answers["ours"], answers[name])) / PROMPTS for name in ("raw", "peer")}

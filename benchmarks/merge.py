@@ -88,7 +88,9 @@ def _side(name: str, *paths: Path) -> dict[str, Any]:
     done = subprocess.run([sys.executable, __file__, name, *map(str, paths)], stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"bench-merge: {name} failed with exit code {done.returncode}")
-    return {**json.loads(done.stdout.splitlines()[-1]), "process_s": round(time.monotonic() - started, 2)}
+    result = {**json.loads(done.stdout.splitlines()[-1]), "process_s": round(time.monotonic() - started, 2)}
+    print(json.dumps({"side": name, **result}), file=sys.stderr, flush=True)
+    return result
 
 
 def make_adapter(base: Path, out: Path) -> dict[str, Any]:

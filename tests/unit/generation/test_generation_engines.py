@@ -201,12 +201,14 @@ def test_presets_are_valid(name: str) -> None:
     GenerateSettings.model_validate(yaml.safe_load(text))
 
 
-def start_recipe(run_dir: Path, model: Path, data: Path, backend: str, max_new_tokens: int, **options: int) -> subprocess.Popen[bytes]:
+def start_recipe(
+    run_dir: Path, model: Path, data: Path, backend: str, max_new_tokens: int, settings: dict[str, Any] | None = None, **options: int
+) -> subprocess.Popen[bytes]:
     """The recipe as the launcher starts it, with output to a file and the run's id in its environment."""
     run_dir.mkdir(exist_ok=True)
     generator = {"backend": backend, "enforce_eager": True, "cpu_kv_cache_gib": 0.25, "dtype": "float32", **options}
-    settings = GenerateSettings.model_validate({"model": str(model), "data": data, "max_new_tokens": max_new_tokens, "generator": generator})
-    (run_dir / "config.yaml").write_text(yaml.safe_dump(settings.model_dump(mode="json")))
+    given = {"model": str(model), "data": data, "max_new_tokens": max_new_tokens, "generator": generator, "proof_rows": 0, **(settings or {})}
+    (run_dir / "config.yaml").write_text(yaml.safe_dump(GenerateSettings.model_validate(given).model_dump(mode="json")))
     command = [sys.executable, str(recipes_dir() / "generate" / "run.py"), "--run-dir", str(run_dir)]
     with (run_dir / "log.txt").open("ab") as log:
         return subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "STEPTUNE_TEST_MARK": str(run_dir)})
@@ -236,6 +238,31 @@ def test_vllm_and_transformers_agree_and_vllm_leaves_no_process(tmp_path: Path) 
         assert left_behind(tmp_path / backend) == []
         rows[backend] = (tmp_path / backend / "predictions.jsonl").read_bytes()
     assert rows["vllm"] == rows["transformers"]
+
+
+@pytest.mark.slow
+def test_unmerged_adapter_and_its_base_share_an_engine_and_give_what_each_gives_alone(tmp_path: Path) -> None:
+    base = make_base(tmp_path / "base")
+    adapter = make_adapter(tmp_path / "adapter", base, r=3)
+    data = tmp_path / "p.jsonl"
+    data.write_text("".join(json.dumps({"id": str(number), "prompt": f"Question {number}"}) + "\n" for number in range(6)))
+    run_system(
+        tmp_path / "baseline", str(base), Recorder(None), Sampling(8), prompts=[Prompt(str(number), f"Question {number}") for number in range(6)]
+    )
+    run_system(
+        tmp_path / "tuned",
+        str(base),
+        Recorder(None),
+        Sampling(8),
+        adapter=adapter,
+        prompts=[Prompt(str(number), f"Question {number}") for number in range(6)],
+    )
+    both = {"adapter": adapter, "systems": ["baseline", "tuned"], "merge_mode": "base16"}
+    process = start_recipe(tmp_path / "both", base, data, "vllm", 8, settings=both, unmerged=True)
+    assert process.wait(timeout=600) == 0, (tmp_path / "both" / "log.txt").read_text()[-3000:]
+    for name in ("baseline", "tuned"):
+        assert (tmp_path / "both" / name / "predictions.jsonl").read_bytes() == (tmp_path / name / "predictions.jsonl").read_bytes(), name
+    assert [event["event"] for event in read_growing_jsonl(tmp_path / "both" / "events.jsonl")].count("engine_started") == 1
 
 
 @pytest.mark.slow

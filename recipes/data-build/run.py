@@ -22,6 +22,7 @@ from toolkit.data.chunks import Chunk, read_chunks
 from toolkit.data.curate import Curated, apply_curation
 from toolkit.data.export import export
 from toolkit.data.grid import Domain, Grid
+from toolkit.data.pii.quality import measured_quality
 from toolkit.data.publish import publish, publish_rows
 from toolkit.data.rows import Batch, Dropped, Row
 from toolkit.data.rules import broken_rule
@@ -110,6 +111,7 @@ def _balance(batch: Batch, split: Split, settings: DataBuildSettings, teacher: T
 def _card_sections(settings: DataBuildSettings, teacher: Teacher | None, curated: Curated) -> JSON:
     sections: JSON = {"teacher": _teacher_card(settings, teacher)} if teacher else {}
     sections |= {"curation": curated.report} if curated.report else {}
+    sections |= {"masking_quality": measured_quality(settings.languages)} if "anonymise" in settings.stages and settings.anonymise else {}
     sections["warnings"] = [_budget_warning(teacher)] if teacher and teacher.stopped_by_budget else []
     return sections
 

@@ -67,7 +67,7 @@ def _flat(value: JSON, above: str = "") -> Iterable[tuple[str, object]]:
         if isinstance(item, dict):
             yield from _flat(item, name)
         else:
-            yield name, _number(item) if isinstance(item, float) else item
+            yield name, _number(item) if item is None or isinstance(item, float) else item
 
 
 def _number(value: float | None) -> str:

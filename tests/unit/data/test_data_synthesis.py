@@ -12,7 +12,7 @@ from data_build_case import OPTIONS, pair, write_rows
 
 from tests.review_case import write_dataset
 from toolkit.data.balance import oversample, slots
-from toolkit.data.check import clean
+from toolkit.data.check import Cleaning, clean
 from toolkit.data.chunks import read_chunks
 from toolkit.data.curate import apply_curation
 from toolkit.data.deduplicate import deduplicate
@@ -87,7 +87,7 @@ def test_passages_carry_the_lineage_of_their_section(tmp_path: Path) -> None:
 
 def _batch(tmp_path: Path, count: int = 60) -> tuple[Batch, list[Source]]:
     sources = [Source("jsonl", write_rows(tmp_path / "a.jsonl", [{**pair(n), "domain": "rare" if n < 3 else "usual"} for n in range(count)]))]
-    return deduplicate(clean(collect(sources, False, QUIET), (), (), 2, 15, 4000, QUIET), 0.8, QUIET), sources
+    return deduplicate(clean(collect(sources, False, QUIET), Cleaning((), (), 2, 15, 4000), QUIET), 0.8, QUIET), sources
 
 
 def test_rare_cells_are_repeated_in_train_only_and_the_ledger_adds_up(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_decisions_of_people_flow_into_the_next_build(tmp_path: Path) -> None:
     curation.close()
     items = curation.items
     rows = [Row("s", "p", at, item.prompt, item.output, id=item.id) for at, item in enumerate(items[f"r{n:02}"] for n in range(5))]
-    batch = Batch(rows).without_copies({}) if hasattr(Batch, "without_copies") else Batch(rows)
+    batch = Batch(rows).without_copies({})
     curated = apply_curation(batch, tmp_path / "dataset.curation", False, lambda row: row)
     assert [(item.row.id, item.reason) for item in curated.batch.dropped] == [("r00", "rejected: unsafe")]
     assert {row.id: row.prompt for row in curated.batch.kept}["r01"] == "How do I descale it?"

@@ -207,7 +207,9 @@ class DataBuildSettings(Settings):
     languages: tuple[str, ...] = Field(
         ("en", "id"), min_length=1, description="Languages of the recipe (two-letter codes), between which the language rule decides."
     )
-    repair_typos: bool = Field(True, description="Repair typing errors in words that no language of `languages` knows.")
+    repair_typos: bool = Field(
+        False, description="Repair typing errors in words that no language of `languages` knows; for forum text, not for edited text."
+    )
     near_duplicate_jaccard: float = Field(
         0.8, gt=0.0, le=1.0, description="Jaccard similarity of character 4-grams from which two rows count as the same and one is dropped."
     )

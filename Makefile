@@ -40,7 +40,7 @@ bench-train: setup  ## training against TRL's defaults on this CPU: speed, memor
 	@$(BIN)/python benchmarks/train.py
 
 bench-gpu: setup  ## QLoRA of Mistral-7B's shape on an NVIDIA GPU under a 16 GB cap; without one it says so; prints JSON
-	@$(BIN)/python benchmarks/gpu.py
+	@status=0; for bench in gpu gpu_generate; do $(BIN)/python benchmarks/$$bench.py || status=1; done; exit $$status
 
 bench-merge: setup  ## the streaming merge against PEFT, explicit arithmetic and cp; prints JSON
 	@$(BIN)/python benchmarks/merge.py
@@ -49,13 +49,10 @@ bench-generate: setup  ## generate against raw vLLM and transformers, start-up, 
 	@$(BIN)/python benchmarks/generate.py
 
 bench-data: setup  ## extraction, masking, repair, duplicates, split, scale and teacher of data-build; prints JSON
-	@$(BIN)/python benchmarks/data_extract.py
-	@$(BIN)/python benchmarks/data_rows.py
-	@$(BIN)/python benchmarks/data_teacher.py
+	@status=0; for bench in data_extract data_rows data_teacher; do $(BIN)/python benchmarks/$$bench.py || status=1; done; exit $$status
 
 bench-eval: setup  ## metrics and statistics against the reference packages, the blind study; prints JSON
-	@$(BIN)/python benchmarks/evaluate.py
-	@$(BIN)/python benchmarks/study.py
+	@status=0; for bench in evaluation study; do $(BIN)/python benchmarks/$$bench.py || status=1; done; exit $$status
 
 clean:  ## remove caches and built files (never runs/ or .venv)
 	@rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

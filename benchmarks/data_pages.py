@@ -1,6 +1,6 @@
 """Pages for the extraction benchmark: Debian's LibreOffice help (English, Indonesian), what its microdata says the steps are, and PDFs of it.
 
-Downloads and unpacks the packages with apt-get and dpkg-deb, without installing them; else Debian's gnome-user-docs if it is installed.
+Downloads and unpacks the packages with apt-get and dpkg-deb, without installing them; without apt there are no pages, and the benchmark says so.
 """
 
 from __future__ import annotations

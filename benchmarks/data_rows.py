@@ -245,7 +245,7 @@ def _split(values: Values, beside: Beside) -> None:
     values["split: 100,000 rows (s)"] = round(time.process_time() - started, 1)
     old = split_by_groups(Batch(rows[: SPLIT_ROWS * 10 // 11]), recorder=QUIET, **options)
     values["split: old rows moved when 10 % is added"] = sum(whole.split_of[name] != split for name, split in old.split_of.items())
-    values["split: test share (%)"] = round(100 * sum(split == "test" for split in whole.split_of.values()) / len(rows), 2)
+    values["split: test share, distance from 15 %"] = round(abs(100 * sum(split == "test" for split in whole.split_of.values()) / len(rows) - 15), 2)
     some = rows[:10_000]  # searched exactly
     values["split: pairs across splits"] = _crossing(some, {one.id: whole.split_of[one.id] for one in some})
     chooser = random.Random(5)

@@ -1,6 +1,6 @@
 """The blind study: coverage of its intervals, balance of its packets, what verify names, and kill -9 while rating.
 
-    make bench-study
+    make bench-eval
 
 The coverage is simulated: three raters, 60 items, differences with an item, a rater and a residual part, rounded to quarters
 as means of four criteria are. Beside each coverage stands that of an interval which takes all ratings for independent.

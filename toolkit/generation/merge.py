@@ -10,8 +10,8 @@ w + B·A·scale. Both add in float32 and round once to the stored dtype.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,13 +102,27 @@ def _add_in_blocks(base: torch.Tensor, update: LayerUpdate, matrices: dict[str, 
     rows_each = max(1, BLOCK_ELEMENTS // base.shape[1])
     # One buffer for all blocks: fresh memory for each costs more in page faults than the arithmetic.
     weights = torch.empty(rows_each, base.shape[1])
-    for start in range(0, base.shape[0], rows_each):
-        rows = slice(start, min(start + rows_each, base.shape[0]))
-        block = delta[rows].mul_(update.scale).add_(weights[: rows.stop - start].copy_(base[rows]))
-        if magnitude is not None:  # DoRA (Liu et al., 2024): the rows of the sum, rescaled to the trained magnitudes
-            block = (magnitude[rows] / torch.linalg.norm(block, dim=1)).view(-1, 1) * block
-        merged[rows].copy_(block)
+    with _one_thread():
+        for start in range(0, base.shape[0], rows_each):
+            rows = slice(start, min(start + rows_each, base.shape[0]))
+            block = delta[rows].mul_(update.scale).add_(weights[: rows.stop - start].copy_(base[rows]))
+            if magnitude is not None:  # DoRA (Liu et al., 2024): the rows of the sum, rescaled to the trained magnitudes
+                block = (magnitude[rows] / torch.linalg.norm(block, dim=1)).view(-1, 1) * block
+            merged[rows].copy_(block)
     return merged
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Blocks are too small to share: a barrier after each costs more than it saves, and whole time slices beside other work."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _require_fit(adapter: Adapter, base_dir: Path, sources: list[Path], rounded: dict[str, bool]) -> None:

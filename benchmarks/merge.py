@@ -85,7 +85,8 @@ def _against_peft(base: Path, folder: Path) -> tuple[dict[str, float], dict[str,
 
 def _side(name: str, *paths: Path) -> dict[str, Any]:
     started = time.monotonic()
-    done = subprocess.run([sys.executable, __file__, name, *map(str, paths)], stdout=subprocess.PIPE, text=True, check=False)
+    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}  # as steptune sets it; the peer gets it as well
+    done = subprocess.run([sys.executable, __file__, name, *map(str, paths)], stdout=subprocess.PIPE, text=True, check=False, env=environment)
     if done.returncode:
         raise SystemExit(f"bench-merge: {name} failed with exit code {done.returncode}")
     result = {**json.loads(done.stdout.splitlines()[-1]), "process_s": round(time.monotonic() - started, 2)}

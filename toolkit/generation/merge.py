@@ -10,8 +10,8 @@ w + B·A·scale. Both add in float32 and round once to the stored dtype.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,8 +26,7 @@ from toolkit.records import read_json, write_json
 if TYPE_CHECKING:
     import torch
 
-# Rows are added in blocks of about this many elements: float32 copies stay in the processor's cache, and memory at two
-# tensors in the stored dtype.
+# Rows are added in blocks of about this many elements: the base's float32 copy stays in the processor's cache.
 BLOCK_ELEMENTS = 1 << 18
 
 
@@ -96,21 +95,34 @@ def merged_weight(
 def _add_in_blocks(base: torch.Tensor, update: LayerUpdate, matrices: dict[str, torch.Tensor]) -> torch.Tensor:
     import torch
 
-    a, b = matrices[update.a].float(), matrices[update.b].float()
     magnitude = matrices[update.magnitude].float() if update.magnitude else None
+    # The product as a whole: in blocks the library may sum in another order, and one element in 10^8 rounds otherwise.
+    delta = torch.mm(matrices[update.b].float(), matrices[update.a].float())
     merged = torch.empty(base.shape, dtype=base.dtype)
     rows_each = max(1, BLOCK_ELEMENTS // base.shape[1])
-    # Two buffers for all blocks: fresh memory for each costs more in page faults than the arithmetic.
-    sums, weights = (torch.empty(rows_each, base.shape[1]) for _ in range(2))
-    for start in range(0, base.shape[0], rows_each):
-        rows = slice(start, min(start + rows_each, base.shape[0]))
-        block, weight = sums[: rows.stop - start], weights[: rows.stop - start]
-        torch.mm(b[rows], a, out=block)
-        block.mul_(update.scale).add_(weight.copy_(base[rows]))
-        if magnitude is not None:  # DoRA (Liu et al., 2024): the rows of the sum, rescaled to the trained magnitudes
-            block = (magnitude[rows] / torch.linalg.norm(block, dim=1)).view(-1, 1) * block
-        merged[rows].copy_(block)
+    # One buffer for all blocks: fresh memory for each costs more in page faults than the arithmetic.
+    weights = torch.empty(rows_each, base.shape[1])
+    with _one_thread():
+        for start in range(0, base.shape[0], rows_each):
+            rows = slice(start, min(start + rows_each, base.shape[0]))
+            block = delta[rows].mul_(update.scale).add_(weights[: rows.stop - start].copy_(base[rows]))
+            if magnitude is not None:  # DoRA (Liu et al., 2024): the rows of the sum, rescaled to the trained magnitudes
+                block = (magnitude[rows] / torch.linalg.norm(block, dim=1)).view(-1, 1) * block
+            merged[rows].copy_(block)
     return merged
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Blocks are too small to share: a barrier after each costs more than it saves, and whole time slices beside other work."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _require_fit(adapter: Adapter, base_dir: Path, sources: list[Path], rounded: dict[str, bool]) -> None:

@@ -14,6 +14,7 @@ from toolkit.catalog import recipes_dir
 from toolkit.errors import ModelError, SteptuneError
 from toolkit.generation.adapter import Adapter, choose_merge_mode, read_adapter
 from toolkit.generation.base_model import check_base, local_model
+from toolkit.generation.environment import set_engine_environment
 from toolkit.generation.merge import Merged, merge_adapter
 from toolkit.generation.merge_folder import PROOF_FILE
 from toolkit.generation.system import System
@@ -26,6 +27,7 @@ VERIFY_ROWS = 64
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit code."""
     arguments = _parser().parse_args(argv)
+    set_engine_environment()
     try:
         adapter = read_adapter(arguments.adapter)
         name = arguments.base or adapter.base_model

@@ -20,6 +20,7 @@ from toolkit.generation.engine import EngineOptions
 from toolkit.generation.merge_folder import PROOF_FILE
 from toolkit.generation.prompts import Codec, Prompt, Request, Sampling, build_requests
 from toolkit.generation.system import System, context_limit, load_codec
+from toolkit.generation.tensor_stream import FLOATS, read_header
 from toolkit.records import read_json, write_json
 from toolkit.runs.recorder import Recorder
 
@@ -109,12 +110,14 @@ def reference_model(base_dir: Path, adapter_dir: Path, mode: MergeMode, dtype: s
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(base_dir, dtype="auto", trust_remote_code=trust_remote_code)
+    # In the compared precision from the start: a model that is loaded in 16 bits and cast later keeps rounded buffers.
+    model = AutoModelForCausalLM.from_pretrained(base_dir, dtype=getattr(torch, dtype), trust_remote_code=trust_remote_code)
     if mode == "dequantised":
+        stored = {entry.name: entry.dtype for path in base_dir.glob("*.safetensors") for entry in read_header(path)[1]}
         with torch.no_grad():
             for name, transposed in nf4.quantised_layers(base_dir, trust_remote_code).items():
                 weight = model.get_parameter(name)
-                weight.copy_(nf4.round_trip(weight, transposed))
+                weight.copy_(nf4.round_trip(weight.to(getattr(torch, FLOATS[stored[name]])), transposed))
     model = PeftModel.from_pretrained(model, adapter_dir)
     return model.to(getattr(torch, dtype)).to("cuda" if torch.cuda.is_available() else "cpu").eval()
 

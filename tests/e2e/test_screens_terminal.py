@@ -85,7 +85,11 @@ def test_a_recipe_is_launched_from_the_keyboard(runs: Path, tmp_path: Path) -> N
         terminal.wait_for("data-build")
         terminal.send("gjj\r")
         terminal.wait_for("preset demo")
-        terminal.send("G\r")
+        terminal.send("/")
+        terminal.wait_for("part of an option's name")
+        terminal.send("seed\r")
+        time.sleep(0.4)
+        terminal.send("\r")
         time.sleep(0.4)
         terminal.send("1\r")
         terminal.wait_for("seed=171")
@@ -177,8 +181,7 @@ def test_in_tmux_a_run_survives_the_session_and_another_size(live: RunFolder, ru
         tmux.send("Enter")
         tmux.wait_for("c Stop")
         tmux.resize(160, 48)
-        text = tmux.wait_for(lambda text: len(text.splitlines()) >= 40 and "k Checkpoint" in text)
-        assert live.id in text
+        tmux.wait_for(lambda text: len(text.splitlines()) >= 40 and "k Checkpoint" in text and live.id in text)
     assert live.state() == "running"
 
 
@@ -188,7 +191,7 @@ def test_in_tmux_a_training_is_launched_lost_reattached_and_stopped(runs: Path, 
     with Tmux(runs, tmp_path / "state") as tmux:
         tmux.wait_for("There are no runs in")
         tmux.send("2")
-        tmux.wait_for("evaluate")
+        tmux.wait_for("fast")
         listed = [text.split() for text in tmux.text().splitlines()[2:]]
         sft = next(index for index, words in enumerate(listed) if words[:1] == ["sft"])
         demo = next(index for index, words in enumerate(listed) if index > sft and words[:1] == ["demo"])

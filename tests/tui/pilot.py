@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from difflib import unified_diff
 from pathlib import Path
 
 from textual.pilot import Pilot
@@ -33,14 +34,14 @@ async def until(pilot: Pilot[None], condition: Callable[[], object], timeout_s: 
     waited = 0.0
     while not condition():
         if waited > timeout_s:
-            raise AssertionError(f"not true within {timeout_s} s; the screen shows:\n{text_of(pilot.app)}")  # type: ignore[arg-type]
+            raise AssertionError(f"not true within {timeout_s} s; the screen shows:\n{text_of(app_of(pilot))}")
         await pilot.pause(0.02)
         waited += 0.02
 
 
 async def shows(pilot: Pilot[None], text: str, timeout_s: float = 30.0) -> None:
     """Wait for a text on the screen."""
-    await until(pilot, lambda: text in text_of(pilot.app), timeout_s)  # type: ignore[arg-type]
+    await until(pilot, lambda: text in text_of(app_of(pilot)), timeout_s)
 
 
 def text_of(app: SteptuneApp) -> str:
@@ -49,13 +50,40 @@ def text_of(app: SteptuneApp) -> str:
     return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
 
 
-def assert_golden(name: str, text: str) -> None:
-    """Compare with tests/tui/goldens/NAME.txt; UPDATE_GOLDENS=1 writes it."""
+async def looks_as(pilot: Pilot[None], name: str, plain: Callable[[str], str] = str, timeout_s: float = 10.0) -> None:
+    """Wait until the screen is the one in tests/tui/goldens/NAME.txt; UPDATE_GOLDENS=1 writes it when the screen stands still.
+
+    A screen is drawn in several steps (a head may stand before the text below it has its place), so the first frame
+    with the right words need not be the last. ``plain`` takes out what depends on where the test runs.
+    """
     path = GOLDENS / f"{name}.txt"
     if os.environ.get("UPDATE_GOLDENS"):
+        await settled(pilot)
         GOLDENS.mkdir(exist_ok=True)
-        path.write_text(text + "\n", encoding="utf-8")
-    assert text + "\n" == path.read_text(encoding="utf-8")
+        path.write_text(plain(text_of(app_of(pilot))) + "\n", encoding="utf-8")
+    drawn = path.read_text(encoding="utf-8")
+    waited = 0.0
+    while (shown := plain(text_of(app_of(pilot))) + "\n") != drawn:
+        if waited > timeout_s:
+            difference = unified_diff(drawn.splitlines(), shown.splitlines(), path.name, "the screen", lineterm="")
+            raise AssertionError("\n".join(difference))
+        await pilot.pause(0.05)
+        waited += 0.05
+
+
+async def settled(pilot: Pilot[None]) -> None:
+    """Wait until the screen stays as it is."""
+    last = ""
+    for _ in range(40):
+        await pilot.pause(0.15)
+        text = text_of(app_of(pilot))
+        if text == last:
+            return
+        last = text
+
+
+def app_of(pilot: Pilot[None]) -> SteptuneApp:
+    return pilot.app  # type: ignore[return-value]
 
 
 def outside_parent(app: SteptuneApp) -> list[str]:

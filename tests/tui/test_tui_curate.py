@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.review_case import write_dataset
-from tests.tui.pilot import assert_golden, outside_parent, running, shows, text_of
+from tests.tui.pilot import looks_as, outside_parent, running, shows, text_of
 from tests.tui.sample_runs import make_run
 from toolkit.review.curation import read_journals
 from toolkit.review.journal import standing_entries
@@ -53,8 +53,8 @@ async def test_data_lists_data_sets_and_opens_the_card(runs: Path) -> None:
 async def test_curation_looks_as_drawn(runs: Path, size: tuple[int, int]) -> None:
     async with running(runs, size, **at_rows(dataset(runs))) as (app, pilot):
         await shows(pilot, "queue: 1 of 12")
+        await looks_as(pilot, f"curate-{size[0]}x{size[1]}")
         assert outside_parent(app) == []
-        assert_golden(f"curate-{size[0]}x{size[1]}", text_of(app))
 
 
 async def test_every_key_decides_and_is_on_the_disk_at_once(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

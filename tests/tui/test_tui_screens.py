@@ -14,7 +14,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.tui.hostile import HOSTILE, make_hostile
-from tests.tui.pilot import SIZES, assert_golden, outside_parent, running, shows, text_of, until
+from tests.tui.pilot import SIZES, looks_as, outside_parent, running, settled, shows, text_of, until
 from tests.tui.sample_runs import FIXED_TIME, make_pipeline, make_run
 from tui.app import SteptuneApp
 from tui.logic.store import Store
@@ -168,10 +168,10 @@ GOLDEN_PAGES = ("runs", "follow", "pipeline", "logs", "form", "results", "report
 async def test_a_screen_looks_as_it_did_keeps_to_its_place_and_has_its_keys_in_the_help(folder: Path, name: str, size: tuple[int, int]) -> None:
     async with running(folder, size) as (app, pilot):
         await PAGES[name](app, pilot)
-        await settled(app, pilot)
-        assert outside_parent(app) == []
+        await settled(pilot)
         if name in GOLDEN_PAGES:
-            assert_golden(f"{name}-{size[0]}x{size[1]}", portable(text_of(app), folder))
+            await looks_as(pilot, f"{name}-{size[0]}x{size[1]}", lambda text: portable(text, folder))
+        assert outside_parent(app) == []
         keys = [key for key, active in app.screen.active_bindings.items() if active.enabled]
         assert not [key for key in keys if "alt+" in key]
         own = [
@@ -214,17 +214,6 @@ def portable(text: str, folder: Path) -> str:
     text = text.replace(str(Path(__file__).resolve().parents[2]), "/steptune")
     text = re.sub(rf"/{folder.parts[1]}/\S+", "/TEMPORARY", text)  # as long as the test's folder is
     return "\n".join(line.rstrip() for line in text.splitlines()[1:])
-
-
-async def settled(app: SteptuneApp, pilot: Pilot[None]) -> None:
-    """Wait until the screen stays as it is."""
-    last = ""
-    for _ in range(40):
-        await pilot.pause(0.15)
-        text = text_of(app)
-        if text == last:
-            return
-        last = text
 
 
 async def test_an_empty_folder_says_how_to_begin(tmp_path: Path) -> None:

@@ -132,7 +132,8 @@ def _plot(canvas: Canvas, curve: Curve, x_range: tuple[float, float], y_range: t
     columns: dict[int, tuple[int, int, int]] = {}  # dot column: (top, bottom, row of the newest mean)
     for x, low, high, mean in curve.points:
         column = round((x - x_range[0]) * x_scale)
-        top, bottom, at = row(high), row(low), row(mean)
+        at = row(mean)
+        top, bottom = (at, at) if low == high else (row(high), row(low))
         if column in columns:
             top, bottom = min(top, columns[column][0]), max(bottom, columns[column][1])
         columns[column] = (top, bottom, at)

@@ -22,6 +22,7 @@ from tui.widgets.chart import Chart
 from tui.widgets.line_view import Panel
 
 CHARTS = 6
+TICK_S = 1.0
 
 
 class FollowScreen(RunPage):
@@ -49,6 +50,9 @@ class FollowScreen(RunPage):
         super().__init__()
         self.feed = feed
         self.metric: str | None = None
+        self._head_shown = 0.0
+        self._charts_shown = 0.0
+        self._charts_due = False
 
     def body(self) -> Iterable[Widget]:
         yield Panel(id="follow-head")
@@ -66,7 +70,7 @@ class FollowScreen(RunPage):
         self.options: dict[str, Any] = remembered if isinstance(remembered, dict) else {}
         self.metric = str(self.options["metric"]) if self.options.get("metric") else None
         self.steptune.poller.watch(self.feed)
-        self.set_interval(1.0, self._tick)
+        self.set_interval(TICK_S, self._tick)
 
     def on_unmount(self) -> None:
         self.steptune.poller.retire(self.feed)
@@ -80,8 +84,10 @@ class FollowScreen(RunPage):
         self.steptune.poller.watch(self.feed)
 
     def show_feed(self, feed: Feed) -> None:
-        if feed is self.feed:
-            self.redraw()
+        if feed is self.feed and self.is_whole:
+            self._show_rest()
+            self._charts_due = True
+            self._show_charts_if_due()
 
     @property
     def view(self) -> FeedView:
@@ -100,8 +106,9 @@ class FollowScreen(RunPage):
         return self.view.subject
 
     def _tick(self) -> None:
-        """The clock of a live run."""
-        if self.is_current and self.row.live:
+        """The clock of a live run, and curves that were held back."""
+        self._show_charts_if_due()
+        if self.is_current and self.row.live and time.monotonic() - self._head_shown >= 0.9 * TICK_S:  # else the feed has just drawn it
             self._show_head()
 
     # What is shown ---------------------------------------------------------------------------------------------
@@ -109,14 +116,18 @@ class FollowScreen(RunPage):
     def redraw(self) -> None:
         if not self.is_whole:
             return
+        self._show_rest()
+        self._show_charts()
+
+    def _show_rest(self) -> None:
         self._show_head()
         self._show_stages()
-        self._show_charts()
         info, log = self.query_one("#follow-info", Panel), self.query_one("#follow-log", Panel)
         info.show(follow_lines.info_lines(self.view, info.size.width, info.size.height, time.time()))
         log.show(follow_lines.log_lines(self.view, log.size.width, log.size.height))
 
     def _show_head(self) -> None:
+        self._head_shown = time.monotonic()
         head = self.query_one("#follow-head", Panel)
         head.show(follow_lines.head_lines(self.view, head.size.width, time.time()))
 
@@ -127,7 +138,13 @@ class FollowScreen(RunPage):
         if self.row.stages:
             stages.show(follow_lines.stage_lines(self.view, stages.size.width or self.size.width, time.time()))
 
+    def _show_charts_if_due(self) -> None:
+        """Six curves that grow cost more than all the rest together, and nobody watches a point a second."""
+        if self._charts_due and self.is_current and time.monotonic() - self._charts_shown >= 1.9 * TICK_S:
+            self._show_charts()
+
     def _show_charts(self) -> None:
+        self._charts_due, self._charts_shown = False, time.monotonic()
         drawing = Drawing(bool(self.options.get("log_axis")), bool(self.options.get("smooth")), self.steptune.ascii_only)
         plans = plan_charts(self.view, self.metric, CHARTS if self.is_wide else 1, drawing)
         for index in range(CHARTS):

@@ -19,7 +19,10 @@ class Chart(LineView):
         self._options = ChartOptions()
 
     def show(self, title: str, curves: Sequence[Curve], options: ChartOptions) -> None:
-        self._title, self._curves, self._options = title, curves, options
+        shown = (title, curves, options)
+        if shown == (self._title, self._curves, self._options) and not self.is_stale:
+            return
+        self._title, self._curves, self._options = shown
         self.repaint()
 
     def visible_lines(self, width: int, height: int, top: int) -> list[Line]:

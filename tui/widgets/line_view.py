@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from rich.cells import cell_len
 from rich.segment import Segment
+from rich.style import Style
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -35,15 +36,22 @@ class LineView(ScrollView):
         self._lines: list[Line] | None = None
         self._drawn_width = 0
         self._cuts: dict[int, tuple[int, int]] = {}
+        self._base: Style | None = None
 
     def visible_lines(self, width: int, height: int, top: int) -> list[Line]:
         """Up to `height` lines from row `top` on."""
         raise NotImplementedError
 
+    @property
+    def is_stale(self) -> bool:
+        """Whether the lines on the screen are to be computed again, whatever they show."""
+        return self._lines is None
+
     def repaint(self) -> None:
         """Compute the visible lines again and refresh the cells that differ."""
         if not self.is_attached or not self.size.width:
             return
+        self._base = None
         old, new = self._lines, self._computed()
         self._lines = new
         if old is None or len(old) != len(new):
@@ -74,7 +82,7 @@ class LineView(ScrollView):
         return Strip([segment for part in strip.divide(list(dict.fromkeys(cuts))) for segment in part], self.size.width)
 
     def _strip(self, spans: Line, width: int) -> Strip:
-        base = self.rich_style
+        base = self._base = self._base or self.rich_style  # made of all ancestors' styles: not once a line
         styles = cast("SteptuneApp", self.app).line_styles
         if spans and spans[0] == ("", "cursor"):
             base += styles["cursor"]
@@ -84,7 +92,7 @@ class LineView(ScrollView):
         return Strip(segments).adjust_cell_length(width, base)
 
     def notify_style_update(self) -> None:
-        self._lines = None
+        self._lines = self._base = None
         super().notify_style_update()
 
     def set_rows(self, rows: int) -> None:

@@ -10,10 +10,10 @@ leak_certificate.json, card.json, card.md. The same config on the same sources g
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from toolkit.data.anonymise import anonymise_row
 from toolkit.data.balance import oversample, paraphrase
@@ -30,7 +30,7 @@ from toolkit.data.sources import Source
 from toolkit.data.split import SPLITS, Split
 from toolkit.data.stages import Stages
 from toolkit.data.synthesis_prompts import PROMPTS
-from toolkit.data.synthesise import plan_synthesis, synthesise
+from toolkit.data.synthesise import Plan, plan_synthesis, synthesise
 from toolkit.data.teacher import Options, Teacher, prompt_hash
 from toolkit.data.teacher_costs import Budget, Prices
 from toolkit.data.teacher_ledger import AnswerLedger
@@ -41,7 +41,7 @@ from toolkit.settings.data_build import DataBuildSettings
 
 
 def main(settings: DataBuildSettings, run: Run) -> Outcome:
-    sources = [Source(**_without_nones(source.model_dump())) for source in settings.sources]
+    sources = named_sources(settings)
     stages = Stages(run.dir / "stages", run.recorder, int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
     languages = settings.languages if settings.repair_typos else ()
 
@@ -121,41 +121,51 @@ def _teacher(settings: DataBuildSettings, run: Run, open_files: ExitStack) -> Te
     if not settings.wants_teacher:
         return None
     asked = settings.teacher
-    options = Options(
+    budget = Budget(Prices(asked.price_in, asked.price_out), asked.max_total_tokens, asked.max_cost)
+    ledger = open_files.enter_context(AnswerLedger(asked.answers or run.dir / "teacher_answers.jsonl", run.dir.name))
+    return Teacher(teacher_options(settings), ledger, budget, partial(mask_text, settings), run.recorder)
+
+
+def teacher_options(settings: DataBuildSettings) -> Options:
+    asked = settings.teacher
+    return Options(
         asked.model, asked.base_url, asked.api_key_env or "", asked.temperature, asked.max_tokens, asked.concurrency, asked.timeout_s,
         asked.attempts, asked.retries, response_format=asked.response_format,
     )  # fmt: skip
-    budget = Budget(Prices(asked.price_in, asked.price_out), asked.max_total_tokens, asked.max_cost)
-    ledger = open_files.enter_context(AnswerLedger(asked.answers or run.dir / "teacher_answers.jsonl", run.dir.name))
-    return Teacher(options, ledger, budget, partial(_mask, settings), run.recorder)
 
 
 def _mask_row(settings: DataBuildSettings, row: Row) -> Row:
     return anonymise_row(row, settings.anonymise, settings.phone_regions, settings.anonymise_with == "surrogate")
 
 
-def _mask(settings: DataBuildSettings, text: str) -> str:
+def mask_text(settings: DataBuildSettings, text: str) -> str:
     every_kind = DataBuildSettings.model_fields["anonymise"].default
     return anonymise_row(Row("", "", prompt=text), every_kind, settings.phone_regions).prompt
 
 
 def _synthesise(batch: Batch, sources: list[Source], settings: DataBuildSettings, teacher: Teacher) -> list[Row | Dropped]:
     """What the teacher writes beside the rows of the sources."""
-    asked = settings.synthesis
-    domains = tuple(Domain(domain.name, domain.apps, domain.tasks) for domain in asked.domains)
-    grid = Grid(domains, asked.registers, settings.languages, asked.personas, asked.difficulties)
-    chunks = _chunks(sources, settings) if asked.grounded_rows else []
-    plans = plan_synthesis(grid, batch, chunks, asked.rows, asked.grounded_rows, settings.seed)
+    plans = plan_calls(batch.kept, read_passages(sources, settings), settings)
 
     def check(row: Row) -> str:
         return broken_rule(row, settings.rules, settings.languages)
 
     start = len(batch.kept) + len(batch.dropped)
-    return synthesise(start, plans, teacher, check, settings.min_steps, settings.max_steps, asked.judge_min_score) if plans else []
+    return synthesise(start, plans, teacher, check, settings.min_steps, settings.max_steps, settings.synthesis.judge_min_score) if plans else []
 
 
-def _chunks(sources: list[Source], settings: DataBuildSettings) -> list[Chunk]:
-    """Passages as the teacher will see them: masked, so that what it quotes can be found in them."""
+def plan_calls(rows: Iterable[Row], passages: list[Chunk], settings: DataBuildSettings) -> list[Plan]:
+    """The calls that synthesis makes beside these rows of the sources."""
+    asked = settings.synthesis
+    domains = tuple(Domain(domain.name, domain.apps, domain.tasks) for domain in asked.domains)
+    grid = Grid(domains, asked.registers, settings.languages, asked.personas, asked.difficulties)
+    return plan_synthesis(grid, rows, passages, asked.rows, asked.grounded_rows, settings.seed)
+
+
+def read_passages(sources: list[Source], settings: DataBuildSettings) -> list[Chunk]:
+    """Passages as the teacher will see them, if it writes from any: masked, so that what it quotes can be found in them."""
+    if not settings.synthesis.grounded_rows:
+        return []
     least, most = settings.synthesis.min_passage_chars, settings.synthesis.max_passage_chars
     found = (
         chunk
@@ -163,7 +173,7 @@ def _chunks(sources: list[Source], settings: DataBuildSettings) -> list[Chunk]:
         if source.type == "documents"
         for chunk in read_chunks(source.path, source.label, source.domain, source.language, source.encoding, least, most)
     )
-    return [replace(chunk, text=_mask(settings, chunk.text), title=_mask(settings, chunk.title)) for chunk in found]
+    return [replace(chunk, text=mask_text(settings, chunk.text), title=mask_text(settings, chunk.title)) for chunk in found]
 
 
 def _teacher_card(settings: DataBuildSettings, teacher: Teacher) -> JSON:
@@ -185,8 +195,8 @@ def _budget_warning(teacher: Teacher) -> str:
     return f"The teacher stopped at its budget after {teacher.budget.tokens} tokens (cost {teacher.budget.cost:.2f}); calls that were not made are in the ledger."
 
 
-def _without_nones(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if value is not None}
+def named_sources(settings: DataBuildSettings) -> list[Source]:
+    return [Source(**{key: value for key, value in source.model_dump().items() if value is not None}) for source in settings.sources]
 
 
 if __name__ == "__main__":

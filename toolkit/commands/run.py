@@ -13,12 +13,13 @@ from toolkit import config
 from toolkit.errors import EXIT_CANCELLED, EXIT_FAILED, SteptuneError, UsageError
 from toolkit.records import read_json
 from toolkit.runs import launch, preflight
+from toolkit.runs.data_preview import data_preview_lines
 from toolkit.runs.folder import RunFolder, find_run, runs_root
 from toolkit.runs.follow import Follower, format_headline, results_table
 from toolkit.runs.inputs import check_inputs
 from toolkit.runs.stages import STAGE_NAMES, recipe_of
 from toolkit.runs.stop import ask_to_stop, wait_until_ended
-from toolkit.runs.token_preview import preview_lines, token_preview
+from toolkit.runs.token_preview import preview_lines, recipe_preview
 from toolkit.settings import PipelineSettings
 
 
@@ -55,7 +56,7 @@ def _show_plan(args: argparse.Namespace, plan: launch.LaunchPlan, run_dir: Path 
     """`--dry-run`: everything that would happen, and the exit code that preflight would give."""
     folder = run_dir.absolute() if run_dir else runs_root() / f"<time>-{plan.recipe}-<id>"
     refused = any(check.level == "refused" for check in checks)
-    preview = token_preview(plan) if plan.recipe == "sft" and not refused else {}
+    preview = recipe_preview(plan) if plan.recipe in ("sft", "data-build") and not refused else {}
     estimate = preflight.training_memory(plan)
     if args.json:
         document = {
@@ -84,7 +85,8 @@ def _show_plan(args: argparse.Namespace, plan: launch.LaunchPlan, run_dir: Path 
         if estimate:
             print("\nMemory of one training process, estimated:\n  " + "\n  ".join(estimate.lines()))
         if preview:
-            print("\n" + "\n".join(preview_lines(preview, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)))
+            colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+            print("\n" + "\n".join(preview_lines(preview, colour) if plan.recipe == "sft" else data_preview_lines(preview)))
     return preflight.PreflightError.exit_code if refused else int(preview.get("exit_code", 0))
 
 

@@ -7,13 +7,13 @@ ledger adds up. Rows from a passage carry its lineage, and the passage's own wor
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from toolkit.data.chunks import Chunk
 from toolkit.data.grid import Cell, Grid, plan_cells
 from toolkit.data.normalise import NoSteps, normalise_row, number_steps
-from toolkit.data.rows import Batch, Dropped, Row
+from toolkit.data.rows import Dropped, Row
 from toolkit.data.synthesis_prompts import (
     GROUNDED_SYSTEM,
     JUDGE_SYSTEM,
@@ -45,9 +45,9 @@ class Plan:
         return grounded_prompt(self.cell, self.chunk, min_steps, max_steps)
 
 
-def plan_synthesis(grid: Grid, batch: Batch, chunks: list[Chunk], rows: int, grounded_rows: int, seed: int) -> list[Plan]:
-    """`rows` calls for the least covered cells, then `grounded_rows` from passages, each passage in turn in another manner."""
-    plans = [Plan(cell) for cell in plan_cells(grid, batch.kept, rows, seed)]
+def plan_synthesis(grid: Grid, known: Iterable[Row], chunks: list[Chunk], rows: int, grounded_rows: int, seed: int) -> list[Plan]:
+    """`rows` calls for the cells that `known` rows cover least, then `grounded_rows` from passages, each passage in turn in another manner."""
+    plans = [Plan(cell) for cell in plan_cells(grid, known, rows, seed)]
     if not chunks:
         return plans
     order = sorted(chunks, key=lambda chunk: sha256_text(f"{seed}\n{chunk.lineage}\n{chunk.text}"))
@@ -71,12 +71,16 @@ def synthesise(
     start: int, plans: list[Plan], teacher: Teacher, check: Callable[[Row], str], min_steps: int, max_steps: int, judge_min_score: int | None
 ) -> list[Row | Dropped]:
     """A row for every plan, in positions from `start` on. `check` says why a row is not good enough; the teacher is then asked again."""
-    asks = [_ask(number, plan, check, min_steps, max_steps) for number, plan in enumerate(plans, start=1)]
-    replies = teacher.ask_all(asks, "synthesise")
+    replies = teacher.ask_all(synthesis_asks(plans, check, min_steps, max_steps), "synthesise")
     results = [_result(plan, reply, start + at) for at, (plan, reply) in enumerate(zip(plans, replies, strict=True))]
     if judge_min_score is not None:
         results = _judge(results, plans, teacher, judge_min_score)
     return results
+
+
+def synthesis_asks(plans: list[Plan], check: Callable[[Row], str], min_steps: int, max_steps: int) -> list[Ask]:
+    """The calls of the plans, in their order."""
+    return [_ask(number, plan, check, min_steps, max_steps) for number, plan in enumerate(plans, start=1)]
 
 
 def _ask(number: int, plan: Plan, check: Callable[[Row], str], min_steps: int, max_steps: int) -> Ask:

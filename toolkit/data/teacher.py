@@ -135,10 +135,10 @@ class Teacher:
 
     async def _answer(self, ask: Ask, wire: Wire) -> Reply:
         """Attempt after attempt until one is valid, a limit is reached, or the run ends."""
-        messages = self._messages(ask)
+        messages = masked_messages(ask, self.mask)
         reason, bad, failed_in_a_row, attempt, calls = "", 0, 0, 0, 0
         while bad < self.options.attempts and failed_in_a_row < self.options.retries and not self._ends:
-            parameters = self._parameters(ask)
+            parameters = request_parameters(self.options, ask.schema, RESPONSE_FORMATS[self._format], self._tokens_name)
             key = call_key(self.options.model, messages, parameters, attempt)
             call = self.ledger.calls.get(key)
             if call is None:
@@ -169,17 +169,6 @@ class Teacher:
         if self._ends:
             return Reply(ask.id, reason="not asked: the run was stopped", calls=calls)
         return Reply(ask.id, reason=f"teacher, {reason}", calls=calls)
-
-    def _messages(self, ask: Ask) -> list[JSON]:
-        texts = (("system", ask.system), ("user", ask.user))
-        return [{"role": role, "content": self.mask(text)} for role, text in texts if text]
-
-    def _parameters(self, ask: Ask) -> JSON:
-        parameters: JSON = {"temperature": self.options.temperature, self._tokens_name: self.options.max_tokens}
-        if RESPONSE_FORMATS[self._format] == "json_schema":
-            schema = {"name": ask.schema.__name__.lower(), "strict": True, "schema": strict_schema(ask.schema)}
-            return {**parameters, "response_format": {"type": "json_schema", "json_schema": schema}}
-        return {**parameters, "response_format": {"type": "json_object"}} if RESPONSE_FORMATS[self._format] == "json_object" else parameters
 
     async def _call(self, ask: Ask, key: str, attempt: int, messages: list[JSON], parameters: JSON, wire: Wire) -> Received | None:
         """One call with its lines in the ledger; None if the budget does not allow it."""
@@ -236,6 +225,21 @@ class Teacher:
         end_s = time.monotonic() + random.uniform(pause / 2, pause)
         while time.monotonic() < end_s and not self._ends:
             await asyncio.sleep(min(0.2, end_s - time.monotonic() + 0.001))
+
+
+def masked_messages(ask: Ask, mask: Callable[[str], str]) -> list[JSON]:
+    """The messages of a call as they are sent."""
+    texts = (("system", ask.system), ("user", ask.user))
+    return [{"role": role, "content": mask(text)} for role, text in texts if text]
+
+
+def request_parameters(options: Options, schema: type[BaseModel], response_format: str, tokens_name: str = "max_tokens") -> JSON:
+    """All else that a call sends."""
+    parameters: JSON = {"temperature": options.temperature, tokens_name: options.max_tokens}
+    if response_format == "json_schema":
+        named = {"name": schema.__name__.lower(), "strict": True, "schema": strict_schema(schema)}
+        return {**parameters, "response_format": {"type": "json_schema", "json_schema": named}}
+    return {**parameters, "response_format": {"type": "json_object"}} if response_format == "json_object" else parameters
 
 
 @cache

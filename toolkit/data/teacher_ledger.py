@@ -25,6 +25,15 @@ def call_key(model: str, messages: list[JSON], parameters: JSON, attempt: int) -
     return sha256_json([model, messages, parameters, attempt])
 
 
+def read_calls(path: Path) -> dict[str, JSON]:
+    """The calls of a ledger by their key, each with its latest state; {} if there is none yet."""
+    calls: dict[str, JSON] = {}
+    for line in read_growing_jsonl(path):
+        if isinstance(line.get("key"), str):
+            calls[line["key"]] = {**calls.get(line["key"], {}), **line}
+    return calls
+
+
 class AnswerLedger:
     """The ledger of one file, open for appending. A line is written before the call returns, and synced to disk every second.
 
@@ -44,10 +53,7 @@ class AnswerLedger:
             self._file.close()
             raise UsageError(f"The teacher's answers {path} are in use by another run; let it end, or give another file.") from None
         self._end_torn_line()
-        self.calls: dict[str, JSON] = {}
-        for line in read_growing_jsonl(path):
-            if isinstance(line.get("key"), str):
-                self.calls[line["key"]] = {**self.calls.get(line["key"], {}), **line}
+        self.calls = read_calls(path)
         self._synced_s = time.monotonic()
 
     def __enter__(self) -> Self:

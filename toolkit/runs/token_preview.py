@@ -1,4 +1,4 @@
-"""The preview of an sft run: asks the recipe's preview program, which has the tokenizer, and shows its answer."""
+"""What a recipe's own preview program says of a run, and the preview of an sft run for a person: its counts and one row, token by token."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _RESET = "\x1b[0m"
 SHOWN_IDS = 10
 
 
-def token_preview(plan: LaunchPlan) -> JSON:
-    """Counts, proof and one row token by token; `{"error", "exit_code"}` where the rows or the model cannot be used."""
+def recipe_preview(plan: LaunchPlan) -> JSON:
+    """The answer of `preview.py` beside the recipe; `{"error", "exit_code"}` where the rows or the model cannot be used."""
     script = catalog.find_recipe(plan.recipe).script.with_name("preview.py")
     done = subprocess.run(
         [plan.interpreter, str(script)], input=plan.config_yaml, env={**os.environ, **plan.environment}, capture_output=True, text=True, check=False

@@ -119,6 +119,23 @@ def test_a_budget_stops_the_calls_and_says_so(serve: Callable[[float], str], tmp
     assert 0 < asked.budget.tokens <= 20_000
 
 
+def test_with_a_larger_budget_the_calls_go_on_and_none_is_paid_twice(serve: Callable[[float], str], tmp_path: Path) -> None:
+    url = serve(0.0)
+    with AnswerLedger(tmp_path / "answers.jsonl", "run") as ledger:
+        first = teacher(url, ledger, Budget(Prices(), max_tokens=20_000))
+        before = first.ask_all(asks(300), "ask")
+    paid = sum(reply.value is not None for reply in before)
+    assert 0 < paid < 300
+    with AnswerLedger(tmp_path / "answers.jsonl", "run") as ledger:
+        second = teacher(url, ledger, Budget(Prices(), max_tokens=1_000_000))
+        after = second.ask_all(asks(300), "ask")
+    assert (second.reused, second.calls) == (paid, 300 - paid)
+    assert [old.value for old in before if old.value] == [new.value for old, new in zip(before, after, strict=True) if old.value]
+    assert second.budget.tokens == 300 * 180  # what the first part cost counts in the second's budget
+    sent = Counter(json.loads(line)["key"] for line in (tmp_path / "log").read_text().splitlines())
+    assert (len(sent), max(sent.values())) == (300, 1)
+
+
 def test_a_server_that_refuses_everything_ends_the_run_with_one_sentence(tmp_path: Path) -> None:
     with AnswerLedger(tmp_path / "answers.jsonl", "run") as ledger:
         silent = Options("m", "http://127.0.0.1:9/v1", retries=2, first_pause_s=0.01)

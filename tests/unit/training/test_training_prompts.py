@@ -1,5 +1,8 @@
 """What is learned and what is served, token by token; Mistral's own library is the truth for its format."""
 
+import random
+import re
+
 import pytest
 from mistral_common.protocol.instruct.messages import AssistantMessage, UserMessage
 from mistral_common.protocol.instruct.request import InstructRequest
@@ -53,6 +56,43 @@ def test_mistral_training_row_is_that_of_mistral_common(mistral_tokenizer) -> No
     expected = truth.encode_instruct(InstructRequest(messages=[UserMessage(content=PIN.prompt), AssistantMessage(content=PIN.output)])).tokens
     rendered = render_example(PIN.prompt, PIN.output, MISTRAL_V02, mistral_tokenizer)
     assert rendered.prompt_ids + rendered.completion_ids == expected
+
+
+def test_a_thousand_random_dialogues_are_those_of_mistral_common_with_one_bos(mistral_tokenizer) -> None:
+    """Without runs of spaces, which data-build takes out: transformers' conversion of the tokenizer cuts them in other pieces than sentencepiece."""
+    truth, generator = MistralTokenizer.v1().instruct_tokenizer, random.Random(7)
+    pieces = [
+        "Wi-Fi",
+        "PIN",
+        "kata sandi",
+        "naïve",
+        "1. ",
+        "\n",
+        " ",
+        "[INST]",
+        "[/INST]",
+        "«ü»",
+        "密码",
+        "😀",
+        "C:\\x",
+        '"quoted"',
+        "§ 3",
+        "e-mail?",
+        "…",
+    ]
+
+    def text() -> str:
+        joined = "".join(generator.choice(pieces) + generator.choice(("", " ")) for _ in range(generator.randint(1, 12)))
+        return re.sub(" +", " ", joined).strip() or "how"
+
+    for _ in range(1000):
+        question, answer = text(), text()
+        dialogue = [UserMessage(content=question), AssistantMessage(content=answer)]
+        expected = truth.encode_instruct(InstructRequest(messages=dialogue)).tokens
+        rendered = render_example(question, answer, MISTRAL_V02, mistral_tokenizer)
+        assert rendered.prompt_ids + rendered.completion_ids == expected, (question, answer)
+        assert render_prompt(question, MISTRAL_V02, mistral_tokenizer) == rendered.prompt_ids
+        assert rendered.prompt_ids.count(mistral_tokenizer.bos_token_id) == 1
 
 
 def test_mistral_format_is_chosen_for_the_instruct_model(mistral_tokenizer) -> None:

@@ -1,0 +1,71 @@
+"""What a data-build run would read, and the calls, tokens and money of its teacher, as one line of JSON.
+
+    python recipes/data-build/preview.py < config.yaml          (started by `steptune run data-build --dry-run`)
+
+Reads a resolved config (DataBuildSettings) and the sources; plans the calls as run.py does; sends and writes nothing but its answer.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import partial
+
+import yaml
+from run import mask_text, named_sources, plan_calls, read_passages, teacher_options
+
+from toolkit.data.chunks import Chunk
+from toolkit.data.forecast import Census, Phase, judge_phase, paraphrase_phase, synthesis_phase, teacher_forecast
+from toolkit.data.sources import read_sources
+from toolkit.data.synthesise import Plan, synthesis_asks
+from toolkit.data.teacher import masked_messages, request_parameters
+from toolkit.data.teacher_costs import Prices
+from toolkit.data.teacher_ledger import read_calls
+from toolkit.errors import SteptuneError
+from toolkit.records import JSON
+from toolkit.runs.recorder import Recorder
+from toolkit.settings.data_build import DataBuildSettings
+
+
+def main() -> int:
+    settings = DataBuildSettings.model_validate(yaml.safe_load(sys.stdin.read()))
+    sources, census = named_sources(settings), Census()
+    rows = census.passing(read_sources(sources, settings.strict, Recorder(None)))
+    passages = read_passages(sources, settings)
+    plans = plan_calls(rows, passages, settings)
+    for _ in rows:  # without a grid nobody has asked for them yet
+        pass
+    read = [{"name": name, "rows": census.rows[name], "left_out": census.left_out[name]} for name in census.rows]
+    teacher = _teacher(settings, plans, passages, census) if settings.wants_teacher else None
+    print(json.dumps({"sources": read, "passages": len(passages), "teacher": teacher}))
+    return 0
+
+
+def _teacher(settings: DataBuildSettings, plans: list[Plan], passages: list[Chunk], census: Census) -> JSON:
+    asked, options = settings.teacher, teacher_options(settings)
+    phases = [_synthesis(settings, "grid", [plan for plan in plans if plan.chunk is None], census)]
+    phases.append(_synthesis(settings, "grounded", [plan for plan in plans if plan.chunk is not None], census))
+    if settings.synthesis.judge_min_score is not None:
+        chars = [len(plan.chunk.text) for plan in plans if plan.chunk is not None]
+        phases.append(judge_phase(len(plans) - len(chars), chars, census))
+    if settings.balance.paraphrases:
+        train = (census.total + len(plans)) * (1 - settings.test_share - settings.validation_share)
+        phases.append(paraphrase_phase(round(train * settings.balance.paraphrase_share), settings.balance.paraphrases, census))
+    return teacher_forecast(phases, options, Prices(asked.price_in, asked.price_out), asked.max_total_tokens, asked.max_cost)
+
+
+def _synthesis(settings: DataBuildSettings, name: str, plans: list[Plan], census: Census) -> Phase:
+    options, answers = teacher_options(settings), settings.teacher.answers
+    known = read_calls(answers) if answers else {}
+    asks = synthesis_asks(plans, lambda row: "", settings.min_steps, settings.max_steps)
+    mask = partial(mask_text, settings)
+    requests = [(masked_messages(ask, mask), request_parameters(options, ask.schema, options.response_format)) for ask in asks]
+    return synthesis_phase(name, requests, known, options, census)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except SteptuneError as error:
+        print(json.dumps({"error": str(error), "exit_code": error.exit_code}))
+        sys.exit(error.exit_code)

@@ -23,6 +23,8 @@ from tui.widgets.line_view import Panel
 
 CHARTS = 6
 TICK_S = 1.0
+CHARTS_SHARE = 0.005  # of a core: curves that grow are drawn as often as that allows
+CHARTS_PAUSE_S = (1.9 * TICK_S, 4.9 * TICK_S)
 
 
 class FollowScreen(RunPage):
@@ -53,6 +55,7 @@ class FollowScreen(RunPage):
         self._head_shown = 0.0
         self._charts_shown = 0.0
         self._charts_due = False
+        self._charts_pause = CHARTS_PAUSE_S[0]
 
     def body(self) -> Iterable[Widget]:
         yield Panel(id="follow-head")
@@ -140,11 +143,11 @@ class FollowScreen(RunPage):
 
     def _show_charts_if_due(self) -> None:
         """Six curves that grow cost more than all the rest together, and nobody watches a point a second."""
-        if self._charts_due and self.is_current and time.monotonic() - self._charts_shown >= 1.9 * TICK_S:
+        if self._charts_due and self.is_current and time.monotonic() - self._charts_shown >= self._charts_pause:
             self._show_charts()
 
     def _show_charts(self) -> None:
-        self._charts_due, self._charts_shown = False, time.monotonic()
+        self._charts_due, self._charts_shown, started = False, time.monotonic(), time.thread_time()
         drawing = Drawing(bool(self.options.get("log_axis")), bool(self.options.get("smooth")), self.steptune.ascii_only)
         plans = plan_charts(self.view, self.metric, CHARTS if self.is_wide else 1, drawing)
         for index in range(CHARTS):
@@ -154,6 +157,8 @@ class FollowScreen(RunPage):
                 chart.display = needed
             if needed:
                 chart.show(plans[index].title, list(plans[index].curves), plans[index].options)
+        shortest, longest = CHARTS_PAUSE_S
+        self._charts_pause = min(longest, max(shortest, (time.thread_time() - started) / CHARTS_SHARE))
 
     # Actions ---------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from tui.logic.text import clean
 LOG_TAIL = 60
 MAX_EVENTS = 500
 PIECE = 1 << 19
+ROW_S = 0.95
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class RunFeed:
     def __init__(self, path: Path) -> None:
         self.path = path
         row = read_row(path)
+        self._row_read = time.monotonic()
         self.pinned: Path | None = None
         self._readers = _Readers.of(self._subject(row).path)
         self.view = FeedView(row, self._subject(row), self._readers.curves, self._readers.hardware_curves)
@@ -91,13 +94,14 @@ class RunFeed:
 
     def poll(self) -> tuple[bool, bool]:
         """(changed, more): read the next piece of everything."""
-        row = read_row(self.path)
+        changed = self._read(self._readers)
+        row = self._row(changed)
         subject = self._subject(row)
         if subject.path != self._readers.path:
             self.close()
             self._readers = _Readers.of(subject.path)
+            changed = self._read(self._readers)
         readers = self._readers
-        changed = self._read(readers)
         behind = readers.metrics.behind
         gone = not self.path.exists()
         if changed or (row, subject, gone) != (self.view.row, self.view.subject, self.view.gone):
@@ -116,6 +120,14 @@ class RunFeed:
             )
             return True, behind > 0
         return False, behind > 0
+
+    def _row(self, changed: bool) -> RunRow:
+        """A row takes a dozen files: read again when something was written, else once a second."""
+        now = time.monotonic()
+        if changed or now - self._row_read >= ROW_S:
+            self._row_read = now
+            return read_row(self.path)
+        return self.view.row
 
     def _subject(self, row: RunRow) -> RunRow:
         started = [stage for stage in row.stages if stage.state not in ("waiting", "unchanged")]

@@ -1,4 +1,4 @@
-"""Passages of documents for a teacher to write from: the text under each heading of Markdown, HTML and text files.
+"""Passages of documents for a teacher to write from: the text under each heading of Markdown, HTML, Mallard, DocBook, PDF and text files.
 
 A passage carries the same lineage as the rows that are extracted from its section, so that what is written from it
 shares their split.
@@ -6,15 +6,24 @@ shares their split.
 
 from __future__ import annotations
 
+import contextlib
 import re
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from lxml import etree, html
 
-MARKDOWN, HTML, TEXT = {".md", ".markdown"}, {".html", ".htm", ".xhtml"}, {".txt"}
-MAX_DOCUMENT_BYTES = 50_000_000
+from toolkit.data.archives import is_archive, unpack
+from toolkit.data.docbook_pages import docbook_markup
+from toolkit.data.documents import HTML, MAX_DOCUMENT_BYTES, PDF, READ, XML
+from toolkit.data.mallard_pages import mallard_group, mallard_markup
+from toolkit.data.markup_items import Element, Markup, inline_text, local_name
+from toolkit.data.pdf_layout import read_pdf_lines
+from toolkit.data.pdf_pages import UnreadablePdf
+from toolkit.data.xml_files import read_xml, xml_kind
+
 HEADINGS = {f"h{level}" for level in range(1, 7)}
 SKIPPED = {"script", "style", "nav", "header", "footer", "aside", "noscript", "template", "svg", "form"}
 BLOCKS = {"p", "li", "dd", "dt", "td", "div", "section", "article", "tr", "pre", "blockquote", "summary"} | HEADINGS
@@ -35,19 +44,37 @@ class Chunk:
 
 def read_chunks(path: Path, source: str, domain: str, language: str, encoding: str, min_chars: int, max_chars: int) -> Iterator[Chunk]:
     """The passages of a file or folder, in the order of file names; longer ones are cut at a paragraph, files that cannot be read are passed over."""
-    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
-    for file in files:
-        suffix = file.suffix.lower()
-        if suffix not in MARKDOWN | HTML | TEXT or file.stat().st_size > MAX_DOCUMENT_BYTES:
-            continue
-        raw = file.read_bytes()
-        name = file.relative_to(path.parent).as_posix()
-        sections = _html_sections(raw) if suffix in HTML else _text_sections(raw.decode(encoding, "replace"))
+    for file, name, root in _documents(path):
+        group, sections = _read_sections(file, root, encoding)
         for title, text in sections:
             passage = _shorten(text, max_chars)
             if title and len(passage) >= min_chars:
                 slug = "-".join(re.findall(r"\w+", title.lower()))
-                yield Chunk(source, name, title, passage, f"{name}#{slug}", domain, language)
+                yield Chunk(source, name, title, passage, group or f"{name}#{slug}", domain, language)
+
+
+def _documents(path: Path) -> Iterator[tuple[Path, str, Path]]:
+    """(file, its name in lineage, the folder that its references may lead to) of a file, folder or archive, and of the archives in a folder."""
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+    for file in files:
+        name = file.relative_to(path.parent).as_posix()
+        if is_archive(file):
+            with tempfile.TemporaryDirectory(prefix="steptune-archive-") as scratch:
+                list(unpack(file, Path(scratch), READ, MAX_DOCUMENT_BYTES))  # what is left out is told where rows are read
+                for inner, _, root in _documents(Path(scratch)):
+                    yield inner, f"{name}/{inner.relative_to(scratch).as_posix()}", root
+        elif file.suffix.lower() in READ and file.stat().st_size <= MAX_DOCUMENT_BYTES:
+            yield file, name, path if path.is_dir() else path.parent
+
+
+def _read_sections(file: Path, root: Path, encoding: str) -> tuple[str, Iterator[tuple[str, str]]]:
+    """The group of the whole file ("" where each section is one of its own), and (title, text) of its sections."""
+    raw, suffix = file.read_bytes(), file.suffix.lower()
+    if suffix in XML:
+        return _xml_sections(raw, file, root)
+    if suffix in PDF:
+        return "", _pdf_sections(raw)
+    return "", _html_sections(raw) if suffix in HTML else _text_sections(raw.decode(encoding, "replace"))
 
 
 def _text_sections(text: str) -> Iterator[tuple[str, str]]:
@@ -85,6 +112,52 @@ def _html_sections(raw: bytes) -> Iterator[tuple[str, str]]:
                 lines.append("")
             lines[-1] += element.tail
     yield title, _tidy(lines)
+
+
+def _pdf_sections(raw: bytes) -> Iterator[tuple[str, str]]:
+    title = ""
+    lines: list[str] = []
+    with contextlib.suppress(UnreadablePdf):
+        for line in read_pdf_lines(raw):
+            if line.is_title:
+                yield title, _tidy(lines)
+                title, lines = " ".join(line.text.split()), []
+            else:
+                lines.append(line.text)
+    yield title, _tidy(lines)
+
+
+def _xml_sections(raw: bytes, file: Path, root: Path) -> tuple[str, Iterator[tuple[str, str]]]:
+    try:
+        page = read_xml(raw, file, root)
+    except (etree.XMLSyntaxError, RecursionError):
+        return "", iter(())
+    kind = "mallard" if file.suffix.lower() == ".page" else xml_kind(page)
+    if kind == "mallard":
+        return mallard_group(page, file), _titled(page, mallard_markup(page, file.parent))
+    return "", _titled(page, docbook_markup(page)) if kind == "docbook" else iter(())
+
+
+def _titled(page: Element, markup: Markup) -> Iterator[tuple[str, str]]:
+    """Each title of a tree with the paragraphs up to the next one."""
+    title = ""
+    lines: list[str] = []
+    for element in _paragraphs(page, markup):
+        if local_name(element) == "title":
+            yield title, _tidy(lines)
+            title, lines = inline_text(element, markup), []
+        else:
+            lines.append(inline_text(element, markup))
+    yield title, _tidy(lines)
+
+
+def _paragraphs(element: Element, markup: Markup) -> Iterator[Element]:
+    for child in markup.children(element):
+        name = local_name(child)
+        if name == "title" or (name in markup.blocks and not any(local_name(inner) in markup.blocks | markup.lists for inner in child)):
+            yield child
+        elif name and name not in markup.skipped:
+            yield from _paragraphs(child, markup)
 
 
 def _is_skipped(element: etree._Element | None) -> bool:

@@ -21,12 +21,14 @@ NO_TEXT = words("info title titleabbrev indexterm bookinfo chapterinfo sectionin
 def read_docbook(page: Element) -> list[Section]:
     """The titled sections of a document in its order; a procedure with a title of its own is a section."""
     sections: list[Section] = []
-    markup = _markup(page)
+    markup = docbook_markup(page)
     _walk(page, sections, None, markup, page.get(XML_LANG) or page.get("lang") or "")
     return sections
 
 
-def _markup(page: Element) -> Markup:
+def docbook_markup(page: Element) -> Markup:
+    """Which elements mean what; references are resolved within the page."""
+
     def text_of(element: Element) -> str | None:
         name = local_name(element)
         if name == "menuchoice":

@@ -23,18 +23,25 @@ NOT_GENERAL = ("platform:", "action:", "target:mobile")
 
 def read_mallard(page: Element, path: Path) -> list[Section]:
     """The titled sections of a page; links to other pages are read beside `path`."""
-    markup = _markup(path.parent, page)
+    markup = mallard_markup(page, path.parent)
     language = page.get(XML_LANG, "")
-    group = page.get("id") or path.stem
+    group = mallard_group(page, path)
     sections: list[Section] = []
     for element in (page, *page.iter(f"{NAMESPACE}section")):
         if (section := _read_section(element, markup, language)) is not None:
-            section.group = f"mallard:{group}"
+            section.group = group
             sections.append(section)
     return sections
 
 
-def _markup(folder: Path, page: Element) -> Markup:
+def mallard_group(page: Element, path: Path) -> str:
+    """What a page and its translations have in common."""
+    return f"mallard:{page.get('id') or path.stem}"
+
+
+def mallard_markup(page: Element, folder: Path) -> Markup:
+    """Which elements mean what; links to other pages are read in `folder`."""
+
     def text_of(element: Element) -> str | None:
         name = local_name(element)
         if name == "media":

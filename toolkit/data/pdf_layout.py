@@ -29,15 +29,22 @@ def read_pdf(raw: bytes) -> list[Section]:
     Raises:
         UnreadablePdf: encrypted, damaged, or without text.
     """
-    pages = read_pdf_pages(raw)
-    running = _running(pages)
-    lines = _with_joined_words([line for page in pages for line in _without_running(page, running)])
-    if not lines:
-        return []
-    marked = list(_marked(lines, _margins(lines)))
+    marked = read_pdf_lines(raw)
     if any(line.is_title for line in marked):
         return sections_of_lines(marked)
     return read_plain_text("\n".join(line.text for line in marked))
+
+
+def read_pdf_lines(raw: bytes) -> list[Line]:
+    """The lines of a PDF in reading order, titles known by their type; without running headers and footers.
+
+    Raises:
+        UnreadablePdf: encrypted, damaged, or without text.
+    """
+    pages = read_pdf_pages(raw)
+    running = _running(pages)
+    lines = _with_joined_words([line for page in pages for line in _without_running(page, running)])
+    return list(_marked(lines, _margins(lines))) if lines else []
 
 
 def _running(pages: list[Page]) -> set[tuple[str, int]]:

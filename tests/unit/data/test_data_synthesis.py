@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import zipfile
 from collections import Counter
 from pathlib import Path
 
 import pytest
 import yaml
 from data_build_case import OPTIONS, pair, write_rows
+from test_data_pdf import LAMP, column, pdf
 
 from tests.review_case import write_dataset
 from toolkit.data.balance import oversample, slots
@@ -83,6 +85,44 @@ def test_passages_carry_the_lineage_of_their_section(tmp_path: Path) -> None:
         ("Pair a phone", "Open Bluetooth and choose it.\nTap Pair."),
     ]
     assert chunks[1].lineage == f"{tmp_path.name}/b.html#pair-a-phone"
+
+
+LAMP_TEXT = """1. Open the lid of the lamp and
+wait for a minute until it is cold.
+2. Take out the bulb.
+3. Close the lid.
+The lamp lasts for ten years."""
+MALLARD = """<page xmlns="http://projectmallard.org/1.0/" id="wifi"><info><desc>Never shown.</desc></info><title>Join a network</title>
+<p>Have the <gui>password</gui> at hand.</p><steps><item><p>Open <guiseq><gui>Settings</gui><gui>Wi-Fi</gui></guiseq>.</p></item></steps>
+<section><title>Leave it</title><note><p>Others stay joined.</p></note></section></page>"""
+DOCBOOK = """<article><title>Printer</title><section><title>Change the ink</title><para>Use the <guilabel>right</guilabel> colour.</para>
+<procedure><step><para>Open the lid.</para></step></procedure></section></article>"""
+
+
+def test_passages_of_mallard_docbook_and_pdf_alone_and_in_archives(tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "wifi.page").write_text(MALLARD)
+    (docs / "printer.xml").write_text(DOCBOOK)
+    (docs / "broken.xml").write_text("<article><title>Cut")
+    (docs / "lamp.pdf").write_bytes(pdf([[*column(50, 700, "Change the bulb", LAMP), (50, 560, 10, "The lamp lasts for ten years.")]]))
+    (docs / "scanned.pdf").write_bytes(b"%PDF-1.4 cut")
+    expected = [
+        ("lamp.pdf#change-the-bulb", "Change the bulb", LAMP_TEXT),
+        ("printer.xml#change-the-ink", "Change the ink", "Use the right colour.\nOpen the lid."),
+        ("mallard:wifi", "Join a network", "Have the password at hand.\nOpen Settings > Wi-Fi."),
+        ("mallard:wifi", "Leave it", "Others stay joined."),
+    ]
+    found = [(chunk.lineage.removeprefix("docs/"), chunk.title, chunk.text) for chunk in read_chunks(docs, "docs", "", "en", "utf-8", 10, 400)]
+    assert found == expected
+    with zipfile.ZipFile(tmp_path / "docs.zip", "w") as archive:
+        for file in docs.iterdir():
+            archive.write(file, file.name)
+    packed = [
+        (chunk.lineage.removeprefix("docs.zip/"), chunk.title, chunk.text)
+        for chunk in read_chunks(tmp_path / "docs.zip", "docs", "", "en", "utf-8", 10, 400)
+    ]
+    assert packed == expected
 
 
 def _batch(tmp_path: Path, count: int = 60) -> tuple[Batch, list[Source]]:

@@ -10,6 +10,7 @@ import ctypes
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -99,22 +100,28 @@ def _read_page(document: Any, index: int) -> Page:
 def _lines(text_page: Any, number: int, width: float) -> Iterator[PdfLine]:
     import pypdfium2.raw as pdfium
 
-    offset = 0
-    for text in text_page.get_text_range().split("\r\n"):
+    raw, box, offset = text_page.raw, pdfium.FS_RECTF(), 0
+    whole = text_page.get_text_range()
+    # Where PDFium leaves no character out of the text, the places in text and in page are the same.
+    is_plain = len(whole) == text_page.count_chars()
+    for text in whole.split("\r\n"):
         shown = text.strip()
         if shown:
-            first = offset + len(text) - len(text.lstrip())
-            last = offset + len(text.rstrip()) - 1
-            first, last = (pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, at) for at in (first, last))
+            first = offset + (0 if shown == text else len(text) - len(text.lstrip()))
+            last = first + len(shown) - 1
+            if not is_plain:
+                first, last = (pdfium.FPDFText_GetCharIndexFromTextIndex(raw, at) for at in (first, last))
             if first >= 0:
-                left, bottom, _, top = text_page.get_charbox(first, loose=True)
+                pdfium.FPDFText_GetLooseCharBox(raw, first, box)
+                left, bottom, top = box.left, box.bottom, box.top
                 size = top - bottom
                 if last >= 0:  # the number of a step may be set larger than the step
-                    _, last_bottom, _, last_top = text_page.get_charbox(last, loose=True)
-                    top, bottom, size = bottom + min(size, last_top - last_bottom), min(bottom, last_bottom), min(size, last_top - last_bottom)
+                    pdfium.FPDFText_GetLooseCharBox(raw, last, box)
+                    size = min(size, box.top - box.bottom)
+                    top, bottom = bottom + size, min(bottom, box.bottom)
                 bold = len(shown) <= LONGEST_TITLE and shown[-1] not in ".,;" and _is_bold(text_page, first, last)
                 yield PdfLine(_plain(shown), left, top, bottom, size, bold, number, left > 0.45 * width)
-        offset += len(text.encode("utf-16-le")) // 2 + 2  # PDFium counts UTF-16 units
+        offset += (len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2) + 2  # PDFium counts UTF-16 units
 
 
 def _plain(text: str) -> str:
@@ -123,16 +130,22 @@ def _plain(text: str) -> str:
 
 
 def _is_bold(text_page: Any, first: int, last: int) -> bool:
-    at_ends = (first, last) if last >= 0 else (first,)
-    return all(BOLD.search(_font_name(text_page, at)) for at in at_ends)
+    return _is_bold_at(text_page, first) and (last < 0 or _is_bold_at(text_page, last))
 
 
-def _font_name(text_page: Any, at: int) -> str:
+_FONT, _FLAGS = ctypes.create_string_buffer(128), ctypes.c_int()  # one thread of a process reads a document
+
+
+def _is_bold_at(text_page: Any, at: int) -> bool:
     import pypdfium2.raw as pdfium
 
-    buffer = ctypes.create_string_buffer(128)
-    pdfium.FPDFText_GetFontInfo(text_page, at, buffer, 128, ctypes.byref(ctypes.c_int()))
-    return buffer.value.decode("latin-1").lower()
+    pdfium.FPDFText_GetFontInfo(text_page.raw, at, _FONT, len(_FONT), _FLAGS)
+    return _is_bold_name(_FONT.value)
+
+
+@lru_cache(maxsize=256)
+def _is_bold_name(name: bytes) -> bool:
+    return bool(BOLD.search(name.decode("latin-1").lower()))
 
 
 Rect = tuple[float, float, float, float]  # left, bottom, right, top

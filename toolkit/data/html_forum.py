@@ -30,7 +30,8 @@ def read_thread(root: Element, text: str, language: str) -> list[Section]:
     """The question with its best answer, or [] for a page that is no thread or marks no answer as the best."""
     if "acceptedAnswer" in text:
         return []
-    answer, title = _best(root), _title(root)
+    answer = _best(root)
+    title = None if answer is None else _title(root)
     if answer is None or title is None:
         return []
     section = Section(inline_text(title, TITLE_MARKUP), title.sourceline or 0, language_of(root, language))
@@ -42,10 +43,12 @@ def _best(root: Element) -> Element | None:
     """The accepted post, else the answer with most votes. A mark inside a post ("accepted-answer-icon") stands for the post."""
     voted: list[tuple[int, Element]] = []
     for element in root.iter("div", "article", "li", "section", "tr"):
+        if not (attributes := element.keys()):
+            continue
         names = element.get("class", "")
         if names and _matches(ACCEPTED, names) and len("".join(element.itertext()).strip()) > 40:
             return element
-        votes = next((element.get(key) for key in VOTES if element.get(key)), None)
+        votes = next((element.get(key) for key in VOTES if key in attributes and element.get(key)), None)
         if votes is not None and _matches(ANSWER, names) and votes.lstrip("-").isdigit():
             voted.append((int(votes), element))
     return max(voted, key=lambda pair: pair[0])[1] if voted else None

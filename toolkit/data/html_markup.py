@@ -16,6 +16,7 @@ HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 ASIDE = words("nav header footer aside script style noscript template form table pre code svg iframe head button select")
 ASIDE_ROLES = words("navigation banner contentinfo search dialog alertdialog")
 ASIDE_NAME = re.compile(r"cookie|consent|breadcrumb|navbar|sidebar|\btoc\b|footer|site-?menu|skip-?link", re.IGNORECASE)
+XML_DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
 XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
@@ -53,7 +54,8 @@ def parse_html(text: str) -> Element | None:
     Raises:
         RecursionError: elements are nested more deeply than libxml2 or Python follow.
     """
-    text = re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
+    if declaration := XML_DECLARATION.match(text):
+        text = text[declaration.end() :]
     parser = etree.HTMLParser(no_network=True, remove_comments=True, remove_pis=True, huge_tree=False)
     try:
         root = etree.fromstring(text, parser)
@@ -70,14 +72,9 @@ def language_of(element: Element, around: str) -> str:
 
 def is_aside(element: Element, name: str) -> bool:
     """Whether an element is furniture. Being hidden does not make it so: panels of accordions, tabs and platforms are hidden until asked for."""
-    return (
-        name in ASIDE
-        or element.get("role") in ASIDE_ROLES
-        or _names_furniture(element.get("class", ""))
-        or bool(ASIDE_NAME.search(element.get("id", "")))
-    )
+    return name in ASIDE or element.get("role") in ASIDE_ROLES or _names_furniture(f"{element.get('class', '')} {element.get('id', '')}")
 
 
 @lru_cache(maxsize=4096)
-def _names_furniture(classes: str) -> bool:
-    return bool(ASIDE_NAME.search(classes))
+def _names_furniture(class_and_id: str) -> bool:
+    return bool(ASIDE_NAME.search(class_and_id))

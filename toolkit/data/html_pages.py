@@ -65,6 +65,8 @@ def _described(root: Element, language: str) -> list[Section]:
 
 def _merge(described: list[Section], visible: list[Section]) -> list[Section]:
     """Both, without what the page shows a second time; of two sections of one title the one with steps counts."""
+    if not described:
+        return visible
     told = {_key(section) for section in described if section.lists}
     shown = {_key(section) for section in visible if section.lists} - told
     only_described = [section for section in described if section.lists or _key(section) not in shown]

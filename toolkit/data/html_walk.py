@@ -7,20 +7,23 @@ title that asks, if it is the only list there and every item tells the reader to
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cached_property, lru_cache
 
-from toolkit.data.html_markup import HEADINGS, MARKUP, TITLE_MARKUP, is_aside, language_of
+from toolkit.data.html_markup import ASIDE, HEADINGS, MARKUP, TITLE_MARKUP, XML_LANG, is_aside, language_of
 from toolkit.data.markup_items import Element, inline_text, local_name, read_steps
 from toolkit.data.questions import ask, english_verb, indonesian_verb
 from toolkit.data.sections import Section, StepList, join_parts, join_substeps
 
-TYPED_STEP = re.compile(r"\s*(?:(?:step|langkah|tahap)\s*(\d{1,2})\s*(?:[.:)]|[-–—]\s|$)|\(?(\d{1,2})[.)]\s)\s*", re.IGNORECASE)
+TYPED_STEP = re.compile(r"\s*(?=[slt(\d])(?:(?:step|langkah|tahap)\s*(\d{1,2})\s*(?:[.:)]|[-–—]\s|$)|\(?(\d{1,2})[.)]\s)\s*", re.IGNORECASE)
 TRIGGER = re.compile(
     r"(?:accordion|faq|collaps\w*|toggle|expand\w*|question)(?:[-_]{1,2}\w+)*?[-_]{0,2}(?:title|header|heading|head|question|button|btn|trigger|label|toggle|link|q)\b"
     r"|(?:^|\s)question(?:-text)?(?:\s|$)",
     re.IGNORECASE,
 )
 TRIGGER_TAGS = frozenset({"button", "a", "div", "span", "label", "p"})
+CONTROLS = frozenset({"aria-controls", "data-toggle", "data-bs-toggle"})
+TRIGGER_ATTRIBUTES = CONTROLS | {"class", "for"}
 LONGEST_TITLE, LONGEST_CLASS = 300, 500
 
 
@@ -61,11 +64,15 @@ class Walker:
 
     def _walk(self, element: Element, language: str) -> None:
         name = local_name(element)
-        if not name or element in self.read_already or is_aside(element, name):
+        if not name or name in ASIDE or element in self.read_already:
             return
-        language = language_of(element, language)
-        if (itemtype := element.get("itemtype")) and self._microdata(itemtype.rsplit("/", 1)[-1], element, language):
-            return
+        if attributes := element.keys():  # asked for by name only where there are any: most of the time goes into single look-ups
+            if is_aside(element, name):
+                return
+            if "lang" in attributes or XML_LANG in attributes:
+                language = language_of(element, language)
+            if "itemtype" in attributes and self._microdata(element.get("itemtype").rsplit("/", 1)[-1], element, language):
+                return
         if name in HEADINGS:
             self._heading(element, language)
         elif name == "details":
@@ -74,9 +81,9 @@ class Walker:
             self._definitions(element, language)
         elif name == "ol":
             self._take_list(element)
-        elif name == "ul" and element.find(".//ol") is None:
+        elif name == "ul" and not _holds_list(element):
             self._take_bullets(element)
-        elif name in {"p", "blockquote"} and element.find(".//ol") is None:
+        elif name in {"p", "blockquote"} and not _holds_list(element):
             self._take_paragraph(element)
         else:
             self._take_text_of(element.text)
@@ -142,13 +149,13 @@ class Walker:
     def _panel_of(self, trigger: Element) -> Element | None:
         """The content that an accordion's button, label or title opens; None for any other element."""
         name = trigger.tag
-        if name not in TRIGGER_TAGS or not trigger.attrib or trigger.get("role") == "tab":
+        if name not in TRIGGER_TAGS or TRIGGER_ATTRIBUTES.isdisjoint(attributes := trigger.keys()) or trigger.get("role") == "tab":
             return None
-        panel = self._controlled(trigger)
+        panel = None if CONTROLS.isdisjoint(attributes) else self._controlled(trigger)
         if panel is None and name == "label" and trigger.get("for"):
             before = trigger.getprevious()
             panel = trigger.getnext() if before is not None and before.get("type") in {"checkbox", "radio"} else None
-        if panel is None and _names_trigger(trigger.get("class", "")) and trigger.find(".//ol") is None:
+        if panel is None and _names_trigger(trigger.get("class", "")) and not _holds_list(trigger):
             panel = trigger.getnext()
         if panel is None or local_name(panel) in HEADINGS or panel in trigger.iterancestors():
             return None
@@ -213,7 +220,7 @@ class Walker:
         steps = read_steps(element, MARKUP)
         if self._is_substeps(steps):
             return
-        self._take_text(element)
+        self._take_text(element, element.itertext())
         if len(steps.steps) > 1 and all(_instructs(step) for step in steps.steps):
             self.bullets.setdefault(id(self.current), []).append(steps)
 
@@ -228,8 +235,8 @@ class Walker:
     def _take_paragraph(self, element: Element) -> None:
         if self.current is None:
             return
-        start = next(element.itertext(), "")
-        if match := TYPED_STEP.match(start if len(start.strip()) > 6 else "".join(element.itertext())):
+        pieces = list(element.itertext())
+        if match := TYPED_STEP.match(pieces[0] if pieces and len(pieces[0].strip()) > 6 else "".join(pieces)):
             text = inline_text(element, MARKUP)
             number = int(match.group(1) or match.group(2))
             if self._typed_step(number, TYPED_STEP.sub("", text, count=1)):
@@ -238,7 +245,7 @@ class Walker:
             steps = self.typed[1].steps
             steps[-1] = join_parts([steps[-1], inline_text(element, MARKUP)])
         else:
-            self._take_text(element)
+            self._take_text(element, pieces)
 
     def _typed_step(self, number: int, text: str) -> bool:
         """A step whose number is typed; False if it does not count on from the one before."""
@@ -260,12 +267,12 @@ class Walker:
             section.last_paragraph = inline_text(self.last_text, MARKUP)
             self.last_text = None
 
-    def _take_text(self, element: Element) -> None:
-        pieces = [piece for piece in element.itertext() if not piece.isspace()]
+    def _take_text(self, element: Element, texts: Iterable[str]) -> None:
+        pieces = [piece for piece in texts if not piece.isspace()]
         if self.current is not None and pieces:
             self.current.has_text = True
             self.last_text = element
-        self.saw_typed_number = self.saw_typed_number or any(TYPED_STEP.match(piece) for piece in pieces)
+        self.saw_typed_number = self.saw_typed_number or any(map(TYPED_STEP.match, pieces))
 
     def _take_text_of(self, text: str | None) -> None:
         if text and not text.isspace():
@@ -279,9 +286,13 @@ def _has_own_list(heading: Element) -> bool:
     for following in heading.itersiblings():
         if local_name(following) in HEADINGS:
             return False
-        if following.tag == "ol" or following.find(".//ol") is not None:
+        if following.tag == "ol" or _holds_list(following):
             return True
     return False
+
+
+def _holds_list(element: Element) -> bool:
+    return len(element) > 0 and any(inner is not element for inner in element.iter("ol"))
 
 
 @lru_cache(maxsize=4096)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from lxml import etree
@@ -61,7 +62,12 @@ class _Item:
 
 def local_name(element: Element) -> str:
     """Tag without its namespace; "" for comments, entities and processing instructions."""
-    return element.tag.rsplit("}", 1)[-1].lower() if isinstance(element.tag, str) else ""
+    return _without_namespace(tag) if isinstance(tag := element.tag, str) else ""
+
+
+@lru_cache(maxsize=1024)
+def _without_namespace(tag: str) -> str:
+    return tag.rsplit("}", 1)[-1].lower()
 
 
 def read_steps(list_element: Element, markup: Markup) -> StepList:

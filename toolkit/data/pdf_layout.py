@@ -6,7 +6,7 @@ The result is read like a text file (`text_pages`).
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -109,21 +109,23 @@ def _margins(lines: list[PdfLine]) -> Margins:
     """Left edge of the text, for odd and even pages and for the left and the right column."""
     edges: Margins = {}
     for (parity, right), counts in _starts(lines).items():
-        common = [start for start, count in counts.items() if count >= min(3, max(counts.values()))]
+        enough = min(3, max(counts.values()))
+        common = [start for start, count in counts.items() if count >= enough]
         edges[parity, right] = min(common)
     return edges
 
 
 def _starts(lines: list[PdfLine]) -> dict[tuple[int, bool], Counter[float]]:
-    starts: dict[tuple[int, bool], Counter[float]] = {}
-    for line in lines:
-        starts.setdefault((line.page % 2, line.in_right_half), Counter())[round(line.x0)] += 1
+    starts: dict[tuple[int, bool], Counter[float]] = defaultdict(Counter)
+    for (page, in_right_half, start), count in Counter((line.page % 2, line.in_right_half, round(line.x0)) for line in lines).items():
+        starts[page, in_right_half][start] = count
     return starts
 
 
 def _marked(lines: list[PdfLine], margins: Margins) -> Iterator[Line]:
     """Lines for the text reader, with a blank line for each gap and spaces for each indent."""
-    body, pitch, hangs = _body_size(lines), _pitch(lines), _hangs(lines)
+    body, hangs = _body_size(lines), _hangs(lines)
+    pitch = _pitch(lines, body)
     before: PdfLine | None = None
     number: PdfLine | None = None  # the line of the last step
     title: list[PdfLine] = []  # one title may run over several lines
@@ -161,12 +163,13 @@ def _body_size(lines: list[PdfLine]) -> float:
     return sizes.most_common(1)[0][0] or 1.0
 
 
-def _pitch(lines: list[PdfLine]) -> float:
+def _pitch(lines: list[PdfLine], body: float) -> float:
     """Distance between two lines of a paragraph: the smallest that is common, among lines that begin no step."""
     pairs = ((one, other) for one, other in pairwise(lines) if one.page == other.page and not MARKER.match(other.text))
     distances = Counter(round(distance) for one, other in pairs if (distance := _distance(one, other)) > 0)
-    most = 1.35 * _body_size(lines)
-    common = [distance for distance, count in distances.items() if count >= max(3, 0.05 * distances.total())]
+    most = 1.35 * body
+    enough = max(3, 0.05 * distances.total())
+    common = [distance for distance, count in distances.items() if count >= enough]
     return min([most, *common])
 
 
@@ -191,8 +194,9 @@ def _is_gap(before: PdfLine, line: PdfLine, pitch: float) -> bool:
 
 
 def _is_title(line: PdfLine, body: float) -> bool:
+    is_larger = line.size >= LARGER * body
+    if not is_larger and not (line.bold and line.size >= 0.95 * body):
+        return False
     if len(line.text) > MOST_TITLE_CHARS or len(line.text.split()) > MOST_TITLE_WORDS or line.text[-1] in ".;,":
         return False
-    if line.size >= LARGER * body:
-        return True
-    return line.bold and not MARKER.match(line.text) and line.size >= 0.95 * body
+    return is_larger or not MARKER.match(line.text)

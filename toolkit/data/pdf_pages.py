@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +21,7 @@ GUTTER_PT = 8.0
 SYMBOL_BULLETS = re.compile("[\uf000-\uf0ff]")
 LONGEST_TITLE = 120
 BOLD = re.compile("bold|black|heavy")
+FONT_NAME, FONT_FLAGS = ctypes.create_string_buffer(128), ctypes.c_int()  # PDFium writes here; it works in one thread at a time anyway
 CONTROLS = re.compile("[\x00-\x1f]")
 # A page is set in two columns only where both have this many lines.
 FEWEST_LINES = 3
@@ -29,7 +31,7 @@ class UnreadablePdf(Exception):
     """Why a PDF cannot be read, for the ledger."""
 
 
-@dataclass
+@dataclass(slots=True)
 class PdfLine:
     """One line. x0, top, bottom in points from the lower left; `size`: height of its type; `page` counts from 1."""
 
@@ -87,7 +89,7 @@ def _read_page(document: Any, index: int) -> Page:
     try:
         width = page.get_width()
         lines = list(_lines(text_page, index + 1, width)) if text_page.count_chars() <= MOST_CHARS else []
-        rects = [text_page.get_rect(number) for number in range(text_page.count_rects())] if lines else []
+        rects = list(_rects(text_page)) if lines else []
         gutter = _gutter(rects)
         if gutter is not None and _runs_across(lines, rects, gutter):
             lines = list(_by_columns(text_page, rects, gutter, index + 1))
@@ -100,28 +102,39 @@ def _read_page(document: Any, index: int) -> Page:
 def _lines(text_page: Any, number: int, width: float) -> Iterator[PdfLine]:
     import pypdfium2.raw as pdfium
 
-    raw, box, offset = text_page.raw, pdfium.FS_RECTF(), 0
+    offset = 0
     whole = text_page.get_text_range()
-    # Where PDFium leaves no character out of the text, the places in text and in page are the same.
-    is_plain = len(whole) == text_page.count_chars()
+    has_hidden_chars = _utf16_units(whole) != text_page.count_chars()  # else a character has the same index in the text and on the page
     for text in whole.split("\r\n"):
         shown = text.strip()
         if shown:
-            first = offset + (0 if shown == text else len(text) - len(text.lstrip()))
-            last = first + len(shown) - 1
-            if not is_plain:
-                first, last = (pdfium.FPDFText_GetCharIndexFromTextIndex(raw, at) for at in (first, last))
+            first = offset + len(text) - len(text.lstrip())
+            last = offset + len(text.rstrip()) - 1
+            if has_hidden_chars:
+                first, last = (pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, at) for at in (first, last))
             if first >= 0:
-                pdfium.FPDFText_GetLooseCharBox(raw, first, box)
-                left, bottom, top = box.left, box.bottom, box.top
+                left, bottom, top = _char_box(text_page, first)
                 size = top - bottom
                 if last >= 0:  # the number of a step may be set larger than the step
-                    pdfium.FPDFText_GetLooseCharBox(raw, last, box)
-                    size = min(size, box.top - box.bottom)
-                    top, bottom = bottom + size, min(bottom, box.bottom)
+                    _, last_bottom, last_top = _char_box(text_page, last)
+                    top, bottom, size = bottom + min(size, last_top - last_bottom), min(bottom, last_bottom), min(size, last_top - last_bottom)
                 bold = len(shown) <= LONGEST_TITLE and shown[-1] not in ".,;" and _is_bold(text_page, first, last)
                 yield PdfLine(_plain(shown), left, top, bottom, size, bold, number, left > 0.45 * width)
-        offset += (len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2) + 2  # PDFium counts UTF-16 units
+        offset += _utf16_units(text) + 2  # PDFium counts UTF-16 units
+
+
+def _utf16_units(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _char_box(text_page: Any, index: int) -> tuple[float, float, float]:
+    """Left, bottom and top of a character with the height of its font."""
+    import pypdfium2.raw as pdfium
+
+    box = pdfium.FS_RECTF()
+    if not pdfium.FPDFText_GetLooseCharBox(text_page.raw, index, box):
+        raise ValueError(f"PDFium knows no place of character {index}")
+    return box.left, box.bottom, box.top
 
 
 def _plain(text: str) -> str:
@@ -130,25 +143,33 @@ def _plain(text: str) -> str:
 
 
 def _is_bold(text_page: Any, first: int, last: int) -> bool:
-    return _is_bold_at(text_page, first) and (last < 0 or _is_bold_at(text_page, last))
+    at_ends = (first, last) if last >= 0 else (first,)
+    return all(_names_bold(_font_name(text_page, at)) for at in at_ends)
 
 
-_FONT, _FLAGS = ctypes.create_string_buffer(128), ctypes.c_int()  # one thread of a process reads a document
-
-
-def _is_bold_at(text_page: Any, at: int) -> bool:
+def _font_name(text_page: Any, at: int) -> bytes:
     import pypdfium2.raw as pdfium
 
-    pdfium.FPDFText_GetFontInfo(text_page.raw, at, _FONT, len(_FONT), _FLAGS)
-    return _is_bold_name(_FONT.value)
+    pdfium.FPDFText_GetFontInfo(text_page.raw, at, FONT_NAME, len(FONT_NAME), FONT_FLAGS)
+    return FONT_NAME.value
 
 
-@lru_cache(maxsize=256)
-def _is_bold_name(name: bytes) -> bool:
-    return bool(BOLD.search(name.decode("latin-1").lower()))
+@lru_cache(maxsize=1024)
+def _names_bold(font: bytes) -> bool:
+    return bool(BOLD.search(font.decode("latin-1").lower()))
 
 
 Rect = tuple[float, float, float, float]  # left, bottom, right, top
+
+
+def _rects(text_page: Any) -> Iterator[Rect]:
+    """The boxes of text of a page, in the order in which it is drawn."""
+    import pypdfium2.raw as pdfium
+
+    left, bottom, right, top = (ctypes.c_double() for _ in range(4))
+    for number in range(text_page.count_rects()):
+        if pdfium.FPDFText_GetRect(text_page.raw, number, left, top, right, bottom):
+            yield left.value, bottom.value, right.value, top.value
 
 
 def _gutter(rects: list[Rect]) -> float | None:
@@ -158,14 +179,16 @@ def _gutter(rects: list[Rect]) -> float | None:
     left, right = min(rect[0] for rect in rects), max(rect[2] for rect in rects)
     lowest, highest = left + 0.3 * (right - left), left + 0.7 * (right - left)
     starts = sorted({round(rect[0], 1) for rect in rects if lowest < rect[0] < highest})
+    edges = sorted(rect[0] for rect in rects)
     for start in starts:
+        aligned = bisect_left(edges, start + 2) - bisect_right(edges, start - 2)
+        if aligned < FEWEST_LINES:
+            continue
         at = start - GUTTER_PT / 2
         crossing = sum(rect[0] < at < rect[2] for rect in rects)
         before = [rect for rect in rects if rect[2] <= at]
-        behind = [rect for rect in rects if rect[0] >= at]
         clear = all(rect[2] <= start - GUTTER_PT for rect in before)
-        aligned = sum(abs(rect[0] - start) < 2 for rect in behind)
-        if clear and crossing <= 0.1 * len(rects) and min(len(before), aligned) >= FEWEST_LINES:
+        if clear and crossing <= 0.1 * len(rects) and len(before) >= FEWEST_LINES:
             return at
     return None
 

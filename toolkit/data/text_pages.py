@@ -18,7 +18,7 @@ INLINE_NUMBERS = re.compile(r"(?:^|\s)\(?1[.)]\s.*\s\(?2[.)]\s", re.DOTALL)
 MOST_TITLE_WORDS, MOST_TITLE_CHARS = 14, 100
 
 
-@dataclass
+@dataclass(slots=True)
 class Line:
     """One line of a text; `number` is its place in the file, `is_title` what its type says (None: not known)."""
 

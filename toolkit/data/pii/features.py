@@ -21,14 +21,15 @@ NEIGHBOURS = (-2, -1, 0, 1, 2)
 def features(words: list[str]) -> list[list[str]]:
     """One list of features a word, in order."""
     padded = ["<s>", "<s>", *words, "</s>", "</s>"]
+    shapes, lists, contexts = (list(map(seen, padded)) for seen in (shape, listed, _context_word))
     rows = []
     for at in range(2, len(padded) - 2):
         row: list[str] = []
         for offset in NEIGHBOURS:
             row += _seen_from(padded[at + offset], offset)
-        before, here, after = shape(padded[at - 1]), shape(padded[at]), shape(padded[at + 1])
-        row += (f"s3={before}{here}{after}", f"l2={listed(padded[at - 1])}{listed(padded[at])}", f"l2+={listed(padded[at])}{listed(padded[at + 1])}",
-                f"w-1s={_context_word(padded[at - 1])}{here}", f"w-2s={_context_word(padded[at - 2])}{before}{here}")  # fmt: skip
+        before, here, after = shapes[at - 1 : at + 2]
+        row += (f"s3={before}{here}{after}", f"l2={lists[at - 1]}{lists[at]}", f"l2+={lists[at]}{lists[at + 1]}",
+                f"w-1s={contexts[at - 1]}{here}", f"w-2s={contexts[at - 2]}{before}{here}")  # fmt: skip
         rows.append(row)
     return rows
 

@@ -15,6 +15,7 @@ from toolkit.data.pii.phones import find_phones
 from toolkit.data.pii.spans import Span
 
 EMAIL = re.compile(r"[\w.+-]{0,63}\w@(?:[\w-]{1,63}\.)+[^\W\d_]{2,}")  # bounded: a long run of letters must not cost its square
+THREE_DIGITS = re.compile(r"\d(?:[ .\-/]?\d){2}")  # what most identifiers have, and the numbers of steps do not
 DIGITS = re.compile(r"(?<![\w.,])\d(?:[ .\-/]?\d){8,18}(?![\w])(?!\.\d)")
 IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{1,4}){3,8}(?![A-Za-z0-9])")
 NPWP_FORM = re.compile(r"(?<!\d)\d{2}\.\d{3}\.\d{3}\.\d-\d{3}\.\d{3}(?!\d)")
@@ -47,8 +48,9 @@ LEAST_LICENCE_DIGITS = 5
 
 def find_identifiers(text: str, kinds: frozenset[str], regions: Sequence[str]) -> list[Span]:
     """Spans of the asked kinds in the order of precedence: what has a checksum before what only has a form."""
-    finders = (*_FINDERS, ("phone", lambda text: iter(find_phones(text, regions))), ("account", _announced("account")))
-    return [span for kind, finder in finders if kind in kinds for span in finder(text)]
+    finders = (*_FINDERS, ("phone", lambda text: iter(find_phones(text, regions))), ("account", _account))
+    has_number = bool(THREE_DIGITS.search(text))
+    return [span for kind, finder in finders if kind in kinds and (has_number or finder not in _IN_NUMBERS) for span in finder(text)]
 
 
 def _emails(text: str) -> Iterator[Span]:
@@ -126,19 +128,23 @@ def _announced(kind: str) -> Callable[[str], Iterator[Span]]:
     return find
 
 
+_card, _nik, _npwp, _ssn = _numbers("card", is_card), _numbers("nik", is_nik), _form("npwp", NPWP_FORM, is_npwp), _form("ssn", SSN_FORM, is_ssn)
+_announced_ssn, _announced_nik, _announced_npwp = _announced("ssn"), _announced("nik"), _announced("npwp")
+_announced_passport, _account = _announced("passport"), _announced("account")
+_IN_NUMBERS = frozenset({_card, _nik, _npwp, _ssn, _announced_ssn, _announced_nik, _announced_npwp, _announced_passport, _account})
 _FINDERS: tuple[tuple[str, Callable[[str], Iterator[Span]]], ...] = (
     ("email", _emails),
     ("passport", _passport_zones),
-    ("ssn", _announced("ssn")),
-    ("nik", _announced("nik")),
-    ("npwp", _announced("npwp")),
-    ("passport", _announced("passport")),
+    ("ssn", _announced_ssn),
+    ("nik", _announced_nik),
+    ("npwp", _announced_npwp),
+    ("passport", _announced_passport),
     ("licence", _announced("licence")),
     ("iban", _ibans),
     ("ip", _ips),
-    ("card", _numbers("card", is_card)),
-    ("nik", _numbers("nik", is_nik)),
-    ("npwp", _form("npwp", NPWP_FORM, is_npwp)),
-    ("ssn", _form("ssn", SSN_FORM, is_ssn)),
+    ("card", _card),
+    ("nik", _nik),
+    ("npwp", _npwp),
+    ("ssn", _ssn),
     ("handle", _handles),
 )

@@ -34,28 +34,30 @@ def find_names_and_addresses(text: str, kinds: frozenset[str]) -> list[Span]:
 
 def _worth_tagging(text: str) -> Iterator[list[re.Match[str]]]:
     """Runs of neighbouring lines that each hold something like a name or an address."""
+    if not _has_worthy_words(TOKEN.findall(text)):  # most texts; the same for each line costs more
+        return
     run: list[re.Match[str]] = []
     line: list[re.Match[str]] = []
     for token in TOKEN.finditer(text):
         if token.group() != "\n" and len(line) < MOST_TOKENS:
             line.append(token)
             continue
-        if not _is_worth_tagging(line) or len(run) > MOST_TOKENS:
+        is_worthy = _has_worthy_words([token.group() for token in line])
+        if not is_worthy or len(run) > MOST_TOKENS:
             yield from [run] if run else []
             run = []
-        if _is_worth_tagging(line):
+        if is_worthy:
             run += [*line, token]
         line = [] if token.group() == "\n" else [token]
-    run += line if _is_worth_tagging(line) else []
+    run += line if _has_worthy_words([token.group() for token in line]) else []
     if run:
         yield run
 
 
-def _is_worth_tagging(line: list[re.Match[str]]) -> bool:
-    words = [token.group() for token in line]
-    if any(is_suspicious(word) for word in words):
+def _has_worthy_words(words: list[str]) -> bool:
+    if any(map(is_suspicious, words)):
         return True
-    return any(word[0].isdigit() for word in words) and any(word.casefold() in ADDRESS_CUES for word in words)
+    return not ADDRESS_CUES.isdisjoint(map(str.casefold, words)) and any(word[0].isdigit() for word in words)
 
 
 def _tag(text: str, tokens: list[re.Match[str]]) -> Iterator[Span]:

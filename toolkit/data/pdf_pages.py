@@ -133,7 +133,7 @@ def _char_box(text_page: Any, index: int) -> tuple[float, float, float]:
 
     box = pdfium.FS_RECTF()
     if not pdfium.FPDFText_GetLooseCharBox(text_page.raw, index, box):
-        raise ValueError(f"PDFium knows no place of character {index}")
+        raise UnreadablePdf("the text of the PDF has no place on its page (damaged?)")
     return box.left, box.bottom, box.top
 
 

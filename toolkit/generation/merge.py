@@ -75,32 +75,50 @@ def merge_adapter(
     return Merged(out_dir, mode, files, seconds)
 
 
+class Scratch:
+    """Memory that is used again from tensor to tensor: fresh memory for each costs more in page faults than the arithmetic."""
+
+    def __init__(self) -> None:
+        self.floats: torch.Tensor | None = None
+
+    def matrix(self, rows: int, columns: int) -> torch.Tensor:
+        """float32 [rows, columns] of no particular content, valid until the next call."""
+        import torch
+
+        if self.floats is None or self.floats.numel() < rows * columns:
+            self.floats = torch.frombuffer(tensor_stream.large_memory(rows * columns * 4), dtype=torch.float32)
+        return self.floats[: rows * columns].view(rows, columns)
+
+
 def merged_weight(
-    weight: torch.Tensor, update: LayerUpdate | None, matrices: dict[str, torch.Tensor], rounded: bool | None, fan_in_fan_out: bool = False
+    weight: torch.Tensor,
+    update: LayerUpdate | None,
+    matrices: dict[str, torch.Tensor],
+    rounded: bool | None,
+    fan_in_fan_out: bool = False,
+    scratch: Scratch | None = None,
 ) -> torch.Tensor:
-    """One base tensor as the merged model has it, in its own dtype.
+    """One base tensor as the merged model has it, in its own dtype; `weight` may be overwritten.
 
     Args:
         matrices: the adapter's tensors named by `update`.
         rounded: None leaves the base as it is; otherwise it makes the NF4 round trip, transposed or not.
     """
     base = weight if rounded is None else nf4.round_trip(weight, rounded)
-    if update is None:
-        return base
-    turned = fan_in_fan_out or update.embedding
-    merged = _add_in_blocks(base.T if turned else base, update, matrices)
-    return merged.T if turned else merged
+    if update is not None:
+        turned = fan_in_fan_out or update.embedding
+        _add_in_blocks(base.T if turned else base, update, matrices, scratch or Scratch())
+    return base
 
 
-def _add_in_blocks(base: torch.Tensor, update: LayerUpdate, matrices: dict[str, torch.Tensor]) -> torch.Tensor:
+def _add_in_blocks(base: torch.Tensor, update: LayerUpdate, matrices: dict[str, torch.Tensor], scratch: Scratch) -> None:
+    """Add in place."""
     import torch
 
     magnitude = matrices[update.magnitude].float() if update.magnitude else None
     # The product as a whole: in blocks the library may sum in another order, and one element in 10^8 rounds otherwise.
-    delta = torch.mm(matrices[update.b].float(), matrices[update.a].float())
-    merged = torch.empty(base.shape, dtype=base.dtype)
+    delta = torch.mm(matrices[update.b].float(), matrices[update.a].float(), out=scratch.matrix(*base.shape))
     rows_each = max(1, BLOCK_ELEMENTS // base.shape[1])
-    # One buffer for all blocks: fresh memory for each costs more in page faults than the arithmetic.
     weights = torch.empty(rows_each, base.shape[1])
     with _one_thread():
         for start in range(0, base.shape[0], rows_each):
@@ -108,8 +126,7 @@ def _add_in_blocks(base: torch.Tensor, update: LayerUpdate, matrices: dict[str, 
             block = delta[rows].mul_(update.scale).add_(weights[: rows.stop - start].copy_(base[rows]))
             if magnitude is not None:  # DoRA (Liu et al., 2024): the rows of the sum, rescaled to the trained magnitudes
                 block = (magnitude[rows] / torch.linalg.norm(block, dim=1)).view(-1, 1) * block
-            merged[rows].copy_(block)
-    return merged
+            base[rows].copy_(block)
 
 
 @contextmanager
@@ -150,6 +167,7 @@ def _changes(adapter: Adapter, rounded: dict[str, bool], opened: ExitStack) -> t
     from safetensors import safe_open
 
     file = opened.enter_context(safe_open(adapter.folder / WEIGHTS_FILE, "pt"))
+    scratch = Scratch()
 
     def change(name: str) -> Callable[[torch.Tensor], torch.Tensor] | None:
         update, replacement = adapter.updates.get(name), adapter.replacements.get(name)
@@ -161,7 +179,7 @@ def _changes(adapter: Adapter, rounded: dict[str, bool], opened: ExitStack) -> t
         def compute(weight: torch.Tensor) -> torch.Tensor:
             if replacement is not None:
                 weight = file.get_tensor(replacement).to(weight.dtype)
-            return merged_weight(weight, update, matrices, rounded.get(name), adapter.fan_in_fan_out)
+            return merged_weight(weight, update, matrices, rounded.get(name), adapter.fan_in_fan_out, scratch)
 
         return compute
 

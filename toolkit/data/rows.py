@@ -9,6 +9,7 @@ from typing import overload
 from toolkit.errors import DataError
 
 META_KEYS = ("domain", "app", "task", "register", "language", "persona", "difficulty", "group", "parent")
+SYNTHETIC = "synthetic"  # the source of rows that a teacher wrote
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,11 @@ def require_rows(batch: Batch) -> None:
     if any(item.kept_for for item in batch.dropped if item.row.source == source):
         return
     reasons = [item.reason for item in batch.dropped if item.row.source == source]
+    if source == SYNTHETIC:
+        raise DataError(
+            f"The teacher wrote no usable row: {len(reasons)} asked for, none kept (first: {empty.reason}). "
+            "Take another model or raise teacher.max_tokens, or build without it (synthesis.rows=0 synthesis.grounded_rows=0)."
+        )
     raise DataError(
         f"The source {source!r} has no usable row: {len(reasons)} read, none kept (first: {empty.row.place}: {empty.reason}). "
         "Each row needs a question and numbered steps; check the path, the field names and the limits of the config."

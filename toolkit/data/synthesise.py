@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from toolkit.data.chunks import Chunk
 from toolkit.data.grid import Cell, Grid, plan_cells
 from toolkit.data.normalise import NoSteps, normalise_row, number_steps
-from toolkit.data.rows import Dropped, Row
+from toolkit.data.rows import SYNTHETIC, Dropped, Row
 from toolkit.data.synthesis_prompts import (
     GROUNDED_SYSTEM,
     JUDGE_SYSTEM,
@@ -28,7 +28,6 @@ from toolkit.data.synthesis_prompts import (
 from toolkit.data.teacher import Ask, Reply, Teacher
 from toolkit.records import JSON, sha256_text
 
-SOURCE = "synthetic"
 LEAST_QUOTE_WORDS = 3
 
 
@@ -115,7 +114,7 @@ def _row(plan: Plan, value: JSON, position: int) -> Row | Dropped:
     source = plan.chunk.source if plan.chunk else ""
     text = number_steps([" ".join(step.split()) for step in value["steps"]])
     lineage = (plan.chunk.lineage,) if plan.chunk else ()
-    row = Row(SOURCE, "", position, value["question"], text, meta={"source": SOURCE, **plan.cell.meta}, lineage=lineage)
+    row = Row(SYNTHETIC, "", position, value["question"], text, meta={"source": SYNTHETIC, **plan.cell.meta}, lineage=lineage)
     if source:
         row = replace(row, notes=(f"grounded in {source}",))
     try:
@@ -125,7 +124,7 @@ def _row(plan: Plan, value: JSON, position: int) -> Row | Dropped:
 
 
 def _result(plan: Plan, reply: Reply, position: int) -> Row | Dropped:
-    blank = Row(SOURCE, reply.ask_id, position, meta={"source": SOURCE, **plan.cell.meta}, lineage=(plan.chunk.lineage,) if plan.chunk else ())
+    blank = Row(SYNTHETIC, reply.ask_id, position, meta={"source": SYNTHETIC, **plan.cell.meta}, lineage=(plan.chunk.lineage,) if plan.chunk else ())
     if reply.value is None:
         return Dropped(blank, reply.reason)
     row = _row(plan, reply.value, position)

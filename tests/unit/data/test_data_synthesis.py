@@ -21,11 +21,12 @@ from toolkit.data.deduplicate import deduplicate
 from toolkit.data.export import export
 from toolkit.data.grid import Domain, Grid, plan_cells
 from toolkit.data.publish import publish
-from toolkit.data.rows import Batch, Row
+from toolkit.data.rows import SYNTHETIC, Batch, Dropped, Row, require_rows
 from toolkit.data.rules import RULE_NAMES, broken_rule
 from toolkit.data.sources import Source, collect
 from toolkit.data.split import split_by_groups
 from toolkit.data.synthesise import unsupported
+from toolkit.errors import DataError
 from toolkit.records import iter_jsonl
 from toolkit.review.curation import Curation
 from toolkit.runs.recorder import Recorder
@@ -123,6 +124,13 @@ def test_passages_of_mallard_docbook_and_pdf_alone_and_in_archives(tmp_path: Pat
         for chunk in read_chunks(tmp_path / "docs.zip", "docs", "", "en", "utf-8", 10, 400)
     ]
     assert packed == expected
+
+
+def test_a_teacher_that_wrote_nothing_usable_is_named_with_the_way_out() -> None:
+    kept, dropped = [Row("docs", "a.md:1", id="1")], [Dropped(Row(SYNTHETIC, "ask"), "cut at teacher.max_tokens")]
+    with pytest.raises(DataError, match=r"The teacher wrote no usable row: 1 asked for, none kept \(first: cut at .*synthesis\.rows=0"):
+        require_rows(Batch(kept, dropped))
+    require_rows(Batch([*kept, Row(SYNTHETIC, "", id="2")], dropped))
 
 
 def _batch(tmp_path: Path, count: int = 60) -> tuple[Batch, list[Source]]:

@@ -193,6 +193,7 @@ def test_ctrl_c_asks_whether_to_leave_or_to_stop(workplace: Path, answer: str, s
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(workplace)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where the suite itself runs in the background of a shell
         os.execv(STEPTUNE, [STEPTUNE, "run", "data-build", f"sources=[{{type: jsonl, path: {fifo}}}]", "--run-dir", str(folder)])
     events = folder / "events.jsonl"
     wait_for(lambda: events.exists() and '"started"' in events.read_text(), 60)

@@ -56,7 +56,7 @@ def throughput(scratch: Path) -> tuple[dict[str, float], dict[str, dict[str, Any
     with _side("ours", model, requests) as ours, _side("raw", model, requests) as raw, _side("peer", model, requests) as peer:
         for number in range(ROUNDS):
             sides = [("ours", ours), ("raw", raw), ("peer", peer)]
-            for name, side in sides[: 2 if number else 3]:  # the peer once: its bar is far off, and a round of it takes minutes
+            for name, side in sides[: 2 if number else 3]:  # the peer once: its bar is far off, and a round of it takes three of ours
                 done = _ask(side, "go")
                 speeds.setdefault(name, []).append(done["tokens"] / done["seconds"])
                 answers[name] = done["ids"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +17,12 @@ from lxml import etree, html
 
 from toolkit.data.archives import is_archive, unpack
 from toolkit.data.docbook_pages import docbook_markup
-from toolkit.data.documents import HTML, MAX_DOCUMENT_BYTES, PDF, READ, XML
+from toolkit.data.documents import HTML, MAX_DOCUMENT_BYTES, PDF, READ, XML, document_files
 from toolkit.data.mallard_pages import mallard_group, mallard_markup
 from toolkit.data.markup_items import Element, Markup, inline_text, local_name
 from toolkit.data.pdf_layout import read_pdf_lines
 from toolkit.data.pdf_pages import UnreadablePdf
+from toolkit.data.section_rows import section_lineage
 from toolkit.data.xml_files import read_xml, xml_kind
 
 HEADINGS = {f"h{level}" for level in range(1, 7)}
@@ -49,14 +50,12 @@ def read_chunks(path: Path, source: str, domain: str, language: str, encoding: s
         for title, text in sections:
             passage = _shorten(text, max_chars)
             if title and len(passage) >= min_chars:
-                slug = "-".join(re.findall(r"\w+", title.lower()))
-                yield Chunk(source, name, title, passage, group or f"{name}#{slug}", domain, language)
+                yield Chunk(source, name, title, passage, group or section_lineage(name, title), domain, language)
 
 
 def _documents(path: Path) -> Iterator[tuple[Path, str, Path]]:
     """(file, its name in lineage, the folder that its references may lead to) of a file, folder or archive, and of the archives in a folder."""
-    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
-    for file in files:
+    for file in document_files(path):
         name = file.relative_to(path.parent).as_posix()
         if is_archive(file):
             with tempfile.TemporaryDirectory(prefix="steptune-archive-") as scratch:
@@ -115,16 +114,8 @@ def _html_sections(raw: bytes) -> Iterator[tuple[str, str]]:
 
 
 def _pdf_sections(raw: bytes) -> Iterator[tuple[str, str]]:
-    title = ""
-    lines: list[str] = []
     with contextlib.suppress(UnreadablePdf):
-        for line in read_pdf_lines(raw):
-            if line.is_title:
-                yield title, _tidy(lines)
-                title, lines = " ".join(line.text.split()), []
-            else:
-                lines.append(line.text)
-    yield title, _tidy(lines)
+        yield from _by_title((bool(line.is_title), line.text) for line in read_pdf_lines(raw))
 
 
 def _xml_sections(raw: bytes, file: Path, root: Path) -> tuple[str, Iterator[tuple[str, str]]]:
@@ -132,32 +123,37 @@ def _xml_sections(raw: bytes, file: Path, root: Path) -> tuple[str, Iterator[tup
         page = read_xml(raw, file, root)
     except (etree.XMLSyntaxError, RecursionError):
         return "", iter(())
-    kind = "mallard" if file.suffix.lower() == ".page" else xml_kind(page)
+    kind = xml_kind(page, file)
     if kind == "mallard":
-        return mallard_group(page, file), _titled(page, mallard_markup(page, file.parent))
-    return "", _titled(page, docbook_markup(page)) if kind == "docbook" else iter(())
+        return mallard_group(page, file), _by_title(_xml_lines(page, mallard_markup(page, file.parent)))
+    return "", _by_title(_xml_lines(page, docbook_markup(page))) if kind == "docbook" else iter(())
 
 
-def _titled(page: Element, markup: Markup) -> Iterator[tuple[str, str]]:
-    """Each title of a tree with the paragraphs up to the next one."""
+def _by_title(lines: Iterable[tuple[bool, str]]) -> Iterator[tuple[str, str]]:
+    """(title, text up to the next title) of lines that are known to be titles or not."""
     title = ""
-    lines: list[str] = []
-    for element in _paragraphs(page, markup):
-        if local_name(element) == "title":
-            yield title, _tidy(lines)
-            title, lines = inline_text(element, markup), []
+    body: list[str] = []
+    for is_title, text in lines:
+        if is_title:
+            yield title, _tidy(body)
+            title, body = " ".join(text.split()), []
         else:
-            lines.append(inline_text(element, markup))
-    yield title, _tidy(lines)
+            body.append(text)
+    yield title, _tidy(body)
 
 
-def _paragraphs(element: Element, markup: Markup) -> Iterator[Element]:
+def _xml_lines(element: Element, markup: Markup) -> Iterator[tuple[bool, str]]:
+    """(whether it is a title, text) of titles and paragraphs; of a paragraph around a list, what stands beside the list too."""
     for child in markup.children(element):
         name = local_name(child)
         if name == "title" or (name in markup.blocks and not any(local_name(inner) in markup.blocks | markup.lists for inner in child)):
-            yield child
+            yield name == "title", inline_text(child, markup)
+        elif name.endswith("info"):  # DocBook puts titles there; Mallard's are typed: what links and lists show
+            yield from ((True, inline_text(inner, markup)) for inner in child if local_name(inner) == "title" and not inner.get("type"))
         elif name and name not in markup.skipped:
-            yield from _paragraphs(child, markup)
+            yield False, child.text or ""
+            yield from _xml_lines(child, markup)
+        yield False, child.tail or ""
 
 
 def _is_skipped(element: etree._Element | None) -> bool:

@@ -44,7 +44,7 @@ def read_document_source(path: Path, source: str, language: str, encoding: str) 
         formats = ", ".join(sorted(READ))
         raise DataError(f"{path}: documents are read from {formats} files, folders and archives, not from {path.suffix or 'files without a suffix'}.")
     root = path if path.is_dir() else path.parent
-    for file in _files(path):
+    for file in document_files(path):
         name = file.relative_to(path.parent).as_posix()
         if is_archive(file):
             yield from _read_archive(file, name, source, language, encoding)
@@ -61,12 +61,13 @@ def _read_archive(archive: Path, name: str, source: str, language: str, encoding
             yield Dropped(
                 Row(source, "".join(character if character.isprintable() else "?" for character in place)), left_out.reason, unreadable=True
             )
-        for file in _files(root):
+        for file in document_files(root):
             if not is_archive(file):
                 yield from _read_file(file, f"{name}/{file.relative_to(root).as_posix()}", root, source, language, encoding)
 
 
-def _files(path: Path) -> list[Path]:
+def document_files(path: Path) -> list[Path]:
+    """A file, or the documents and archives of a folder in the order of their names; nothing hidden."""
     if path.is_file():
         return [path]
     found = (file for file in path.rglob("*") if (file.suffix.lower() in READ | NOT_READ or is_archive(file)) and file.is_file())
@@ -117,7 +118,7 @@ def _read_sections(file: Path, root: Path, encoding: str, language: str) -> list
 
 def _read_xml_sections(raw: bytes, file: Path, root: Path) -> list[Section] | None:
     page = read_xml(raw, file, root)
-    kind = "mallard" if file.suffix.lower() == ".page" else xml_kind(page)
+    kind = xml_kind(page, file)
     if kind == "mallard":
         return read_mallard(page, file)
     return read_docbook(page) if kind == "docbook" else None

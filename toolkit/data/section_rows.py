@@ -18,7 +18,7 @@ def section_rows(section: Section, source: str, name: str, language: str) -> Ite
     """The rows of a section. Where it has several lists, the line that leads to each tells what it is for."""
     language = _code(section.language) or language
     meta = {"task": section.title, **({"language": language} if language else {})}
-    row = Row(source, f"{name}:{section.line}", meta=meta, lineage=(section.group or f"{name}#{_slug(section.title)}",))
+    row = Row(source, f"{name}:{section.line}", meta=meta, lineage=(section.group or section_lineage(name, section.title),))
     if not section.lists:
         if section.has_text:
             yield Dropped(row, "no numbered steps under this title")
@@ -39,8 +39,10 @@ def _code(language: str) -> str:
     return "" if code == "c" else code
 
 
-def _slug(title: str) -> str:
-    return "-".join(re.findall(r"\w+", title.lower()))
+def section_lineage(name: str, title: str) -> str:
+    """What everything made of one section of a document has in common."""
+    slug = "-".join(re.findall(r"\w+", title.lower()))
+    return f"{name}#{slug}"
 
 
 def _question(section: Section, step_list: StepList, language: str) -> str | None:

@@ -54,8 +54,10 @@ def xml_parser() -> etree.XMLParser:
     return etree.XMLParser(resolve_entities=internal, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True)
 
 
-def xml_kind(page: Element) -> str:
+def xml_kind(page: Element, file: Path) -> str:
     """ "mallard", "docbook", or "" for other XML and for parts that other files include."""
+    if file.suffix.lower() == ".page":
+        return "mallard"
     if "projectmallard.org" in str(page.tag):
         return "mallard" if local_name(page) == "page" else ""
     in_docbook = "docbook.org" in str(page.tag) or not str(page.tag).startswith("{")

@@ -6,6 +6,7 @@ data (https://github.com/huggingface/safetensors).
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import json
@@ -107,7 +108,8 @@ def rewrite(source: Path, target: Path, change: Change, checkpoint: Callable[[in
 def large_memory(size: int) -> mmap.mmap:
     """Zeros in huge pages where the kernel has some: few page faults."""
     memory = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    memory.madvise(mmap.MADV_HUGEPAGE)
+    with contextlib.suppress(OSError):  # a kernel without them refuses; ordinary pages do
+        memory.madvise(mmap.MADV_HUGEPAGE)
     return memory
 
 

@@ -23,7 +23,7 @@ from tui.logic.text import clean
 LOG_TAIL = 60
 MAX_EVENTS = 500
 PIECE = 1 << 19
-ROW_S = 0.95
+ROW_S = 0.95  # at least every second look of the poller
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from tui.widgets.line_view import Panel
 CHARTS = 6
 TICK_S = 1.0
 CHARTS_SHARE = 0.005  # of a core: curves that grow are drawn as often as that allows
-CHARTS_PAUSE_S = (1.9 * TICK_S, 4.9 * TICK_S)
+CHARTS_PAUSE_S = (1.9 * TICK_S, 4.9 * TICK_S)  # shortest, longest
 
 
 class FollowScreen(RunPage):

@@ -42,9 +42,8 @@ class Page(Screen[Any]):
     @property
     def is_whole(self) -> bool:
         """Whether the page's parts are there: timers, threads and the poller may come before they are, and after."""
-        return (
-            self.is_attached and self.display and any(isinstance(child, KeyBar) for child in self.children)
-        )  # a page that is being removed is not displayed
+        has_parts = any(isinstance(child, KeyBar) for child in self.children)
+        return self.is_attached and self.display and has_parts  # a page that is being removed is not displayed
 
     def on_mount(self) -> None:
         self.bindings_updated_signal.subscribe(self, lambda _screen: self._update_frame())

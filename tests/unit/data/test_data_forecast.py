@@ -66,7 +66,6 @@ def test_sources_that_cannot_be_read_give_the_exit_code_of_the_run(tmp_path: Pat
     assert "Preview: " in capsys.readouterr().out
 
 
-@pytest.mark.slow
 @pytest.mark.slow  # three builds as their users start them
 def test_the_build_makes_the_calls_that_were_told_and_none_twice(
     serve: Callable[[float], str],  # noqa: F811

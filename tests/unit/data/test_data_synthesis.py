@@ -93,10 +93,10 @@ wait for a minute until it is cold.
 2. Take out the bulb.
 3. Close the lid.
 The lamp lasts for ten years."""
-MALLARD = """<page xmlns="http://projectmallard.org/1.0/" id="wifi"><info><desc>Never shown.</desc></info><title>Join a network</title>
+MALLARD = """<page xmlns="http://projectmallard.org/1.0/" id="wifi"><info><title type="link">Wi-Fi</title><desc>Never shown.</desc></info><title>Join a network</title>
 <p>Have the <gui>password</gui> at hand.</p><steps><item><p>Open <guiseq><gui>Settings</gui><gui>Wi-Fi</gui></guiseq>.</p></item></steps>
 <section><title>Leave it</title><note><p>Others stay joined.</p></note></section></page>"""
-DOCBOOK = """<article><title>Printer</title><section><title>Change the ink</title><para>Use the <guilabel>right</guilabel> colour.</para>
+DOCBOOK = """<article><title>Printer</title><section><info><title>Change the ink</title></info><para>Use the <guilabel>right</guilabel> colour.</para><para>There are two:<itemizedlist><listitem><para>red</para></listitem></itemizedlist>no more.</para>
 <procedure><step><para>Open the lid.</para></step></procedure></section></article>"""
 
 
@@ -105,19 +105,21 @@ def test_passages_of_mallard_docbook_and_pdf_alone_and_in_archives(tmp_path: Pat
     docs.mkdir()
     (docs / "wifi.page").write_text(MALLARD)
     (docs / "printer.xml").write_text(DOCBOOK)
+    (docs / ".old").mkdir()
+    (docs / ".old" / "wifi.page").write_text(MALLARD)
     (docs / "broken.xml").write_text("<article><title>Cut")
     (docs / "lamp.pdf").write_bytes(pdf([[*column(50, 700, "Change the bulb", LAMP), (50, 560, 10, "The lamp lasts for ten years.")]]))
     (docs / "scanned.pdf").write_bytes(b"%PDF-1.4 cut")
     expected = [
         ("lamp.pdf#change-the-bulb", "Change the bulb", LAMP_TEXT),
-        ("printer.xml#change-the-ink", "Change the ink", "Use the right colour.\nOpen the lid."),
+        ("printer.xml#change-the-ink", "Change the ink", "Use the right colour.\nThere are two:\nred\nno more.\nOpen the lid."),
         ("mallard:wifi", "Join a network", "Have the password at hand.\nOpen Settings > Wi-Fi."),
         ("mallard:wifi", "Leave it", "Others stay joined."),
     ]
     found = [(chunk.lineage.removeprefix("docs/"), chunk.title, chunk.text) for chunk in read_chunks(docs, "docs", "", "en", "utf-8", 10, 400)]
     assert found == expected
     with zipfile.ZipFile(tmp_path / "docs.zip", "w") as archive:
-        for file in docs.iterdir():
+        for file in docs.glob("*.*"):
             archive.write(file, file.name)
     packed = [
         (chunk.lineage.removeprefix("docs.zip/"), chunk.title, chunk.text)

@@ -37,9 +37,10 @@ from toolkit.data.pii.spans import KINDS
 from toolkit.data.rows import Batch, Row
 from toolkit.data.similarity import GramSets, comparable, similar_pairs
 from toolkit.data.split import split_by_groups
-from toolkit.data.typos import Terms, repair_of
+from toolkit.data.typos import WORD, WordCounts, repair_typos
 from toolkit.runs.recorder import Recorder
 
+HERE = Path(__file__).parent
 PEER_PYTHON = os.environ.get("STEPTUNE_BENCH_PYTHON", sys.executable)
 PACKAGES = {"en": "libreoffice-help-en-us", "id": "libreoffice-help-id"}
 LANGUAGES = ("en", "id")
@@ -87,7 +88,7 @@ def _help_lines(language: str, folder: Path) -> list[str]:
 def _peer(name: str, job: dict) -> dict | None:
     """A peer's answer, or None where it is not installed."""
     done = subprocess.run(
-        [PEER_PYTHON, str(Path(__file__).parent / "data_peers.py"), name], input=json.dumps(job), capture_output=True, text=True, check=False
+        [PEER_PYTHON, str(HERE / "data_peers.py"), name], input=json.dumps(job), capture_output=True, text=True, check=False
     )
     if done.returncode:
         print(f"{name}: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
@@ -155,41 +156,65 @@ def _found(texts: list[dict], spans: list[list[tuple[int, int]]]) -> tuple[float
 
 
 def _typing_errors(values: Values, beside: Beside, help_lines: dict[str, list[str]]) -> None:
-    chooser = random.Random(7)
-    planted: list[tuple[str, str]] = []
+    """What the repair changes in help text, each line a row; and in the same text when every second line has an error planted.
+
+    Changes of errors that the help itself has, to what was meant, are no harm: those were read one by one (help_errors.txt).
+    """
+    of_the_help = dict(line.split() for line in (HERE / "help_errors.txt").read_text(encoding="utf-8").splitlines())
+    planted: list[tuple[str, str, str]] = []  # the error, the word, what the repair made of it
     for language, lines in help_lines.items():
         if not lines:
             return
-        terms = Terms(LANGUAGES)
-        for line in lines:
-            terms.see(line)
-        known = terms.found()
-        words = [word for line in lines for word in re.findall(r"(?<!\w)[^\W\d_]+(?!\w)", line)]
-        looked_at = [word for word in words if word.islower() and word.isascii() and len(word) >= 5]
-        changed = [word for word in looked_at if word not in known and repair_of(word, LANGUAGES)]
-        values[f"typing errors {language}: words harmed (%)"] = round(100 * len(changed) / len(words), 3)
-        vocabulary, long_words = set(looked_at), [word for word in looked_at if len(word) >= 6]
-        while len(planted) < 2_000 * (1 + LANGUAGES.index(language)):
-            word = chooser.choice(long_words)
-            wrong = typing_error(word, chooser)
-            if wrong not in vocabulary and repair_of(word, LANGUAGES) is None:  # an error that makes another word of the text is none
-                planted.append((wrong, word))
+        changes = [change for line, repaired in zip(lines, _repaired(lines), strict=True) for change in _changed_words(line, repaired)]
+        words = sum(len(re.findall(r"(?<!\w)[^\W\d_]+(?!\w)", line)) for line in lines)
+        harmed = [change for change in changes if of_the_help.get(change[0]) != change[1]]
+        values[f"typing errors {language}: words harmed (%)"] = round(100 * len(harmed) / words, 3)
+        beside[f"typing errors {language}: words harmed (%)"] = {"errors of the help itself counted too": round(100 * len(changes) / words, 3)}
+        planted += _planted(lines)
         if language == "en":
-            sample = looked_at[:500]
-            beside[f"typing errors {language}: words harmed (%)"] = {
-                name: round(100 * sum(left != right for left, right in zip(sample, answer["words"], strict=True)) / len(sample), 1)
-                for name in ("symspellpy", "pyspellchecker")
-                if (answer := _peer(name, {"words": sample}))
-            }
-    repaired = [(repair_of(wrong, LANGUAGES), right) for wrong, right in planted]
-    values["typing errors: planted ones repaired"] = round(sum(left == right for left, right in repaired) / len(repaired), 4)
-    changed_count = sum(left is not None for left, _ in repaired)
-    values["typing errors: precision"] = round(sum(left == right for left, right in repaired) / changed_count, 4)
-    english = planted[:300]
-    for name in ("symspellpy", "pyspellchecker"):
-        if answer := _peer(name, {"words": [wrong for wrong, _ in english]}):
-            right = sum(left == right for left, (_, right) in zip(answer["words"], english, strict=True)) / len(english)
-            beside.setdefault("typing errors: planted ones repaired", {})[f"{name}, English"] = round(right, 3)
+            sample = [word for line in lines for word in WORD.findall(line) if word.islower() and word.isascii() and len(word) >= 5][:500]
+            for name in ("symspellpy", "pyspellchecker"):
+                if answer := _peer(name, {"words": sample}):
+                    share = sum(left != right for left, right in zip(sample, answer["words"], strict=True)) / len(sample)
+                    beside[f"typing errors {language}: words harmed (%)"][name] = round(100 * share, 1)
+            english = planted[:300]
+            for name in ("symspellpy", "pyspellchecker"):
+                if answer := _peer(name, {"words": [wrong for wrong, _, _ in english]}):
+                    right = sum(left == word for left, (_, word, _) in zip(answer["words"], english, strict=True)) / len(english)
+                    beside.setdefault("typing errors: planted ones repaired", {})[f"{name}, English"] = round(right, 3)
+        right = sum(word == made for _, word, made in planted)
+        beside.setdefault("typing errors: planted ones repaired", {})["English" if language == "en" else "with Indonesian"] = round(right / len(planted), 4)
+    values["typing errors: planted ones repaired"] = round(right / len(planted), 4)
+    values["typing errors: precision"] = round(right / sum(wrong != made for wrong, _, made in planted), 4)
+
+
+def _repaired(lines: list[str]) -> list[str]:
+    counts = WordCounts(LANGUAGES)
+    for line in lines:
+        counts.see(line)
+    vocabulary = counts.found()
+    return [repair_typos(line, LANGUAGES, vocabulary)[0] for line in lines]
+
+
+def _changed_words(line: str, repaired: str) -> list[tuple[str, str]]:
+    return [(left, right) for left, right in zip(WORD.findall(line), WORD.findall(repaired), strict=True) if left != right]
+
+
+def _planted(lines: list[str]) -> list[tuple[str, str, str]]:
+    """An error in every second line that has a word of six letters and more; none that makes another word of the text."""
+    chooser = random.Random(7)
+    words = {word for line in lines for word in WORD.findall(line)}
+    texts, places = list(lines), {}
+    for at in range(0, len(lines), 2):
+        matches = [match for match in WORD.finditer(lines[at]) if len(match.group()) >= 6 and match.group().islower() and match.group().isascii()]
+        if matches:
+            match = chooser.choice(matches)
+            wrong = typing_error(match.group(), chooser)
+            if wrong not in words:
+                texts[at] = lines[at][: match.start()] + wrong + lines[at][match.end() :]
+                places[at] = (wrong, match.group(), len(WORD.findall(lines[at][: match.start()])))
+    repaired = _repaired(texts)
+    return [(wrong, word, WORD.findall(repaired[at])[number]) for at, (wrong, word, number) in places.items()]
 
 
 def _near_duplicates(values: Values, beside: Beside, help_lines: dict[str, list[str]]) -> None:

@@ -15,14 +15,16 @@ import json
 import random
 import sys
 import time
+from functools import cache
 from pathlib import Path
 
 import pycrfsuite
 from faker import Faker
 from pii.fill import WESTERN, Filled, Filler, templates
 from pii.measure import measure_generated
+from wordfreq import get_frequency_dict
 
-from toolkit.data.pii.features import NAMES_FILE, TOKEN, features, forget_names, resource
+from toolkit.data.pii.features import IS_A_WORD, NAMES_FILE, TOKEN, features, forget_names, resource
 from toolkit.data.pii.quality import QUALITY_FILE
 from toolkit.data.pii.tagger import MODEL_FILE
 from toolkit.records import iter_jsonl, write_json
@@ -32,6 +34,10 @@ SEED = 5
 NEAR = ("en_US", "en_GB", "id_ID", "en_IN", "de_DE", "nl_NL", "fr_FR", "es_ES")
 FILLS = {"train_en": 22, "train_id": 22, "help_en": 40, "help_id": 40}  # how often each template is filled
 FOREIGN_SHARE = 0.35
+WORD_FROM = 0.03  # how often the forms of a name are written, beside the name, from which it is a word as well
+PLURAL_OF = 5  # a name in -s is the plural of a word that is written at least a fifth as often
+INDONESIAN_BEFORE = ("", "di", "me", "mem", "men", "meng", "ber", "ter", "ke", "se", "pe", "peng")
+INDONESIAN_AFTER = ("", "nya", "an", "kan", "i", "lah")
 
 
 def main() -> None:
@@ -56,8 +62,31 @@ def _names(locale: str) -> set[str]:
 
 
 def _write_names(names: set[str]) -> None:
-    resource(NAMES_FILE).write_bytes(gzip.compress("\n".join(sorted(names)).encode("utf-8"), 9, mtime=0))
+    lines = (f"{name}{IS_A_WORD if _is_word(name) else ''}" for name in sorted(names))
+    resource(NAMES_FILE).write_bytes(gzip.compress("\n".join(lines).encode("utf-8"), 9, mtime=0))
     forget_names()
+
+
+@cache
+def _is_word(name: str) -> bool:
+    """Whether a name is a word as well: its forms are written too (roses, hoped, tanggalnya), which those of kevin are not."""
+    return any(_forms_written(name, language) >= WORD_FROM * _written(name, language) > 0 for language in ("en", "id")) or (
+        name.endswith("s") and _written(name[:-1], "en") > _written(name, "en") / PLURAL_OF and _is_word(name[:-1])
+    )
+
+
+def _forms_written(word: str, language: str) -> float:
+    """Share of all words that are forms of this one."""
+    if language == "id":
+        forms = {before + word + after for before in INDONESIAN_BEFORE for after in INDONESIAN_AFTER} - {word}
+    else:
+        forms = {word + after for after in ("s", "es", "ed", "ing", "er", "ers", "ly")} | {word + word[-1] + after for after in ("ed", "ing", "er")}
+        forms |= {word[:-1] + after for after in ("ing", "ed", "er")} if word[-1] == "e" else {word[:-1] + "ies", word[:-1] + "ied"} if word[-1] == "y" else set()
+    return sum(_written(form, language) for form in forms)
+
+
+def _written(word: str, language: str) -> float:
+    return float(get_frequency_dict(language, "best").get(word, 0.0))
 
 
 def _training_texts() -> list[Filled]:

@@ -13,7 +13,7 @@ from toolkit.data.normalise import normalise_row
 from toolkit.data.rows import Batch, Dropped, Row, require_rows
 from toolkit.data.rules import broken_rule
 from toolkit.data.sources import name_rows
-from toolkit.data.typos import Terms, repair_typos
+from toolkit.data.typos import NO_VOCABULARY, Vocabulary, WordCounts, repair_typos
 from toolkit.records import sha256_text
 from toolkit.runs.recorder import Recorder
 
@@ -25,7 +25,7 @@ REPAIRED = "typing errors repaired"
 
 @dataclass(frozen=True)
 class Cleaning:
-    """What is done to each row. `languages`: those whose typing errors are repaired, none for (); `terms`: words that stay for all that.
+    """What is done to each row. `languages`: those whose typing errors are repaired, none for (); `vocabulary`: the words of the data set.
 
     `rules` (of rules.RULE_NAMES) and `rule_languages`, the languages of the recipe: what the check looks for beside the limits.
     """
@@ -37,7 +37,7 @@ class Cleaning:
     max_chars: int
     with_surrogates: bool = False
     languages: tuple[str, ...] = ()
-    terms: frozenset[str] = frozenset()
+    vocabulary: Vocabulary = NO_VOCABULARY
     rules: tuple[str, ...] = ()
     rule_languages: tuple[str, ...] = ()
     stages: tuple[str, ...] = ROW_STAGES
@@ -49,17 +49,17 @@ def clean(batch: Batch, cleaning: Cleaning, recorder: Recorder) -> Batch:
     Raises:
         DataError: a source has no usable row.
     """
-    cleaning = replace(cleaning, terms=find_terms(batch, cleaning.languages))
+    cleaning = replace(cleaning, vocabulary=find_vocabulary(batch, cleaning.languages))
     cleaned = name_rows(batch.sift(_cleaned(batch, cleaning, recorder)))
     require_rows(cleaned)
     return cleaned
 
 
-def find_terms(batch: Batch, languages: tuple[str, ...]) -> frozenset[str]:
-    terms = Terms(languages)
+def find_vocabulary(batch: Batch, languages: tuple[str, ...]) -> Vocabulary:
+    counts = WordCounts(languages)
     for row in batch.kept if languages else ():
-        terms.see(f"{row.prompt}\n{row.output}")
-    return terms.found()
+        counts.see(f"{row.prompt}\n{row.output}")
+    return counts.found()
 
 
 def _cleaned(batch: Batch, cleaning: Cleaning, recorder: Recorder) -> Iterator[Row | Dropped]:
@@ -95,7 +95,7 @@ def _normalised(row: Row, cleaning: Cleaning) -> Row | Dropped:
     result = normalise_row(row)
     if isinstance(result, Dropped) or result.meta.get("language", next(iter(cleaning.languages), "")) not in cleaning.languages:
         return result
-    (prompt, in_prompt), (output, in_output) = (repair_typos(text, cleaning.languages, cleaning.terms) for text in (result.prompt, result.output))
+    (prompt, in_prompt), (output, in_output) = (repair_typos(text, cleaning.languages, cleaning.vocabulary) for text in (result.prompt, result.output))
     return replace(result, prompt=prompt, output=output, notes=(*result.notes, REPAIRED)) if in_prompt + in_output else result
 
 

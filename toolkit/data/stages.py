@@ -22,7 +22,7 @@ from toolkit.data.row_files import StoredRows, part_path, read_part, write_part
 from toolkit.data.rows import Batch, Dropped, Row, require_rows
 from toolkit.data.sources import Source, choose_ids, read_sources
 from toolkit.data.split import Split, group_rows, split_groups
-from toolkit.data.typos import Terms
+from toolkit.data.typos import NO_VOCABULARY, Vocabulary, WordCounts
 from toolkit.records import JSON, read_json, sha256_json, sha256_tree, write_json
 from toolkit.runs.recorder import Recorder
 
@@ -38,7 +38,7 @@ class Stages:
         self._key = ""  # of the latest result
 
     def collect(self, sources: list[Source], strict: bool, languages: tuple[str, ...]) -> Collected:
-        """The rows of all sources in parts; with `languages` the terms among their words as well. The first process does it, the others wait.
+        """The rows of all sources in parts; with `languages` their vocabulary as well. The first process does it, the others wait.
 
         Raises:
             DataError: as `read_sources`.
@@ -51,24 +51,24 @@ class Stages:
         while self.rank and not done.exists():
             self.recorder.check_stop()
             if self._is_finished():
-                return Collected(folder, 0, frozenset())
+                return Collected(folder, 0)
             time.sleep(WAIT_S)
         if (found := read_json(done)) is None:
             found = self._write_collected(folder, sources, strict, languages)
             write_json(done, found)
-        return Collected(folder, found["parts"], frozenset(found["terms"]))
+        return Collected(folder, found["parts"], Vocabulary.of(found["vocabulary"]) if languages else NO_VOCABULARY)
 
     def _write_collected(self, folder: Path, sources: list[Source], strict: bool, languages: tuple[str, ...]) -> JSON:
-        terms, number = Terms(languages), 0
+        counts, number = WordCounts(languages), 0
         items = read_sources(sources, strict, self.recorder)
         while some := list(islice(items, ROWS_A_PART)):
             write_part(part_path(folder, number), some)
             number += 1
             for item in some if languages else ():
                 if isinstance(item, Row):
-                    terms.see(f"{item.prompt}\n{item.output}")
+                    counts.see(f"{item.prompt}\n{item.output}")
             self.recorder.check_stop()
-        return {"parts": number, "terms": sorted(terms.found())}
+        return {"parts": number, "vocabulary": counts.found().as_json()}
 
     def clean(self, collected: Collected, cleaning: Cleaning, further: Sequence[Row | Dropped] = ()) -> Batch:
         """The batch after the row stages, on the disk; for processes other than the first, whose work ends here, an empty one.
@@ -78,8 +78,8 @@ class Stages:
         Raises:
             DataError: a source has no usable row.
         """
-        cleaning = replace(cleaning, terms=collected.terms)
-        self._key = _key("clean", self._key, {**asdict(cleaning), "terms": sorted(cleaning.terms)})
+        cleaning = replace(cleaning, vocabulary=collected.vocabulary)
+        self._key = _key("clean", self._key, {**asdict(replace(cleaning, vocabulary=NO_VOCABULARY)), "vocabulary": collected.vocabulary.as_json()})
         folder = self.dir / f"rows-{self._key}"
         folder.mkdir(parents=True, exist_ok=True)
         self._clean_parts(range(self.rank, collected.parts, self.processes), folder, collected, cleaning)
@@ -157,11 +157,11 @@ class Stages:
 
 @dataclass(frozen=True)
 class Collected:
-    """Where the parts of the collected rows lie. `terms`: words that are no typing errors here."""
+    """Where the parts of the collected rows lie. `vocabulary`: of their words, if typing errors are repaired."""
 
     folder: Path
     parts: int
-    terms: frozenset[str]
+    vocabulary: Vocabulary = NO_VOCABULARY
 
     @property
     def batch(self) -> Batch:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from toolkit.data.check import REPAIRED, Cleaning, clean_row
 from toolkit.data.rows import Row
-from toolkit.data.typos import Terms, repair_typos
+from toolkit.data.typos import Vocabulary, WordCounts, repair_typos
 
 BOTH = ("en", "id")
 
@@ -49,12 +49,51 @@ def test_a_text_in_another_language_stays() -> None:
     assert cleaned.output == row.output
 
 
+def vocabulary(*texts: str) -> Vocabulary:
+    counts = WordCounts(BOTH)
+    for text in texts:
+        counts.see(text)
+    return counts.found()
+
+
 def test_a_word_that_several_rows_use_is_a_term() -> None:
-    terms = Terms(BOTH)
-    for text in ("Press the wibget.", "Hide the wibget and the setings.", "Stop."):
-        terms.see(text)
-    assert terms.found() == frozenset({"wibget"})
-    assert repair_typos("The wibget of the setings", BOTH, terms.found()) == ("The wibget of the settings", 1)
+    found = vocabulary("Press the wibget.", "Hide the wibget and the setings.", "Stop.")
+    assert found.terms == frozenset({"wibget"})
+    assert repair_typos("The wibget of the setings", BOTH, found) == ("The wibget of the settings", 1)
+
+
+def test_an_error_that_many_rows_make_is_no_term() -> None:
+    found = vocabulary(*["Open the settings of the printer."] * 40, *["Open the setings."] * 3)
+    assert repair_typos("Open the setings.", BOTH, found) == ("Open the settings.", 1)
+
+
+def test_words_of_the_data_set_are_meant_though_no_list_has_them() -> None:
+    assert repair_typos("Drag the joyapd.", BOTH) == ("Drag the joyapd.", 0)
+    assert repair_typos("Drag the joyapd.", BOTH, vocabulary(*["Drag the joypad."] * 5)) == ("Drag the joypad.", 1)
+
+
+def test_a_seldom_word_is_an_error_where_many_rows_have_its_neighbour() -> None:
+    text = "Tekan tombol, sepeti di atas."
+    assert repair_typos(text, BOTH) == (text, 0)
+    found = vocabulary(*["Tekan tombol seperti di bawah."] * 8)
+    assert repair_typos(text, BOTH, found) == ("Tekan tombol, seperti di atas.", 1)
+
+
+def test_forms_of_a_word_are_not_changed_into_each_other() -> None:
+    found = vocabulary(*["The joypad is configured by the daemon, it optimized it."] * 8)
+    text = "She configures daemons and optimizes joypads."
+    assert repair_typos(text, BOTH, found) == (text, 0)
+
+
+def test_what_a_text_means_is_a_word_of_its_language() -> None:
+    assert repair_typos("Pilih kolum yang ingin diurutkan.", BOTH)[0] == "Pilih kolom yang ingin diurutkan."
+    assert repair_typos("Choose the colum that you want to sort.", BOTH)[0] == "Choose the column that you want to sort."
+
+
+def test_a_vocabulary_comes_back_from_its_file() -> None:
+    found = vocabulary(*["Drag the joypad."] * 5)
+    back = Vocabulary.of(found.as_json())
+    assert back.as_json() == found.as_json()
 
 
 def test_a_repair_is_noted() -> None:

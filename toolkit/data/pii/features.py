@@ -10,9 +10,13 @@ from pathlib import Path
 
 from wordfreq import get_frequency_dict
 
+from toolkit.data.help_words import HELP_WORDS
 from toolkit.data.pii.lexicon import ADDRESS_CUES, BRANDS, INTERFACE, NEVER_PERSONAL, PLACES, STREET_ENDINGS, TITLES
+from toolkit.data.word_forms import is_form
 
 NAMES_FILE = "names.txt.gz"
+IS_A_WORD = "*"  # behind a name in that file
+LEAST_FORM = 6  # letters of a word that may be a form of an Indonesian one
 TOKEN = re.compile(r"\[[A-Z]+_\d+\]|[^\W\d_]+(?:['’.-][^\W\d_]+)*|\d+(?:[/-]?[^\W_]+)*|\n|\S")
 COMMON_AT_LEAST = 3e-6  # share of all words of a language from which a word counts as ordinary
 NEIGHBOURS = (-2, -1, 0, 1, 2)
@@ -65,12 +69,17 @@ def shape(word: str) -> str:
 
 @lru_cache(maxsize=100_000)
 def listed(word: str) -> str:
-    """Which lists know the word, in one letter each: n(ame), c(ommon), b(rand), p(lace), i(nterface), a(ddress), s(treet ending), t(itle)."""
+    """Which lists know the word, in one letter each: n(ame), c(ommon), b(rand), p(lace), i(nterface), a(ddress), t(itle), h(elp), f(orm), s(treet ending)."""
     lower = word.casefold().rstrip(".")
     parts = [part for part in re.split(r"['’-]", lower) if part]
     known = "n" if lower in known_names() or (len(parts) > 1 and all(part in known_names() for part in parts)) else ""
-    lists = (("c", ordinary_words()), ("b", BRANDS), ("p", PLACES), ("i", INTERFACE), ("a", ADDRESS_CUES), ("t", TITLES))
-    return known + "".join(letter for letter, members in lists if lower in members) + ("s" if lower.endswith(STREET_ENDINGS) else "")
+    if lower in ordinary_words() and (not known or lower in names_that_are_words()):
+        known += "c"
+    lists = (("b", BRANDS), ("p", PLACES), ("i", INTERFACE), ("a", ADDRESS_CUES), ("t", TITLES), ("h", HELP_WORDS))
+    known += "".join(letter for letter, members in lists if lower in members)
+    if "n" not in known and len(lower) >= LEAST_FORM and is_form(lower, "id"):
+        known += "f"
+    return known + ("s" if lower.endswith(STREET_ENDINGS) else "")
 
 
 @lru_cache(maxsize=100_000)
@@ -84,14 +93,25 @@ def is_suspicious(word: str) -> bool:
 
 def forget_names() -> None:
     """Read the list of names again at its next use: training works with a part of it."""
-    for cached in (known_names, listed, is_suspicious, _seen_from):
+    for cached in (_names, known_names, names_that_are_words, listed, is_suspicious, _seen_from):
         cached.cache_clear()
 
 
 @cache
 def known_names() -> frozenset[str]:
     """Given and family names of Faker's Latin-script locales, casefolded words."""
-    return frozenset(gzip.decompress(resource(NAMES_FILE).read_bytes()).decode("utf-8").split())
+    return frozenset(name.removesuffix(IS_A_WORD) for name in _names())
+
+
+@cache
+def names_that_are_words() -> frozenset[str]:
+    """Names that are as well words of English or Indonesian: rose, hope, page, indah; not kevin, however often it is written."""
+    return frozenset(name.removesuffix(IS_A_WORD) for name in _names() if name.endswith(IS_A_WORD))
+
+
+@cache
+def _names() -> tuple[str, ...]:
+    return tuple(gzip.decompress(resource(NAMES_FILE).read_bytes()).decode("utf-8").split())
 
 
 @cache

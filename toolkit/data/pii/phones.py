@@ -17,7 +17,7 @@ CANDIDATE = re.compile(r"(?<![\w@])[+(]{0,2}\d(?:[\d().\-/\u2010-\u2013 \u00a0]{
 LEAST_DIGITS, MOST_DIGITS = 6, 15  # six only in small countries, and only where something else speaks for it
 NOT_A_PHONE = re.compile(
     r"\b(?<!\d\.)\d{1,3}(?:\.\d{1,3}){3}\b(?!\.\d)|\b\d{4}[-/.]\d{1,2}[-/.]\d{1,2}\b|\b\d{1,2}[-/.]\d{1,2}[-/.]\d{4}\b"
-    r"|(?<![\d.])\d\.\d{5,}\b|(?:Rp|IDR|USD|GBP|EUR|[$£€])\.?\s*\d[\d.,\s]*\d|\b(?<!\d\.)(?!\d{3}\.\d{3}\.\d{4}\b|0\d(?:\.\d\d){4}\b)v?\d+(?:\.\d+){2,}\b(?![-\s]\d)",
+    r"|(?<![\d.])\d{1,2}\.\d{5,}\b|(?:Rp|IDR|USD|GBP|EUR|[$£€])\.?\s*\d[\d.,\s]*\d|\b(?<!\d\.)(?!\d{3}\.\d{3}\.\d{4}\b|0\d(?:\.\d\d){4}\b)v?\d+(?:\.\d+){2,}\b(?![-\s]\d)",
     re.IGNORECASE,
 )
 ABOUT_CALLING = re.compile(
@@ -28,14 +28,14 @@ ABOUT_CALLING = re.compile(
 NEAR_CHARS = 40
 # North American form with separators, whatever the area code; an international prefix and eight digits or more.
 WRITTEN_AS_PHONE = re.compile(
-    r"(?<![\w.])(?:(?:\+|00)?1[-. ]?)?(?:\(\d{3}\) ?|\d{3}[-.])\d{3}[-. ]\d{4}(?:[ ,]*(?:x|ext\.?) ?\d{1,5})?(?![\w-])"
+    r"(?<![\w.])(?:(?:\+|00)?1[-. ]?)?(?:\(\d{3}\) ?|\d{3}[-.])\d{3}[-. ]\d{4}(?:[ ,]*(?:x|ext\.?) ?\d{1,5})?(?!\w|-\d)"
     r"|(?<![\w.])\+\d{1,3}(?:[-. ]?\(?\d{1,5}\)?){2,6}(?!\w)"
-    r"|(?<![\w.,])\(?0\d{1,4}(?:\) ?|[-. ])\d{2,8}(?:[-. ]\d{2,4}){0,4}(?![\w-])"
-    r"|(?<![\w.,])\(\d{1,4}\) ?\d{2,4}(?:[- ]\d{2,4}){1,3}(?![\w-])"
-    r"|(?<![\w.,-])(?!\d{1,3}(?: \d{3})+(?!\d| ?-?\d))\d{2,4}(?:([- ])\d{2,4})(?:\1\d{2,4}){1,3}(?![\w-])"
+    r"|(?<![\w.,])\(?0\d{1,4}(?:\) ?|[-. ])\d{2,8}(?:[-. ]\d{2,4}){0,4}(?!\w|-\d)"
+    r"|(?<![\w.,])\(\d{1,4}\) ?\d{2,4}(?:[- ]\d{2,4}){1,3}(?!\w|-\d)"
+    r"|(?<![\w.,-])(?<!\d )(?!\d{1,3}(?: \d{3})+(?!\d| ?-?\d))\d{2,4}(?:([- ])\d{2,4})(?:\1\d{2,4}){1,3}(?!\w|[- ]\d)"
 )
-AFTER_A_CALL = re.compile(r"(?<![\w.])[+(]{0,2}\d[\d().\- ]{4,18}\d(?![\w-])")
-ABOUT_A_NUMBER = re.compile(r"\b(number|numbers|nomor|no)\b", re.IGNORECASE)  # enough for digits in groups, not for a bare run
+AFTER_A_CALL = re.compile(r"(?<![\w.])[+(]{0,2}\d[\d().\- ]{4,18}\d(?!\w|-\d)")
+ABOUT_A_NUMBER = re.compile(r"\b(number|numbers|nomor|no|messages?|pesan|answer(?:ing)?|registered|terdaftar|office|kantor)\b", re.IGNORECASE)  # enough for digits in groups, not for a bare run
 ALONE_ON_ITS_LINE = re.compile(r"^[ \t]*([+(]{0,2}\d{1,5}(?:[-. )(]{1,2}\d{2,5}){1,5})[ \t.,]*$", re.MULTILINE)
 
 

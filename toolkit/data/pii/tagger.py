@@ -17,6 +17,8 @@ from toolkit.data.pii.lexicon import ADDRESS_CUES, BEFORE_NAMES, NEVER_PERSONAL,
 from toolkit.data.pii.spans import Span
 
 NOT_AT_THE_START = TITLES | BEFORE_NAMES
+IDENTIFIER = re.compile(r"[a-z][A-Z]|[A-Z]{2,}[a-z]")  # DateSerial, WebDAV
+MIXED_NAME = re.compile(r"(?:Ma?c|D[aeiu]|L[aeo]|O|Fitz|V[ao]n)[A-Z]")
 NOT_IN_NAMES = frozenset("=[]{}<>|;*%_~^$")
 MODEL_FILE = "names.crfsuite"
 UNSURE_FROM, SURE_FROM = 0.25, 0.5  # probability from which a span goes to the review queue, and from which it is masked
@@ -65,7 +67,7 @@ def _tag(text: str, tokens: list[re.Match[str]]) -> Iterator[Span]:
     tagger = _tagger()
     tagger.set(features(words))
     labels = tagger.tag()
-    for first, last, kind in _stretches(labels):
+    for first, last, kind in _stretches(labels, tokens):
         first, last = _trimmed(words, first, last)
         if first <= last and _is_personal(words[first : last + 1], kind):
             start, end = tokens[first].start(), tokens[last].end()
@@ -85,12 +87,12 @@ def _sure_from(words: list[str]) -> float:
     return SURE_WHEN_UNKNOWN if not any("n" in known for known in lists) else SURE_FROM
 
 
-def _stretches(labels: list[str]) -> Iterator[tuple[int, int, str]]:
-    """(first, last, kind) of each run of labels that belong together."""
+def _stretches(labels: list[str], tokens: list[re.Match[str]]) -> Iterator[tuple[int, int, str]]:
+    """(first, last, kind) of each run of labels that belong together; two names with nothing but a space between are one."""
     start = 0
     for at, label in enumerate([*labels, "O"]):
-        is_new = label[0] != "I" or at == 0 or labels[at - 1][2:] != label[2:]
-        if is_new:
+        is_further = at > 0 and label[2:] == labels[at - 1][2:] and (label[0] == "I" or (label == "B-name" and tokens[at].start() == tokens[at - 1].end() + 1))
+        if not is_further:
             if at > start and labels[start] != "O":
                 yield start, at - 1, labels[start][2:]
             start = at
@@ -110,6 +112,8 @@ def _is_personal(words: list[str], kind: str) -> bool:
     if any((word.startswith("[") and len(word) > 1) or word in NOT_IN_NAMES for word in words):
         return False
     letters = [word.casefold() for word in words if word[0].isalpha()]
+    if kind == "name" and any(IDENTIFIER.search(word) and not MIXED_NAME.match(word) and "n" not in listed(word) for word in words):
+        return False
     if kind == "name":
         return any(len(word) > 1 for word in letters) and not all(word in NEVER_PERSONAL and "n" not in listed(word) for word in letters)
     numbers = sum(word[0].isdigit() for word in words)

@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 
-SEED = 2027  # of the fillings; not one that anything was looked at with
+SEED = 4409  # of the fillings; not one that anything was looked at with
 
 
 def presidio_texts(job: dict) -> dict:

@@ -87,9 +87,7 @@ def _help_lines(language: str, folder: Path) -> list[str]:
 
 def _peer(name: str, job: dict) -> dict | None:
     """A peer's answer, or None where it is not installed."""
-    done = subprocess.run(
-        [PEER_PYTHON, str(HERE / "data_peers.py"), name], input=json.dumps(job), capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([PEER_PYTHON, str(HERE / "data_peers.py"), name], input=json.dumps(job), capture_output=True, text=True, check=False)
     if done.returncode:
         print(f"{name}: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
         return None
@@ -183,7 +181,9 @@ def _typing_errors(values: Values, beside: Beside, help_lines: dict[str, list[st
                     right = sum(left == word for left, (_, word, _) in zip(answer["words"], english, strict=True)) / len(english)
                     beside.setdefault("typing errors: planted ones repaired", {})[f"{name}, English"] = round(right, 3)
         right = sum(word == made for _, word, made in planted)
-        beside.setdefault("typing errors: planted ones repaired", {})["English" if language == "en" else "with Indonesian"] = round(right / len(planted), 4)
+        beside.setdefault("typing errors: planted ones repaired", {})["English" if language == "en" else "with Indonesian"] = round(
+            right / len(planted), 4
+        )
     values["typing errors: planted ones repaired"] = round(right / len(planted), 4)
     values["typing errors: precision"] = round(right / sum(wrong != made for wrong, _, made in planted), 4)
 

@@ -81,7 +81,13 @@ def _forms_written(word: str, language: str) -> float:
         forms = {before + word + after for before in INDONESIAN_BEFORE for after in INDONESIAN_AFTER} - {word}
     else:
         forms = {word + after for after in ("s", "es", "ed", "ing", "er", "ers", "ly")} | {word + word[-1] + after for after in ("ed", "ing", "er")}
-        forms |= {word[:-1] + after for after in ("ing", "ed", "er")} if word[-1] == "e" else {word[:-1] + "ies", word[:-1] + "ied"} if word[-1] == "y" else set()
+        forms |= (
+            {word[:-1] + after for after in ("ing", "ed", "er")}
+            if word[-1] == "e"
+            else {word[:-1] + "ies", word[:-1] + "ied"}
+            if word[-1] == "y"
+            else set()
+        )
     return sum(_written(form, language) for form in forms)
 
 

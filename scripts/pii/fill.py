@@ -17,11 +17,14 @@ import phonenumbers
 from faker import Faker
 from wordfreq import get_frequency_dict
 
+from toolkit.data.help_words import HELP_WORDS
 from toolkit.data.pii.checks import is_nik, is_npwp, is_ssn, passes_luhn
-from toolkit.data.pii.features import known_names, ordinary_words
+from toolkit.data.pii.features import known_names, names_that_are_words, ordinary_words
 from toolkit.data.pii.lexicon import BRANDS, PLACES
+from toolkit.data.word_forms import zipf
 
 HERE = Path(__file__).parent
+ORDINARY_ZIPF = 4.0  # of words that fill labels and sentences
 SLOT = re.compile(r"\{(\w+)\}")
 KIND_OF_SLOT = {
     "name": "name", "first": "name", "last": "name", "lname": "name", "address": "address", "street": "address", "phone": "phone", "email": "email", "card": "card",
@@ -40,8 +43,16 @@ _BRANDS, _PLACES = sorted(BRANDS), sorted(PLACES)
 
 
 @cache
-def _ordinary() -> list[str]:
-    return sorted(word for word in ordinary_words() if word.isalpha() and len(word) > 3 and word not in known_names())
+def _ordinary(language: str) -> list[str]:
+    """Frequent words of how-to texts and of the language that are no names."""
+    frequent = {word for word in ordinary_words() if zipf(word, (language,)) >= ORDINARY_ZIPF}
+    return sorted(word for word in frequent | HELP_WORDS if word.isalpha() and len(word) > 3 and word not in known_names())
+
+
+@cache
+def _ambiguous() -> list[str]:
+    """Words that are names as well: they head sentences and stand on buttons more often than they name somebody."""
+    return sorted(word for word in names_that_are_words() if word.isalpha() and len(word) > 2 and word in ordinary_words())
 
 
 @cache
@@ -95,7 +106,8 @@ class Filler:
             "title": lambda: self.random.choice(TITLES[self.language]), "address": self._address, "street": self._street, "city": self._city, "phone": self._phone,
             "email": lambda: self._faker().email(), "card": self._card, "iban": lambda: self._fakers[-1].iban() if self.language == "en" else Faker("de_DE").iban(), "ip": self._ip,
             "nik": self._nik, "npwp": self._npwp, "ssn": self._ssn, "passport": self._passport, "handle": self._handle, "brand": lambda: self._written(self.random.choice(_BRANDS)),
-            "place": lambda: self.random.choice(_PLACES).title(), "ui": self._label, "n": lambda: str(self.random.randint(1, 99)), "product": self._product
+            "place": lambda: self.random.choice(_PLACES).title(), "ui": self._label, "n": lambda: str(self.random.randint(1, 99)), "product": self._product,
+            "word": lambda: self.random.choice(_ordinary(self.language)), "start": lambda: self._plain_word().capitalize(), "code": self._code, "cell": lambda: f"{self.random.choice('ABCDEFGHK')}{self.random.randint(1, 40)}"
         }  # fmt: skip
         return makers[slot]()
 
@@ -200,11 +212,19 @@ class Filler:
         return brand if self.random.random() < 0.15 else brand.upper() if len(brand) < 4 else brand.capitalize()
 
     def _label(self) -> str:
-        """A label of an interface: from the list, or any ordinary words with capitals."""
-        if self.random.random() < 0.5:
+        """A label of an interface: from the list, or any words with capitals."""
+        if self.random.random() < 0.4:
             return self.random.choice(UI)
-        words = _ordinary() if self.random.random() < 0.6 else _rare()
-        return " ".join(self.random.choice(words) for _ in range(self.random.randint(1, 3))).title()
+        return " ".join(self._plain_word() for _ in range(self.random.randint(1, 3))).title()
+
+    def _plain_word(self) -> str:
+        """A word of no name: an ordinary one, one that is a name elsewhere, or a rare one."""
+        draw = self.random.random()
+        return self.random.choice(_ordinary(self.language) if draw < 0.5 else _ambiguous() if draw < 0.7 else _rare())
+
+    def _code(self) -> str:
+        """The name of a function in a program: DateSerial."""
+        return "".join(self.random.choice(_ordinary("en")).capitalize() for _ in range(self.random.randint(2, 3)))
 
     def _product(self) -> str:
         """A made-up name of a product: nothing in it is on a list."""

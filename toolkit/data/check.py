@@ -95,7 +95,9 @@ def _normalised(row: Row, cleaning: Cleaning) -> Row | Dropped:
     result = normalise_row(row)
     if isinstance(result, Dropped) or result.meta.get("language", next(iter(cleaning.languages), "")) not in cleaning.languages:
         return result
-    (prompt, in_prompt), (output, in_output) = (repair_typos(text, cleaning.languages, cleaning.vocabulary) for text in (result.prompt, result.output))
+    (prompt, in_prompt), (output, in_output) = (
+        repair_typos(text, cleaning.languages, cleaning.vocabulary) for text in (result.prompt, result.output)
+    )
     return replace(result, prompt=prompt, output=output, notes=(*result.notes, REPAIRED)) if in_prompt + in_output else result
 
 

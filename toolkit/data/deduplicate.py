@@ -84,6 +84,8 @@ def _near_copies(rows: Sequence[Row], firsts: list[int], grams: GramSets, thresh
 def are_different_tasks(left: Row, right: Row) -> bool:
     """Whether the questions differ in a name or number on both sides, in the order of names, or in an opposite."""
     left_words, right_words = WORD.findall(left.prompt), WORD.findall(right.prompt)
+    if left_words == right_words:
+        return False
     names = _names(left) | _names(right)
     left_names = [word.casefold() for word in left_words if word.casefold() in names or _has_digit(word)]
     right_names = [word.casefold() for word in right_words if word.casefold() in names or _has_digit(word)]
@@ -100,6 +102,8 @@ def _names(row: Row) -> set[str]:
     found = set()
     for sentence in re.split(r"(?<=[.!?:])\s+|\n", re.sub(r"^\d{1,2}\. ", "", f"{row.prompt}\n{row.output}", flags=re.MULTILINE)):
         for at, word in enumerate(WORD.findall(sentence)):
+            if word.islower():  # most words
+                continue
             if (at > 0 and word[0].isupper() and word != "I") or any(letter.isupper() for letter in word[1:]):
                 found.add(word.casefold())
     return found

@@ -15,7 +15,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from os.path import commonprefix
 
 from toolkit.data.help_words import HELP_WORDS, TECHNICAL
 from toolkit.data.pii.features import known_names
@@ -146,7 +145,7 @@ def repair_of(word: str, languages: tuple[str, ...], vocabulary: Vocabulary = NO
 
 def _is_same_word(word: str, other: str) -> bool:
     """Whether the two are forms of one word: optimizes, optimized."""
-    shared = len(commonprefix((word, other)))
+    shared = next((at for at, (left, right) in enumerate(zip(word, other, strict=False)) if left != right), min(len(word), len(other)))
     return word[shared:] in INFLECTIONS and other[shared:] in INFLECTIONS
 
 

@@ -88,7 +88,7 @@ def is_suspicious(word: str) -> bool:
     lists = listed(word)
     if word[0].isupper():
         return "n" in lists or ("c" not in lists and word.casefold() not in NEVER_PERSONAL)
-    return "n" in lists and "c" not in lists and len(word) > 3
+    return "n" in lists and word not in ordinary_words() and len(word) > 3
 
 
 def forget_names() -> None:

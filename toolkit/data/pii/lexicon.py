@@ -51,6 +51,7 @@ INTERFACE = _words("""
     monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september october november december
     mon tue wed thu fri sat sun jan feb mar apr jun jul aug sep sept oct nov dec
     senin selasa rabu kamis jumat sabtu minggu januari februari maret mei juni juli agustus oktober desember
+    ramadan lebaran natal christmas easter diwali hanukkah nyepi imlek waisak
     ok ctrl alt shift esc tab enter delete home end insert backspace caps lock fn menu settings account accounts profile security privacy general about help support wallet wi-fi network
     notifications display sound storage battery location language languages region calendar contacts messages phone camera gallery files downloads bookmarks history
     pengaturan akun profil keamanan privasi umum tentang bantuan dukungan dompet jaringan notifikasi tampilan suara penyimpanan baterai lokasi bahasa wilayah kalender kontak pesan telepon kamera

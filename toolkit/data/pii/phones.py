@@ -35,7 +35,9 @@ WRITTEN_AS_PHONE = re.compile(
     r"|(?<![\w.,-])(?<!\d )(?!\d{1,3}(?: \d{3})+(?!\d| ?-?\d))\d{2,4}(?:([- ])\d{2,4})(?:\1\d{2,4}){1,3}(?!\w|[- ]\d)"
 )
 AFTER_A_CALL = re.compile(r"(?<![\w.])[+(]{0,2}\d[\d().\- ]{4,18}\d(?!\w|-\d)")
-ABOUT_A_NUMBER = re.compile(r"\b(number|numbers|nomor|no|messages?|pesan|answer(?:ing)?|registered|terdaftar|office|kantor)\b", re.IGNORECASE)  # enough for digits in groups, not for a bare run
+ABOUT_A_NUMBER = re.compile(
+    r"\b(number|numbers|nomor|no|messages?|pesan|answer(?:ing)?|registered|terdaftar|office|kantor)\b", re.IGNORECASE
+)  # enough for digits in groups, not for a bare run
 ALONE_ON_ITS_LINE = re.compile(r"^[ \t]*([+(]{0,2}\d{1,5}(?:[-. )(]{1,2}\d{2,5}){1,5})[ \t.,]*$", re.MULTILINE)
 
 

@@ -25,6 +25,8 @@ UNSURE_FROM, SURE_FROM = 0.25, 0.5  # probability from which a span goes to the 
 SURE_WHEN_ORDINARY = 0.82
 SURE_WHEN_SINGLE = 0.9
 SURE_WHEN_UNKNOWN = 0.75  # the same for a name of which no word is on the list of names
+NOTHING_BUT_A_NAME = 0.05  # probability from which a word that is on the list of names alone is one
+SURE_WITHOUT_CUE = 0.9  # an address without a word of addresses
 MOST_NUMBERS = 2  # numbers for each word of an address: 4,1,2,3 is a printing order
 MOST_TOKENS = 400  # a longer run of lines is tagged in pieces
 
@@ -66,20 +68,34 @@ def _tag(text: str, tokens: list[re.Match[str]]) -> Iterator[Span]:
     words = [token.group() for token in tokens]
     tagger = _tagger()
     tagger.set(features(words))
-    labels = tagger.tag()
+    labels = [_or_name(label, word, tagger, at) for at, (label, word) in enumerate(zip(tagger.tag(), words, strict=True))]
     for first, last, kind in _stretches(labels, tokens):
         first, last = _trimmed(words, first, last)
         if first <= last and _is_personal(words[first : last + 1], kind):
             start, end = tokens[first].start(), tokens[last].end()
-            score = sum(tagger.marginal(labels[at], at) for at in range(first, last + 1)) / (last + 1 - first)
-            if kind == "name" and score < _sure_from(words[first : last + 1]):
-                score = min(score, SURE_FROM - 0.01)  # to the review queue: as likely the name of a product, or the first word of a sentence
+            score = sum(_probability(tagger, kind, at) for at in range(first, last + 1)) / (last + 1 - first)
+            is_sure = score >= (_sure_of_name if kind == "name" else _sure_of_address)(words[first : last + 1])
+            # What is unsure goes to the review queue: as likely the name of a product, or the first word of a sentence.
+            score = max(score, SURE_FROM) if is_sure else min(score, SURE_FROM - 0.01)
             yield Span(start, end, kind, " ".join(text[start:end].casefold().split()), round(score, 3))
 
 
-def _sure_from(words: list[str]) -> float:
+def _or_name(label: str, word: str, tagger: pycrfsuite.Tagger, at: int) -> str:
+    """The label, or that of a name where the model left out a word that is nothing but a name, and would not bet on it."""
+    is_left_out = label == "O" and word[0].isupper() and listed(word) == "n"
+    return "B-name" if is_left_out and _probability(tagger, "name", at) >= NOTHING_BUT_A_NAME else label
+
+
+def _probability(tagger: pycrfsuite.Tagger, kind: str, at: int) -> float:
+    """That the word is the first or a further one of the kind."""
+    return float(tagger.marginal(f"B-{kind}", at) + tagger.marginal(f"I-{kind}", at))
+
+
+def _sure_of_name(words: list[str]) -> float:
     """How sure the model must be of a name: surer of one that no list knows, and surest of a single word."""
     lists = [listed(word) for word in words if word[0].isalpha()]
+    if all(known == "n" for known in lists):
+        return NOTHING_BUT_A_NAME
     if len(lists) == 1 and "n" in lists[0] and "c" in lists[0]:
         return SURE_WHEN_ORDINARY
     if len(lists) == 1 and "n" not in lists[0]:
@@ -87,11 +103,18 @@ def _sure_from(words: list[str]) -> float:
     return SURE_WHEN_UNKNOWN if not any("n" in known for known in lists) else SURE_FROM
 
 
+def _sure_of_address(words: list[str]) -> float:
+    """Surer of one without a word that makes an address: a heading with its number looks the same."""
+    return SURE_FROM if any({"a", "s"} & set(listed(word)) for word in words) else SURE_WITHOUT_CUE
+
+
 def _stretches(labels: list[str], tokens: list[re.Match[str]]) -> Iterator[tuple[int, int, str]]:
     """(first, last, kind) of each run of labels that belong together; two names with nothing but a space between are one."""
     start = 0
     for at, label in enumerate([*labels, "O"]):
-        is_further = at > 0 and label[2:] == labels[at - 1][2:] and (label[0] == "I" or (label == "B-name" and tokens[at].start() == tokens[at - 1].end() + 1))
+        is_further = (
+            at > 0 and label[2:] == labels[at - 1][2:] and (label[0] == "I" or (label == "B-name" and tokens[at].start() == tokens[at - 1].end() + 1))
+        )
         if not is_further:
             if at > start and labels[start] != "O":
                 yield start, at - 1, labels[start][2:]

@@ -25,6 +25,7 @@ BULLET = re.compile(r"[-*+•◦‣▪▫●○·–—►▸➤✓✔](?:\s+|$)
 INLINE = re.compile(rf"(?:^|(?<=\s))(?:{STEP_WORD}\s*(\d{{1,2}})\s*[.):]|\(?(\d{{1,2}})[.)])\s+", re.IGNORECASE)
 EMPHASIS = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*|__(?=\S)(.+?)(?<=\S)__")
 NOT_PRINTED = re.compile(r"[\u200b-\u200d\u2060\ufeff\u00ad\u200e\u200f\u202a-\u202e\x00-\x08\x0b-\x1f\x7f]")
+LINE_START = re.compile(r"(?<=\n)")
 MOST_PASSES = 8
 
 
@@ -53,9 +54,18 @@ def one_line(text: str) -> str:
 
 def _clean(text: str) -> str:
     # ftfy has nothing to do on plain ASCII but entities, and takes most of the time of this stage.
-    if text.isascii() and "&" not in text and text.replace("\n", "").replace("\t", "").isprintable():
+    if _is_plain(text):
         return text
-    return NOT_PRINTED.sub("", ftfy.fix_text(text))
+    fixed: list[str] = []
+    entities: str | bool = "auto"
+    for line in LINE_START.split(text):
+        entities = False if "<" in line else entities  # what ftfy does itself: from a tag on they are markup
+        fixed.append(line if _is_plain(line) else ftfy.fix_text(line, unescape_html=entities))
+    return NOT_PRINTED.sub("", "".join(fixed))
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and "&" not in text and text.replace("\n", "").replace("\t", "").isprintable()
 
 
 def _until_stable(change: Callable[[str], str], text: str) -> str:

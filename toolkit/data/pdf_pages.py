@@ -11,7 +11,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -131,10 +131,18 @@ def _char_box(text_page: Any, index: int) -> tuple[float, float, float]:
     """Left, bottom and top of a character with the height of its font."""
     import pypdfium2.raw as pdfium
 
-    box = pdfium.FS_RECTF()
+    box = _box()
     if not pdfium.FPDFText_GetLooseCharBox(text_page.raw, index, box):
         raise UnreadablePdf("the text of the PDF has no place on its page (damaged?)")
     return box.left, box.bottom, box.top
+
+
+@cache
+def _box() -> Any:
+    """Where PDFium writes a box."""
+    import pypdfium2.raw as pdfium
+
+    return pdfium.FS_RECTF()
 
 
 def _plain(text: str) -> str:

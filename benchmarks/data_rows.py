@@ -289,7 +289,7 @@ def _crossing(rows: list[Row], split_of: dict[str, str]) -> int:
 
 
 def _whole_build(values: Values, beside: Beside, scratch: Path, count: int) -> None:
-    """One process and two on the same rows; the million is these times carried on in proportion, and says so."""
+    """One process and two on the same rows; the million is these times up to the split carried on in proportion, and says so."""
     source = write_source(scratch / "rows.jsonl", count)
     one, two = (build(source, scratch / f"run{processes}", processes) for processes in (1, 2))
     same = all(
@@ -298,7 +298,8 @@ def _whole_build(values: Values, beside: Beside, scratch: Path, count: int) -> N
     )
     values["two processes: speed of the row stages"] = round(one["phases"]["clean"] / two["phases"]["clean"], 2)
     values["two processes: files that differ"] = 0 if same else 1
-    values["1,000,000 rows, two processes (minutes)"] = round(two["seconds"] / count * 1_000_000 / 60, 1)
+    to_the_split = sum(seconds for phase, seconds in two["phases"].items() if phase != "publish")
+    values["1,000,000 rows, two processes (minutes)"] = round(to_the_split / count * 1_000_000 / 60, 1)
     values["1,000,000 rows, two processes (GB)"] = two["peak_gb"]
     beside["1,000,000 rows, two processes (minutes)"] = {"measured rows": count, "measured": two, "one process": one}
     beside["1,000,000 rows, two processes (GB)"] = {"measured rows": count}

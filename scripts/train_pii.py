@@ -24,6 +24,7 @@ from pii.fill import WESTERN, Filled, Filler, templates
 from pii.measure import measure_generated
 from wordfreq import get_frequency_dict
 
+from toolkit.data.help_words import HELP_WORDS
 from toolkit.data.pii.features import IS_A_WORD, NAMES_FILE, TOKEN, features, forget_names, resource
 from toolkit.data.pii.quality import QUALITY_FILE
 from toolkit.data.pii.tagger import MODEL_FILE
@@ -34,9 +35,11 @@ SEED = 5
 NEAR = ("en_US", "en_GB", "id_ID", "en_IN", "de_DE", "nl_NL", "fr_FR", "es_ES")
 FILLS = {"train_en": 22, "train_id": 22, "help_en": 40, "help_id": 40}  # how often each template is filled
 FOREIGN_SHARE = 0.35
-WORD_FROM = 0.03  # how often the forms of a name are written, beside the name, from which it is a word as well
+WORD_FROM = {"en": 0.03, "id": 0.01}  # how often the forms of a name are written, beside the name, from which it is a word as well
+NO_NAME_FROM = 3.5e-4  # share of all words from which a word is no name, whoever bears it: the, may, such
 PLURAL_OF = 5  # a name in -s is the plural of a word that is written at least a fifth as often
-INDONESIAN_BEFORE = ("", "di", "me", "mem", "men", "meng", "ber", "ter", "ke", "se", "pe", "peng")
+ENGLISH_AFTER = ("s", "es", "ed", "ing", "er", "ers", "ly", "ful", "less", "ness", "ty", "ern")
+INDONESIAN_BEFORE = ("", "per", "di", "me", "mem", "men", "meng", "ber", "ter", "ke", "se", "pe", "peng")
 INDONESIAN_AFTER = ("", "nya", "an", "kan", "i", "lah")
 
 
@@ -70,9 +73,11 @@ def _write_names(names: set[str]) -> None:
 @cache
 def _is_word(name: str) -> bool:
     """Whether a name is a word as well: its forms are written too (roses, hoped, tanggalnya), which those of kevin are not."""
-    return any(_forms_written(name, language) >= WORD_FROM * _written(name, language) > 0 for language in ("en", "id")) or (
-        name.endswith("s") and _written(name[:-1], "en") > _written(name, "en") / PLURAL_OF and _is_word(name[:-1])
-    )
+    if name in HELP_WORDS or any(_written(name, language) >= NO_NAME_FROM for language in ("en", "id")):
+        return True
+    if name.endswith("s") and _written(name[:-1], "en") > _written(name, "en") / PLURAL_OF and _is_word(name[:-1]):
+        return True
+    return any(_forms_written(name, language) >= least * _written(name, language) > 0 for language, least in WORD_FROM.items())
 
 
 def _forms_written(word: str, language: str) -> float:
@@ -80,14 +85,8 @@ def _forms_written(word: str, language: str) -> float:
     if language == "id":
         forms = {before + word + after for before in INDONESIAN_BEFORE for after in INDONESIAN_AFTER} - {word}
     else:
-        forms = {word + after for after in ("s", "es", "ed", "ing", "er", "ers", "ly")} | {word + word[-1] + after for after in ("ed", "ing", "er")}
-        forms |= (
-            {word[:-1] + after for after in ("ing", "ed", "er")}
-            if word[-1] == "e"
-            else {word[:-1] + "ies", word[:-1] + "ied"}
-            if word[-1] == "y"
-            else set()
-        )
+        forms = {word + after for after in ENGLISH_AFTER} | {word + word[-1] + after for after in ("ed", "ing", "er")}
+        forms |= {word[:-1] + after for after in {"e": ("ing", "ed", "er"), "y": ("ies", "ied", "ily", "ier", "iest")}.get(word[-1], ())}
     return sum(_written(form, language) for form in forms)
 
 

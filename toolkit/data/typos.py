@@ -38,9 +38,8 @@ MOST_CHANGED = 0.1
 INFLECTIONS = ("", "s", "d", "r", "i")  # of English verbs and nouns, and Indonesian -i: what is left of two forms behind their common letters
 NEAR_LANGUAGES = {"id": ("ms",), "ms": ("id",)}  # they share most of their words, and the lists are small
 # Of the data set's own words.
-IN_ROWS = 2  # rows from which a word is a term and stays,
-OF_A_TERM = 0.1  # unless this share of the rows of the word that was meant are no more
-MEANT_IN_ROWS = 2  # rows from which a word may be meant because the data set has it
+IN_ROWS = 2  # rows from which a word may be meant for all that no list has it, and from which a word is a term and stays,
+OF_A_TERM = 0.1  # unless it is an error by the lists and has no more than this share of the rows of the word that was meant
 SURE_IN_ROWS = 6  # rows from which a word may be meant rather than a seldom one that a list has
 SELDOM_TO = 4.0  # frequency up to which a word that a list has is seldom
 BEFORE_A_SELDOM = 2.0  # by how much a word meant rather than a seldom one must be more frequent
@@ -84,7 +83,7 @@ class WordCounts:
         several = {word: rows for word, rows in self._rows.items() if rows >= IN_ROWS}
         errors = {word: meant for word in several if (meant := repair_of(word, self._languages))}
         terms = frozenset(word for word, rows in several.items() if word not in errors or rows > OF_A_TERM * several.get(errors[word], 0))
-        rows = {word: rows for word, rows in several.items() if rows >= MEANT_IN_ROWS and word not in errors}
+        rows = {word: rows for word, rows in several.items() if word not in errors}
         total = self._rows.total()
         return Vocabulary(terms, rows, total, len(self._rows) / max(1, total + len(self._rows)))  # the share by Witten and Bell (1991), method C
 

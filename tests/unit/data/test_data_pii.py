@@ -66,6 +66,10 @@ def test_identifiers_become_typed_placeholders(text: str, expected: str) -> None
         ("Nama saya Budi Santoso, PIN saya salah.", "Nama saya [NAME_1], PIN saya salah."),
         ("Please send it to 12 Baker Street, Springfield, IL 62704.", "Please send it to [ADDRESS_1]."),
         ("Kirim paket ke Jl. Merdeka No. 12, Bandung 40111.", "Kirim paket ke [ADDRESS_1]."),
+        ("Block the card of Angela Scott.", "Block the card of [NAME_1]."),
+        ("As Kevin said, it works.", "As [NAME_1] said, it works."),  # on the list of names, and no word
+        ("Ring 07700900662-Office\\,or 0676 648 88 46-Fax", "Ring [PHONE_1]-Office\\,or [PHONE_2]-Fax"),
+        ("I get messages at 747 722 753.", "I get messages at [PHONE_1]."),
     ],
 )
 def test_names_and_addresses_are_found(text: str, expected: str) -> None:
@@ -82,6 +86,16 @@ def test_names_and_addresses_are_found(text: str, expected: str) -> None:
         "Connect to 192.168.1.1 and wait 10 minutes.",
         "Fly from Jakarta to Singapore with Garuda.",
         "The order 4821 3390 ships on 2026-11-24.",
+        "3. Peck in the password and wait.",  # an imperative behind its number
+        "Page number (styled)",
+        "Lebar (opsional) adalah lebar kolom.",
+        "Kata sandi peka terhadap huruf besar.",
+        "Choose Insert - More Fields, then Page Footer.",
+        "Call DateSerial or WebDAV first.",
+        "The range B2:B6 holds 18,5.",
+        "The codes are 32 9 10 11 12 13 133 160 8232 8233",
+        "The time is 59.999999 seconds.",
+        "A whole number (-32768 - 32767)",
     ],
 )
 def test_help_text_stays_as_it_is(text: str) -> None:

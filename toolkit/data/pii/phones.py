@@ -17,7 +17,7 @@ CANDIDATE = re.compile(r"(?<![\w@])[+(]{0,2}\d(?:[\d().\-/\u2010-\u2013 \u00a0]{
 LEAST_DIGITS, MOST_DIGITS = 6, 15  # six only in small countries, and only where something else speaks for it
 NOT_A_PHONE = re.compile(
     r"\b(?<!\d\.)\d{1,3}(?:\.\d{1,3}){3}\b(?!\.\d)|\b\d{4}[-/.]\d{1,2}[-/.]\d{1,2}\b|\b\d{1,2}[-/.]\d{1,2}[-/.]\d{4}\b"
-    r"|(?<![\d.])\d{1,2}\.\d{5,}\b|(?:Rp|IDR|USD|GBP|EUR|[$£€])\.?\s*\d[\d.,\s]*\d|\b(?<!\d\.)(?!\d{3}\.\d{3}\.\d{4}\b|0\d(?:\.\d\d){4}\b)v?\d+(?:\.\d+){2,}\b(?![-\s]\d)",
+    r"|(?<!\w)-\d[\d.]* [-–] \d[\d.]*|(?<![\d.])\d{1,2}\.\d{5,}\b|(?:Rp|IDR|USD|GBP|EUR|[$£€])\.?\s*\d[\d.,\s]*\d|\b(?<!\d\.)(?!\d{3}\.\d{3}\.\d{4}\b|0\d(?:\.\d\d){4}\b)v?\d+(?:\.\d+){2,}\b(?![-\s]\d)",
     re.IGNORECASE,
 )
 ABOUT_CALLING = re.compile(

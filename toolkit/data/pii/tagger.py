@@ -68,7 +68,7 @@ def _tag(text: str, tokens: list[re.Match[str]]) -> Iterator[Span]:
     words = [token.group() for token in tokens]
     tagger = _tagger()
     tagger.set(features(words))
-    labels = [_or_name(label, word, tagger, at) for at, (label, word) in enumerate(zip(tagger.tag(), words, strict=True))]
+    labels = [_or_name(label, words, tagger, at) for at, label in enumerate(tagger.tag())]
     for first, last, kind in _stretches(labels, tokens):
         first, last = _trimmed(words, first, last)
         if first <= last and _is_personal(words[first : last + 1], kind):
@@ -80,10 +80,17 @@ def _tag(text: str, tokens: list[re.Match[str]]) -> Iterator[Span]:
             yield Span(start, end, kind, " ".join(text[start:end].casefold().split()), round(score, 3))
 
 
-def _or_name(label: str, word: str, tagger: pycrfsuite.Tagger, at: int) -> str:
-    """The label, or that of a name where the model left out a word that is nothing but a name, and would not bet on it."""
-    is_left_out = label == "O" and word[0].isupper() and listed(word) == "n"
+def _or_name(label: str, words: list[str], tagger: pycrfsuite.Tagger, at: int) -> str:
+    """The label, or that of a name where the model left out a word that is nothing but a name, and would not bet on it.
+
+    Not behind the number of a step, where an imperative stands: "3. Peck in the password".
+    """
+    is_left_out = label == "O" and words[at][0].isupper() and listed(words[at]) == "n" and not _begins_step(words, at)
     return "B-name" if is_left_out and _probability(tagger, "name", at) >= NOTHING_BUT_A_NAME else label
+
+
+def _begins_step(words: list[str], at: int) -> bool:
+    return at >= 2 and words[at - 1] == "." and words[at - 2].isdigit()
 
 
 def _probability(tagger: pycrfsuite.Tagger, kind: str, at: int) -> float:
@@ -122,10 +129,10 @@ def _stretches(labels: list[str], tokens: list[re.Match[str]]) -> Iterator[tuple
 
 
 def _trimmed(words: list[str], first: int, last: int) -> tuple[int, int]:
-    """Without punctuation, titles, words before names and line ends at the edges."""
+    """Without punctuation, titles, words before names and line ends at the edges, and without what "Kevin said" behind his name."""
     while first <= last and (not words[first][0].isalnum() or words[first].casefold().rstrip(".") in NOT_AT_THE_START):
         first += 1
-    while first <= last and not words[last][0].isalnum():
+    while first <= last and (not words[last][0].isalnum() or (words[last].islower() and words[first][0].isupper() and "c" in listed(words[last]))):
         last -= 1
     return first, last
 

@@ -82,7 +82,8 @@ class Filler:
         self.language, self.random, self.western = language, random.Random(seed), western
         self._fakers = [Faker("id_ID")] if language == "id" else [Faker("en_US"), Faker("en_GB")]
         self._abroad = [Faker(locale) for locale in WESTERN] if western else []
-        for number, faker in enumerate((*self._fakers, *self._abroad)):
+        self._german = Faker("de_DE")  # Indonesia has no IBAN
+        for number, faker in enumerate((*self._fakers, *self._abroad, self._german)):
             faker.seed_instance(seed + number)
 
     def fill(self, template: str) -> Filled:
@@ -104,7 +105,7 @@ class Filler:
         makers: dict[str, Callable[[], str]] = {
             "name": self._name, "first": lambda: self._faker().first_name(), "last": lambda: self._faker().last_name(), "lname": lambda: self._name().lower(),
             "title": lambda: self.random.choice(TITLES[self.language]), "address": self._address, "street": self._street, "city": self._city, "phone": self._phone,
-            "email": lambda: self._faker().email(), "card": self._card, "iban": lambda: self._fakers[-1].iban() if self.language == "en" else Faker("de_DE").iban(), "ip": self._ip,
+            "email": lambda: self._faker().email(), "card": self._card, "iban": lambda: (self._fakers[-1] if self.language == "en" else self._german).iban(), "ip": self._ip,
             "nik": self._nik, "npwp": self._npwp, "ssn": self._ssn, "passport": self._passport, "handle": self._handle, "brand": lambda: self._written(self.random.choice(_BRANDS)),
             "place": lambda: self.random.choice(_PLACES).title(), "ui": self._label, "n": lambda: str(self.random.randint(1, 99)), "product": self._product,
             "word": lambda: self.random.choice(_ordinary(self.language)), "start": lambda: self._plain_word().capitalize(), "code": self._code, "cell": lambda: f"{self.random.choice('ABCDEFGHK')}{self.random.randint(1, 40)}"

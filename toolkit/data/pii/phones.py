@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import product
 
 import phonenumbers
 
@@ -42,21 +43,30 @@ ALONE_ON_ITS_LINE = re.compile(r"^[ \t]*([+(]{0,2}\d{1,5}(?:[-. )(]{1,2}\d{2,5})
 
 
 def find_phones(text: str, regions: Sequence[str]) -> list[Span]:
-    if not any(sum(map(str.isdigit, match.group())) >= LEAST_DIGITS for match in CANDIDATE.finditer(text)):
+    candidates = [match.start() for match in CANDIDATE.finditer(text) if sum(map(str.isdigit, match.group())) >= LEAST_DIGITS]
+    if not candidates:
         return []
+    lines = {
+        (text.rfind("\n", 0, at) + 1, text.find("\n", at) % (len(text) + 1)) for at in candidates
+    }  # the rest holds no number that is long enough
     excluded = [match.span() for match in NOT_A_PHONE.finditer(text)]
-    found = [span for span in (*_valid(text, regions), *_written(text)) if not any(span.start < end and span.end > start for start, end in excluded)]
+    found = [
+        span
+        for span in (*_valid(text, sorted(lines), regions), *_written(text))
+        if not any(span.start < end and span.end > start for start, end in excluded)
+    ]
     return _longest(found)
 
 
-def _valid(text: str, regions: Sequence[str]) -> list[Span]:
+def _valid(text: str, lines: Sequence[tuple[int, int]], regions: Sequence[str]) -> list[Span]:
     phones: dict[tuple[int, int], Span] = {}
     no_region: Sequence[str | None] = [None]
-    for region in regions or no_region:  # without regions only numbers with a country code are found
-        for match in phonenumbers.PhoneNumberMatcher(text, region, leniency=phonenumbers.Leniency.VALID):
-            if _is_written_as_phone(match.raw_string, _before(text, match.start)):
+    for region, (first, last) in product(regions or no_region, lines):  # without regions only numbers with a country code are found
+        for match in phonenumbers.PhoneNumberMatcher(text[first:last], region, leniency=phonenumbers.Leniency.VALID):
+            start, end = first + match.start, first + match.end
+            if _is_written_as_phone(match.raw_string, _before(text, start)):
                 key = phonenumbers.format_number(match.number, phonenumbers.PhoneNumberFormat.E164)
-                phones.setdefault((match.start, match.end), Span(match.start, match.end, "phone", key))
+                phones.setdefault((start, end), Span(start, end, "phone", key))
     return list(phones.values())
 
 

@@ -44,6 +44,7 @@ CUES = {
 }
 CUE_CHARS = 48
 LEAST_LICENCE_DIGITS = 5
+LICENCE_LETTERS = re.compile(r"(?i:licen|dl n|sim)")  # one of them is in every cue
 
 
 def find_identifiers(text: str, kinds: frozenset[str], regions: Sequence[str]) -> list[Span]:
@@ -97,7 +98,7 @@ def _ibans(text: str) -> Iterator[Span]:
 
 
 def _ips(text: str) -> Iterator[Span]:
-    for match in (*IPV4.finditer(text), *(IPV6.finditer(text) if ":" in text else ())):
+    for match in (*(IPV4.finditer(text) if text.count(".") > 2 else ()), *(IPV6.finditer(text) if text.count(":") > 1 else ())):
         try:
             address = ipaddress.ip_address(match.group())
         except ValueError:
@@ -118,7 +119,7 @@ def _announced(kind: str) -> Callable[[str], Iterator[Span]]:
     cue, form = CUES[kind]
 
     def find(text: str) -> Iterator[Span]:
-        for word in cue.finditer(text):
+        for word in cue.finditer(text) if kind != "licence" or LICENCE_LETTERS.search(text) else ():
             window_end = min(len(text), word.end() + CUE_CHARS)
             line_end = text.find("\n", word.end(), window_end)
             for match in form.finditer(text, word.end(), line_end if line_end >= 0 else min(len(text), window_end + 20)):
@@ -131,7 +132,7 @@ def _announced(kind: str) -> Callable[[str], Iterator[Span]]:
 _card, _nik, _npwp, _ssn = _numbers("card", is_card), _numbers("nik", is_nik), _form("npwp", NPWP_FORM, is_npwp), _form("ssn", SSN_FORM, is_ssn)
 _announced_ssn, _announced_nik, _announced_npwp = _announced("ssn"), _announced("nik"), _announced("npwp")
 _announced_passport, _account = _announced("passport"), _announced("account")
-_IN_NUMBERS = frozenset({_card, _nik, _npwp, _ssn, _announced_ssn, _announced_nik, _announced_npwp, _announced_passport, _account})
+_IN_NUMBERS = frozenset({_ibans, _card, _nik, _npwp, _ssn, _announced_ssn, _announced_nik, _announced_npwp, _announced_passport, _account})
 _FINDERS: tuple[tuple[str, Callable[[str], Iterator[Span]]], ...] = (
     ("email", _emails),
     ("passport", _passport_zones),

@@ -38,27 +38,26 @@ def find_names_and_addresses(text: str, kinds: frozenset[str]) -> list[Span]:
 
 def _worth_tagging(text: str) -> Iterator[list[re.Match[str]]]:
     """Runs of neighbouring lines that each hold something like a name or an address."""
-    if not _has_worthy_words(TOKEN.findall(text)):  # most texts; the same for each line costs more
-        return
     run: list[re.Match[str]] = []
-    line: list[re.Match[str]] = []
-    for token in TOKEN.finditer(text):
-        if token.group() != "\n" and len(line) < MOST_TOKENS:
-            line.append(token)
-            continue
-        is_worthy = _has_worthy_words([token.group() for token in line])
-        if not is_worthy or len(run) > MOST_TOKENS:
-            yield from [run] if run else []
+    start = 0
+    for line in text.split("\n"):
+        end = start + len(line)
+        if _has_worthy_words(set(TOKEN.findall(line))):
+            tokens = list(TOKEN.finditer(text, start, min(end + 1, len(text))))  # with the line's end
+            for first in range(0, len(tokens), MOST_TOKENS):
+                if len(run) > MOST_TOKENS:
+                    yield run
+                    run = []
+                run += tokens[first : first + MOST_TOKENS]
+        elif run:
+            yield run
             run = []
-        if is_worthy:
-            run += [*line, token]
-        line = [] if token.group() == "\n" else [token]
-    run += line if _has_worthy_words([token.group() for token in line]) else []
+        start = end + 1
     if run:
         yield run
 
 
-def _has_worthy_words(words: list[str]) -> bool:
+def _has_worthy_words(words: set[str]) -> bool:
     if any(map(is_suspicious, words)):
         return True
     return not ADDRESS_CUES.isdisjoint(map(str.casefold, words)) and any(word[0].isdigit() for word in words)

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from toolkit.data.pii.rules import find_identifiers
 from toolkit.data.pii.spans import KINDS, Span, without_overlaps
-from toolkit.data.pii.surrogates import is_surrogate, surrogate
+from toolkit.data.pii.surrogates import surrogate, surrogate_places
 from toolkit.data.pii.tagger import SURE_FROM, find_names_and_addresses
 from toolkit.data.rows import Row
 
@@ -54,7 +54,8 @@ class _Masking:
     def mask(self, text: str) -> str:
         for _ in range(MOST_PASSES):  # again: something can be hidden by what stood before it until that is masked
             found = find_personal(text, self.kinds, self.regions, least_score=0.0)
-            found = [span for span in found if not (self.with_surrogates and is_surrogate(text[span.start : span.end]))]
+            places = surrogate_places(text) if self.with_surrogates else []
+            found = [span for span in found if not any(first <= span.start and span.end <= last for first, last in places)]
             sure = [span for span in found if span.score >= SURE_FROM]
             if not sure:
                 self.is_unsure |= bool(found)

@@ -70,7 +70,7 @@ def shape(word: str) -> str:
 @lru_cache(maxsize=100_000)
 def listed(word: str) -> str:
     """Which lists know the word, in one letter each: n(ame), c(ommon), b(rand), p(lace), i(nterface), a(ddress), t(itle), h(elp), f(orm), s(treet ending)."""
-    lower = word.casefold().rstrip(".")
+    lower = word.casefold().rstrip(".").removesuffix("'s").removesuffix("’s")
     parts = [part for part in re.split(r"['’-]", lower) if part]
     known = "n" if lower in known_names() or (len(parts) > 1 and all(part in known_names() for part in parts)) else ""
     if lower in ordinary_words() and (not known or lower in names_that_are_words()):

@@ -27,5 +27,6 @@ def surrogate(kind: str, number: int) -> str | None:
     return f"{number} {_STREETS[number % len(_STREETS)]}" if kind == "address" else None
 
 
-def is_surrogate(text: str) -> bool:
-    return any(pattern.fullmatch(text) for pattern in (_EMAIL, _PHONE, _NAMES, _ADDRESS))
+def surrogate_places(text: str) -> list[tuple[int, int]]:
+    """Where stand-ins are in a text, so that neither they nor a part of them are taken for somebody."""
+    return [match.span() for pattern in (_EMAIL, _PHONE, _NAMES, _ADDRESS) for match in pattern.finditer(text)]

@@ -22,9 +22,9 @@ MIXED_NAME = re.compile(r"(?:Ma?c|D[aeiu]|L[aeo]|O|Fitz|V[ao]n)[A-Z]")
 NOT_IN_NAMES = frozenset("=[]{}<>|;*%_~^$")
 MODEL_FILE = "names.crfsuite"
 UNSURE_FROM, SURE_FROM = 0.25, 0.5  # probability from which a span goes to the review queue, and from which it is masked
-SURE_WHEN_ORDINARY = 0.6
-SURE_WHEN_SINGLE = 0.7
-SURE_WHEN_UNKNOWN = 0.55  # the same for a name of which no word is on the list of names
+SURE_WHEN_ORDINARY = 0.82
+SURE_WHEN_SINGLE = 0.9
+SURE_WHEN_UNKNOWN = 0.75  # the same for a name of which no word is on the list of names
 NOTHING_BUT_A_NAME = 0.05  # probability from which a word that is on the list of names alone is one
 SURE_WITHOUT_CUE = 0.9  # an address without a word of addresses
 MOST_NUMBERS = 2  # numbers for each word of an address: 4,1,2,3 is a printing order

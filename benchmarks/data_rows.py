@@ -156,9 +156,9 @@ def _found(texts: list[dict], spans: list[list[tuple[int, int]]]) -> tuple[float
 def _typing_errors(values: Values, beside: Beside, help_lines: dict[str, list[str]]) -> None:
     """What the repair changes in help text, each line a row; and in the same text when every second line has an error planted.
 
-    Changes of errors that the help itself has, to what was meant, are no harm: those were read one by one (help_errors.txt).
+    Every change counts as harm; beside it stands what is left without the errors that the help itself has, by reading (help_errors.txt).
     """
-    of_the_help = dict(line.split() for line in (HERE / "help_errors.txt").read_text(encoding="utf-8").splitlines())
+    of_the_help = dict(line.split() for line in (HERE / "help_errors.txt").read_text(encoding="utf-8").splitlines() if line[0] != "#")
     planted: list[tuple[str, str, str]] = []  # the error, the word, what the repair made of it
     for language, lines in help_lines.items():
         if not lines:
@@ -166,8 +166,8 @@ def _typing_errors(values: Values, beside: Beside, help_lines: dict[str, list[st
         changes = [change for line, repaired in zip(lines, _repaired(lines), strict=True) for change in _changed_words(line, repaired)]
         words = sum(len(re.findall(r"(?<!\w)[^\W\d_]+(?!\w)", line)) for line in lines)
         harmed = [change for change in changes if of_the_help.get(change[0]) != change[1]]
-        values[f"typing errors {language}: words harmed (%)"] = round(100 * len(harmed) / words, 3)
-        beside[f"typing errors {language}: words harmed (%)"] = {"errors of the help itself counted too": round(100 * len(changes) / words, 3)}
+        values[f"typing errors {language}: words harmed (%)"] = round(100 * len(changes) / words, 3)
+        beside[f"typing errors {language}: words harmed (%)"] = {"without errors of the help itself": round(100 * len(harmed) / words, 3)}
         planted += _planted(lines)
         if language == "en":
             sample = [word for line in lines for word in WORD.findall(line) if word.islower() and word.isascii() and len(word) >= 5][:500]

@@ -59,6 +59,8 @@ def read_pdf_lines(raw: bytes) -> list[Line]:
     pages = read_pdf_pages(raw)
     running = _running(pages)
     lines = _with_joined_words([line for page in pages for line in _without_running(page, running)])
+    for line in lines:
+        line.is_numbered, line.is_item = NUMBERED.match(line.text) is not None, MARKER.match(line.text) is not None
     return list(_marked(lines, _margins(lines))) if lines else []
 
 
@@ -88,7 +90,7 @@ def _without_running(page: Page, running: set[tuple[str, int]]) -> Iterator[PdfL
 def _with_joined_words(lines: list[PdfLine]) -> list[PdfLine]:
     """Words cut at the end of a line in one piece; with the hyphen where the document writes the word with one ("e-mail"), or a name ("Wi-Fi")."""
     whole = " ".join(line.text for line in lines)
-    words = set(re.findall(r"\w[\w-]*\w", whole.lower()))
+    words = set(re.findall(r"\w[\w-]*\w", " ".join(set(whole.lower().split()))))  # each once: less to search
 
     def join(match: re.Match[str]) -> str:
         before, behind = match.groups()
@@ -97,13 +99,13 @@ def _with_joined_words(lines: list[PdfLine]) -> list[PdfLine]:
         return hyphenated if keep else joined
 
     joined: list[PdfLine] = []
+    before: PdfLine | None = None
     for line in lines:
         if HYPHEN in line.text:
             line.text = CUT_WORD.sub(join, line.text).replace(HYPHEN, "-")
-        before = joined[-1] if joined else None
         if (
             before is not None
-            and before.text.endswith("-")
+            and before.text[-1] == "-"
             and before.text[-2:-1].isalpha()
             and re.match(r"\w", line.text)
             and not MARKER.match(line.text)
@@ -114,6 +116,7 @@ def _with_joined_words(lines: list[PdfLine]) -> list[PdfLine]:
             line.text = tail
         if line.text:
             joined.append(line)
+            before = line
     return joined
 
 
@@ -146,7 +149,7 @@ def _marked(lines: list[PdfLine], margins: Margins) -> Iterator[Line]:
     title: list[PdfLine] = []  # one title may run over several lines
     for line in lines:
         gap = before is not None and _is_gap(before, line, pitch)
-        is_title = _is_title(line, body)
+        is_title = (line.bold or line.size > body) and _is_title(line, body)
         if title and (gap or not is_title or abs(line.size - title[-1].size) > 0.5):
             yield Line(" ".join(part.text for part in title), title[0].page, True)
             title = []
@@ -156,9 +159,9 @@ def _marked(lines: list[PdfLine], margins: Margins) -> Iterator[Line]:
             if gap:
                 yield Line("", line.page)
             indent = _indent(line, margins)
-            if NUMBERED.match(line.text):
+            if line.is_numbered:
                 number = line
-            elif hangs and number is not None and not MARKER.match(line.text) and indent <= _indent(number, margins) + HANG_PT:
+            elif hangs and number is not None and not line.is_item and indent <= _indent(number, margins) + HANG_PT:
                 number = None
                 yield Line("", line.page)
             yield Line(" " * max(0, round(indent / (body / 2))) + line.text, line.page)
@@ -180,7 +183,7 @@ def _body_size(lines: list[PdfLine]) -> float:
 
 def _pitch(lines: list[PdfLine], body: float) -> float:
     """Distance between two lines of a paragraph: the smallest that is common, among lines that begin no step."""
-    pairs = ((one, other) for one, other in pairwise(lines) if one.page == other.page and not MARKER.match(other.text))
+    pairs = ((one, other) for one, other in pairwise(lines) if one.page == other.page and not other.is_item)
     distances = Counter(round(distance) for one, other in pairs if (distance := _distance(one, other)) > 0)
     most = 1.35 * body
     enough = max(3, 0.05 * distances.total())
@@ -190,9 +193,7 @@ def _pitch(lines: list[PdfLine], body: float) -> float:
 
 def _hangs(lines: list[PdfLine]) -> bool:
     """Whether the lines of a step stand further in than its number, so that one which does not is no part of it."""
-    followers = [
-        (one, other) for one, other in pairwise(lines) if NUMBERED.match(one.text) and not MARKER.match(other.text) and one.page == other.page
-    ]
+    followers = [(one, other) for one, other in pairwise(lines) if one.is_numbered and not other.is_item and one.page == other.page]
     further_in = sum(other.x0 > one.x0 + HANG_PT for one, other in followers)
     return further_in >= max(1, 0.4 * len(followers))
 
@@ -204,7 +205,7 @@ def _distance(before: PdfLine, line: PdfLine) -> float:
 
 def _is_gap(before: PdfLine, line: PdfLine, pitch: float) -> bool:
     if line.page != before.page or _distance(before, line) < -pitch:  # the next page or column
-        return before.text[-1:] in ".!?:" and not NUMBERED.match(line.text)
+        return before.text[-1:] in ".!?:" and not line.is_numbered
     return _distance(before, line) > 1.25 * pitch
 
 
@@ -214,4 +215,4 @@ def _is_title(line: PdfLine, body: float) -> bool:
         return False
     if len(line.text) > MOST_TITLE_CHARS or len(line.text.split()) > MOST_TITLE_WORDS or line.text[-1] in ".;,":
         return False
-    return is_larger or not MARKER.match(line.text)
+    return is_larger or not line.is_item

@@ -11,8 +11,9 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import pairwise
+from math import inf
 from typing import Any
 
 MOST_PAGES = 5000
@@ -21,7 +22,8 @@ GUTTER_PT = 8.0
 SYMBOL_BULLETS = re.compile("[\uf000-\uf0ff]")
 LONGEST_TITLE = 120
 BOLD = re.compile("bold|black|heavy")
-FONT_NAME, FONT_FLAGS = ctypes.create_string_buffer(128), ctypes.c_int()  # PDFium writes here; it works in one thread at a time anyway
+LONGEST_FONT_NAME = 128
+SAME_SIZE_PT = 0.05
 CONTROLS = re.compile("[\x00-\x1f]")
 # A page is set in two columns only where both have this many lines.
 FEWEST_LINES = 3
@@ -33,7 +35,10 @@ class UnreadablePdf(Exception):
 
 @dataclass(slots=True)
 class PdfLine:
-    """One line. x0, top, bottom in points from the lower left; `size`: height of its type; `page` counts from 1."""
+    """One line. x0, top, bottom in points from the lower left; `size`: height of its type; `page` counts from 1.
+
+    `is_numbered`: begins a step ("1."); `is_item`: with any mark of a list. Both are known once cut words are joined.
+    """
 
     text: str
     x0: float
@@ -43,6 +48,8 @@ class PdfLine:
     bold: bool
     page: int
     in_right_half: bool
+    is_numbered: bool = False
+    is_item: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,7 @@ def _read_page(document: Any, index: int) -> Page:
     text_page = page.get_textpage()
     try:
         width = page.get_width()
-        lines = list(_lines(text_page, index + 1, width)) if text_page.count_chars() <= MOST_CHARS else []
+        lines = list(_lines(text_page, _Chars(text_page), index + 1, width)) if text_page.count_chars() <= MOST_CHARS else []
         rects = list(_rects(text_page)) if lines else []
         gutter = _gutter(rects)
         if gutter is not None and _runs_across(lines, rects, gutter):
@@ -99,26 +106,59 @@ def _read_page(document: Any, index: int) -> Page:
         page.close()
 
 
-def _lines(text_page: Any, number: int, width: float) -> Iterator[PdfLine]:
+class _Chars:
+    """What PDFium says of single characters of a page; asked several times a line, so that its functions are looked up once."""
+
+    def __init__(self, text_page: Any) -> None:
+        import pypdfium2.raw as pdfium
+
+        self._page = text_page.raw
+        self._loose_box, self._font_info = pdfium.FPDFText_GetLooseCharBox, pdfium.FPDFText_GetFontInfo
+        self._box, self._font, self._flags = pdfium.FS_RECTF(), ctypes.create_string_buffer(LONGEST_FONT_NAME), ctypes.c_int()
+
+    def box(self, index: int) -> tuple[float, float, float]:
+        """Left, bottom and top of a character with the height of its font, in points.
+
+        Raises:
+            UnreadablePdf: where PDFium knows no place.
+        """
+        box = self._box
+        if not self._loose_box(self._page, index, box):
+            raise UnreadablePdf("the text of the PDF has no place on its page (damaged?)")
+        return box.left, box.bottom, box.top
+
+    def are_bold(self, first: int, last: int) -> bool:
+        """Whether two characters are set in bold type; `last` may be -1, not known."""
+        return self._is_bold(first) and (last < 0 or last == first or self._is_bold(last))
+
+    def _is_bold(self, index: int) -> bool:
+        self._font_info(self._page, index, self._font, LONGEST_FONT_NAME, self._flags)
+        return _names_bold(self._font.value)
+
+
+def _lines(text_page: Any, chars: _Chars, number: int, width: float) -> Iterator[PdfLine]:
     import pypdfium2.raw as pdfium
 
     offset = 0
+    smallest = inf  # type so far on this page
     whole = text_page.get_text_range()
     has_hidden_chars = _utf16_units(whole) != text_page.count_chars()  # else a character has the same index in the text and on the page
     for text in whole.split("\r\n"):
         shown = text.strip()
         if shown:
-            first = offset + len(text) - len(text.lstrip())
+            first = offset + (0 if text[0] == shown[0] else len(text) - len(text.lstrip()))
             last = offset + len(text.rstrip()) - 1
             if has_hidden_chars:
                 first, last = (pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, at) for at in (first, last))
             if first >= 0:
-                left, bottom, top = _char_box(text_page, first)
+                left, bottom, top = chars.box(first)
                 size = top - bottom
-                if last >= 0:  # the number of a step may be set larger than the step
-                    _, last_bottom, last_top = _char_box(text_page, last)
-                    top, bottom, size = bottom + min(size, last_top - last_bottom), min(bottom, last_bottom), min(size, last_top - last_bottom)
-                bold = len(shown) <= LONGEST_TITLE and shown[-1] not in ".,;" and _is_bold(text_page, first, last)
+                if last >= 0 and size > smallest:  # the number of a step may be set larger than the step
+                    _, last_bottom, last_top = chars.box(last)
+                    size = min(size, last_top - last_bottom)
+                    top, bottom = bottom + size, min(bottom, last_bottom)
+                smallest = min(smallest, size + SAME_SIZE_PT)
+                bold = len(shown) <= LONGEST_TITLE and shown[-1] not in ".,;" and chars.are_bold(first, last)
                 yield PdfLine(_plain(shown), left, top, bottom, size, bold, number, left > 0.45 * width)
         offset += _utf16_units(text) + 2  # PDFium counts UTF-16 units
 
@@ -127,39 +167,9 @@ def _utf16_units(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def _char_box(text_page: Any, index: int) -> tuple[float, float, float]:
-    """Left, bottom and top of a character with the height of its font."""
-    import pypdfium2.raw as pdfium
-
-    box = _box()
-    if not pdfium.FPDFText_GetLooseCharBox(text_page.raw, index, box):
-        raise UnreadablePdf("the text of the PDF has no place on its page (damaged?)")
-    return box.left, box.bottom, box.top
-
-
-@cache
-def _box() -> Any:
-    """Where PDFium writes a box."""
-    import pypdfium2.raw as pdfium
-
-    return pdfium.FS_RECTF()
-
-
 def _plain(text: str) -> str:
     """Bullets of symbol fonts as bullets; NUL and other control characters that fonts without a proper map leave."""
     return text if text.isprintable() else CONTROLS.sub("", SYMBOL_BULLETS.sub("•", text))
-
-
-def _is_bold(text_page: Any, first: int, last: int) -> bool:
-    at_ends = (first, last) if last >= 0 else (first,)
-    return all(_names_bold(_font_name(text_page, at)) for at in at_ends)
-
-
-def _font_name(text_page: Any, at: int) -> bytes:
-    import pypdfium2.raw as pdfium
-
-    pdfium.FPDFText_GetFontInfo(text_page.raw, at, FONT_NAME, len(FONT_NAME), FONT_FLAGS)
-    return FONT_NAME.value
 
 
 @lru_cache(maxsize=1024)
@@ -235,4 +245,4 @@ def _line_of(text_page: Any, line: list[Rect], number: int, gutter: float) -> Pd
     at = middle if isinstance(middle, int) and middle >= 0 else 0
     box = text_page.get_charbox(at, loose=True)
     left = line[0][0]
-    return PdfLine(_plain(" ".join(text.split())), left, box[3], box[1], box[3] - box[1], _is_bold(text_page, at, at), number, left >= gutter)
+    return PdfLine(_plain(" ".join(text.split())), left, box[3], box[1], box[3] - box[1], _Chars(text_page).are_bold(at, at), number, left >= gutter)

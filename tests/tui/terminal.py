@@ -38,6 +38,7 @@ class Terminal:
         if self.pid == 0:
             os.environ.update({"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", **(environment or {})})
             os.chdir(REPOSITORY)
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where the suite itself runs under nohup
             os.execv(argv[0], argv)
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self._thread = threading.Thread(target=self._read, daemon=True)

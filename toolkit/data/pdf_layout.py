@@ -149,7 +149,7 @@ def _marked(lines: list[PdfLine], margins: Margins) -> Iterator[Line]:
     title: list[PdfLine] = []  # one title may run over several lines
     for line in lines:
         gap = before is not None and _is_gap(before, line, pitch)
-        is_title = (line.bold or line.size > body) and _is_title(line, body)
+        is_title = _is_title(line, body)
         if title and (gap or not is_title or abs(line.size - title[-1].size) > 0.5):
             yield Line(" ".join(part.text for part in title), title[0].page, True)
             title = []

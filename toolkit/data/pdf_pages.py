@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from math import inf
 from typing import Any
 
 MOST_PAGES = 5000
@@ -95,11 +94,12 @@ def _read_page(document: Any, index: int) -> Page:
     text_page = page.get_textpage()
     try:
         width = page.get_width()
-        lines = list(_lines(text_page, _Chars(text_page), index + 1, width)) if text_page.count_chars() <= MOST_CHARS else []
+        chars = _Chars(text_page)
+        lines = list(_lines(text_page, chars, index + 1, width)) if text_page.count_chars() <= MOST_CHARS else []
         rects = list(_rects(text_page)) if lines else []
         gutter = _gutter(rects)
         if gutter is not None and _runs_across(lines, rects, gutter):
-            lines = list(_by_columns(text_page, rects, gutter, index + 1))
+            lines = list(_by_columns(text_page, chars, rects, gutter, index + 1))
         return Page(lines, page.get_height())
     finally:
         text_page.close()
@@ -140,24 +140,24 @@ def _lines(text_page: Any, chars: _Chars, number: int, width: float) -> Iterator
     import pypdfium2.raw as pdfium
 
     offset = 0
-    smallest = inf  # type so far on this page
+    smallest: float | None = None  # type so far on this page
     whole = text_page.get_text_range()
     has_hidden_chars = _utf16_units(whole) != text_page.count_chars()  # else a character has the same index in the text and on the page
     for text in whole.split("\r\n"):
         shown = text.strip()
         if shown:
-            first = offset + (0 if text[0] == shown[0] else len(text) - len(text.lstrip()))
+            first = offset + len(text) - len(text.lstrip())
             last = offset + len(text.rstrip()) - 1
             if has_hidden_chars:
                 first, last = (pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, at) for at in (first, last))
             if first >= 0:
                 left, bottom, top = chars.box(first)
                 size = top - bottom
-                if last >= 0 and size > smallest:  # the number of a step may be set larger than the step
+                if last >= 0 and (smallest is None or size > smallest + SAME_SIZE_PT):  # the number of a step may be set larger than the step
                     _, last_bottom, last_top = chars.box(last)
                     size = min(size, last_top - last_bottom)
                     top, bottom = bottom + size, min(bottom, last_bottom)
-                smallest = min(smallest, size + SAME_SIZE_PT)
+                smallest = size if smallest is None else min(smallest, size)
                 bold = len(shown) <= LONGEST_TITLE and shown[-1] not in ".,;" and chars.are_bold(first, last)
                 yield PdfLine(_plain(shown), left, top, bottom, size, bold, number, left > 0.45 * width)
         offset += _utf16_units(text) + 2  # PDFium counts UTF-16 units
@@ -218,7 +218,7 @@ def _runs_across(lines: list[PdfLine], rects: list[Rect], gutter: float) -> bool
     return changes >= min(sides.count(True), sides.count(False)) and changes >= FEWEST_LINES
 
 
-def _by_columns(text_page: Any, rects: list[Rect], gutter: float, number: int) -> Iterator[PdfLine]:
+def _by_columns(text_page: Any, chars: _Chars, rects: list[Rect], gutter: float, number: int) -> Iterator[PdfLine]:
     """Lines from the boxes of text: what crosses the gutter cuts the page into bands; in each the left column comes first."""
     rows: dict[tuple[int, bool], list[Rect]] = {}
     band = 0
@@ -232,17 +232,17 @@ def _by_columns(text_page: Any, rects: list[Rect], gutter: float, number: int) -
         line: list[Rect] = []
         for rect in [*boxes, (0.0, 0.0, 0.0, -1.0)]:
             if line and rect[3] < (line[0][1] + line[0][3]) / 2:
-                yield _line_of(text_page, sorted(line), number, gutter)
+                yield _line_of(text_page, chars, sorted(line), number, gutter)
                 line = []
             line.append(rect)
 
 
-def _line_of(text_page: Any, line: list[Rect], number: int, gutter: float) -> PdfLine:
+def _line_of(text_page: Any, chars: _Chars, line: list[Rect], number: int, gutter: float) -> PdfLine:
     text = " ".join(
         text_page.get_text_bounded(*(edge + pad for edge, pad in zip(rect, (-0.5, -0.5, 0.5, 0.5), strict=True))).strip() for rect in line
     )
     middle = text_page.get_index(line[0][0] + 1, (line[0][1] + line[0][3]) / 2, 3, 3)
     at = middle if isinstance(middle, int) and middle >= 0 else 0
-    box = text_page.get_charbox(at, loose=True)
+    _, bottom, top = chars.box(at)
     left = line[0][0]
-    return PdfLine(_plain(" ".join(text.split())), left, box[3], box[1], box[3] - box[1], _Chars(text_page).are_bold(at, at), number, left >= gutter)
+    return PdfLine(_plain(" ".join(text.split())), left, top, bottom, top - bottom, chars.are_bold(at, at), number, left >= gutter)

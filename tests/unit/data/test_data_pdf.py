@@ -53,6 +53,13 @@ def test_a_title_in_larger_type_heads_its_numbered_steps() -> None:
     assert found(pdf([page])) == [("Change the bulb", LAMP_STEPS), ("Clean the filter", FILTER_STEPS)]
 
 
+def test_numbers_of_steps_in_larger_type_are_no_titles_wherever_a_page_begins() -> None:
+    texts = ["Open the lid of the lamp", "Take out the bulb", "Close the lid"]
+    steps = [text for at, step in enumerate(texts) for text in ((50.0, 700.0 - 20 * at, 16.0, f"{at + 1}. "), (80.0, 700.0 - 20 * at, 10.0, step))]
+    first = [(50.0, 760.0 - 13 * at, 10.0, "This page says at length what a lamp is.") for at in range(5)] + [(50.0, 100.0, 20.0, "Change the bulb")]
+    assert found(pdf([first, steps])) == [("Change the bulb", texts)]
+
+
 def test_columns_are_read_one_after_the_other_however_they_are_drawn() -> None:
     left, right = column(50, 700, "Change the bulb", LAMP), column(320, 700, "Clean the filter", FILTER)
     expected = [("Change the bulb", LAMP_STEPS), ("Clean the filter", FILTER_STEPS)]

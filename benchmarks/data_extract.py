@@ -1,9 +1,11 @@
-"""Step lists out of web pages, PDFs and question-answer pages: what is kept and how fast, beside trafilatura, resiliparse and pypdf.
+"""Step lists out of web pages, PDFs and question-answer pages: what is kept and how fast, beside trafilatura,
+resiliparse and pypdf.
 
     make bench-data        (or: python benchmarks/data_extract.py)
 
 Pages are Debian's LibreOffice help in English and Indonesian; the truth is their own microdata. Peers and the
-writer of the PDFs come with `pip install steptune[bench]`. All numbers are of one core; the sides of a row take turns within one run.
+writer of the PDFs come with `pip install steptune[bench]`. All numbers are of one core; the sides of a row take turns
+within one run.
 """
 
 from __future__ import annotations
@@ -44,7 +46,9 @@ def main() -> int:
             return skip("data_extract", pages)
         values, beside = _html(pages)
         pdf_values, pdf_beside = _pdf(pages, Path(scratch))
-    return finish("data_extract", {**values, **pdf_values, "question-answer forms found": _forms()}, {**beside, **pdf_beside})
+    return finish(
+        "data_extract", {**values, **pdf_values, "question-answer forms found": _forms()}, {**beside, **pdf_beside}
+    )
 
 
 def _html(pages: dict[str, list[HelpPage]]) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
@@ -55,7 +59,14 @@ def _html(pages: dict[str, list[HelpPage]]) -> tuple[dict[str, float], dict[str,
         speed = _speed(readers, [page.text for page in texts])
         quality = {name: _quality(read, texts) for name, read in readers.items()}
         print(
-            json.dumps({"language": language, "pages": len(texts), "lists": sum(len(page.lists) for page in texts), "quality": quality}),
+            json.dumps(
+                {
+                    "language": language,
+                    "pages": len(texts),
+                    "lists": sum(len(page.lists) for page in texts),
+                    "quality": quality,
+                }
+            ),
             file=sys.stderr,
         )
         for at, what in enumerate(("step text kept", "numbering kept")):
@@ -77,17 +88,26 @@ def _html_readers() -> dict[str, Reader]:
         "resiliparse": lambda text: extract_plain_text(text, main_content=True, list_bullets=True),
     }
     readers["trafilatura"] = lambda text: trafilatura.extract(text, output_format="markdown") or ""
-    readers["trafilatura, favor_recall"] = lambda text: trafilatura.extract(text, output_format="markdown", favor_recall=True) or ""
+    readers["trafilatura, favor_recall"] = lambda text: (
+        trafilatura.extract(text, output_format="markdown", favor_recall=True) or ""
+    )
     return readers
 
 
 def _as_text(sections: list[Section]) -> str:
     """Sections as a reader would print them, so that all sides are judged by their text."""
-    return "\n".join(f"{number}. {step}" for section in sections for steps in section.lists for number, step in enumerate(steps.steps, start=1))
+    return "\n".join(
+        f"{number}. {step}"
+        for section in sections
+        for steps in section.lists
+        for number, step in enumerate(steps.steps, start=1)
+    )
 
 
 def _quality(read: Reader, pages: list[HelpPage]) -> tuple[float, float]:
-    """Share of the words of all steps that the text holds, and share of step lists whose every step stands on a line of its own, numbered and in order."""
+    """Share of the words of all steps that the text holds, and share of step lists whose every step stands on a line of
+    its own, numbered and in order.
+    """
     words = kept = lists = numbered = 0
     for page in (page for page in pages if page.lists):
         text = read(page.text)
@@ -102,7 +122,10 @@ def _quality(read: Reader, pages: list[HelpPage]) -> tuple[float, float]:
 
 def _is_numbered(steps: tuple[str, ...], text: str) -> bool:
     """Whether steps 1, 2, 3 ... of the list follow one another as numbered lines, known by their first words."""
-    lines = [(int(match[1]), words_of(match[2])[:4]) for match in re.finditer(r"^[ \t>*-]*(\d{1,3})[.)][ \t\n]+(.*)$", text, re.MULTILINE)]
+    lines = [
+        (int(match[1]), words_of(match[2])[:4])
+        for match in re.finditer(r"^[ \t>*-]*(\d{1,3})[.)][ \t\n]+(.*)$", text, re.MULTILINE)
+    ]
     starts = [words_of(step)[:4] for step in steps]
     return any(_follows(lines[at:], starts) for at, (_, start) in enumerate(lines) if start == starts[0])
 
@@ -179,7 +202,10 @@ def _forms() -> float:
     found = 0
     for page in PAGES.values():
         sections = [section for section in read_html(page, "en") if section.lists]
-        found += [(section.title, [[step.rstrip(".") for step in steps.steps] for steps in section.lists]) for section in sections] == wanted
+        found += [
+            (section.title, [[step.rstrip(".") for step in steps.steps] for steps in section.lists])
+            for section in sections
+        ] == wanted
     return found / len(PAGES)
 
 

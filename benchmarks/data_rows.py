@@ -1,9 +1,12 @@
-"""Cleaning at scale beside its peers: personal data, typing errors, near-duplicates, the split, time and memory of a large build.
+"""Cleaning at scale beside its peers: personal data, typing errors, near-duplicates, the split, time and memory of a
+large build.
 
-    make bench-data                    (STEPTUNE_BENCH_PYTHON names an interpreter that has the extra `bench`, if it is not this one)
+    make bench-data                    (STEPTUNE_BENCH_PYTHON names an interpreter that has the extra `bench`, if it is
+    not this one)
     .venv/bin/python benchmarks/data_rows.py [ROWS]     rows of the large build; 20,000 if left out
 
-Prose without personal data is Debian's libreoffice-help (English, Indonesian; downloaded, not installed). Times are CPU seconds of one core,
+Prose without personal data is Debian's libreoffice-help (English, Indonesian; downloaded, not installed). Times are CPU
+seconds of one core,
 except those of whole builds.
 """
 
@@ -87,7 +90,13 @@ def _help_lines(language: str, folder: Path) -> list[str]:
 
 def _peer(name: str, job: dict) -> dict | None:
     """A peer's answer, or None where it is not installed."""
-    done = subprocess.run([PEER_PYTHON, str(HERE / "data_peers.py"), name], input=json.dumps(job), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [PEER_PYTHON, str(HERE / "data_peers.py"), name],
+        input=json.dumps(job),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         print(f"{name}: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
         return None
@@ -115,7 +124,9 @@ def _personal_data(values: Values, beside: Beside, help_lines: dict[str, list[st
     if answer:
         beside["personal data: rows/s"] = {"presidio": round(200 / answer["seconds"])}
     if help_lines["en"] and (answer := _peer("presidio", {"texts": help_lines["en"][:400]})):
-        beside["personal data en: help strings touched (%)"] = {"presidio": round(100 * sum(map(bool, answer["spans"])) / 400, 1)}
+        beside["personal data en: help strings touched (%)"] = {
+            "presidio": round(100 * sum(map(bool, answer["spans"])) / 400, 1)
+        }
 
 
 def _foreign_templates(values: Values, beside: Beside, help_lines: dict[str, list[str]]) -> None:
@@ -123,17 +134,32 @@ def _foreign_templates(values: Values, beside: Beside, help_lines: dict[str, lis
     if answer is None:
         return
     texts = answer["texts"]
-    own = [[(span.start, span.end) for span in find_personal(text["text"], frozenset(KINDS), ("US", "GB"))] for text in texts]
+    own = [
+        [(span.start, span.end) for span in find_personal(text["text"], frozenset(KINDS), ("US", "GB"))]
+        for text in texts
+    ]
     names = ("hard identifiers found", "names found", "addresses found", "character precision")
-    values.update({f"presidio-evaluator's templates: {name}": value for name, value in zip(names, _found(texts, own), strict=True)})
+    values.update(
+        {
+            f"presidio-evaluator's templates: {name}": value
+            for name, value in zip(names, _found(texts, own), strict=True)
+        }
+    )
     theirs = _peer("presidio", {"texts": [text["text"] for text in texts]})
     if theirs:
         found = _found(texts, [[(start, end) for start, end, _ in spans] for spans in theirs["spans"]])
-        beside.update({f"presidio-evaluator's templates: {name}": {"presidio": value} for name, value in zip(names, found, strict=True)})
+        beside.update(
+            {
+                f"presidio-evaluator's templates: {name}": {"presidio": value}
+                for name, value in zip(names, found, strict=True)
+            }
+        )
 
 
 def _found(texts: list[dict], spans: list[list[tuple[int, int]]]) -> tuple[float, float, float, float]:
-    """Shares of hard identifiers (whole), names and addresses (at least MOSTLY) that are masked; share of masked characters that are personal."""
+    """Shares of hard identifiers (whole), names and addresses (at least MOSTLY) that are masked; share of masked
+    characters that are personal.
+    """
     found: Counter[str] = Counter()
     total: Counter[str] = Counter()
     masked = right = 0
@@ -154,36 +180,55 @@ def _found(texts: list[dict], spans: list[list[tuple[int, int]]]) -> tuple[float
 
 
 def _typing_errors(values: Values, beside: Beside, help_lines: dict[str, list[str]]) -> None:
-    """What the repair changes in help text, each line a row; and in the same text when every second line has an error planted.
+    """What the repair changes in help text, each line a row; and in the same text when every second line has an error
+    planted.
 
-    Every change counts as harm; beside it stands what is left without the errors that the help itself has, by reading (help_errors.txt).
+    Every change counts as harm; beside it stands what is left without the errors that the help itself has, by reading
+    (help_errors.txt).
     """
-    of_the_help = dict(line.split() for line in (HERE / "help_errors.txt").read_text(encoding="utf-8").splitlines() if line[0] != "#")
+    of_the_help = dict(
+        line.split() for line in (HERE / "help_errors.txt").read_text(encoding="utf-8").splitlines() if line[0] != "#"
+    )
     planted: list[tuple[str, str, str]] = []  # the error, the word, what the repair made of it
     for language, lines in help_lines.items():
         if not lines:
             return
-        changes = [change for line, repaired in zip(lines, _repaired(lines), strict=True) for change in _changed_words(line, repaired)]
+        changes = [
+            change
+            for line, repaired in zip(lines, _repaired(lines), strict=True)
+            for change in _changed_words(line, repaired)
+        ]
         words = sum(len(re.findall(r"(?<!\w)[^\W\d_]+(?!\w)", line)) for line in lines)
         harmed = [change for change in changes if of_the_help.get(change[0]) != change[1]]
         values[f"typing errors {language}: words harmed (%)"] = round(100 * len(changes) / words, 3)
-        beside[f"typing errors {language}: words harmed (%)"] = {"without errors of the help itself": round(100 * len(harmed) / words, 3)}
+        beside[f"typing errors {language}: words harmed (%)"] = {
+            "without errors of the help itself": round(100 * len(harmed) / words, 3)
+        }
         planted += _planted(lines)
         if language == "en":
-            sample = [word for line in lines for word in WORD.findall(line) if word.islower() and word.isascii() and len(word) >= 5][:500]
+            sample = [
+                word
+                for line in lines
+                for word in WORD.findall(line)
+                if word.islower() and word.isascii() and len(word) >= 5
+            ][:500]
             for name in ("symspellpy", "pyspellchecker"):
                 if answer := _peer(name, {"words": sample}):
-                    share = sum(left != right for left, right in zip(sample, answer["words"], strict=True)) / len(sample)
+                    share = sum(left != right for left, right in zip(sample, answer["words"], strict=True)) / len(
+                        sample
+                    )
                     beside[f"typing errors {language}: words harmed (%)"][name] = round(100 * share, 1)
             english = planted[:300]
             for name in ("symspellpy", "pyspellchecker"):
                 if answer := _peer(name, {"words": [wrong for wrong, _, _ in english]}):
-                    right = sum(left == word for left, (_, word, _) in zip(answer["words"], english, strict=True)) / len(english)
+                    right = sum(
+                        left == word for left, (_, word, _) in zip(answer["words"], english, strict=True)
+                    ) / len(english)
                     beside.setdefault("typing errors: planted ones repaired", {})[f"{name}, English"] = round(right, 3)
         right = sum(word == made for _, word, made in planted)
-        beside.setdefault("typing errors: planted ones repaired", {})["English" if language == "en" else "with Indonesian"] = round(
-            right / len(planted), 4
-        )
+        beside.setdefault("typing errors: planted ones repaired", {})[
+            "English" if language == "en" else "with Indonesian"
+        ] = round(right / len(planted), 4)
     values["typing errors: planted ones repaired"] = round(right / len(planted), 4)
     values["typing errors: precision"] = round(right / sum(wrong != made for wrong, _, made in planted), 4)
 
@@ -197,7 +242,9 @@ def _repaired(lines: list[str]) -> list[str]:
 
 
 def _changed_words(line: str, repaired: str) -> list[tuple[str, str]]:
-    return [(left, right) for left, right in zip(WORD.findall(line), WORD.findall(repaired), strict=True) if left != right]
+    return [
+        (left, right) for left, right in zip(WORD.findall(line), WORD.findall(repaired), strict=True) if left != right
+    ]
 
 
 def _planted(lines: list[str]) -> list[tuple[str, str, str]]:
@@ -206,7 +253,11 @@ def _planted(lines: list[str]) -> list[tuple[str, str, str]]:
     words = {word for line in lines for word in WORD.findall(line)}
     texts, places = list(lines), {}
     for at in range(0, len(lines), 2):
-        matches = [match for match in WORD.finditer(lines[at]) if len(match.group()) >= 6 and match.group().islower() and match.group().isascii()]
+        matches = [
+            match
+            for match in WORD.finditer(lines[at])
+            if len(match.group()) >= 6 and match.group().islower() and match.group().isascii()
+        ]
         if matches:
             match = chooser.choice(matches)
             wrong = typing_error(match.group(), chooser)
@@ -225,14 +276,19 @@ def _near_duplicates(values: Values, beside: Beside, help_lines: dict[str, list[
     texts = [comparable(sample["prompt"], sample["output"]) for sample in samples]
     grams = [{text[at : at + 4] for at in range(len(text) - 3)} for text in texts]
     first_copy = len(samples) - 2_000
-    truth = {(at, first_copy + at): len(grams[at] & grams[first_copy + at]) / len(grams[at] | grams[first_copy + at]) for at in range(2_000)}
+    truth = {
+        (at, first_copy + at): len(grams[at] & grams[first_copy + at]) / len(grams[at] | grams[first_copy + at])
+        for at in range(2_000)
+    }
     found = {(earlier, later) for earlier, later, _ in similar_pairs(GramSets(texts), 0.7)}
     for least in (0.8, 0.7):
         pairs = [pair for pair, value in truth.items() if value >= least]
         values[f"near-duplicates: recall at J >= {least}"] = round(sum(pair in found for pair in pairs) / len(pairs), 4)
     exact = [len(grams[left] & grams[right]) / len(grams[left] | grams[right]) >= 0.7 for left, right in found]
     values["near-duplicates: precision"] = round(sum(exact) / len(exact), 4)
-    rows = [Row("s", f"f:{at}", at, sample["prompt"], sample["output"], id=str(at)) for at, sample in enumerate(samples)]
+    rows = [
+        Row("s", f"f:{at}", at, sample["prompt"], sample["output"], id=str(at)) for at, sample in enumerate(samples)
+    ]
     started = time.process_time()
     deduplicate(Batch(rows), 0.8, QUIET)
     values["near-duplicates: rows/s end to end"] = round(len(rows) / (time.process_time() - started))
@@ -240,21 +296,28 @@ def _near_duplicates(values: Values, beside: Beside, help_lines: dict[str, list[
     if answer := _peer("datasketch", {"texts": texts[:3_000] + texts[first_copy:], "threshold": 0.7}):
         pairs = {(left, right - 3_000 + first_copy) for left, right in answer["pairs"] if left < 3_000 <= right}
         high = [pair for pair, value in truth.items() if value >= 0.8]
-        beside["near-duplicates: recall at J >= 0.8"] = {"datasketch": round(sum(pair in pairs for pair in high) / len(high), 4)}
+        beside["near-duplicates: recall at J >= 0.8"] = {
+            "datasketch": round(sum(pair in pairs for pair in high) / len(high), 4)
+        }
         beside["near-duplicates: rows/s end to end"] = {"datasketch": round(5_000 / answer["seconds"])}
 
 
 def _hard_negatives_deleted() -> int:
     """Rows that differ in the name of an app, a number or an opposite alone, and are different tasks."""
     steps = (
-        "1. Open {0} and sign in with your number.\n2. Tap Profile, then Security.\n3. Choose the PIN and confirm.\n4. Enter it twice and save it."
+        "1. Open {0} and sign in with your number.\n2. Tap Profile, then Security.\n3. Choose the PIN and confirm.\n4."
+        " Enter it twice and save it."
     )
     texts = [
-        (f"How do I reset the PIN in {app}?", steps.format(app)) for app in ("Gojek", "DANA", "OVO", "LinkAja", "ShopeePay", "Jenius", "Grab", "Flip")
+        (f"How do I reset the PIN in {app}?", steps.format(app))
+        for app in ("Gojek", "DANA", "OVO", "LinkAja", "ShopeePay", "Jenius", "Grab", "Flip")
     ]
     texts += [(f"How do I update to iOS {number}?", steps.format("Settings")) for number in range(12, 20)]
     texts += [(f"How do I turn {way} the location in Maps?", steps.format("Maps")) for way in ("on", "off")]
-    texts += [(f"Bagaimana cara {way} notifikasi Tokopedia?", steps.format("Tokopedia")) for way in ("mengaktifkan", "menonaktifkan")]
+    texts += [
+        (f"Bagaimana cara {way} notifikasi Tokopedia?", steps.format("Tokopedia"))
+        for way in ("mengaktifkan", "menonaktifkan")
+    ]
     rows = [Row("s", f"f:{at}", at, prompt, output, id=str(at)) for at, (prompt, output) in enumerate(texts)]
     return len(rows) - len(deduplicate(Batch(rows), 0.8, QUIET).kept)
 
@@ -262,34 +325,50 @@ def _hard_negatives_deleted() -> int:
 def _split(values: Values, beside: Beside) -> None:
     samples = (row(number) for number in range(SPLIT_ROWS))
     rows = [
-        Row("s", f"f:{at}", at, sample["prompt"], sample["output"], sample["id"], sample["id"], sample["meta"]) for at, sample in enumerate(samples)
+        Row("s", f"f:{at}", at, sample["prompt"], sample["output"], sample["id"], sample["id"], sample["meta"])
+        for at, sample in enumerate(samples)
     ]
     options = {"group_jaccard": 0.55, "test_share": 0.15, "validation_share": 0.1, "seed": 17}
     started = time.process_time()
     whole = split_by_groups(Batch(rows), recorder=QUIET, **options)
     values["split: 100,000 rows (s)"] = round(time.process_time() - started, 1)
     old = split_by_groups(Batch(rows[: SPLIT_ROWS * 10 // 11]), recorder=QUIET, **options)
-    values["split: old rows moved when 10 % is added"] = sum(whole.split_of[name] != split for name, split in old.split_of.items())
-    values["split: test share, distance from 15 %"] = round(abs(100 * sum(split == "test" for split in whole.split_of.values()) / len(rows) - 15), 2)
+    values["split: old rows moved when 10 % is added"] = sum(
+        whole.split_of[name] != split for name, split in old.split_of.items()
+    )
+    values["split: test share, distance from 15 %"] = round(
+        abs(100 * sum(split == "test" for split in whole.split_of.values()) / len(rows) - 15), 2
+    )
     some = rows[:10_000]  # searched exactly
     values["split: pairs across splits"] = _crossing(some, {one.id: whole.split_of[one.id] for one in some})
     chooser = random.Random(5)
     at_random = {one.id: chooser.choices(("train", "validation", "test"), (0.75, 0.1, 0.15))[0] for one in some}
     tests = [one for one in some if at_random[one.id] == "test"]
-    beside["split: pairs across splits"] = {"random split": _crossing(some, at_random), "random split, its test rows": len(tests)}
+    beside["split: pairs across splits"] = {
+        "random split": _crossing(some, at_random),
+        "random split, its test rows": len(tests),
+    }
 
 
 def _crossing(rows: list[Row], split_of: dict[str, str]) -> int:
     """Pairs by text, J >= .6 or lineage that lie in two splits of the written files."""
     with tempfile.TemporaryDirectory(prefix="steptune-bench-") as folder:
         for split in ("train", "validation", "test"):
-            lines = ({"id": one.id, "prompt": one.prompt, "output": one.output, "meta": one.meta} for one in rows if split_of[one.id] == split)
-            (Path(folder) / f"{split}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+            lines = (
+                {"id": one.id, "prompt": one.prompt, "output": one.output, "meta": one.meta}
+                for one in rows
+                if split_of[one.id] == split
+            )
+            (Path(folder) / f"{split}.jsonl").write_text(
+                "".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8"
+            )
         return len(find_leaks(Path(folder), 0.6))
 
 
 def _whole_build(values: Values, beside: Beside, scratch: Path, count: int) -> None:
-    """One process and two on the same rows; the million is these times up to the split carried on in proportion, and says so."""
+    """One process and two on the same rows; the million is these times up to the split carried on in proportion, and
+    says so.
+    """
     source = write_source(scratch / "rows.jsonl", count)
     one, two = (build(source, scratch / f"run{processes}", processes) for processes in (1, 2))
     same = all(

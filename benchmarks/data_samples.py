@@ -1,4 +1,5 @@
-"""Made-up how-to rows for the data benchmarks: sentences of ordinary words, with near-duplicates, lineage, typing errors and personal data.
+"""Made-up how-to rows for the data benchmarks: sentences of ordinary words, with near-duplicates, lineage, typing
+errors and personal data.
 
 Nothing here was used to fit anything: words are drawn from wordfreq's lists, people from Faker, by seeds of their own.
 """
@@ -14,7 +15,11 @@ from wordfreq import top_n_list
 
 SEED = 2027
 STEPS, STEP_WORDS, QUESTION_WORDS = 5, 11, 7
-PERSONAL_EVERY, COPY_EVERY, PARENT_EVERY = 10, 10, 20  # one row in so many has personal data, is a near-copy, is a child of another
+PERSONAL_EVERY, COPY_EVERY, PARENT_EVERY = (
+    10,
+    10,
+    20,
+)  # one row in so many has personal data, is a near-copy, is a child of another
 
 
 @cache
@@ -29,14 +34,26 @@ def row(number: int) -> dict:
     chooser = random.Random(SEED + number)
     language = "id" if number % 3 == 0 else "en"
     words = vocabulary(language)
-    question = ("Bagaimana cara " if language == "id" else "How do I ") + " ".join(chooser.choices(words, k=QUESTION_WORDS)) + "?"
+    question = (
+        ("Bagaimana cara " if language == "id" else "How do I ")
+        + " ".join(chooser.choices(words, k=QUESTION_WORDS))
+        + "?"
+    )
     steps = [" ".join(chooser.choices(words, k=STEP_WORDS)).capitalize() + "." for _ in range(STEPS)]
     if number % PERSONAL_EVERY == 0:
         steps.append(
-            f"Write to person{number}@mail.example.com or call 0812-{chooser.randint(1000, 9999)}-{chooser.randint(1000, 9999)}, ask for Susan Walker."
+            f"Write to person{number}@mail.example.com or call"
+            f" 0812-{chooser.randint(1000, 9999)}-{chooser.randint(1000, 9999)}, ask for Susan Walker."
         )
-    meta = {"language": language, "domain": "bench"} | ({"parent": f"r{number - 3}"} if number % PARENT_EVERY == 5 else {})
-    return {"id": f"r{number}", "prompt": question, "output": "\n".join(f"{at}) {step}" for at, step in enumerate(steps, start=1)), "meta": meta}
+    meta = {"language": language, "domain": "bench"} | (
+        {"parent": f"r{number - 3}"} if number % PARENT_EVERY == 5 else {}
+    )
+    return {
+        "id": f"r{number}",
+        "prompt": question,
+        "output": "\n".join(f"{at}) {step}" for at, step in enumerate(steps, start=1)),
+        "meta": meta,
+    }
 
 
 def rows(count: int) -> Iterator[dict]:
@@ -58,6 +75,8 @@ def typing_error(word: str, chooser: random.Random) -> str:
     while True:
         at, letter = chooser.randrange(1, len(word)), chooser.choice(letters)
         swapped = word[:at] + word[at + 1 : at + 2] + word[at] + word[at + 2 :]
-        wrong = chooser.choice((word[:at] + word[at + 1 :], word[:at] + letter + word[at:], word[:at] + letter + word[at + 1 :], swapped))
+        wrong = chooser.choice(
+            (word[:at] + word[at + 1 :], word[:at] + letter + word[at:], word[:at] + letter + word[at + 1 :], swapped)
+        )
         if wrong != word and len(wrong) >= 5:
             return wrong

@@ -1,4 +1,5 @@
-"""A build of many rows from JSONL to the split, with its time and memory: part of `make bench-data`, and a program of its own.
+"""A build of many rows from JSONL to the split, with its time and memory: part of `make bench-data`, and a program of
+its own.
 
     .venv/bin/python benchmarks/data_scale.py ROWS [PROCESSES]
 
@@ -32,14 +33,21 @@ def build(source: Path, run_dir: Path, processes: int, **options: object) -> dic
     argv = [sys.executable, str(RECIPE), "--run-dir", str(run_dir)]
     limits = {"OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"} if processes > 1 else {}
     started = time.monotonic()
-    children = [subprocess.Popen(argv, env={**os.environ, **limits, "RANK": str(rank), "WORLD_SIZE": str(processes)}) for rank in range(processes)]
+    children = [
+        subprocess.Popen(argv, env={**os.environ, **limits, "RANK": str(rank), "WORLD_SIZE": str(processes)})
+        for rank in range(processes)
+    ]
     peak = 0
     while any(child.poll() is None for child in children):
         peak = max(peak, sum(_resident(child.pid) for child in children))
         time.sleep(0.2)
     if any(child.returncode for child in children):
         raise SystemExit(f"the build in {run_dir} failed")
-    return {"seconds": round(time.monotonic() - started, 1), "peak_gb": round(peak / 1e9, 2), "phases": _phases(run_dir)}
+    return {
+        "seconds": round(time.monotonic() - started, 1),
+        "peak_gb": round(peak / 1e9, 2),
+        "phases": _phases(run_dir),
+    }
 
 
 def _resident(pid: int) -> int:

@@ -1,4 +1,5 @@
-"""The teacher client against a loopback server with 20 % faults: accounted for, nothing paid twice after kill -9, overhead.
+"""The teacher client against a loopback server with 20 % faults: accounted for, nothing paid twice after kill -9,
+overhead.
 
 python benchmarks/data_teacher.py
 """
@@ -43,7 +44,9 @@ def _measure(folder: Path) -> int:
             asked.ask_all(_asks(ASKS, "speed"), "ask")
             per_cpu_s, per_s = ASKS / (time.process_time() - cpu_s), ASKS / (time.monotonic() - wall_s)
         killed = subprocess.Popen([sys.executable, __file__, "--child", faulty[0], str(folder / "answers.jsonl")])
-        while not (folder / "answers.jsonl").exists() or (folder / "answers.jsonl").read_text().count('"answered"') < 200:
+        while (
+            not (folder / "answers.jsonl").exists() or (folder / "answers.jsonl").read_text().count('"answered"') < 200
+        ):
             time.sleep(0.05)
         os.kill(killed.pid, signal.SIGKILL)
         killed.wait()
@@ -61,9 +64,14 @@ def _measure(folder: Path) -> int:
         "teacher: requests per second of client CPU time": round(per_cpu_s, 1),
     }
     beside = {
-        "teacher: asks valid or accounted for with 20 % faults (%)": {"valid": sum(reply.value is not None for reply in replies), "of": len(replies)},
+        "teacher: asks valid or accounted for with 20 % faults (%)": {
+            "valid": sum(reply.value is not None for reply in replies),
+            "of": len(replies),
+        },
         "teacher: calls sent twice after kill -9": {"in flight at the kill": in_flight},
-        "teacher: requests per second of client CPU time": {"per second on the clock, server on the same cores": round(per_s, 1)},
+        "teacher: requests per second of client CPU time": {
+            "per second on the clock, server on the same cores": round(per_s, 1)
+        },
     }
     return finish("data_teacher", values, beside)
 
@@ -72,7 +80,17 @@ def _server(folder: Path, faults: float) -> tuple[str, subprocess.Popen[bytes]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    argv = [sys.executable, str(ROOT / "tests/fault_server.py"), str(port), "--faults", str(faults), "--log", str(folder / "log"), "--hang-s", "3"]
+    argv = [
+        sys.executable,
+        str(ROOT / "tests/fault_server.py"),
+        str(port),
+        "--faults",
+        str(faults),
+        "--log",
+        str(folder / "log"),
+        "--hang-s",
+        "3",
+    ]
     server = subprocess.Popen(argv)
     while True:
         with socket.socket() as probe:
@@ -82,7 +100,10 @@ def _server(folder: Path, faults: float) -> tuple[str, subprocess.Popen[bytes]]:
 
 
 def _asks(count: int, topic: str = "thing") -> list[Ask]:
-    return [Ask(f"{topic} {number}", SYSTEM, f"Domain: devices\nTask: set up {topic} {number}", HowTo) for number in range(count)]
+    return [
+        Ask(f"{topic} {number}", SYSTEM, f"Domain: devices\nTask: set up {topic} {number}", HowTo)
+        for number in range(count)
+    ]
 
 
 def _teacher(url: str, ledger: AnswerLedger) -> Teacher:

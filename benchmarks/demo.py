@@ -38,7 +38,8 @@ def _pipeline(runs: Path) -> dict[str, float]:
     events = (Path(again["run_dir"]) / "events.jsonl").read_text(encoding="utf-8")
     if document["state"] != "finished" or events.count('"stage_skipped"') != 5:
         raise SystemExit(
-            f"the demo did not run as it should: first {document['state']}, {events.count('stage_skipped')} of 5 stages skipped in the second run"
+            f"the demo did not run as it should: first {document['state']}, {events.count('stage_skipped')} of 5 stages"
+            " skipped in the second run"
         )
     return {
         "pipeline, installation apart (minutes)": round(first_s / 60, 2),
@@ -51,7 +52,11 @@ def _run_pipeline(runs: Path) -> tuple[float, float, dict]:
     """Seconds, peak memory in GB (proportional set size of the whole process tree), and the JSON document of the run."""
     environment = {**os.environ, "STEPTUNE_RUNS": str(runs), "HF_HUB_OFFLINE": "1"}
     started = time.monotonic()
-    process = subprocess.Popen([STEPTUNE, "run", "pipeline", "--preset", "demo", "--on", "cpu", "--json"], env=environment, stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [STEPTUNE, "run", "pipeline", "--preset", "demo", "--on", "cpu", "--json"],
+        env=environment,
+        stdout=subprocess.PIPE,
+    )
     peak = 0.0
     while process.poll() is None:
         peak = max(peak, _memory_gb(process.pid, runs))
@@ -78,10 +83,16 @@ def _start_up(runs: Path) -> dict[str, float]:
     for number in range(200):
         folder = runs / f"20260101-{number:06}-sft-{number:04x}"
         folder.mkdir(parents=True)
-        (folder / "run.json").write_text(json.dumps({"id": folder.name, "recipe": "sft", "created_unix": time.time() - number}))
-        (folder / "result.json").write_text(json.dumps({"state": "finished", "exit_code": 0, "headline": {"eval_loss": 1.5}}))
+        (folder / "run.json").write_text(
+            json.dumps({"id": folder.name, "recipe": "sft", "created_unix": time.time() - number})
+        )
+        (folder / "result.json").write_text(
+            json.dumps({"state": "finished", "exit_code": 0, "headline": {"eval_loss": 1.5}})
+        )
         (folder / "metrics.jsonl").write_text(
-            "".join(json.dumps({"step": step, "phase": "train", "done": step, "total": 500}) + "\n" for step in range(500))
+            "".join(
+                json.dumps({"step": step, "phase": "train", "done": step, "total": 500}) + "\n" for step in range(500)
+            )
         )
     environment = {**os.environ, "STEPTUNE_RUNS": str(runs)}
     return {

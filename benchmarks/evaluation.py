@@ -102,13 +102,22 @@ def _bertscore(texts: list[str], scratch: Path) -> tuple[dict[str, float], dict]
         return BertScorer(encoder, EmbeddingCache(None, encoder.key), 32, _quiet).score(pairs)
 
     found, expected = ours(), theirs()
-    mine = [[getattr(found[pair], part) for pair in half] for half in (pairs[:ITEMS], pairs[ITEMS:]) for part in ("precision", "recall", "f1")]
-    differences = {"MiniLM": float(np.abs(np.array(mine) - np.array(expected)).max()), "RoBERTa": _roberta_difference(scratch, pairs[:ITEMS])}
+    mine = [
+        [getattr(found[pair], part) for pair in half]
+        for half in (pairs[:ITEMS], pairs[ITEMS:])
+        for part in ("precision", "recall", "f1")
+    ]
+    differences = {
+        "MiniLM": float(np.abs(np.array(mine) - np.array(expected)).max()),
+        "RoBERTa": _roberta_difference(scratch, pairs[:ITEMS]),
+    }
     ratio, own_s, peer_s = _interleaved(ours, theirs, 3)
 
     lengths = {text: token_ids(encoder, text)[0] for text in {*references, *first, *second}}
     batches = _same_length_batches(lengths, 32)
-    padded = sum(len(batch) * max(len(lengths[text]) for text in batch) for batch in batches) / sum(map(len, lengths.values()))
+    padded = sum(len(batch) * max(len(lengths[text]) for text in batch) for batch in batches) / sum(
+        map(len, lengths.values())
+    )
 
     def run(cache: Path) -> float:
         started = time.process_time()
@@ -117,7 +126,11 @@ def _bertscore(texts: list[str], scratch: Path) -> tuple[dict[str, float], dict]
 
     fresh = run(scratch / "embeddings")
     again = statistics.median(run(scratch / "embeddings") for _ in range(5))
-    speed = {"ours": round(len(pairs) / own_s, 1), "bert-score": round(len(pairs) / peer_s, 1), "unit": "pairs per CPU-second"}
+    speed = {
+        "ours": round(len(pairs) / own_s, 1),
+        "bert-score": round(len(pairs) / peer_s, 1),
+        "unit": "pairs per CPU-second",
+    }
     return {
         "BERTScore: largest difference to bert-score": max(differences.values()),
         "BERTScore: pairs per CPU-second, two systems sharing references (x)": ratio,
@@ -140,11 +153,19 @@ def _roberta_difference(scratch: Path, pairs: Pairs) -> float:
     folder.mkdir()
     trained = ByteLevelBPETokenizer()
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    trained.train_from_iterator([text for pair in pairs for text in pair], vocab_size=600, special_tokens=special, show_progress=False)
+    trained.train_from_iterator(
+        [text for pair in pairs for text in pair], vocab_size=600, special_tokens=special, show_progress=False
+    )
     trained.save_model(str(folder))
     RobertaTokenizerFast.from_pretrained(folder, model_max_length=510).save_pretrained(folder)
     torch.manual_seed(0)
-    shape = {"vocab_size": 600, "hidden_size": 48, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 64}
+    shape = {
+        "vocab_size": 600,
+        "hidden_size": 48,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+    }
     RobertaModel(RobertaConfig(**shape, max_position_embeddings=512)).save_pretrained(folder)
     original = module.get_tokenizer
     module.get_tokenizer = lambda *_, **__: AutoTokenizer.from_pretrained(folder, add_prefix_space=True)
@@ -161,7 +182,12 @@ def _roberta_difference(scratch: Path, pairs: Pairs) -> float:
 
 def _failures(texts: list[str], scratch: Path) -> tuple[dict[str, float], dict]:
     """The inputs on which bert-score fails, as the tests of the suite feed them."""
-    names = ["test_inputs_on_which_bert_score_fails", "test_idf_with_a_single_reference", "test_empty_texts_score_zero", "test_long_texts_are_cut"]
+    names = [
+        "test_inputs_on_which_bert_score_fails",
+        "test_idf_with_a_single_reference",
+        "test_empty_texts_score_zero",
+        "test_long_texts_are_cut",
+    ]
     tests = str(ROOT / "tests" / "unit" / "evaluation" / "test_evaluation_bertscore.py")
     roundtrip = str(ROOT / "tests" / "unit" / "evaluation" / "test_evaluation_steps_roundtrip.py")
     return {
@@ -171,7 +197,12 @@ def _failures(texts: list[str], scratch: Path) -> tuple[dict[str, float], dict]:
 
 
 def _failed(*arguments: str) -> int:
-    ended = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments], cwd=ROOT, capture_output=True, text=True)
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     words = ended.stdout.split()
     failed = int(words[words.index("failed") - 1]) if "failed" in words else 0
     return failed if ended.returncode in (0, 1) and "passed" in ended.stdout else max(failed, 1)
@@ -191,7 +222,9 @@ def _statistics(texts: list[str], scratch: Path) -> tuple[dict[str, float], dict
 
 
 def _covers(generator: np.random.Generator, groups: int) -> bool:
-    """Whether the interval of one simulated test set (groups of 1 to 6 items, intraclass correlation .5) holds the true mean 0."""
+    """Whether the interval of one simulated test set (groups of 1 to 6 items, intraclass correlation .5) holds the true
+    mean 0.
+    """
     sizes = generator.integers(1, 7, groups)
     names = np.repeat(np.arange(groups), sizes)
     values = generator.normal(size=groups)[names] + generator.normal(size=len(names))
@@ -203,15 +236,21 @@ def _known_answers(texts: list[str], scratch: Path) -> tuple[dict[str, float], d
     first = np.array([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0])
     second = np.array([1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4])
     sleep = cluster(second - first, [str(person) for person in range(10)])
-    union = rouge_lsum([["w1", "w2", "w3", "w4", "w5"]], [["w1", "w2", "w6", "w7", "w8"], ["w1", "w3", "w8", "w9", "w5"]])
-    rescaled = official_baseline("roberta-large", 17, "en").rescale(Match(0.9843302369117737, 0.9823839068412781, 0.9833561182022095))
+    union = rouge_lsum(
+        [["w1", "w2", "w3", "w4", "w5"]], [["w1", "w2", "w6", "w7", "w8"], ["w1", "w3", "w8", "w9", "w5"]]
+    )
+    rescaled = official_baseline("roberta-large", 17, "en").rescale(
+        Match(0.9843302369117737, 0.9823839068412781, 0.9833561182022095)
+    )
     eye = Embedding(torch.eye(3), (1, 2, 3), False)
     alone = match_pair(weigh(eye, frozenset(), None), weigh(eye, frozenset(), None))
     checks = {
         "sleep data, t": round(sleep.mean / sleep.standard_error, 4) == 4.0621,
         "sleep data, exact sign-flip p": sign_flip_p(sleep, 0) == 4 / 1024,
         "Lin's ROUGE-Lsum": (union.recall, union.precision, round(union.f1, 4)) == (0.8, 0.4, 0.5333),
-        "bert-score's rescaling": np.allclose((rescaled.precision, rescaled.recall, rescaled.f1), (0.9070008, 0.8954568, 0.9013834), atol=1e-5),
+        "bert-score's rescaling": np.allclose(
+            (rescaled.precision, rescaled.recall, rescaled.f1), (0.9070008, 0.8954568, 0.9013834), atol=1e-5
+        ),
         "a text against itself": alone == Match(1.0, 1.0, 1.0),
     }
     return {"known answers that are off": sum(not good for good in checks.values())}, {
@@ -220,16 +259,29 @@ def _known_answers(texts: list[str], scratch: Path) -> tuple[dict[str, float], d
 
 
 def _whole_runs(texts: list[str], scratch: Path) -> tuple[dict[str, float], dict]:
-    """The recipe itself: twice, with another batch size, with two processes, and with every connection refused and counted."""
+    """The recipe itself: twice, with another batch size, with two processes, and with every connection refused and
+    counted.
+    """
     _write_test_set(texts, scratch)
     blocked = scratch / "blocked"
     blocked.mkdir()
     (blocked / "sitecustomize.py").write_text(
-        'import sys\nsys.addaudithook(lambda event, args: print("CONNECTION", event, file=sys.stderr) if event in ("socket.connect", "socket.getaddrinfo") else None)\n'
+        'import sys\nsys.addaudithook(lambda event, args: print("CONNECTION", event, file=sys.stderr) if event in'
+        ' ("socket.connect", "socket.getaddrinfo") else None)\n'
     )
-    launch = [str(Path(sys.executable).with_name("accelerate")), "launch", "--config_file", str(ROOT / "accelerate_configs" / "cpu_2proc_ddp.yaml")]
+    launch = [
+        str(Path(sys.executable).with_name("accelerate")),
+        "launch",
+        "--config_file",
+        str(ROOT / "accelerate_configs" / "cpu_2proc_ddp.yaml"),
+    ]
     plain = [sys.executable]
-    runs = {"first": (plain, 32, False), "again": (plain, 32, False), "blocked": (plain, 7, True), "two processes": (launch, 32, False)}
+    runs = {
+        "first": (plain, 32, False),
+        "again": (plain, 32, False),
+        "blocked": (plain, 7, True),
+        "two processes": (launch, 32, False),
+    }
     documents, attempts = set(), 0
     for number, (launcher, batch, is_blocked) in enumerate(runs.values()):
         document, errors = _run_recipe(scratch, number, launcher, batch, blocked if is_blocked else None)
@@ -245,15 +297,26 @@ def _write_test_set(texts: list[str], scratch: Path) -> None:
     rows = [{"id": str(index), "prompt": f"How {index}?", "output": text} for index, text in enumerate(texts[:ITEMS])]
     (scratch / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     for number, name in enumerate(("baseline", "tuned"), start=1):
-        answers = [{"id": row["id"], "output": texts[index + number * ITEMS], "finish_reason": "stop"} for index, row in enumerate(rows)]
+        answers = [
+            {"id": row["id"], "output": texts[index + number * ITEMS], "finish_reason": "stop"}
+            for index, row in enumerate(rows)
+        ]
         (scratch / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in answers), encoding="utf-8")
 
 
 def _run_recipe(scratch: Path, number: int, launcher: list[str], batch: int, blocked: Path | None) -> tuple[str, str]:
     run_dir = scratch / f"run{number}"
     run_dir.mkdir()
-    settings = {"data": str(scratch / "test.jsonl"), "predictions": {name: str(scratch / f"{name}.jsonl") for name in ("baseline", "tuned")}}
-    settings |= {"bertscore_model": MINILM, "bertscore_batch_size": batch, "bertscore_cache": False, "sensitivity_items": 4}
+    settings = {
+        "data": str(scratch / "test.jsonl"),
+        "predictions": {name: str(scratch / f"{name}.jsonl") for name in ("baseline", "tuned")},
+    }
+    settings |= {
+        "bertscore_model": MINILM,
+        "bertscore_batch_size": batch,
+        "bertscore_cache": False,
+        "sensitivity_items": 4,
+    }
     (run_dir / "config.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     path = ":".join([*([str(blocked)] if blocked else []), str(ROOT)])
     environment = {

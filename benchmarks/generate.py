@@ -53,14 +53,24 @@ def throughput(scratch: Path) -> tuple[dict[str, float], dict[str, dict[str, Any
     requests.write_text(json.dumps(_requests(model)), encoding="utf-8")
     speeds: dict[str, list[float]] = {}
     answers: dict[str, list[list[int]]] = {}
-    with _side("ours", model, requests) as ours, _side("raw", model, requests) as raw, _side("peer", model, requests) as peer:
+    with (
+        _side("ours", model, requests) as ours,
+        _side("raw", model, requests) as raw,
+        _side("peer", model, requests) as peer,
+    ):
         for number in range(ROUNDS):
             sides = [("ours", ours), ("raw", raw), ("peer", peer)]
-            for name, side in sides[: 2 if number else 3]:  # the peer once: its bar is far off, and a round of it takes three of ours
+            for name, side in sides[
+                : 2 if number else 3
+            ]:  # the peer once: its bar is far off, and a round of it takes three of ours
                 done = _ask(side, "go")
                 speeds.setdefault(name, []).append(done["tokens"] / done["seconds"])
                 answers[name] = done["ids"]
-                print(json.dumps({"side": name, "tokens": done["tokens"], "seconds": round(done["seconds"], 2)}), file=sys.stderr, flush=True)
+                print(
+                    json.dumps({"side": name, "tokens": done["tokens"], "seconds": round(done["seconds"], 2)}),
+                    file=sys.stderr,
+                    flush=True,
+                )
         gaps = _ask(peer, json.dumps(answers["ours"]))["gaps"]
     speed = {name: statistics.median(found) for name, found in speeds.items()}
     same = {name: sum(map(_agrees, answers["ours"], answers[name])) / PROMPTS for name in ("raw", "peer")}
@@ -69,7 +79,9 @@ def throughput(scratch: Path) -> tuple[dict[str, float], dict[str, dict[str, Any
         {
             "output tokens/s against raw LLM.generate on the same ids": round(speed["ours"] / speed["raw"], 3),
             "output tokens/s against transformers' batched generate": round(speed["ours"] / speed["peer"], 2),
-            "greedy answers that differ from transformers' where the two top logits are apart by more than bf16 noise": sum(gap > 1 for gap in gaps),
+            "greedy answers that differ from transformers' where the two top logits are apart by more than bf16 noise": sum(
+                gap > 1 for gap in gaps
+            ),
         },
         {
             "output tokens/s against raw LLM.generate on the same ids": beside,
@@ -93,13 +105,21 @@ def _merged_model(scratch: Path) -> Path:
     from toolkit.models import resolve_model
 
     base = Path(resolve_model("embedded:gemma-3-270m"))
-    command = [sys.executable, str(Path(__file__).with_name("merge.py")), "make-adapter", str(base), str(scratch / "adapter")]
+    command = [
+        sys.executable,
+        str(Path(__file__).with_name("merge.py")),
+        "make-adapter",
+        str(base),
+        str(scratch / "adapter"),
+    ]
     subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
     return merge_adapter(read_adapter(scratch / "adapter"), base, scratch / "merged", "base16", durable=False).folder
 
 
 def _requests(model: Path) -> list[dict[str, Any]]:
-    """Prompt ids and answer length (a third of the reference's tokens) of the first questions of each sample file in turn."""
+    """Prompt ids and answer length (a third of the reference's tokens) of the first questions of each sample file in
+    turn.
+    """
     from transformers import AutoTokenizer
 
     from toolkit.catalog import recipes_dir
@@ -110,7 +130,10 @@ def _requests(model: Path) -> list[dict[str, Any]]:
     files = [read_examples(path) for path in sorted((recipes_dir() / "sample" / "howto").glob("*.jsonl"))]
     examples = [example for row in zip(*files, strict=False) for example in row][:PROMPTS]
     rows = [
-        {"ids": render_prompt(example.prompt, HOWTO, tokenizer), "max_tokens": max(4, len(tokenizer.encode(example.output)) // 3)}
+        {
+            "ids": render_prompt(example.prompt, HOWTO, tokenizer),
+            "max_tokens": max(4, len(tokenizer.encode(example.output)) // 3),
+        }
         for example in examples
     ]
     return sorted(rows, key=lambda row: len(row["ids"]), reverse=True)
@@ -177,12 +200,16 @@ def _ours(model: Path, requests: list[dict[str, Any]]) -> Any:
     system = base_system(ModelSource(str(model)))
     codec = load_codec(system, "auto")
     options = EngineOptions("vllm", choose_dtype("auto"), **ENGINE)
-    made = [Request(str(number), "", row["ids"], row["max_tokens"], 0, str(number)) for number, row in enumerate(requests)]
+    made = [
+        Request(str(number), "", row["ids"], row["max_tokens"], 0, str(number)) for number, row in enumerate(requests)
+    ]
     kept_open = ExitStack()
     generate = kept_open.enter_context(local_engine(model, made, Sampling(64), options))
 
     def run(rows: list[dict[str, Any]]) -> list[list[int]]:
-        wanted = [Request(str(number), "", row["ids"], row["max_tokens"], 0, str(number)) for number, row in enumerate(rows)]
+        wanted = [
+            Request(str(number), "", row["ids"], row["max_tokens"], 0, str(number)) for number, row in enumerate(rows)
+        ]
         found: dict[str, list[int]] = {}
 
         def watched(asked: list[Request], tick: Any) -> Any:
@@ -193,7 +220,9 @@ def _ours(model: Path, requests: list[dict[str, Any]]) -> Any:
         assert kept_open  # the engine lives as long as this function
         with tempfile.TemporaryDirectory() as folder:
             job = Job(system, codec, wanted, Journal(Path(folder)))
-            _collect(watched, {request.key: (request, job) for request in wanted}, wanted, 0.0, 1, Recorder(Path(folder)))
+            _collect(
+                watched, {request.key: (request, job) for request in wanted}, wanted, 0.0, 1, Recorder(Path(folder))
+            )
         return [found[request.key] for request in wanted]
 
     return run
@@ -240,7 +269,9 @@ def _peer(model: Path, requests: list[dict[str, Any]]) -> Any:
         with torch.inference_mode():
             return loaded.generate(input_ids=ids, attention_mask=mask)[:, longest:].tolist()
 
-    return lambda rows: [ids for start in range(0, len(rows), PEER_BATCH) for ids in batch(rows[start : start + PEER_BATCH])]
+    return lambda rows: [
+        ids for start in range(0, len(rows), PEER_BATCH) for ids in batch(rows[start : start + PEER_BATCH])
+    ]
 
 
 def _gaps(model: Path, requests: list[dict[str, Any]], ours: list[list[int]], peers: list[list[int]]) -> list[float]:
@@ -275,10 +306,17 @@ def startup(scratch: Path) -> tuple[dict[str, float], dict[str, dict[str, Any]]]
         _write_config(run_dir, model, data, 16)
         started = time.time()
         script = Path(__file__).parents[1] / "recipes" / "generate" / "run.py"
-        subprocess.run([sys.executable, str(script), "--run-dir", str(run_dir)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+        subprocess.run(
+            [sys.executable, str(script), "--run-dir", str(run_dir)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=True,
+        )
         times["ours"].append(_event(run_dir, "first_token")["time"] - started)
         started = time.time()
-        done = subprocess.run([sys.executable, __file__, "first-token", model], stdout=subprocess.PIPE, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, __file__, "first-token", model], stdout=subprocess.PIPE, text=True, check=True
+        )
         times["vllm"].append(json.loads(done.stdout.splitlines()[-1])["time"] - started)
     what = "start-up to first token beyond vLLM's own (s)"
     return {what: round(min(times["ours"]) - min(times["vllm"]), 2)}, {
@@ -293,7 +331,9 @@ def first_token(model: str) -> int:
     set_engine_environment()
     from vllm import LLM, SamplingParams
 
-    llm = LLM(model=model, dtype=choose_dtype("auto"), max_model_len=64, enforce_eager=True, kv_cache_memory_bytes=2**30)
+    llm = LLM(
+        model=model, dtype=choose_dtype("auto"), max_model_len=64, enforce_eager=True, kv_cache_memory_bytes=2**30
+    )
     llm.generate([{"prompt_token_ids": [2, 10, 11]}], SamplingParams(temperature=0.0, max_tokens=1), use_tqdm=False)
     print(json.dumps({"time": time.time()}))
     return 0
@@ -302,8 +342,17 @@ def first_token(model: str) -> int:
 def kills(scratch: Path) -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
     """Twenty kills of a vLLM run on a tiny random model, so that most of them fall between answers."""
     model, data = _tiny(scratch)
-    command = [sys.executable, str(Path(__file__).with_name("kill_moments.py")), "--model", str(model), "--data", str(data)]
-    done = subprocess.run([*command, "--backend", "vllm", "--kills", str(KILLS)], stdout=subprocess.PIPE, text=True, check=True)
+    command = [
+        sys.executable,
+        str(Path(__file__).with_name("kill_moments.py")),
+        "--model",
+        str(model),
+        "--data",
+        str(data),
+    ]
+    done = subprocess.run(
+        [*command, "--backend", "vllm", "--kills", str(KILLS)], stdout=subprocess.PIPE, text=True, check=True
+    )
     report = json.loads(done.stdout.splitlines()[-1])
     return (
         {
@@ -324,7 +373,13 @@ def leftovers(scratch: Path) -> tuple[dict[str, float], dict[str, dict[str, Any]
     left: dict[str, int] = {}
     for how in ("finish", "failure", "stop", "kill -9 of the supervisor", "kill -9 of the recipe"):
         run_dir = scratch / "left" / how.replace(" ", "-")
-        options = [f"model={model}", f"data={data}", "max_new_tokens=60", "generator.enforce_eager=true", "generator.cpu_kv_cache_gib=0.25"]
+        options = [
+            f"model={model}",
+            f"data={data}",
+            "max_new_tokens=60",
+            "generator.enforce_eager=true",
+            "generator.cpu_kv_cache_gib=0.25",
+        ]
         options += ["generator.max_num_seqs=1", "proof_rows=0"]
         command = [STEPTUNE, "run", "generate", "--on", "cpu", "--run-dir", str(run_dir), "--detach", *options]
         subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
@@ -384,7 +439,12 @@ def _tiny(scratch: Path) -> tuple[Path, Path]:
     model, data = scratch / "tiny", scratch / "tiny.jsonl"
     if not model.exists():
         make_base(model)
-        data.write_text("".join(json.dumps({"id": str(number), "prompt": f"Question {number * 7919 % 1000}"}) + "\n" for number in range(40)))
+        data.write_text(
+            "".join(
+                json.dumps({"id": str(number), "prompt": f"Question {number * 7919 % 1000}"}) + "\n"
+                for number in range(40)
+            )
+        )
     return model, data
 
 

@@ -1,4 +1,5 @@
-"""QLoRA of a model of Mistral-7B's shape (random weights, no download) on one NVIDIA GPU, under the memory of a 16 GB card.
+"""QLoRA of a model of Mistral-7B's shape (random weights, no download) on one NVIDIA GPU, under the memory of a 16 GB
+card.
 
     make bench-gpu
 
@@ -46,7 +47,9 @@ def main() -> int:
         speeds = speed(model)
     shape = read_shape(SHAPE)
     assert shape is not None
-    training = TrainingShape("nf4", 64, "all-linear", False, "adamw_torch", 1, TOKENS, True, 2, labelled=round(TOKENS * 0.6))
+    training = TrainingShape(
+        "nf4", 64, "all-linear", False, "adamw_torch", 1, TOKENS, True, 2, labelled=round(TOKENS * 0.6)
+    )
     estimated_gib = estimate_memory(shape, training).tensors / GIB
     values = {
         "peak reserved memory, 4096 tokens, r 64, 16 GB cap (GiB)": round(peak_gib, 2),
@@ -56,7 +59,12 @@ def main() -> int:
     }
     first, second, *_ = values
     return finish(
-        "gpu", values, {first: {"card": card, "longest context (tokens)": longest, "estimated GiB": round(estimated_gib, 2)}, second: speeds}
+        "gpu",
+        values,
+        {
+            first: {"card": card, "longest context (tokens)": longest, "estimated GiB": round(estimated_gib, 2)},
+            second: speeds,
+        },
     )
 
 
@@ -68,7 +76,9 @@ def write_random_model(folder: Path, shape: dict[str, Any]) -> Path:
 
     folder.mkdir(parents=True)
     config = MistralConfig(
-        **{name: value for name, value in shape.items() if name != "model_type"}, dtype="bfloat16", architectures=["MistralForCausalLM"]
+        **{name: value for name, value in shape.items() if name != "model_type"},
+        dtype="bfloat16",
+        architectures=["MistralForCausalLM"],
     )
     config.save_pretrained(folder)
     with torch.device("meta"):
@@ -96,7 +106,10 @@ def write_random_model(folder: Path, shape: dict[str, Any]) -> Path:
 def rows_of(tokens: int, count: int = 1) -> list[dict[str, Any]]:
     """Rows with 60 % of their tokens labelled, within the vocabulary of the shape."""
     rows = random_rows(0.6, (tokens,) * count)
-    return [{**row, "input_ids": [1 + token % 31_000 for token in row["input_ids"]], "labels": _folded(row["labels"])} for row in rows]
+    return [
+        {**row, "input_ids": [1 + token % 31_000 for token in row["input_ids"]], "labels": _folded(row["labels"])}
+        for row in rows
+    ]
 
 
 def _folded(labels: list[int]) -> list[int]:
@@ -133,7 +146,9 @@ def _fits(side: Side, tokens: int) -> bool:
 
 
 def speed(model: Path) -> dict[str, float]:
-    """Tokens a second without padding, medians: steptune, TRL with its defaults, and TRL with steptune's batch. 8 rows of 512 tokens, or 1 at a time."""
+    """Tokens a second without padding, medians: steptune, TRL with its defaults, and TRL with steptune's batch. 8 rows
+    of 512 tokens, or 1 at a time.
+    """
     rows = rows_of(512, count=8)
     speeds: dict[str, list[float]] = {"steptune": [], "stock TRL": [], "tuned TRL": []}
     # Two 7B models do not fit under the cap: the sides take turns in whole trials.

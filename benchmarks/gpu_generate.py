@@ -2,7 +2,8 @@
 
     python benchmarks/gpu_generate.py [MODEL [ADAPTER]]
 
-MODEL is a folder (default: the embedded 270M model, whose numbers say little of a 7B model), ADAPTER a LoRA adapter for it
+MODEL is a folder (default: the embedded 270M model, whose numbers say little of a 7B model), ADAPTER a LoRA adapter for
+it
 (default: a random one, r 16). Without a CUDA card it says so and exits 0.
 """
 
@@ -44,19 +45,53 @@ def main() -> int:
         "merged against unmerged, output tokens/s (times)": round(merged / unmerged, 2),
     }
     speeds = {"vllm bench throughput": raw, "merged": merged, "unmerged": unmerged}
-    return finish("gpu_generate", values, {"output tokens/s against vllm bench throughput": {"tokens_per_second": speeds, "merge_s": merges}})
+    return finish(
+        "gpu_generate",
+        values,
+        {"output tokens/s against vllm bench throughput": {"tokens_per_second": speeds, "merge_s": merges}},
+    )
 
 
 def _merge(base: Path, adapter: Path, out: Path, mode: str) -> float:
     started = time.monotonic()
-    _run([sys.executable, "-m", "toolkit.generation.merge_command", str(adapter), "--base", str(base), "--out", str(out), "--mode", mode])
+    _run(
+        [
+            sys.executable,
+            "-m",
+            "toolkit.generation.merge_command",
+            str(adapter),
+            "--base",
+            str(base),
+            "--out",
+            str(out),
+            "--mode",
+            mode,
+        ]
+    )
     return round(time.monotonic() - started, 1)
 
 
 def _vllm_bench(model: Path, report: Path) -> float:
     """vLLM's own offline benchmark on random prompts of the same length."""
-    command = [sys.executable, "-m", "vllm.entrypoints.cli.main", "bench", "throughput", "--model", str(model), "--dataset-name", "random"]
-    command += ["--random-input-len", str(INPUT_TOKENS), "--random-output-len", str(OUTPUT_TOKENS), "--num-prompts", str(PROMPTS)]
+    command = [
+        sys.executable,
+        "-m",
+        "vllm.entrypoints.cli.main",
+        "bench",
+        "throughput",
+        "--model",
+        str(model),
+        "--dataset-name",
+        "random",
+    ]
+    command += [
+        "--random-input-len",
+        str(INPUT_TOKENS),
+        "--random-output-len",
+        str(OUTPUT_TOKENS),
+        "--num-prompts",
+        str(PROMPTS),
+    ]
     _run([*command, "--max-num-seqs", "256", "--output-json", str(report)])
     found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
     return float(found["requests_per_second"]) * OUTPUT_TOKENS
@@ -69,7 +104,10 @@ def _ours(base: Path, adapter: Path, run_dir: Path, unmerged: bool) -> float:
     run_dir.mkdir()
     data = run_dir / "prompts.jsonl"
     words = " ".join(["step"] * (INPUT_TOKENS - 20))
-    data.write_text("".join(json.dumps({"id": str(number), "prompt": f"{number} {words}"}) + "\n" for number in range(PROMPTS)), encoding="utf-8")
+    data.write_text(
+        "".join(json.dumps({"id": str(number), "prompt": f"{number} {words}"}) + "\n" for number in range(PROMPTS)),
+        encoding="utf-8",
+    )
     settings = {
         "model": str(base),
         "adapter": str(adapter),
@@ -80,7 +118,9 @@ def _ours(base: Path, adapter: Path, run_dir: Path, unmerged: bool) -> float:
         "generator": {"max_num_seqs": 256, "unmerged": unmerged},
     }
     (run_dir / "config.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
-    _run([sys.executable, str(Path(__file__).parents[1] / "recipes" / "generate" / "run.py"), "--run-dir", str(run_dir)])
+    _run(
+        [sys.executable, str(Path(__file__).parents[1] / "recipes" / "generate" / "run.py"), "--run-dir", str(run_dir)]
+    )
     report = json.loads((run_dir / "generation.json").read_text(encoding="utf-8"))
     return float(report["this_process"]["tokens_per_second"])
 

@@ -101,9 +101,20 @@ def _start(recipe: Any, arguments: argparse.Namespace, run_dir: Path) -> int:
         log = os.open(run_dir / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        generator = {"backend": arguments.backend, "dtype": "float32", "max_num_seqs": 4, "enforce_eager": True, "cpu_kv_cache_gib": 0.25}
+        generator = {
+            "backend": arguments.backend,
+            "dtype": "float32",
+            "max_num_seqs": 4,
+            "enforce_eager": True,
+            "cpu_kv_cache_gib": 0.25,
+        }
         settings = GenerateSettings.model_validate(
-            {"model": arguments.model, "data": arguments.data, "max_new_tokens": arguments.max_new_tokens, "generator": generator}
+            {
+                "model": arguments.model,
+                "data": arguments.data,
+                "max_new_tokens": arguments.max_new_tokens,
+                "generator": generator,
+            }
         )
         recipe.main(settings, Run(run_dir, Recorder(run_dir)))
         code = 0

@@ -1,4 +1,5 @@
-"""The streaming merge against PEFT's load, merge and save, against explicit arithmetic, and against `cp` on a large sharded base.
+"""The streaming merge against PEFT's load, merge and save, against explicit arithmetic, and against `cp` on a large
+sharded base.
 
     make bench-merge
 
@@ -29,7 +30,12 @@ ROUNDS = 3
 # The largest base that a short run takes: layers of 7B's shape (hidden 4096, MLP 14336, 8 key-value heads), as many as
 # make this size, in shards of about 1 GB.
 LARGE_BASE_LAYERS = 8
-COMPARED_TEXTS = ("How do I change my profile picture?", "How do I block a lost card?", "How do I reset my router?", "How do I track a parcel?")
+COMPARED_TEXTS = (
+    "How do I change my profile picture?",
+    "How do I block a lost card?",
+    "How do I reset my router?",
+    "How do I track a parcel?",
+)
 
 
 def main() -> int:
@@ -45,12 +51,16 @@ def main() -> int:
     values = {
         **small,
         "merge base16 against PEFT: elements that differ": fidelity["elements_that_differ"],
-        "merge dequantised: logit difference to explicit base + adapter, in units of the bf16 rounding": fidelity["dequantised_rounding_ratio"],
+        "merge dequantised: logit difference to explicit base + adapter, in units of the bf16 rounding": fidelity[
+            "dequantised_rounding_ratio"
+        ],
         "merge dequantised: embeddings, head and norms that are not byte-identical": fidelity["untouched_that_differ"],
         "large sharded base: peak memory (GB)": large["peak_gb"],
         "large sharded base: time against cp, both on the disk": large["against_cp"],
     }
-    beside |= {"merge dequantised: logit difference to explicit base + adapter, in units of the bf16 rounding": fidelity}
+    beside |= {
+        "merge dequantised: logit difference to explicit base + adapter, in units of the bf16 rounding": fidelity
+    }
     beside |= {"large sharded base: time against cp, both on the disk": large}
     return finish("merge", values, beside)
 
@@ -86,7 +96,13 @@ def _against_peft(base: Path, folder: Path) -> tuple[dict[str, float], dict[str,
 def _side(name: str, *paths: Path) -> dict[str, Any]:
     started = time.monotonic()
     environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}  # as steptune sets it; the peer gets it as well
-    done = subprocess.run([sys.executable, __file__, name, *map(str, paths)], stdout=subprocess.PIPE, text=True, check=False, env=environment)
+    done = subprocess.run(
+        [sys.executable, __file__, name, *map(str, paths)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+        env=environment,
+    )
     if done.returncode:
         raise SystemExit(f"bench-merge: {name} failed with exit code {done.returncode}")
     result = {**json.loads(done.stdout.splitlines()[-1]), "process_s": round(time.monotonic() - started, 2)}
@@ -141,7 +157,9 @@ def peft(base: Path, adapter: Path, out: Path, durable: bool = False) -> dict[st
 
 
 def fidelity(base: Path, adapter: Path, folder: Path) -> dict[str, Any]:
-    """Weights of base16 against PEFT's, and logits of dequantised against base (explicitly rounded) + adapter in float32."""
+    """Weights of base16 against PEFT's, and logits of dequantised against base (explicitly rounded) + adapter in
+    float32.
+    """
     import torch
     from safetensors import safe_open
     from transformers import AutoTokenizer
@@ -155,12 +173,21 @@ def fidelity(base: Path, adapter: Path, folder: Path) -> dict[str, Any]:
     merge_adapter(read, base, folder / "base16", "base16", durable=False)
     merge_adapter(read, base, folder / "dequantised", "dequantised", durable=False)
     peft(base, adapter, folder / "peft")
-    with safe_open(folder / "base16" / "model.safetensors", "pt") as ours, safe_open(folder / "peft" / "model.safetensors", "pt") as theirs:
+    with (
+        safe_open(folder / "base16" / "model.safetensors", "pt") as ours,
+        safe_open(folder / "peft" / "model.safetensors", "pt") as theirs,
+    ):
         differ = {name: int((ours.get_tensor(name) != theirs.get_tensor(name)).sum()) for name in ours.keys()}  # noqa: SIM118
     rounded = nf4.quantised_layers(base)
-    with safe_open(base / "model.safetensors", "pt") as before, safe_open(folder / "dequantised" / "model.safetensors", "pt") as after:
+    with (
+        safe_open(base / "model.safetensors", "pt") as before,
+        safe_open(folder / "dequantised" / "model.safetensors", "pt") as after,
+    ):
         kept = [name for name in before.keys() if name not in rounded]  # noqa: SIM118
-        touched = sum(not torch.equal(before.get_tensor(name).view(torch.int16), after.get_tensor(name).view(torch.int16)) for name in kept)
+        touched = sum(
+            not torch.equal(before.get_tensor(name).view(torch.int16), after.get_tensor(name).view(torch.int16))
+            for name in kept
+        )
     tokenizer = AutoTokenizer.from_pretrained(base)
     explicit = reference_model(base, adapter, "dequantised", "float32")
     # The yardstick: the same float32 weights, merged in float32 and rounded to bf16 once by PyTorch itself.
@@ -173,8 +200,12 @@ def fidelity(base: Path, adapter: Path, folder: Path) -> dict[str, Any]:
     logits["rounded once to bf16"] = _logits(merged, tokenizer)
     from transformers import AutoModelForCausalLM
 
-    logits["streamed"] = _logits(AutoModelForCausalLM.from_pretrained(folder / "dequantised", dtype=torch.float32), tokenizer)
-    difference = {name: float((values - logits["explicit"]).abs().max()) for name, values in logits.items() if name != "explicit"}
+    logits["streamed"] = _logits(
+        AutoModelForCausalLM.from_pretrained(folder / "dequantised", dtype=torch.float32), tokenizer
+    )
+    difference = {
+        name: float((values - logits["explicit"]).abs().max()) for name, values in logits.items() if name != "explicit"
+    }
     for name in ("base16", "dequantised", "peft"):
         shutil.rmtree(folder / name)
     return {
@@ -219,7 +250,9 @@ def make_large_base(folder: Path) -> dict[str, Any]:
         "mlp.up_proj": (14336, 4096),
         "mlp.down_proj": (4096, 14336),
     }
-    noise = torch.empty(14336 * 4096, dtype=torch.bfloat16).normal_(std=0.02)  # the same numbers everywhere: only their bytes count
+    noise = torch.empty(14336 * 4096, dtype=torch.bfloat16).normal_(
+        std=0.02
+    )  # the same numbers everywhere: only their bytes count
     index, matrices = {}, {}
     for shard in range(0, LARGE_BASE_LAYERS, 2):
         name = f"model-{shard // 2 + 1:05}-of-{LARGE_BASE_LAYERS // 2:05}.safetensors"
@@ -227,21 +260,30 @@ def make_large_base(folder: Path) -> dict[str, Any]:
         for layer in (shard, shard + 1):
             for part, (rows, columns) in shapes.items():
                 tensors[f"model.layers.{layer}.{part}.weight"] = noise[: rows * columns].reshape(rows, columns).clone()
-                matrices[f"base_model.model.model.layers.{layer}.{part}.lora_A.weight"] = torch.randn(16, columns) * 0.02
+                matrices[f"base_model.model.model.layers.{layer}.{part}.lora_A.weight"] = (
+                    torch.randn(16, columns) * 0.02
+                )
                 matrices[f"base_model.model.model.layers.{layer}.{part}.lora_B.weight"] = torch.randn(rows, 16) * 0.02
         if shard == 0:
-            tensors |= {"model.embed_tokens.weight": noise[: 32000 * 1024].reshape(8000, 4096).clone(), "model.norm.weight": noise[:4096].clone()}
+            tensors |= {
+                "model.embed_tokens.weight": noise[: 32000 * 1024].reshape(8000, 4096).clone(),
+                "model.norm.weight": noise[:4096].clone(),
+            }
         save_file(tensors, base / name, metadata={"format": "pt"})
         index |= dict.fromkeys(tensors, name)
     (base / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": index}))
     (base / "config.json").write_text(json.dumps({"model_type": "mistral"}))
     save_file(matrices, adapter / "adapter_model.safetensors")
-    (adapter / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 16, "lora_alpha": 32, "target_modules": "all-linear"}))
+    (adapter / "adapter_config.json").write_text(
+        json.dumps({"peft_type": "LORA", "r": 16, "lora_alpha": 32, "target_modules": "all-linear"})
+    )
     return {"gb": round(sum(path.stat().st_size for path in base.iterdir()) / 1e9, 2)}
 
 
 def _large_base(folder: Path) -> dict[str, Any]:
-    """`cp` and the merge in turn, twice each: until all is on the disk (as `steptune merge` leaves it), and to the page cache only."""
+    """`cp` and the merge in turn, twice each: until all is on the disk (as `steptune merge` leaves it), and to the page
+    cache only.
+    """
     size = _side("make-large-base", folder)
     times: dict[str, list[float]] = {}
     peaks = []

@@ -18,7 +18,12 @@ _OPERATORS = {"<=": operator.le, ">=": operator.ge, "==": operator.eq}
 def machine() -> dict[str, Any]:
     """The machine that the numbers belong to."""
     model = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), platform.processor()
+        (
+            line.split(":")[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.processor(),
     )
     return {
         "cpu": model,
@@ -44,7 +49,12 @@ def skip(bench: str, why: str) -> int:
 
 def _row(what: str, value: float | None, bar: str, beside: dict[str, Any] | None) -> dict[str, Any]:
     symbol, limit = bar.split()
-    row: dict[str, Any] = {"what": what, "value": value, "bar": bar, "ok": value is not None and bool(_OPERATORS[symbol](value, float(limit)))}
+    row: dict[str, Any] = {
+        "what": what,
+        "value": value,
+        "bar": bar,
+        "ok": value is not None and bool(_OPERATORS[symbol](value, float(limit))),
+    }
     return {**row, "beside": beside} if beside else row
 
 

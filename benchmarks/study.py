@@ -2,7 +2,8 @@
 
     make bench-eval
 
-The coverage is simulated: three raters, 60 items, differences with an item, a rater and a residual part, rounded to quarters
+The coverage is simulated: three raters, 60 items, differences with an item, a rater and a residual part, rounded to
+quarters
 as means of four criteria are. Beside each coverage stands that of an interval which takes all ratings for independent.
 """
 
@@ -35,10 +36,13 @@ from toolkit.review.study.packet import find_packet, read_packet  # noqa: E402
 from toolkit.review.study.verify import find_changes  # noqa: E402
 
 ITEMS, RATERS, STUDIES, RESAMPLES = 60, 3, 600, 200
-# Standard deviations of item, rater and residual of a difference: raters who agree, differ a little, differ as much as items do.
+# Standard deviations of item, rater and residual of a difference: raters who agree, differ a little, differ as much as
+# items do.
 SPREADS = ((0.5, 0.0, 0.7), (0.5, 0.1, 0.7), (0.5, 0.2, 0.7), (0.5, 0.5, 0.7))
 BYTE_CHANGES, KILLS = 400, 200
-GIVES_AWAY = re.compile(r"\b(?:baseline|tuned|human|gemma|mistral|llama|gpt)\b|\d{4}-\d\d-\d\d|\b\d\d:\d\d:\d\d\b", re.IGNORECASE)
+GIVES_AWAY = re.compile(
+    r"\b(?:baseline|tuned|human|gemma|mistral|llama|gpt)\b|\d{4}-\d\d-\d\d|\b\d\d:\d\d:\d\d\b", re.IGNORECASE
+)
 
 COVERAGE = "crossed human interval, 3 raters, 60 items: lowest coverage"
 ORDERS = "six orders per rater: largest difference of counts"
@@ -83,9 +87,14 @@ def _coverage(spread: tuple[float, float, float], seed: int) -> dict[str, float]
     item_sd, rater_sd, residual_sd = spread
     hits: Counter[str] = Counter()
     for study in range(STUDIES):
-        items, raters = [generator.gauss(0, item_sd) for _ in range(ITEMS)], [generator.gauss(0, rater_sd) for _ in range(RATERS)]
+        items, raters = (
+            [generator.gauss(0, item_sd) for _ in range(ITEMS)],
+            [generator.gauss(0, rater_sd) for _ in range(RATERS)],
+        )
         cells = {
-            (f"i{i}", f"r{r}"): round(4 * (items[i] + raters[r] + generator.gauss(0, residual_sd))) / 4 for i in range(ITEMS) for r in range(RATERS)
+            (f"i{i}", f"r{r}"): round(4 * (items[i] + raters[r] + generator.gauss(0, residual_sd))) / 4
+            for i in range(ITEMS)
+            for r in range(RATERS)
         }
         found = crossed_mean(cells, RESAMPLES, study)
         hits["crossed"] += found.ci95 is not None and found.ci95[0] <= 0 <= found.ci95[1]
@@ -101,13 +110,18 @@ def _percentile_holds(cells: dict[tuple[str, str], float], generator: random.Ran
     means = []
     for _ in range(RESAMPLES):
         items = generator.choices(range(ITEMS), k=ITEMS)
-        means.append(sum(sum(map(columns[r].__getitem__, items)) for r in generator.choices(range(RATERS), k=RATERS)) / (ITEMS * RATERS))
+        means.append(
+            sum(sum(map(columns[r].__getitem__, items)) for r in generator.choices(range(RATERS), k=RATERS))
+            / (ITEMS * RATERS)
+        )
     means.sort()
     return means[int(0.025 * RESAMPLES)] <= 0 <= means[int(0.975 * RESAMPLES)]
 
 
 def _largest_imbalance_and_words(scratch: Path) -> tuple[int, int]:
-    """Over several studies: each rater's counts of the six orders among ordinary units, and what packets say that they must not."""
+    """Over several studies: each rater's counts of the six orders among ordinary units, and what packets say that they
+    must not.
+    """
     largest = told = 0
     for number, raters in enumerate((1, 2, 3, 5)):
         made = make_study(scratch / str(number), [f"r{n}" for n in range(raters)], count=40, items=34, core_items=10)
@@ -117,12 +131,18 @@ def _largest_imbalance_and_words(scratch: Path) -> tuple[int, int]:
             counts = [orders[order] for order in permutations(("baseline", "tuned", "human"))]
             largest = max(largest, max(counts) - min(counts))
             packet = made.folder.packet_file(rater).read_text(encoding="utf-8")
-            told += len(GIVES_AWAY.findall(packet)) + packet.count(str(scratch)) + sum(item in packet for item in body["items"])
+            told += (
+                len(GIVES_AWAY.findall(packet))
+                + packet.count(str(scratch))
+                + sum(item in packet for item in body["items"])
+            )
     return largest, told
 
 
 def _unnamed_changes(scratch: Path) -> int:
-    """Random single bytes of every file of a finished study, replaced, removed or added: how many changes verify does not name."""
+    """Random single bytes of every file of a finished study, replaced, removed or added: how many changes verify does
+    not name.
+    """
     made = make_study(scratch / "original")
     for rater in ("anna", "ben"):
         rate_all(made, rater)

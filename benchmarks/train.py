@@ -1,4 +1,5 @@
-"""sft against TRL's SFTTrainer with its defaults on this CPU: speed, memory, loss, resume, and what the bookkeeping costs.
+"""sft against TRL's SFTTrainer with its defaults on this CPU: speed, memory, loss, resume, and what the bookkeeping
+costs.
 
     make bench-train            (or: python benchmarks/train.py --only speed_30 memory)
 
@@ -73,7 +74,9 @@ class Side:
         if loss.is_cuda:
             torch.cuda.synchronize()
         seconds = time.perf_counter() - started
-        norm = torch.nn.utils.clip_grad_norm_([p for p in self.trainer.model.parameters() if p.requires_grad], 1.0 if update else 1e9)
+        norm = torch.nn.utils.clip_grad_norm_(
+            [p for p in self.trainer.model.parameters() if p.requires_grad], 1.0 if update else 1e9
+        )
         if update:
             self.optimizer.step()
         self.optimizer.zero_grad()
@@ -95,9 +98,17 @@ class Side:
 
 
 def make_side(
-    ours: bool, checkpointing: bool, dropout: float = 0.0, quantization: str = "nf4", joined: bool = False, r: int = 16, model: str = MODEL
+    ours: bool,
+    checkpointing: bool,
+    dropout: float = 0.0,
+    quantization: str = "nf4",
+    joined: bool = False,
+    r: int = 16,
+    model: str = MODEL,
 ) -> Side:
-    """A trainer on a fresh model; LoRA starts from the same random numbers on every side, B too, so that all gradients count."""
+    """A trainer on a fresh model; LoRA starts from the same random numbers on every side, B too, so that all gradients
+    count.
+    """
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
@@ -169,7 +180,9 @@ def speed(share: float) -> tuple[Values, Beside]:
         }
     seconds = [statistics.median(pair[side][0] for pair in taken) for side in (0, 1)]
     speeds = {"steptune tokens/s": round(tokens / seconds[0], 1), "trl tokens/s": round(tokens / seconds[1], 1)}
-    return values, {f"tokens/s against TRL defaults, {name} (times)": {**speeds, "all": [round(ratio, 2) for ratio in ratios]}}
+    return values, {
+        f"tokens/s against TRL defaults, {name} (times)": {**speeds, "all": [round(ratio, 2) for ratio in ratios]}
+    }
 
 
 def speed_30() -> tuple[Values, Beside]:
@@ -181,7 +194,9 @@ def speed_100() -> tuple[Values, Beside]:
 
 
 def epoch() -> tuple[Values, Beside]:
-    """One epoch of every second row of the sample in steps of 8 rows: grouped by length, and joined, against padded random batches of the same trainer."""
+    """One epoch of every second row of the sample in steps of 8 rows: grouped by length, and joined, against padded
+    random batches of the same trainer.
+    """
     prepared = prepare(BaseModelOptions(MODEL), recipes_dir() / "sample" / "howto", 0.1, "auto", 512)
     rows = [{"input_ids": row.input_ids, "labels": row.labels, "row": 0} for row in prepared.train.rows[::2]]
     held_out = [{"input_ids": row.input_ids, "labels": row.labels, "row": 0} for row in prepared.validation.rows[::4]]
@@ -196,7 +211,8 @@ def epoch() -> tuple[Values, Beside]:
             seconds[name] += side.step([rows[index] for index in orders[name][start : start + 8]], update=True)[0]
     losses = {name: side.held_out_loss(held_out) for name, side in sides.items()}
     padding = {
-        name: sum(max(lengths[i] for i in order[s : s + 8]) * len(order[s : s + 8]) for s in range(0, len(rows), 8)) / sum(lengths)
+        name: sum(max(lengths[i] for i in order[s : s + 8]) * len(order[s : s + 8]) for s in range(0, len(rows), 8))
+        / sum(lengths)
         for name, order in orders.items()
         if name != "joined"
     }
@@ -206,12 +222,19 @@ def epoch() -> tuple[Values, Beside]:
         "held-out loss after it (relative difference)": round(abs(losses["grouped"] / losses["random"] - 1), 5),
     }
     return values, {
-        what: {"seconds": seconds, "joined (times)": round(seconds["random"] / seconds["joined"], 3), "padded to real": padding, "loss": losses}
+        what: {
+            "seconds": seconds,
+            "joined (times)": round(seconds["random"] / seconds["joined"], 3),
+            "padded to real": padding,
+            "loss": losses,
+        }
     }
 
 
 def nf4() -> tuple[Values, Beside]:
-    """Held-out loss after the same steps on the same rows: NF4 base against 16-bit base (computed in this CPU's precision)."""
+    """Held-out loss after the same steps on the same rows: NF4 base against 16-bit base (computed in this CPU's
+    precision).
+    """
     prepared = prepare(BaseModelOptions(MODEL), recipes_dir() / "sample" / "howto", 0.1, "auto", 512)
     rows = [{"input_ids": row.input_ids, "labels": row.labels, "row": 0} for row in prepared.train.rows]
     held_out = [{"input_ids": row.input_ids, "labels": row.labels, "row": 0} for row in prepared.validation.rows[::4]]
@@ -232,13 +255,19 @@ def memory() -> tuple[Values, Beside]:
     """Peak of tensor bytes in a step of 8 rows (TRL's default batch), both with checkpointing, as TRL's default has it."""
     rows = random_rows(0.3, lengths=(128,) * 8)
     peaks = {}
-    for name, ours, checkpointing in (("steptune", True, True), ("trl", False, True), ("steptune without checkpointing", True, False)):
+    for name, ours, checkpointing in (
+        ("steptune", True, True),
+        ("trl", False, True),
+        ("steptune without checkpointing", True, False),
+    ):
         side = make_side(ours, checkpointing)
         peaks[name] = peak_bytes(side, rows)
         del side
         gc.collect()
     what = "peak memory against TRL defaults (ratio)"
-    return {what: round(peaks["steptune"] / peaks["trl"], 3)}, {what: {name: round(peak / MIB) for name, peak in peaks.items()}}
+    return {what: round(peaks["steptune"] / peaks["trl"], 3)}, {
+        what: {name: round(peak / MIB) for name, peak in peaks.items()}
+    }
 
 
 def estimate() -> tuple[Values, Beside]:
@@ -252,15 +281,22 @@ def estimate() -> tuple[Values, Beside]:
         "nf4, r 16, 4x192, checkpointing": replace(first, tokens=192, checkpointing=True),
         "nf4, r 64, dropout, 2x128": replace(first, lora_r=64, dropout=True, batch=2, tokens=128),
         "16-bit weights, r 16, 1x256": replace(first, quantization="none", batch=1, tokens=256),
-        "8-bit weights, r 32, 2x96, checkpointing": replace(first, quantization="8bit", lora_r=32, batch=2, checkpointing=True),
+        "8-bit weights, r 32, 2x96, checkpointing": replace(
+            first, quantization="8bit", lora_r=32, batch=2, checkpointing=True
+        ),
     }
     off: dict[str, float] = {}
     shown: dict[str, Any] = {}
     for name, training in settings.items():
         rows = random_rows(0.5, (training.tokens,) * training.batch)
         labelled = sum(label != IGNORED for row in rows for label in row["labels"])
-        side = make_side(True, training.checkpointing, 0.05 if training.dropout else 0.0, training.quantization, r=training.lora_r)
-        measured, estimated = peak_bytes(side, rows), estimate_memory(shape, replace(training, labelled=labelled)).tensors
+        side = make_side(
+            True, training.checkpointing, 0.05 if training.dropout else 0.0, training.quantization, r=training.lora_r
+        )
+        measured, estimated = (
+            peak_bytes(side, rows),
+            estimate_memory(shape, replace(training, labelled=labelled)).tensors,
+        )
         off[name] = abs(estimated / measured - 1)
         shown[name] = {"estimated MiB": round(estimated / MIB), "measured MiB": round(measured / MIB)}
         del side
@@ -270,11 +306,18 @@ def estimate() -> tuple[Values, Beside]:
 
 
 def peak_bytes(side: Side, rows: list[Row]) -> int:
-    """Largest sum of live tensor bytes in the second of two steps, by the allocator's own reports; model and optimiser included."""
+    """Largest sum of live tensor bytes in the second of two steps, by the allocator's own reports; model and optimiser
+    included.
+    """
     side.step(rows, update=True)
     gc.collect()
-    model, states = side.trainer.model, [value for state in side.optimizer.state.values() for value in state.values() if torch.is_tensor(value)]
-    standing = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in (*_tensors(model), *states)}
+    model, states = (
+        side.trainer.model,
+        [value for state in side.optimizer.state.values() for value in state.values() if torch.is_tensor(value)],
+    )
+    standing = {
+        tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in (*_tensors(model), *states)
+    }
     # Adapters' gradients live through a run's micro-steps; here they are allocated inside of the profiled step.
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
         side.step(rows)
@@ -299,7 +342,9 @@ def _tensors(model: torch.nn.Module) -> list[torch.Tensor]:
 
 
 def resume() -> tuple[Values, Beside]:
-    """An unbroken run against one that is killed with SIGKILL after its first checkpoint and started again: differing bytes."""
+    """An unbroken run against one that is killed with SIGKILL after its first checkpoint and started again: differing
+    bytes.
+    """
     with tempfile.TemporaryDirectory(prefix="steptune-bench-") as scratch:
         whole, broken = Path(scratch) / "whole", Path(scratch) / "broken"
         _start(whole).wait()
@@ -321,25 +366,45 @@ def resume() -> tuple[Values, Beside]:
 def _start(run_dir: Path) -> subprocess.Popen:
     if not run_dir.exists():
         run_dir.mkdir()
-        options: dict[str, Any] = {"model": MODEL, "data": str(recipes_dir() / "sample" / "howto"), "optim": "adamw_torch", "max_steps": 6}
-        options |= {"eval_steps": 3, "per_device_train_batch_size": 1, "gradient_accumulation_steps": 1, "gradient_checkpointing": False}
+        options: dict[str, Any] = {
+            "model": MODEL,
+            "data": str(recipes_dir() / "sample" / "howto"),
+            "optim": "adamw_torch",
+            "max_steps": 6,
+        }
+        options |= {
+            "eval_steps": 3,
+            "per_device_train_batch_size": 1,
+            "gradient_accumulation_steps": 1,
+            "gradient_checkpointing": False,
+        }
         settings = SftSettings.model_validate({**options, "max_length": 128, "validation_share": 0.02})
         (run_dir / "config.yaml").write_text(yaml.safe_dump(settings.model_dump(mode="json")))
     launcher = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(accelerate_config_path("cpu"))]
-    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {
+        **os.environ,
+        "ACCELERATE_USE_CPU": "true",
+        "CUDA_VISIBLE_DEVICES": "",
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+    }
     with (run_dir / "log.txt").open("ab") as log:
         command = [*launcher, str(recipes_dir() / "sft" / "run.py"), "--run-dir", str(run_dir)]
         return subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
 
 
 def overhead() -> tuple[Values, Beside]:
-    """Time of the run's own bookkeeping for a step (metrics, progress, checkpoint request, stop flag), against the demo's shortest step."""
+    """Time of the run's own bookkeeping for a step (metrics, progress, checkpoint request, stop flag), against the
+    demo's shortest step.
+    """
     from transformers import TrainerControl, TrainerState, TrainingArguments
 
     from toolkit.training.progress import RunReport
 
     with tempfile.TemporaryDirectory(prefix="steptune-bench-") as scratch:
-        report, arguments = RunReport(Recorder(Path(scratch)), 3), TrainingArguments(output_dir=scratch, use_cpu=True, report_to="none")
+        report, arguments = (
+            RunReport(Recorder(Path(scratch)), 3),
+            TrainingArguments(output_dir=scratch, use_cpu=True, report_to="none"),
+        )
         state, control = TrainerState(max_steps=10_000), TrainerControl()
         stdout, sys.stdout = sys.stdout, open(os.devnull, "w")  # noqa: SIM115
         try:
@@ -357,15 +422,31 @@ def overhead() -> tuple[Values, Beside]:
     side.step(rows)
     step_s = min(side.step(rows)[0] for _ in range(3))
     what = "metrics and journals (% of a step)"
-    return {what: round(100 * seconds / step_s, 3)}, {what: {"ms": round(1000 * seconds, 3), "step of one row of 32 tokens (s)": round(step_s, 3)}}
+    return {what: round(100 * seconds / step_s, 3)}, {
+        what: {"ms": round(1000 * seconds, 3), "step of one row of 32 tokens (s)": round(step_s, 3)}
+    }
 
 
-PARTS: tuple[Callable[[], tuple[Values, Beside]], ...] = (speed_30, speed_100, epoch, nf4, memory, estimate, resume, overhead)
+PARTS: tuple[Callable[[], tuple[Values, Beside]], ...] = (
+    speed_30,
+    speed_100,
+    epoch,
+    nf4,
+    memory,
+    estimate,
+    resume,
+    overhead,
+)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=[part.__name__ for part in PARTS], help="measure these parts; the other bars count as not met")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=[part.__name__ for part in PARTS],
+        help="measure these parts; the other bars count as not met",
+    )
     only = parser.parse_args().only
     os.environ |= {"ACCELERATE_USE_CPU": "true", "CUDA_VISIBLE_DEVICES": ""}
     values: Values = {}

@@ -1,8 +1,10 @@
-"""The screens on a pseudo-terminal of this machine: paint, keys, CPU, bytes, memory, large files, survival, stopping, hostile text.
+"""The screens on a pseudo-terminal of this machine: paint, keys, CPU, bytes, memory, large files, survival, stopping,
+hostile text.
 
     make bench-tui                      (.venv/bin/python benchmarks/tui.py [--only NAME ...] [--quick])
 
-`--quick` makes the long rows shorter (10 s in place of 60, 10 trials in place of 100, 100 MB in place of 1 GB) to try the
+`--quick` makes the long rows shorter (10 s in place of 60, 10 trials in place of 100, 100 MB in place of 1 GB) to try
+the
 benchmark itself; its numbers are no measurements.
 """
 
@@ -64,7 +66,10 @@ def first_paint(scratch: Path, quick: bool) -> Values:
     for attempt in range(6 if quick else 30):
         with screens(scratch / "runs", scratch / f"state{attempt}", emulate=False) as terminal:
             took.append(terminal.wait_for_bytes(newest.encode()))
-    return {"first paint with 200 runs, p50 (s)": _round(statistics.median(took)), "first paint with 200 runs, p95 (s)": _round(_p95(took))}
+    return {
+        "first paint with 200 runs, p50 (s)": _round(statistics.median(took)),
+        "first paint with 200 runs, p95 (s)": _round(_p95(took)),
+    }
 
 
 def key_latency(scratch: Path, quick: bool) -> Values:
@@ -81,14 +86,19 @@ def key_latency(scratch: Path, quick: bool) -> Values:
         with _Writer(log, lines_per_s=200):
             time.sleep(1.0)
             busy = _latencies(terminal, 20 if quick else 100, "kj")
-    return {"key to bytes, idle, p95 (ms)": _round(1000 * _p95(idle)), "key to bytes at 200 log lines/s, p95 (ms)": _round(1000 * _p95(busy))}
+    return {
+        "key to bytes, idle, p95 (ms)": _round(1000 * _p95(idle)),
+        "key to bytes at 200 log lines/s, p95 (ms)": _round(1000 * _p95(busy)),
+    }
 
 
 def following(scratch: Path, quick: bool) -> Values:
     values: Values = {}
     for columns, rows in ((80, 24), (160, 48)):
         folder = scratch / f"{columns}"
-        run = make_run(folder / "runs", "99990101-000000-sft-ffff", state=None, steps=100, total=400, created=time.time())
+        run = make_run(
+            folder / "runs", "99990101-000000-sft-ffff", state=None, steps=100, total=400, created=time.time()
+        )
         lock = _hold(run)
         with screens(folder / "runs", folder / "state", columns=columns, rows=rows, emulate=False) as terminal:
             terminal.wait_for_bytes(b"ffff")
@@ -101,7 +111,9 @@ def following(scratch: Path, quick: bool) -> Values:
                 time.sleep(8 if quick else 40)
                 seconds = time.monotonic() - start
                 values[f"CPU while following, {columns}x{rows} (%)"] = _round(100 * (_cpu(process) - cpu) / seconds)
-                values[f"bytes while following, {columns}x{rows} (kB/s)"] = _round((terminal.size - size) / seconds / 1000)
+                values[f"bytes while following, {columns}x{rows} (kB/s)"] = _round(
+                    (terminal.size - size) / seconds / 1000
+                )
         lock.close()
     return values
 
@@ -112,7 +124,9 @@ def memory(scratch: Path, quick: bool) -> Values:
     _big_log(run / "log.txt", 100 if quick else 1000)
     _many_rows(run / "predictions.jsonl", 100_000)
     result = json.loads((run / "result.json").read_text())
-    write_json(run / "result.json", {**result, "outputs": {"predictions": {"path": "predictions.jsonl", "sha256": "0"}}})
+    write_json(
+        run / "result.json", {**result, "outputs": {"predictions": {"path": "predictions.jsonl", "sha256": "0"}}}
+    )
     with screens(scratch / "runs", scratch / "state", columns=160, rows=48) as terminal:
         terminal.wait_for("ffff")
         time.sleep(2)
@@ -133,7 +147,10 @@ def memory(scratch: Path, quick: bool) -> Values:
         terminal.send("G")
         time.sleep(1)
         large = process.memory_info().rss
-    return {"memory (MiB)": _round(plain / 2**20), "memory with a 1 GB log and 100,000 rows (MiB)": _round(large / 2**20)}
+    return {
+        "memory (MiB)": _round(plain / 2**20),
+        "memory with a 1 GB log and 100,000 rows (MiB)": _round(large / 2**20),
+    }
 
 
 def large_files(scratch: Path, quick: bool) -> Values:
@@ -160,7 +177,11 @@ def large_files(scratch: Path, quick: bool) -> Values:
     shown = [rows.row(index) for index in range(99_950, 100_000)]
     rows_s = time.monotonic() - start
     assert shown[-1]["id"] == "row-99999"
-    return {"1 GB log: tail (ms)": _round(1000 * tail_s), "1 GB log: index (s)": _round(index_s), "100,000 rows: open (s)": _round(rows_s)}
+    return {
+        "1 GB log: tail (ms)": _round(1000 * tail_s),
+        "1 GB log: index (s)": _round(index_s),
+        "100,000 rows: open (s)": _round(rows_s),
+    }
 
 
 def fast_log(scratch: Path, quick: bool) -> Values:
@@ -294,7 +315,10 @@ def hostile_text(scratch: Path, quick: bool) -> Values:
             time.sleep(0.3)
             crashes += not terminal.alive()
             raw += forbidden_output(bytes(terminal.output), text)
-    return {"hostile strings on every screen: crashes": crashes, "hostile strings on every screen: raw controls sent": raw}
+    return {
+        "hostile strings on every screen: crashes": crashes,
+        "hostile strings on every screen: raw controls sent": raw,
+    }
 
 
 def imports(scratch: Path, quick: bool) -> Values:
@@ -304,7 +328,10 @@ def imports(scratch: Path, quick: bool) -> Values:
         for path in (HERE.parent / "tui").rglob("*.py")
         if path.stem not in ("__init__", "__main__")
     ]
-    code = f"import importlib, sys\nfor name in {modules!r}: importlib.import_module(name)\nprint(sum(name in sys.modules for name in {BANNED!r}))"
+    code = (
+        f"import importlib, sys\nfor name in {modules!r}: importlib.import_module(name)\nprint(sum(name in sys.modules"
+        f" for name in {BANNED!r}))"
+    )
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     return {"machine-learning libraries imported": int(done.stdout)}
 
@@ -345,7 +372,10 @@ class _Writer:
             while not self._stop.is_set():
                 due = int((time.monotonic() - start) * self.rate)
                 file.write(
-                    "".join(f"written line {number} of a training log with a usual length of its lines\n" for number in range(self.written, due))
+                    "".join(
+                        f"written line {number} of a training log with a usual length of its lines\n"
+                        for number in range(self.written, due)
+                    )
                 )
                 file.flush()
                 self.written = max(self.written, due)
@@ -374,7 +404,12 @@ class _Trainer:
             with (self.run / "metrics.jsonl").open("a") as file:
                 file.write(dump_line(row))
             with (self.run / "log.txt").open("a") as file:
-                file.write("".join(f"{{'loss': {row['loss']:.4f}, 'grad_norm': {row['grad_norm']:.4f}, part {part}}}\n" for part in range(3)))
+                file.write(
+                    "".join(
+                        f"{{'loss': {row['loss']:.4f}, 'grad_norm': {row['grad_norm']:.4f}, part {part}}}\n"
+                        for part in range(3)
+                    )
+                )
             if row["step"] % 2 == 0:
                 with (self.run / "hardware.jsonl").open("a") as file:
                     file.write(
@@ -404,12 +439,18 @@ def _start_run(root: Path, script: str) -> RunFolder:
     os.environ["STEPTUNE_RUNS"] = str(root)
     run = create_run("sft", "seed: 1\n")
     (run.path / "recipe.py").write_text(
-        f"import json, os\nwith open({str(run.path / 'events.jsonl')!r}, 'a') as file:\n    file.write(json.dumps({{'event': 'started', 'pid': os.getpid()}}) + '\\n')\n{script}",
+        f"import json, os\nwith open({str(run.path / 'events.jsonl')!r}, 'a') as file:\n   "
+        f" file.write(json.dumps({{'event': 'started', 'pid': os.getpid()}}) + '\\n')\n{script}",
         encoding="utf-8",
     )
     write_json(
         run.path / "command.json",
-        {"argv": [sys.executable, str(run.path / "recipe.py")], "cwd": str(run.path), "environment": {RUN_ID_VARIABLE: run.id}, "on": "cpu"},
+        {
+            "argv": [sys.executable, str(run.path / "recipe.py")],
+            "cwd": str(run.path),
+            "environment": {RUN_ID_VARIABLE: run.id},
+            "on": "cpu",
+        },
     )
     launch._start_supervisor(run)
     assert launch.wait_until_started(run, 20)
@@ -448,9 +489,10 @@ def _hold(run: Path) -> Any:
 
 
 def _big_log(path: Path, megabytes: int) -> None:
-    block = "".join(f"line {number:>9} of a log with lines of an ordinary length, as trainers write them\n" for number in range(13_000)).encode()[
-        : 1 << 20
-    ]
+    block = "".join(
+        f"line {number:>9} of a log with lines of an ordinary length, as trainers write them\n"
+        for number in range(13_000)
+    ).encode()[: 1 << 20]
     block = block[: block.rfind(b"\n") + 1]
     with path.open("wb") as file:
         written = 0

@@ -2,7 +2,8 @@
 
     .venv/bin/python scripts/pictures.py [--runs DIR]
 
-Without --runs it starts the demo pipeline and a short second training in a folder of its own, and takes pictures of those.
+Without --runs it starts the demo pipeline and a short second training in a folder of its own, and takes pictures of
+those.
 Writes NAME-80x24.svg and NAME-160x48.svg for Runs, New, Follow, Results and Compare.
 """
 
@@ -67,7 +68,9 @@ async def take(runs: Path, state: Path, name: str, size: tuple[int, int], visit:
         await visit(app, pilot)
         await pilot.pause(1.5)
         path = PICTURES / f"{name}-{size[0]}x{size[1]}.svg"
-        path.write_text(app.export_screenshot(title="steptune").replace(str(REPOSITORY), "~/steptune"), encoding="utf-8")
+        path.write_text(
+            app.export_screenshot(title="steptune").replace(str(REPOSITORY), "~/steptune"), encoding="utf-8"
+        )
         print(path.relative_to(REPOSITORY))
 
 
@@ -113,11 +116,19 @@ def trainings(app: SteptuneApp) -> list[RunRow]:
     """Trainings with the most steps first, those inside pipelines too."""
     rows = [row for run in app.snapshot.rows for row in (run, *run.stages) if row.recipe == "sft" and row.step]
     if len(rows) < 2:
-        raise SystemExit(f"{app.root} holds {len(rows)} trainings with metrics; two are needed for the picture of Compare.")
+        raise SystemExit(
+            f"{app.root} holds {len(rows)} trainings with metrics; two are needed for the picture of Compare."
+        )
     return sorted(rows, key=lambda row: -(row.step or 0))
 
 
-VISITS: dict[str, Visit] = {"runs": runs_page, "new": new_page, "follow": follow_page, "results": results_page, "compare": compare_page}
+VISITS: dict[str, Visit] = {
+    "runs": runs_page,
+    "new": new_page,
+    "follow": follow_page,
+    "results": results_page,
+    "compare": compare_page,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -33,7 +33,9 @@ PROBE = "import torch, transformers, trl, peft, bitsandbytes, accelerate, textua
 def main() -> int:
     """Set up, or say in a sentence why not."""
     if sys.version_info < (3, 11):  # noqa: UP036 - this file is what an older Python is told by
-        return fail(f"found Python {sys.version.split()[0]}, steptune needs 3.11 or newer; run `make setup PYTHON=python3.11`.")
+        return fail(
+            f"found Python {sys.version.split()[0]}, steptune needs 3.11 or newer; run `make setup PYTHON=python3.11`."
+        )
     device = parse_arguments() or ("cuda" if has_nvidia_gpu() else "cpu")
     wanted = fingerprint(device)
     if is_up_to_date(wanted):
@@ -42,11 +44,19 @@ def main() -> int:
     started = time.monotonic()
     STAMP.unlink(missing_ok=True)
     if not make_environment():
-        return fail("the virtual environment could not be made; on Debian and Ubuntu `apt-get install python3-venv` brings what is missing.")
+        return fail(
+            "the virtual environment could not be made; on Debian and Ubuntu `apt-get install python3-venv` brings what"
+            " is missing."
+        )
     if not (install_cpu() if device == "cpu" else install_cuda()):
-        return fail("pip could not install everything (see above); run `make setup` again when the network is back: it goes on where it stopped.")
+        return fail(
+            "pip could not install everything (see above); run `make setup` again when the network is back: it goes on"
+            " where it stopped."
+        )
     if subprocess.run([PYTHON, "-c", PROBE], check=False, stdout=subprocess.DEVNULL, env=offline()).returncode:
-        return fail("the installed packages do not import together (see above); `rm -r .venv` and `make setup` start anew.")
+        return fail(
+            "the installed packages do not import together (see above); `rm -r .venv` and `make setup` start anew."
+        )
     STAMP.write_text(json.dumps({"device": device, "fingerprint": wanted}) + "\n", encoding="utf-8")
     print(f"steptune is set up for {device} in .venv ({time.monotonic() - started:.0f} s).")
     return 0
@@ -55,7 +65,10 @@ def main() -> int:
 def parse_arguments() -> str | None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--device", choices=("cpu", "cuda"), default=os.environ.get("STEPTUNE_DEVICE") or None, help="default: by what the machine has"
+        "--device",
+        choices=("cpu", "cuda"),
+        default=os.environ.get("STEPTUNE_DEVICE") or None,
+        help="default: by what the machine has",
     )
     return str(device) if (device := parser.parse_args().device) else None
 
@@ -81,14 +94,19 @@ def is_up_to_date(wanted: str) -> bool:
 
 def make_environment() -> bool:
     """A working .venv with pip: the one that is there if it answers, else a new one."""
-    if PYTHON.exists() and subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True, check=False).returncode == 0:
+    if (
+        PYTHON.exists()
+        and subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True, check=False).returncode == 0
+    ):
         return True
     print("Making .venv ...", flush=True)
     return subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=False).returncode == 0
 
 
 def install_cpu() -> bool:
-    """torch from find-links or the configured index if it lies there, else from PyTorch's CPU index; then the rest from PyPI."""
+    """torch from find-links or the configured index if it lies there, else from PyTorch's CPU index; then the rest from
+    PyPI.
+    """
     constraints = ["-c", str(ROOT / "constraints" / "cpu.txt")]
     print("Installing torch for CPU ...", flush=True)
     if not pip("install", TORCH_CPU, *constraints, quiet=True):
@@ -111,7 +129,11 @@ def pip(*arguments: str, quiet: bool = False) -> bool:
     output = subprocess.DEVNULL if quiet else None
     return (
         subprocess.run(
-            [PYTHON, "-m", "pip", verb, *options[: 2 if verb == "uninstall" else 3], *rest], check=False, env=offline(), stdout=output, stderr=output
+            [PYTHON, "-m", "pip", verb, *options[: 2 if verb == "uninstall" else 3], *rest],
+            check=False,
+            env=offline(),
+            stdout=output,
+            stderr=output,
         ).returncode
         == 0
     )

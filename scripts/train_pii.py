@@ -2,9 +2,12 @@
 
     .venv/bin/python scripts/train_pii.py            (needs Faker: pip install "steptune[bench]")
 
-Reads the templates of scripts/pii (train_*, help_* for training; test_* for measuring, none of them in both) and the bundled how-to rows as
-text without personal data. Writes names.crfsuite, names.txt.gz and quality.json into toolkit/data/pii. While training, only
-the names of NEAR are on the list that the model sees; people from other countries teach it names that no list knows. The
+Reads the templates of scripts/pii (train_*, help_* for training; test_* for measuring, none of them in both) and the
+bundled how-to rows as
+text without personal data. Writes names.crfsuite, names.txt.gz and quality.json into toolkit/data/pii. While training,
+only
+the names of NEAR are on the list that the model sees; people from other countries teach it names that no list knows.
+The
 list that is shipped has them all.
 """
 
@@ -36,7 +39,10 @@ SEED = 5
 NEAR = ("en_US", "en_GB", "id_ID", "en_IN", "de_DE", "nl_NL", "fr_FR", "es_ES")
 FILLS = {"train_en": 22, "train_id": 22, "help_en": 40, "help_id": 40}  # how often each template is filled
 FOREIGN_SHARE = 0.35
-WORD_FROM = {"en": 0.03, "id": 0.01}  # how often the forms of a name are written, beside the name, from which it is a word as well
+WORD_FROM = {
+    "en": 0.03,
+    "id": 0.01,
+}  # how often the forms of a name are written, beside the name, from which it is a word as well
 NO_NAME_FROM = 3.5e-4  # share of all words from which a word is no name, whoever bears it: the, may, such
 PLURAL_OF = 5  # a name in -s is the plural of a word that is written at least a fifth as often
 ENGLISH_AFTER = ("s", "es", "ed", "ing", "er", "ers", "ly", "ful", "less", "ness", "ty", "ern")
@@ -61,7 +67,13 @@ def _names(locale: str) -> set[str]:
     """Words of the given and family names that Faker knows for a locale."""
     provider = next(provider for provider in Faker(locale).get_providers() if ".person" in type(provider).__module__)
     lists = (getattr(provider, name) for name in dir(provider) if "first_name" in name or "last_name" in name)
-    found = {str(word) for values in lists if isinstance(values, (list, tuple, dict)) for value in values for word in str(value).split()}
+    found = {
+        str(word)
+        for values in lists
+        if isinstance(values, (list, tuple, dict))
+        for value in values
+        for word in str(value).split()
+    }
     return {word.casefold() for word in found if len(word) > 1 and word[0].isupper()}
 
 
@@ -73,12 +85,16 @@ def _write_names(names: set[str]) -> None:
 
 @cache
 def _is_word(name: str) -> bool:
-    """Whether a name is a word as well: its forms are written too (roses, hoped, tanggalnya), which those of kevin are not."""
+    """Whether a name is a word as well: its forms are written too (roses, hoped, tanggalnya), which those of kevin are
+    not.
+    """
     if name in HELP_WORDS or any(_written(name, language) >= NO_NAME_FROM for language in ("en", "id")):
         return True
     if name.endswith("s") and _written(name[:-1], "en") > _written(name, "en") / PLURAL_OF and _is_word(name[:-1]):
         return True
-    return any(_forms_written(name, language) >= least * _written(name, language) > 0 for language, least in WORD_FROM.items())
+    return any(
+        _forms_written(name, language) >= least * _written(name, language) > 0 for language, least in WORD_FROM.items()
+    )
 
 
 def _forms_written(word: str, language: str) -> float:
@@ -87,7 +103,10 @@ def _forms_written(word: str, language: str) -> float:
         forms = {before + word + after for before in INDONESIAN_BEFORE for after in INDONESIAN_AFTER} - {word}
     else:
         forms = {word + after for after in ENGLISH_AFTER} | {word + word[-1] + after for after in ("ed", "ing", "er")}
-        forms |= {word[:-1] + after for after in {"e": ("ing", "ed", "er"), "y": ("ies", "ied", "ily", "ier", "iest")}.get(word[-1], ())}
+        forms |= {
+            word[:-1] + after
+            for after in {"e": ("ing", "ed", "er"), "y": ("ies", "ied", "ily", "ier", "iest")}.get(word[-1], ())
+        }
     return sum(_written(form, language) for form in forms)
 
 
@@ -111,7 +130,10 @@ def _training_texts() -> list[Filled]:
 
 def _joined(left: Filled, right: Filled, by: str) -> Filled:
     shift = len(left.text) + len(by)
-    return Filled(f"{left.text}{by}{right.text}", left.spans + tuple((start + shift, end + shift, kind) for start, end, kind in right.spans))
+    return Filled(
+        f"{left.text}{by}{right.text}",
+        left.spans + tuple((start + shift, end + shift, kind) for start, end, kind in right.spans),
+    )
 
 
 def _train(texts: list[Filled], model: Path) -> None:
@@ -127,7 +149,9 @@ def _train(texts: list[Filled], model: Path) -> None:
 def _labels(tokens: list, text: Filled) -> list[str]:
     labels = []
     for token in tokens:
-        span = next((span for span in text.spans if span[0] <= token.start() < span[1] and span[2] in ("name", "address")), None)
+        span = next(
+            (span for span in text.spans if span[0] <= token.start() < span[1] and span[2] in ("name", "address")), None
+        )
         if span is None:
             labels.append("O")
         else:
@@ -136,6 +160,8 @@ def _labels(tokens: list, text: Filled) -> list[str]:
 
 
 if __name__ == "__main__":
-    if os.environ.get("PYTHONHASHSEED") != "0":  # some of Faker's lists are sets: without it every training has another model
+    if (
+        os.environ.get("PYTHONHASHSEED") != "0"
+    ):  # some of Faker's lists are sets: without it every training has another model
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "PYTHONHASHSEED": "0"})
     main()

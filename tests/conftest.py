@@ -20,7 +20,8 @@ from toolkit.records import write_json
 from toolkit.runs.folder import RunFolder, create_run
 from toolkit.runs.processes import RUN_ID_VARIABLE, send, tagged_with
 
-# The suite gives the same answer twice; HYPOTHESIS_PROFILE=explore looks for new examples. No deadline: machines differ.
+# The suite gives the same answer twice; HYPOTHESIS_PROFILE=explore looks for new examples. No deadline: machines
+# differ.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("explore", max_examples=1000, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
@@ -45,7 +46,12 @@ def make_run(runs: Path) -> Iterator[Callable[..., RunFolder]]:
         program.write_text(f"RUN_DIR = {str(run.path)!r}\n{textwrap.dedent(script)}", encoding="utf-8")
         write_json(
             run.path / "command.json",
-            {"argv": [sys.executable, str(program)], "cwd": str(run.path), "environment": {RUN_ID_VARIABLE: run.id}, "on": "cpu"},
+            {
+                "argv": [sys.executable, str(program)],
+                "cwd": str(run.path),
+                "environment": {RUN_ID_VARIABLE: run.id},
+                "on": "cpu",
+            },
         )
         made.append(run)
         return run

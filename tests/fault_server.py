@@ -1,4 +1,5 @@
-"""A loopback chat-completions server with faults, and the same faults as a proxy before a real one. Standard library only.
+"""A loopback chat-completions server with faults, and the same faults as a proxy before a real one. Standard library
+only.
 
     python tests/fault_server.py PORT --faults 0.2 --log FILE [--upstream http://127.0.0.1:8000] [--seed 1]
 
@@ -16,14 +17,29 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-FAULTS = ("429", "500", "503", "hang", "cut", "malformed", "html", "error_200", "other_schema", "endless", "drop", "empty")
+FAULTS = (
+    "429",
+    "500",
+    "503",
+    "hang",
+    "cut",
+    "malformed",
+    "html",
+    "error_200",
+    "other_schema",
+    "endless",
+    "drop",
+    "empty",
+)
 PAGE = b"<!doctype html><html><body><h1>502 Bad Gateway</h1></body></html>"
 
 
 class FaultServer:
     """Answers every POST. `upstream`: where good requests go; None answers them here with `answer`."""
 
-    def __init__(self, faults: float, log: Path, upstream: str | None = None, seed: int = 1, hang_s: float = 30.0) -> None:
+    def __init__(
+        self, faults: float, log: Path, upstream: str | None = None, seed: int = 1, hang_s: float = 30.0
+    ) -> None:
         self.share, self.upstream, self.seed, self.hang_s = faults, upstream, seed, hang_s
         self.log = log.open("a", buffering=1)
 
@@ -44,7 +60,9 @@ class FaultServer:
     async def _request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One request; False ends the connection."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        headers = {name.strip().lower(): value.strip() for name, _, value in (text.partition(":") for text in head[1:] if text)}
+        headers = {
+            name.strip().lower(): value.strip() for name, _, value in (text.partition(":") for text in head[1:] if text)
+        }
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         key = headers.get("idempotency-key", "")
         fault = self._fault(key)
@@ -59,11 +77,18 @@ class FaultServer:
 
     async def _misbehave(self, fault: str, writer: asyncio.StreamWriter) -> bool:
         if fault in ("429", "500", "503"):
-            return await _reply(writer, int(fault), b'{"error": {"message": "try again"}}', extra="retry-after: 0.1\r\n" if fault == "429" else "")
+            return await _reply(
+                writer,
+                int(fault),
+                b'{"error": {"message": "try again"}}',
+                extra="retry-after: 0.1\r\n" if fault == "429" else "",
+            )
         if fault == "hang":
             await asyncio.sleep(self.hang_s)
         elif fault == "cut":
-            writer.write(b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 5000\r\n\r\n{"choices": [{"mess')
+            writer.write(
+                b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 5000\r\n\r\n{"choices": [{"mess'
+            )
             await writer.drain()
         elif fault == "malformed":
             return await _reply(writer, 200, b'{"choices": [{"message": {"content": "{\\"question\\": ')
@@ -87,7 +112,10 @@ class FaultServer:
             return await _reply(writer, 200, answer(body))
         address = urlsplit(self.upstream)
         reader, upstream = await asyncio.open_connection(address.hostname, address.port)
-        request = f"POST /v1/chat/completions HTTP/1.1\r\nhost: {address.netloc}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        request = (
+            f"POST /v1/chat/completions HTTP/1.1\r\nhost: {address.netloc}\r\ncontent-type:"
+            f" application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        )
         upstream.write(request.encode() + body)
         writer.write(await reader.read())  # the whole answer: the server closes
         upstream.close()
@@ -107,11 +135,22 @@ def answer(body: bytes) -> bytes:
 def completion(content: str) -> bytes:
     message = {"role": "assistant", "content": content}
     usage = {"prompt_tokens": 120, "completion_tokens": 60, "total_tokens": 180}
-    return json.dumps({"object": "chat.completion", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": usage}).encode()
+    return json.dumps(
+        {
+            "object": "chat.completion",
+            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+            "usage": usage,
+        }
+    ).encode()
 
 
-async def _reply(writer: asyncio.StreamWriter, status: int, body: bytes, content_type: str = "application/json", extra: str = "") -> bool:
-    writer.write(f"HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\ncontent-length: {len(body)}\r\n{extra}\r\n".encode() + body)
+async def _reply(
+    writer: asyncio.StreamWriter, status: int, body: bytes, content_type: str = "application/json", extra: str = ""
+) -> bool:
+    writer.write(
+        f"HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\ncontent-length: {len(body)}\r\n{extra}\r\n".encode()
+        + body
+    )
     await writer.drain()
     return True
 

@@ -25,10 +25,19 @@ def write_dataset(folder: Path, rows: int = 12) -> Path:
     write_jsonl(folder / "test.jsonl", lines[rows - 2 :])
     asked = [review_line("r03", "may hold a name"), review_line("r11", "no verdict of the judge")]
     twin = duplicate_line(
-        "twin", "How do I mend a kettle?", "1. Unplug it.\n2. Open the lid.\n3. Clean it.", {"source": "sample"}, "r01", "near-duplicate"
+        "twin",
+        "How do I mend a kettle?",
+        "1. Unplug it.\n2. Open the lid.\n3. Clean it.",
+        {"source": "sample"},
+        "r01",
+        "near-duplicate",
     )
     write_jsonl(folder / "review.jsonl", [*asked, twin])
-    write_json(folder / "card.json", {"splits": {"train": {"rows": rows - 4}, "validation": {"rows": 2}, "test": {"rows": 2}}})
+    write_json(
+        folder / "card.json", {"splits": {"train": {"rows": rows - 4}, "validation": {"rows": 2}, "test": {"rows": 2}}}
+    )
     write_json(folder / "leak_certificate.json", {"leak_free": True})
-    (folder / "card.md").write_text("# Data card\n\n| split | rows |\n| --- | --- |\n| train | 8 |\n\n![coverage](coverage.svg)\n", encoding="utf-8")
+    (folder / "card.md").write_text(
+        "# Data card\n\n| split | rows |\n| --- | --- |\n| train | 8 |\n\n![coverage](coverage.svg)\n", encoding="utf-8"
+    )
     return folder

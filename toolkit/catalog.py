@@ -74,7 +74,8 @@ def accelerate_config_path(name: str) -> Path:
     if given.suffix in {".yaml", ".yml"}:
         if not given.is_file():
             raise UsageError(
-                f"--on {name}: the file does not exist; give a shipped name ({', '.join(accelerate_config_names())}) or the path of a YAML file."
+                f"--on {name}: the file does not exist; give a shipped name ({', '.join(accelerate_config_names())}) or"
+                " the path of a YAML file."
             )
         return given.resolve()
     require_choice(name, accelerate_config_names(), "accelerate config (--on)")

@@ -15,7 +15,9 @@ _OVERRIDE = re.compile(r"^[A-Za-z_][\w.]*=", re.ASCII)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 1 run failed, 2 wrong command or config, 3 preflight refused, 130 cancelled."""
+    """Run one command and return its exit code: 0 done, 1 run failed, 2 wrong command or config, 3 preflight refused,
+    130 cancelled.
+    """
     from toolkit.errors import EXIT_CANCELLED, SteptuneError, UsageError
 
     given = list(sys.argv[1:] if argv is None else argv)
@@ -27,9 +29,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     args.accelerate_args = accelerate_args
     try:
         if args.command == "run":
-            args.overrides, rest = [item for item in rest if _OVERRIDE.match(item)], [item for item in rest if not _OVERRIDE.match(item)]
+            args.overrides, rest = (
+                [item for item in rest if _OVERRIDE.match(item)],
+                [item for item in rest if not _OVERRIDE.match(item)],
+            )
         if rest:
-            raise UsageError(f"steptune {args.command} does not know {' '.join(rest)}; see `steptune {args.command} --help`.")
+            raise UsageError(
+                f"steptune {args.command} does not know {' '.join(rest)}; see `steptune {args.command} --help`."
+            )
         if accelerate_args and args.command != "run":
             raise UsageError("Arguments after -- go to accelerate and belong to `steptune run` only.")
         module, function = args.handler.split(":")
@@ -66,8 +73,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="steptune",
         description="Fine-tune a language model on how-to questions, and prove that it answers them better.",
-        epilog="Without a command: the screens on a terminal. Exit codes: 0 done, 1 the run failed, 2 the command or config is wrong, "
-        "3 this machine cannot run it, 130 cancelled.",
+        epilog=(
+            "Without a command: the screens on a terminal. Exit codes: 0 done, 1 the run failed, 2 the command or"
+            " config is wrong, 3 this machine cannot run it, 130 cancelled."
+        ),
     )
     from toolkit import __version__
 
@@ -78,7 +87,9 @@ def build_parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
         command.set_defaults(handler=handler)
         if json:
-            command.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else there")
+            command.add_argument(
+                "--json", action="store_true", help="print one JSON document on stdout and nothing else there"
+            )
         return command
 
     add("recipes", "recipes:recipes", "recipes and their presets, with a line each", json=True).add_argument(
@@ -89,12 +100,18 @@ def build_parser() -> argparse.ArgumentParser:
     _with_run(add("show", "runs:show", "one run: settings, state, outputs", json=True))
     logs = _with_run(add("logs", "runs:logs", "the log of a run"))
     logs.add_argument("-f", "--follow", action="store_true", help="go on until the run ends")
-    logs.add_argument("-n", "--lines", type=int, default=200, metavar="N", help="start with the last N lines (default 200)")
+    logs.add_argument(
+        "-n", "--lines", type=int, default=200, metavar="N", help="start with the last N lines (default 200)"
+    )
     _with_run(add("stop", "runs:stop", "ask a run to save and end; leave no process behind", json=True))
-    _with_run(add("checkpoint", "checkpoint:checkpoint", "have a running training save a checkpoint and go on", json=True))
+    _with_run(
+        add("checkpoint", "checkpoint:checkpoint", "have a running training save a checkpoint and go on", json=True)
+    )
     resume = _with_run(add("resume", "run:resume", "continue a run that was stopped, failed or was lost", json=True))
     resume.add_argument("--detach", action="store_true", help="return once it is up again")
-    compare = add("compare", "runs:compare", "runs side by side: the settings that differ, and their numbers", json=True)
+    compare = add(
+        "compare", "runs:compare", "runs side by side: the settings that differ, and their numbers", json=True
+    )
     compare.add_argument("run", nargs="+", metavar="RUN", help="two or more runs")
     note = _with_run(add("note", "runs:note", "write a note to a run, or show its notes"))
     note.add_argument("text", nargs="?", metavar="TEXT", help="the note; without it the notes are shown")
@@ -102,38 +119,65 @@ def build_parser() -> argparse.ArgumentParser:
     remove.add_argument("run", nargs="+", metavar="RUN", help="runs by id, unique part of an id, or path")
     remove.add_argument("-y", "--yes", action="store_true", help="do not ask")
     _add_merge(add("merge", "merge:merge", "merge an adapter into its base model, tensor by tensor"))
-    _add_curate(add("curate", "curate:curate", "go through the rows of a data set: accept, edit, reject, flag, undo", json=True))
+    _add_curate(
+        add("curate", "curate:curate", "go through the rows of a data set: accept, edit, reject, flag, undo", json=True)
+    )
     screens = add("screens", "screens:screens", "the screens, as without a command; --readonly for looking only")
     screens.add_argument("--readonly", action="store_true", help="nothing can be started, stopped or deleted")
     _add_study(add("study", "study:new", "a blind study with human raters: new, rate, lock, unblind, report, verify"))
     look = add("doctor", "doctor:doctor", "hardware, versions, disk, and what each recipe can do here", json=True)
-    look.add_argument("--python", action="append", metavar="PATH", help="another interpreter to ask for its vLLM; may be given more than once")
+    look.add_argument(
+        "--python",
+        action="append",
+        metavar="PATH",
+        help="another interpreter to ask for its vLLM; may be given more than once",
+    )
     return parser
 
 
 def _with_run(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    command.add_argument("run", metavar="RUN", help="id, unique part of an id, `latest`, PIPELINE/STAGE, or path of a run folder")
+    command.add_argument(
+        "run", metavar="RUN", help="id, unique part of an id, `latest`, PIPELINE/STAGE, or path of a run folder"
+    )
     return command
 
 
 def _add_run(command: argparse.ArgumentParser) -> None:
-    command.usage = "steptune run RECIPE [--preset NAME | -c FILE] [--on NAME] [--run-dir DIR] [--detach] [--dry-run] [--json] [KEY=VALUE ...] [-- ACCELERATE ARGS]"
+    command.usage = (
+        "steptune run RECIPE [--preset NAME | -c FILE] [--on NAME] [--run-dir DIR] [--detach] [--dry-run] [--json]"
+        " [KEY=VALUE ...] [-- ACCELERATE ARGS]"
+    )
     command.add_argument(
-        "recipe", metavar="RECIPE", help="data-build, sft, generate, evaluate or pipeline; `steptune recipes RECIPE` lists its options"
+        "recipe",
+        metavar="RECIPE",
+        help="data-build, sft, generate, evaluate or pipeline; `steptune recipes RECIPE` lists its options",
     )
     start = command.add_mutually_exclusive_group()
     start.add_argument("--preset", metavar="NAME", help="start from this preset (default: default)")
     start.add_argument("-c", "--config", metavar="FILE", help="start from this YAML file")
-    command.add_argument("--on", metavar="NAME", help="accelerate config by name or path (default: single_gpu with an NVIDIA GPU, else cpu)")
-    command.add_argument("--run-dir", metavar="DIR", help="folder of the run, new or empty (default: a new one in $STEPTUNE_RUNS or ./runs)")
+    command.add_argument(
+        "--on",
+        metavar="NAME",
+        help="accelerate config by name or path (default: single_gpu with an NVIDIA GPU, else cpu)",
+    )
+    command.add_argument(
+        "--run-dir",
+        metavar="DIR",
+        help="folder of the run, new or empty (default: a new one in $STEPTUNE_RUNS or ./runs)",
+    )
     command.add_argument("--detach", action="store_true", help="return once the recipe is up and has taken its config")
-    command.add_argument("--dry-run", action="store_true", help="show config, command line and preflight, and start nothing")
+    command.add_argument(
+        "--dry-run", action="store_true", help="show config, command line and preflight, and start nothing"
+    )
     command.add_argument(
         "--fail-under",
         action="append",
         default=[],
         metavar="METRIC=VALUE",
-        help="evaluate and pipeline: exit with 1 if the mean of METRIC (or METRIC_difference from the baseline) is below VALUE",
+        help=(
+            "evaluate and pipeline: exit with 1 if the mean of METRIC (or METRIC_difference from the baseline) is below"
+            " VALUE"
+        ),
     )
 
 
@@ -145,29 +189,46 @@ def _add_study(command: argparse.ArgumentParser) -> None:
         step.set_defaults(handler=f"study:{name}")
         step.add_argument("study", metavar="STUDY", help="folder of the study")
         if json:
-            step.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else there")
+            step.add_argument(
+                "--json", action="store_true", help="print one JSON document on stdout and nothing else there"
+            )
         return step
 
     def with_key(step: argparse.ArgumentParser) -> None:
         step.add_argument("--key", metavar="FILE", help="place of the key (default: STUDY.key, beside the folder)")
-        step.add_argument("--passphrase-file", metavar="FILE", help="file that holds the passphrase; asked for otherwise")
+        step.add_argument(
+            "--passphrase-file", metavar="FILE", help="file that holds the passphrase; asked for otherwise"
+        )
 
     new = add("new", "seal a plan, the answers and a key, and draw a packet for each rater")
-    new.add_argument("--data", metavar="DIR", required=True, help="data set folder (its test.jsonl) or a JSONL file with the human answers")
-    new.add_argument("--system", metavar="NAME=FILE", action="append", required=True, help="predictions of a system; once or twice")
+    new.add_argument(
+        "--data",
+        metavar="DIR",
+        required=True,
+        help="data set folder (its test.jsonl) or a JSONL file with the human answers",
+    )
+    new.add_argument(
+        "--system", metavar="NAME=FILE", action="append", required=True, help="predictions of a system; once or twice"
+    )
     new.add_argument("--raters", metavar="NAMES", required=True, help="names, separated by commas")
-    new.add_argument("--plan", metavar="FILE", help="YAML with criteria, anchors, claims, margins, exclusion rules and shares")
+    new.add_argument(
+        "--plan", metavar="FILE", help="YAML with criteria, anchors, claims, margins, exclusion rules and shares"
+    )
     new.add_argument("--items", type=int, metavar="N", help="questions (default 60, or all)")
     new.add_argument("--core", type=int, metavar="N", help="questions that every rater gets (default 20)")
     new.add_argument("--margin", type=float, metavar="POINTS", help="non-inferiority margin (default 0.25)")
     new.add_argument("--title", metavar="TEXT", help="what raters see as the study's title")
-    new.add_argument("--acknowledge-leaks", action="store_true", help="go on although answers hold what could give a system away")
+    new.add_argument(
+        "--acknowledge-leaks", action="store_true", help="go on although answers hold what could give a system away"
+    )
     new.add_argument("--passphrase", action="store_true", help="protect the key with a passphrase, which is asked for")
     with_key(new)
     rate = add("rate", "rate on the screen, or line by line with --plain", json=False)
     rate.add_argument("--rater", metavar="NAME", help="who rates; not needed for a packet file in place of STUDY")
     rate.add_argument("--plain", action="store_true", help="a dialogue of lines, for screen readers and slow links")
-    add("lock", "fix the ratings as they are").add_argument("--incomplete", action="store_true", help="also if not everybody is done")
+    add("lock", "fix the ratings as they are").add_argument(
+        "--incomplete", action="store_true", help="also if not everybody is done"
+    )
     with_key(add("unblind", "open the key, after the lock"))
     add("report", "what the ratings show").add_argument(
         "--results", metavar="FILE", help="results.json of evaluate, to compare its metrics with people"
@@ -177,11 +238,18 @@ def _add_study(command: argparse.ArgumentParser) -> None:
 
 def _add_curate(command: argparse.ArgumentParser) -> None:
     command.add_argument("dataset", metavar="DATASET", help="data set folder, or the folder of a data-build run")
-    command.add_argument("--annotator", metavar="NAME", help="who decides; a journal each (default: the name of the user)")
     command.add_argument(
-        "--overlap", type=float, metavar="SHARE", help="share of the rows that everybody decides, set by who comes first (default 0.2)"
+        "--annotator", metavar="NAME", help="who decides; a journal each (default: the name of the user)"
     )
-    command.add_argument("--plain", action="store_true", help="line by line instead of the screen; reads commands from standard input")
+    command.add_argument(
+        "--overlap",
+        type=float,
+        metavar="SHARE",
+        help="share of the rows that everybody decides, set by who comes first (default 0.2)",
+    )
+    command.add_argument(
+        "--plain", action="store_true", help="line by line instead of the screen; reads commands from standard input"
+    )
     command.add_argument("--report", action="store_true", help="show progress and agreement, and decide nothing")
 
 
@@ -189,8 +257,17 @@ def _add_merge(command: argparse.ArgumentParser) -> None:
     command.add_argument("adapter", metavar="ADAPTER", help="adapter folder that sft wrote")
     command.add_argument("--out", metavar="DIR", required=True, help="folder for the merged model, new or empty")
     command.add_argument("--base", metavar="MODEL", help="base model, where the adapter does not name it")
-    command.add_argument("--mode", choices=("auto", "dequantised", "base16"), default="auto", help="base weights as trained (NF4 rounded) or 16-bit")
-    command.add_argument("--verify", action="store_true", help="measure logits and greedy text against base + adapter and print the differences")
+    command.add_argument(
+        "--mode",
+        choices=("auto", "dequantised", "base16"),
+        default="auto",
+        help="base weights as trained (NF4 rounded) or 16-bit",
+    )
+    command.add_argument(
+        "--verify",
+        action="store_true",
+        help="measure logits and greedy text against base + adapter and print the differences",
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """From preset, file and command line to one checked settings object, with every problem reported at once.
 
-Layers, later ones win: the preset's YAML, then `-c FILE`, then `KEY=VALUE`. A mapping may say `preset: NAME` to start from
+Layers, later ones win: the preset's YAML, then `-c FILE`, then `KEY=VALUE`. A mapping may say `preset: NAME` to start
+from
 that preset of its recipe; stage sections of a pipeline may as well. YAML is read as people mean it: `1e-4` is a number,
 and only `true` and `false` are booleans (`no` and `off` are left to the option that they are given to).
 """
@@ -29,11 +30,15 @@ class _Loader(yaml.SafeLoader):
 
 _Loader.yaml_implicit_resolvers = {
     first: [
-        (tag, regexp) for tag, regexp in resolvers if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp")
+        (tag, regexp)
+        for tag, regexp in resolvers
+        if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp")
     ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(?:(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|\.(?:inf|nan))$"),
@@ -50,7 +55,9 @@ class _Layers:
     problems: list[Problem] = field(default_factory=list)
 
 
-def resolve(recipe: str, preset: str | None = None, config_file: Path | None = None, overrides: Iterable[str] = ()) -> Settings:
+def resolve(
+    recipe: str, preset: str | None = None, config_file: Path | None = None, overrides: Iterable[str] = ()
+) -> Settings:
     """The settings of a run. With neither preset nor file the preset `default` is taken.
 
     Raises:
@@ -100,12 +107,16 @@ def _add_file(layers: _Layers, recipe: str, path: Path, prefix: KeyPath) -> None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}:{mark.line + 1}" if mark else str(path)
-        layers.problems.append(Problem("", f"not valid YAML ({getattr(error, 'problem', None) or error}); correct the line", place))
+        layers.problems.append(
+            Problem("", f"not valid YAML ({getattr(error, 'problem', None) or error}); correct the line", place)
+        )
         return
     if value is None or node is None:
         return
     if not isinstance(value, dict):
-        layers.problems.append(Problem("", f"found {type(value).__name__}, expected options as `name: value` lines", str(path)))
+        layers.problems.append(
+            Problem("", f"found {type(value).__name__}, expected options as `name: value` lines", str(path))
+        )
         return
     origins: dict[KeyPath, str] = {}
     _collect_lines(node, (), str(path), origins)
@@ -142,7 +153,9 @@ def _add_override(layers: _Layers, recipe: str, override: str) -> None:
 
 
 def _drop_mapping(values: dict[str, Any], model: type[BaseModel], path: tuple[str, ...]) -> None:
-    """A mapping given whole (`predictions={tuned: FILE}`) takes the place of the earlier one; a section is laid over it."""
+    """A mapping given whole (`predictions={tuned: FILE}`) takes the place of the earlier one; a section is laid over
+    it.
+    """
     *parents, name = path
     for parent in parents:
         inner = models_in(model.model_fields[parent].annotation) if parent in model.model_fields else []
@@ -182,7 +195,8 @@ def _start_from_preset(layers: _Layers, recipe: str, preset: Any, where: str, pr
     target = layers.values
     for part in prefix:
         target = target.setdefault(str(part), {})
-    # An earlier layer's explicit values stay above the preset only if that layer comes later; here the preset is the later one.
+    # An earlier layer's explicit values stay above the preset only if that layer comes later; here the preset is the
+    # later one.
     _merge_values(target, sub.values)
     layers.origins.update({(*prefix, *at): place for at, place in sub.origins.items()})
 
@@ -208,7 +222,9 @@ def _validate(model: type[Settings], layers: _Layers, source: str, recipe: str) 
 
 
 def _stage_problems(model: type[Settings], layers: _Layers, recipe: str) -> list[Problem]:
-    """Options that a lone run must be given, and options that a pipeline fills in; those that only a preset gave are dropped."""
+    """Options that a lone run must be given, and options that a pipeline fills in; those that only a preset gave are
+    dropped.
+    """
     problems = [
         Problem(key, "is required; give it in the file or as KEY=VALUE on the command line")
         for key in model.required
@@ -229,7 +245,9 @@ def _stage_problems(model: type[Settings], layers: _Layers, recipe: str) -> list
             elif key in given:
                 problems.append(
                     Problem(
-                        f"{section}.{key}", "is filled in by the pipeline from an earlier stage; remove it (the model is set by sft.model)", place
+                        f"{section}.{key}",
+                        "is filled in by the pipeline from an earlier stage; remove it (the model is set by sft.model)",
+                        place,
                     )
                 )
     return problems

@@ -1,4 +1,6 @@
-"""pydantic's validation errors in the user's words: the key as it was written, its file and line, the nearest valid name."""
+"""pydantic's validation errors in the user's words: the key as it was written, its file and line, the nearest valid
+name.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,10 @@ def root_causes(errors: list[Any]) -> list[Any]:
     return [
         item
         for item in errors
-        if not (item["type"] == "too_short" and any(other is not item and other["loc"][: len(item["loc"])] == item["loc"] for other in errors))
+        if not (
+            item["type"] == "too_short"
+            and any(other is not item and other["loc"][: len(item["loc"])] == item["loc"] for other in errors)
+        )
     ]
 
 
@@ -48,7 +53,9 @@ def _message(item: Any, owner: type[BaseModel] | None, key: str) -> str:
 
 
 def _locate(loc: tuple[Any, ...], model: type[BaseModel]) -> tuple[KeyPath, type[BaseModel] | None]:
-    """The key path that a user wrote for pydantic's location (which also names union members), and the model it lies in."""
+    """The key path that a user wrote for pydantic's location (which also names union members), and the model it lies
+    in.
+    """
     path: list[str | int] = []
     owner: type[BaseModel] | None = model
     candidates: list[type[BaseModel]] = [model]

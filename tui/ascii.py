@@ -1,4 +1,6 @@
-"""The last step before the terminal where it has no more than ASCII: every other character gets a stand-in of the same width."""
+"""The last step before the terminal where it has no more than ASCII: every other character gets a stand-in of the same
+width.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,10 @@ class AsciiOnly(LineFilter):
     """Replaces what is not ASCII in every line that is sent."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        return [segment if segment.text.isascii() else Segment(to_ascii(segment.text), segment.style, segment.control) for segment in segments]
+        return [
+            segment if segment.text.isascii() else Segment(to_ascii(segment.text), segment.style, segment.control)
+            for segment in segments
+        ]
 
 
 @lru_cache(4096)

@@ -28,6 +28,8 @@ def edit_text(app: SteptuneApp, text: str, name: str) -> str | None:
             app.notify(f"{editor} could not be started: {clean(error)}; set $EDITOR.", severity="error", markup=False)
             return None
         if done.returncode != 0:
-            app.notify(f"{editor} ended with {done.returncode}; nothing was taken over.", severity="warning", markup=False)
+            app.notify(
+                f"{editor} ended with {done.returncode}; nothing was taken over.", severity="warning", markup=False
+            )
             return None
         return path.read_text(encoding="utf-8", errors="replace")

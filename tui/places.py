@@ -1,4 +1,5 @@
-"""The places of the top line, in its order: the one list behind navigation, keys, palette and what is restored at the start.
+"""The places of the top line, in its order: the one list behind navigation, keys, palette and what is restored at the
+start.
 
 A place's screen is made when somebody goes there: all but the first import settings models, which take a while.
 """

@@ -1,4 +1,6 @@
-"""What the screens do to runs: stop, resume, ask for a checkpoint, delete. Each asks first; the work is in threads, for it may wait for processes."""
+"""What the screens do to runs: stop, resume, ask for a checkpoint, delete. Each asks first; the work is in threads, for
+it may wait for processes.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,12 @@ def stop(app: SteptuneApp, row: RunRow) -> None:
             app.notify("Asked to stop; the recipe saves and ends.", markup=False)
             in_thread(app, lambda: _stop(row), "Stop")
 
-    _ask(app, f"Stop {row.id}?", "The recipe saves what it has and ends; `R` continues it later. It takes up to half a minute.", answered)
+    _ask(
+        app,
+        f"Stop {row.id}?",
+        "The recipe saves what it has and ends; `R` continues it later. It takes up to half a minute.",
+        answered,
+    )
 
 
 def _stop(row: RunRow) -> str:
@@ -43,7 +50,11 @@ def resume(app: SteptuneApp, row: RunRow) -> None:
     if app.refuse_in_read_only("resuming"):
         return
     if row.live or row.state == "finished":
-        app.notify(f"{row.id} is {row.state}; only a run that was stopped, failed or was lost can be resumed.", severity="warning", markup=False)
+        app.notify(
+            f"{row.id} is {row.state}; only a run that was stopped, failed or was lost can be resumed.",
+            severity="warning",
+            markup=False,
+        )
         return
 
     def answered(yes: bool | None) -> None:
@@ -65,7 +76,11 @@ def checkpoint(app: SteptuneApp, row: RunRow) -> None:
     if app.refuse_in_read_only("asking for a checkpoint"):
         return
     if row.recipe != "sft" or not row.live:
-        app.notify(f"{row.id} is {_what(row)}; only a training that runs can save a checkpoint.", severity="warning", markup=False)
+        app.notify(
+            f"{row.id} is {_what(row)}; only a training that runs can save a checkpoint.",
+            severity="warning",
+            markup=False,
+        )
         return
 
     def answered(yes: bool | None) -> None:
@@ -73,7 +88,10 @@ def checkpoint(app: SteptuneApp, row: RunRow) -> None:
             in_thread(app, lambda: _checkpoint(row), "Checkpoint")
 
     _ask(
-        app, f"Checkpoint of {row.id} now?", "It saves after the step that it is in, and goes on; an older checkpoint may make room for it.", answered
+        app,
+        f"Checkpoint of {row.id} now?",
+        "It saves after the step that it is in, and goes on; an older checkpoint may make room for it.",
+        answered,
     )
 
 
@@ -93,7 +111,9 @@ def remove(app: SteptuneApp, row: RunRow, done: Callable[[], None] = lambda: Non
     if app.refuse_in_read_only("deleting"):
         return
     if row.state not in (*ENDED_STATES, "lost"):
-        app.notify(f"{row.id} is {row.state}; only the folders of ended runs can be deleted.", severity="warning", markup=False)
+        app.notify(
+            f"{row.id} is {row.state}; only the folders of ended runs can be deleted.", severity="warning", markup=False
+        )
         return
 
     def answered(yes: bool | None) -> None:

@@ -1,4 +1,6 @@
-"""Colours: dark and light, the terminal's own 16 colours, and none. Which one fits is read from the terminal's environment."""
+"""Colours: dark and light, the terminal's own 16 colours, and none. Which one fits is read from the terminal's
+environment.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,14 @@ from textual.theme import Theme
 
 SERIES = {"s1": "#4fb3ff", "s2": "#f2a65a", "s3": "#7bd88f", "s4": "#e879a6", "s5": "#c4a7ff", "s6": "#e5d352"}
 SERIES_LIGHT = {"s1": "#0b63b0", "s2": "#b35a00", "s3": "#1e7d34", "s4": "#b02a6b", "s5": "#6a3fc0", "s6": "#7d6b00"}
-SERIES_ANSI = {"s1": "ansi_cyan", "s2": "ansi_yellow", "s3": "ansi_green", "s4": "ansi_magenta", "s5": "ansi_blue", "s6": "ansi_red"}
+SERIES_ANSI = {
+    "s1": "ansi_cyan",
+    "s2": "ansi_yellow",
+    "s3": "ansi_green",
+    "s4": "ansi_magenta",
+    "s5": "ansi_blue",
+    "s6": "ansi_red",
+}
 
 DARK = Theme(
     name="steptune-dark",
@@ -27,7 +36,13 @@ DARK = Theme(
     surface="#161d27",
     panel="#1e2733",
     dark=True,
-    variables={**SERIES, "muted": "#8593a5", "cursor-background": "#24405c", "cursor-foreground": "#ffffff", "edge": "#32404f"},
+    variables={
+        **SERIES,
+        "muted": "#8593a5",
+        "cursor-background": "#24405c",
+        "cursor-foreground": "#ffffff",
+        "edge": "#32404f",
+    },
 )
 LIGHT = Theme(
     name="steptune-light",
@@ -42,10 +57,21 @@ LIGHT = Theme(
     surface="#f1f4f8",
     panel="#e4eaf1",
     dark=False,
-    variables={**SERIES_LIGHT, "muted": "#5a6878", "cursor-background": "#cfe3f7", "cursor-foreground": "#0b1620", "edge": "#b9c5d2"},
+    variables={
+        **SERIES_LIGHT,
+        "muted": "#5a6878",
+        "cursor-background": "#cfe3f7",
+        "cursor-foreground": "#0b1620",
+        "edge": "#b9c5d2",
+    },
 )
 THEMES = (DARK, LIGHT)
-NAMES = {"dark": "steptune-dark", "light": "steptune-light", "16 colours, dark": "ansi-dark", "16 colours, light": "ansi-light"}
+NAMES = {
+    "dark": "steptune-dark",
+    "light": "steptune-light",
+    "16 colours, dark": "ansi-dark",
+    "16 colours, light": "ansi-light",
+}
 # For themes that come with Textual, the ANSI ones among them.
 DEFAULT_VARIABLES = {
     **SERIES_ANSI,
@@ -96,5 +122,9 @@ def wants_no_color(environment: Mapping[str, str]) -> bool:
 def default_theme(environment: Mapping[str, str] | None = None) -> str:
     """The terminal's own colours where it has only 8 or 16 (or none are wanted), else dark."""
     found = os.environ if environment is None else environment
-    few = found.get("COLORTERM", "") not in ("truecolor", "24bit") and "256" not in found.get("TERM", "") and "kitty" not in found.get("TERM", "")
+    few = (
+        found.get("COLORTERM", "") not in ("truecolor", "24bit")
+        and "256" not in found.get("TERM", "")
+        and "kitty" not in found.get("TERM", "")
+    )
     return "ansi-dark" if few or wants_no_color(found) else DARK.name

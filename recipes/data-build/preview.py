@@ -2,7 +2,8 @@
 
     python recipes/data-build/preview.py < config.yaml          (started by `steptune run data-build --dry-run`)
 
-Reads a resolved config (DataBuildSettings) and the sources; plans the calls as run.py does; sends and writes nothing but its answer.
+Reads a resolved config (DataBuildSettings) and the sources; plans the calls as run.py does; sends and writes nothing
+but its answer.
 """
 
 from __future__ import annotations
@@ -50,8 +51,12 @@ def _teacher(settings: DataBuildSettings, plans: list[Plan], passages: list[Chun
         phases.append(judge_phase(len(plans) - len(chars), chars, census))
     if settings.balance.paraphrases:
         train = (census.total + len(plans)) * (1 - settings.test_share - settings.validation_share)
-        phases.append(paraphrase_phase(round(train * settings.balance.paraphrase_share), settings.balance.paraphrases, census))
-    return teacher_forecast(phases, options, Prices(asked.price_in, asked.price_out), asked.max_total_tokens, asked.max_cost)
+        phases.append(
+            paraphrase_phase(round(train * settings.balance.paraphrase_share), settings.balance.paraphrases, census)
+        )
+    return teacher_forecast(
+        phases, options, Prices(asked.price_in, asked.price_out), asked.max_total_tokens, asked.max_cost
+    )
 
 
 def _synthesis(settings: DataBuildSettings, name: str, plans: list[Plan], census: Census) -> Phase:
@@ -59,7 +64,9 @@ def _synthesis(settings: DataBuildSettings, name: str, plans: list[Plan], census
     known = read_calls(answers) if answers else {}
     asks = synthesis_asks(plans, lambda row: "", settings.min_steps, settings.max_steps)
     mask = partial(mask_text, settings)
-    requests = [(masked_messages(ask, mask), request_parameters(options, ask.schema, options.response_format)) for ask in asks]
+    requests = [
+        (masked_messages(ask, mask), request_parameters(options, ask.schema, options.response_format)) for ask in asks
+    ]
     return synthesis_phase(name, requests, known, options, census)
 
 

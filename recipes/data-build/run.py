@@ -2,7 +2,8 @@
 
     steptune run data-build --preset demo
 
-Reads the sources named in the config (JSONL, CSV, parquet, datasets folders, documents, forum dumps); a teacher may write
+Reads the sources named in the config (JSONL, CSV, parquet, datasets folders, documents, forum dumps); a teacher may
+write
 more rows. Writes `dataset/` into the run folder: train.jsonl, validation.jsonl, test.jsonl, ledger.jsonl,
 leak_certificate.json, card.json, card.md. The same config on the same sources gives the same bytes.
 """
@@ -42,7 +43,9 @@ from toolkit.settings.data_build import DataBuildSettings
 
 def main(settings: DataBuildSettings, run: Run) -> Outcome:
     sources = named_sources(settings)
-    stages = Stages(run.dir / "stages", run.recorder, int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
+    stages = Stages(
+        run.dir / "stages", run.recorder, int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    )
     languages = settings.languages if settings.repair_typos else ()
 
     collected = stages.collect(sources, settings.strict, languages)
@@ -55,17 +58,26 @@ def main(settings: DataBuildSettings, run: Run) -> Outcome:
         batch = stages.clean(collected, _cleaning(settings, languages), written)
         if "deduplicate" in settings.stages:
             batch = stages.deduplicate(batch, settings.near_duplicate_jaccard)
-        curated = apply_curation(batch, settings.curation.journals, settings.curation.only_accepted, partial(_mask_row, settings))
+        curated = apply_curation(
+            batch, settings.curation.journals, settings.curation.only_accepted, partial(_mask_row, settings)
+        )
         if "split" not in settings.stages:
             publish_rows(run.dir / "rows", curated.batch, run.recorder)
             stages.forget()
             return Outcome({"rows": run.dir / "rows"}, {"rows": len(curated.batch.kept)})
         split = stages.split(
-            curated.batch, settings.group_jaccard, settings.test_share, settings.validation_share, settings.seed, curation=curated.report
+            curated.batch,
+            settings.group_jaccard,
+            settings.test_share,
+            settings.validation_share,
+            settings.seed,
+            curation=curated.report,
         )
         batch, split = _balance(curated.batch, split, settings, teacher)
 
-    shown = settings.model_dump(mode="json", exclude={"sources": True, "teacher": {"answers"}, "curation": {"journals"}})
+    shown = settings.model_dump(
+        mode="json", exclude={"sources": True, "teacher": {"answers"}, "curation": {"journals"}}
+    )
     further = _card_sections(settings, teacher, curated)
     card = publish(run.dir / "dataset", batch, split, sources, shown, run.recorder, further, with_pictures=True)
     stages.forget()
@@ -102,7 +114,9 @@ def _cleaning(settings: DataBuildSettings, languages: tuple[str, ...]) -> Cleani
 def _balance(batch: Batch, split: Split, settings: DataBuildSettings, teacher: Teacher | None) -> tuple[Batch, Split]:
     asked = settings.balance
     if teacher and asked.paraphrases:
-        batch, split = paraphrase(batch, split, teacher, asked.paraphrases, asked.paraphrase_share, settings.group_jaccard, settings.seed)
+        batch, split = paraphrase(
+            batch, split, teacher, asked.paraphrases, asked.paraphrase_share, settings.group_jaccard, settings.seed
+        )
     if asked.rare_cell_rows:
         batch, split = oversample(batch, split, asked.rare_cell_rows, asked.most_copies)
     return batch, split
@@ -111,13 +125,19 @@ def _balance(batch: Batch, split: Split, settings: DataBuildSettings, teacher: T
 def _card_sections(settings: DataBuildSettings, teacher: Teacher | None, curated: Curated) -> JSON:
     sections: JSON = {"teacher": _teacher_card(settings, teacher)} if teacher else {}
     sections |= {"curation": curated.report} if curated.report else {}
-    sections |= {"masking_quality": measured_quality(settings.languages)} if "anonymise" in settings.stages and settings.anonymise else {}
+    sections |= (
+        {"masking_quality": measured_quality(settings.languages)}
+        if "anonymise" in settings.stages and settings.anonymise
+        else {}
+    )
     sections["warnings"] = [_budget_warning(teacher)] if teacher and teacher.stopped_by_budget else []
     return sections
 
 
 def _teacher(settings: DataBuildSettings, run: Run, open_files: ExitStack) -> Teacher | None:
-    """The teacher if anything is to be asked. Every kind of personal data that is known is masked before it is sent, whatever `anonymise` says."""
+    """The teacher if anything is to be asked. Every kind of personal data that is known is masked before it is sent,
+    whatever `anonymise` says.
+    """
     if not settings.wants_teacher:
         return None
     asked = settings.teacher
@@ -129,9 +149,17 @@ def _teacher(settings: DataBuildSettings, run: Run, open_files: ExitStack) -> Te
 def teacher_options(settings: DataBuildSettings) -> Options:
     asked = settings.teacher
     return Options(
-        asked.model, asked.base_url, asked.api_key_env or "", asked.temperature, asked.max_tokens, asked.concurrency, asked.timeout_s,
-        asked.attempts, asked.retries, response_format=asked.response_format,
-    )  # fmt: skip
+        asked.model,
+        asked.base_url,
+        asked.api_key_env or "",
+        asked.temperature,
+        asked.max_tokens,
+        asked.concurrency,
+        asked.timeout_s,
+        asked.attempts,
+        asked.retries,
+        response_format=asked.response_format,
+    )
 
 
 def _mask_row(settings: DataBuildSettings, row: Row) -> Row:
@@ -143,7 +171,9 @@ def mask_text(settings: DataBuildSettings, text: str) -> str:
     return anonymise_row(Row("", "", prompt=text), every_kind, settings.phone_regions).prompt
 
 
-def _synthesise(batch: Batch, sources: list[Source], settings: DataBuildSettings, teacher: Teacher) -> list[Row | Dropped]:
+def _synthesise(
+    batch: Batch, sources: list[Source], settings: DataBuildSettings, teacher: Teacher
+) -> list[Row | Dropped]:
     """What the teacher writes beside the rows of the sources."""
     plans = plan_calls(batch.kept, read_passages(sources, settings), settings)
 
@@ -151,7 +181,13 @@ def _synthesise(batch: Batch, sources: list[Source], settings: DataBuildSettings
         return broken_rule(row, settings.rules, settings.languages)
 
     start = len(batch.kept) + len(batch.dropped)
-    return synthesise(start, plans, teacher, check, settings.min_steps, settings.max_steps, settings.synthesis.judge_min_score) if plans else []
+    return (
+        synthesise(
+            start, plans, teacher, check, settings.min_steps, settings.max_steps, settings.synthesis.judge_min_score
+        )
+        if plans
+        else []
+    )
 
 
 def plan_calls(rows: Iterable[Row], passages: list[Chunk], settings: DataBuildSettings) -> list[Plan]:
@@ -163,7 +199,9 @@ def plan_calls(rows: Iterable[Row], passages: list[Chunk], settings: DataBuildSe
 
 
 def read_passages(sources: list[Source], settings: DataBuildSettings) -> list[Chunk]:
-    """Passages as the teacher will see them, if it writes from any: masked, so that what it quotes can be found in them."""
+    """Passages as the teacher will see them, if it writes from any: masked, so that what it quotes can be found in
+    them.
+    """
     if not settings.synthesis.grounded_rows:
         return []
     least, most = settings.synthesis.min_passage_chars, settings.synthesis.max_passage_chars
@@ -171,9 +209,13 @@ def read_passages(sources: list[Source], settings: DataBuildSettings) -> list[Ch
         chunk
         for source in sources
         if source.type == "documents"
-        for chunk in read_chunks(source.path, source.label, source.domain, source.language, source.encoding, least, most)
+        for chunk in read_chunks(
+            source.path, source.label, source.domain, source.language, source.encoding, least, most
+        )
     )
-    return [replace(chunk, text=mask_text(settings, chunk.text), title=mask_text(settings, chunk.title)) for chunk in found]
+    return [
+        replace(chunk, text=mask_text(settings, chunk.text), title=mask_text(settings, chunk.title)) for chunk in found
+    ]
 
 
 def _teacher_card(settings: DataBuildSettings, teacher: Teacher) -> JSON:
@@ -192,11 +234,17 @@ def _teacher_card(settings: DataBuildSettings, teacher: Teacher) -> JSON:
 
 
 def _budget_warning(teacher: Teacher) -> str:
-    return f"The teacher stopped at its budget after {teacher.budget.tokens} tokens (cost {teacher.budget.cost:.2f}); calls that were not made are in the ledger."
+    return (
+        f"The teacher stopped at its budget after {teacher.budget.tokens} tokens (cost {teacher.budget.cost:.2f});"
+        " calls that were not made are in the ledger."
+    )
 
 
 def named_sources(settings: DataBuildSettings) -> list[Source]:
-    return [Source(**{key: value for key, value in source.model_dump().items() if value is not None}) for source in settings.sources]
+    return [
+        Source(**{key: value for key, value in source.model_dump().items() if value is not None})
+        for source in settings.sources
+    ]
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
     python recipes/generate/run.py --run-dir DIR      (steptune run generate starts it)
 
-Reads config.yaml in DIR, the model, the adapter (merged once, then cached), and the prompts. Writes predictions.jsonl in
+Reads config.yaml in DIR, the model, the adapter (merged once, then cached), and the prompts. Writes predictions.jsonl
+in
 the order of the prompts, generation.json beside it, and partial.jsonl, from which an interrupted run continues; with
 two systems each in a folder of its own.
 """
@@ -16,7 +17,15 @@ from toolkit.generation.journal import PREDICTIONS_FILE, Journal
 from toolkit.generation.prompts import Prompt, Sampling, build_requests, read_prompts
 from toolkit.generation.proof import with_proof
 from toolkit.generation.report import GENERATION_FILE, write_generation
-from toolkit.generation.system import ModelSource, System, base_system, context_limit, load_codec, server_system, tuned_system
+from toolkit.generation.system import (
+    ModelSource,
+    System,
+    base_system,
+    context_limit,
+    load_codec,
+    server_system,
+    tuned_system,
+)
 from toolkit.records import sha256_json
 from toolkit.runs.recipe import Outcome, Run, run_recipe
 from toolkit.settings.generate import GenerateSettings, GeneratorSettings
@@ -30,7 +39,10 @@ def main(settings: GenerateSettings, run: Run) -> Outcome:
     options = engine_options(settings.generator, settings.trust_remote_code)
     systems = prepare_systems(settings, prompts, run)
     folders = {name: run.dir / name if len(systems) > 1 else run.dir for name in systems}
-    jobs = {name: prepare_job(system, settings, options, prompts, sampling, folders[name]) for name, system in systems.items()}
+    jobs = {
+        name: prepare_job(system, settings, options, prompts, sampling, folders[name])
+        for name, system in systems.items()
+    }
 
     throughput: dict[str, Throughput] = {}
     for group in shared_engines(systems):
@@ -44,7 +56,9 @@ def main(settings: GenerateSettings, run: Run) -> Outcome:
         predictions = job.journal.write_predictions(job.requests)
         write_generation(folders[name] / GENERATION_FILE, job, sampling, options, throughput[name], predictions)
         answers += len(predictions)
-    return Outcome(outputs(folders), {"answers": answers, "tokens_per_second": next(iter(throughput.values())).tokens_per_second})
+    return Outcome(
+        outputs(folders), {"answers": answers, "tokens_per_second": next(iter(throughput.values())).tokens_per_second}
+    )
 
 
 def prepare_systems(settings: GenerateSettings, prompts: list[Prompt], run: Run) -> dict[str, System]:
@@ -58,12 +72,23 @@ def prepare_systems(settings: GenerateSettings, prompts: list[Prompt], run: Run)
             systems[name] = base_system(source)
         else:
             assert settings.adapter is not None, "tuned needs an adapter; the settings check it"
-            tuned = tuned_system(source, settings.adapter, settings.merge_mode, settings.generator.unmerged, run.recorder)
-            systems[name] = with_proof(tuned, [prompt.text for prompt in prompts], settings.prompt_format, settings.proof_rows, run.recorder)
+            tuned = tuned_system(
+                source, settings.adapter, settings.merge_mode, settings.generator.unmerged, run.recorder
+            )
+            systems[name] = with_proof(
+                tuned, [prompt.text for prompt in prompts], settings.prompt_format, settings.proof_rows, run.recorder
+            )
     return systems
 
 
-def prepare_job(system: System, settings: GenerateSettings, options: EngineOptions, prompts: list[Prompt], sampling: Sampling, folder: Path) -> Job:
+def prepare_job(
+    system: System,
+    settings: GenerateSettings,
+    options: EngineOptions,
+    prompts: list[Prompt],
+    sampling: Sampling,
+    folder: Path,
+) -> Job:
     """A system's requests, and the journal that knows which of them are answered."""
     codec = load_codec(system, settings.prompt_format)
     context = context_limit(system, settings.generator.max_model_len)
@@ -95,7 +120,9 @@ def engine_options(generator: GeneratorSettings, trust_remote_code: bool) -> Eng
         backend="server" if generator.server else generator.backend,
         dtype="server" if generator.server else choose_dtype(generator.dtype),
         max_num_seqs=generator.max_num_seqs,
-        data_parallel_size=engines_for(generator.data_parallel_size, generator.tensor_parallel_size * generator.pipeline_parallel_size),
+        data_parallel_size=engines_for(
+            generator.data_parallel_size, generator.tensor_parallel_size * generator.pipeline_parallel_size
+        ),
         tensor_parallel_size=generator.tensor_parallel_size,
         pipeline_parallel_size=generator.pipeline_parallel_size,
         distributed_executor_backend=None if executor == "auto" else executor,

@@ -1,4 +1,5 @@
-"""What an sft run would learn from, without training: counts, prompt proof, and one row token by token, as one line of JSON.
+"""What an sft run would learn from, without training: counts, prompt proof, and one row token by token, as one line of
+JSON.
 
     python recipes/sft/preview.py < config.yaml          (started by `steptune run sft --dry-run`)
 
@@ -23,7 +24,13 @@ def main() -> int:
     if settings.data is None:
         raise PreflightError("data: give a data set folder, a folder of JSONL files or one JSONL file.")
     base = BaseModelOptions(settings.model, settings.revision, settings.trust_remote_code, settings.quantization)
-    print(json.dumps(preview(prepare(base, settings.data, settings.validation_share, settings.prompt_format, settings.max_length))))
+    print(
+        json.dumps(
+            preview(
+                prepare(base, settings.data, settings.validation_share, settings.prompt_format, settings.max_length)
+            )
+        )
+    )
     return 0
 
 

@@ -2,7 +2,8 @@
 
     accelerate launch --config_file accelerate_configs/single_gpu.yaml recipes/sft/run.py --run-dir DIR
 
-Reads DIR/config.yaml (SftSettings) and the rows under `data`. Writes DIR/adapter/ (PEFT adapter, tokenizer, prompt format,
+Reads DIR/config.yaml (SftSettings) and the rows under `data`. Writes DIR/adapter/ (PEFT adapter, tokenizer, prompt
+format,
 training.json) and DIR/checkpoints/, from which a second start with the same DIR goes on.
 """
 
@@ -29,7 +30,9 @@ def main(settings: SftSettings, run: Run) -> Outcome:
     train, validation, prompt_format = prepared.train, prepared.validation, prepared.prompt_format
     run.recorder.event("prompts_proven", rows=prepared.proof.rows_checked, prompt_format=prompt_format.name)
     if train.too_long or validation.too_long:
-        run.recorder.event("rows_too_long", max_length=settings.max_length, train=train.too_long, validation=validation.too_long)
+        run.recorder.event(
+            "rows_too_long", max_length=settings.max_length, train=train.too_long, validation=validation.too_long
+        )
 
     with process_group():
         trained = finetune(
@@ -50,8 +53,15 @@ def main(settings: SftSettings, run: Run) -> Outcome:
                 "counts": prepared.counts(),
                 "prompt_proof": prepared.proof.to_json(),
             }
-            save_adapter(trained.checkpoint, base.name, prepared.tokenizer, prompt_format, training, run.dir / "adapter")
-    headline = {"eval_loss": trained.eval_loss, "best_step": trained.best_step, "steps": trained.steps, "train_loss": trained.train_loss}
+            save_adapter(
+                trained.checkpoint, base.name, prepared.tokenizer, prompt_format, training, run.dir / "adapter"
+            )
+    headline = {
+        "eval_loss": trained.eval_loss,
+        "best_step": trained.best_step,
+        "steps": trained.steps,
+        "train_loss": trained.train_loss,
+    }
     return Outcome({"adapter": run.dir / "adapter"}, headline)
 
 
@@ -60,14 +70,22 @@ def base_options(settings: SftSettings) -> BaseModelOptions:
 
 
 def lora_options(settings: SftSettings) -> LoraOptions:
-    return LoraOptions(settings.lora_r, settings.alpha, settings.lora_dropout, settings.target_modules, settings.use_rslora, settings.use_dora)
+    return LoraOptions(
+        settings.lora_r,
+        settings.alpha,
+        settings.lora_dropout,
+        settings.target_modules,
+        settings.use_rslora,
+        settings.use_dora,
+    )
 
 
 def train_options(settings: SftSettings) -> TrainOptions:
     batch = settings.per_device_train_batch_size
     if batch == "auto" or settings.gradient_checkpointing == "auto":
         raise PreflightError(
-            "per_device_train_batch_size and gradient_checkpointing are still auto: `steptune run sft` replaces them by what fits, once for the whole run; start it so, or give both."
+            "per_device_train_batch_size and gradient_checkpointing are still auto: `steptune run sft` replaces them by"
+            " what fits, once for the whole run; start it so, or give both."
         )
     return TrainOptions(
         learning_rate=settings.learning_rate,

@@ -1,6 +1,7 @@
 """Fills the templates beside this file with generated people, addresses and numbers, and keeps where each was put.
 
-Every value is made: names and streets by Faker, telephone numbers within phonenumbers' own ranges (Faker's Indonesian ones are no real
+Every value is made: names and streets by Faker, telephone numbers within phonenumbers' own ranges (Faker's Indonesian
+ones are no real
 forms), identity numbers by their rules.
 """
 
@@ -27,17 +28,53 @@ HERE = Path(__file__).parent
 ORDINARY_ZIPF = 4.0  # of words that fill labels and sentences
 SLOT = re.compile(r"\{(\w+)\}")
 KIND_OF_SLOT = {
-    "name": "name", "first": "name", "last": "name", "lname": "name", "address": "address", "street": "address", "phone": "phone", "email": "email", "card": "card",
-    "iban": "iban", "ip": "ip", "nik": "nik", "npwp": "npwp", "ssn": "ssn", "passport": "passport", "handle": "handle"
-}  # fmt: skip
+    "name": "name",
+    "first": "name",
+    "last": "name",
+    "lname": "name",
+    "address": "address",
+    "street": "address",
+    "phone": "phone",
+    "email": "email",
+    "card": "card",
+    "iban": "iban",
+    "ip": "ip",
+    "nik": "nik",
+    "npwp": "npwp",
+    "ssn": "ssn",
+    "passport": "passport",
+    "handle": "handle",
+}
 TITLES = {"en": ("Mr", "Mrs", "Ms", "Dr", "Mr.", "Mrs.", "Ms.", "Dr.", "Miss"), "id": ("Bapak", "Ibu", "Pak", "Bu")}
-WESTERN = ("de_DE", "nl_NL", "fr_FR", "es_ES", "it_IT", "pl_PL", "cs_CZ", "da_DK", "sv_SE", "no_NO", "fi_FI", "pt_BR", "hu_HU", "hr_HR", "sl_SI", "is_IS", "tr_TR", "en_IN", "en_NG")  # fmt: skip
+WESTERN = (
+    "de_DE",
+    "nl_NL",
+    "fr_FR",
+    "es_ES",
+    "it_IT",
+    "pl_PL",
+    "cs_CZ",
+    "da_DK",
+    "sv_SE",
+    "no_NO",
+    "fi_FI",
+    "pt_BR",
+    "hu_HU",
+    "hr_HR",
+    "sl_SI",
+    "is_IS",
+    "tr_TR",
+    "en_IN",
+    "en_NG",
+)
 UI = """Settings|Account|Privacy|Security|Profile|Wi-Fi|Bluetooth|Display|Sound|Storage|Battery|Notifications|General|About|Help Center|My Orders|Payment Methods|Order History
 |Linked Devices|Two-Step Verification|Add Friend|Save Changes|Log Out|Sign In|Forgot Password|Change PIN|Top Up|Transfer|Send Money|Scan QR|Date & Time|Sharing|Power|Keyboard|Mouse & Touchpad
 |Privacy & Security|Apps & Notifications|Find My Device|Screen Time|Dark Mode|Airplane Mode|Mobile Data|Personal Hotspot|Software Update|Backup and Reset|Print|Mark as Read|Page Setup|Insert Table
 |Will Call|Guest Mode|Home|Rich Text|Frank|Grant Access|Drew's List|Bill Payment|Pay Bill|Chase Offers|Max Volume|Auto Mode|Summer Sale|Grace Period|Hope Mode|Joy Cards|Faith|Rose Gold|Ivory|Amber Alert
 |Pengaturan|Akun|Keamanan|Privasi|Profil|Pesanan Saya|Metode Pembayaran|Riwayat|Isi Saldo|Tarik Tunai|Bayar|Kirim Uang|Ubah PIN|Pusat Bantuan|Simpan Perubahan|Mode Gelap|Mode Pesawat|Data Seluler
-|Cadangkan|Pulihkan|Tambah Kartu|Verifikasi Wajah|Ganti Kata Sandi|Pembaruan Sistem|Perangkat Tertaut|Bintang|Surya|Indah|Mawar|Cahaya|Putra|Dewi Mode|Langkah Berikutnya|Kirim Ulang OTP""".replace("\n", "").split("|")  # fmt: skip
+|Cadangkan|Pulihkan|Tambah Kartu|Verifikasi Wajah|Ganti Kata Sandi|Pembaruan Sistem|Perangkat Tertaut|Bintang|Surya|Indah|Mawar|Cahaya|Putra|Dewi Mode|Langkah Berikutnya|Kirim Ulang OTP""".replace(
+    "\n", ""
+).split("|")
 
 _BRANDS, _PLACES = sorted(BRANDS), sorted(PLACES)
 
@@ -46,20 +83,30 @@ _BRANDS, _PLACES = sorted(BRANDS), sorted(PLACES)
 def _ordinary(language: str) -> list[str]:
     """Frequent words of how-to texts and of the language that are no names."""
     frequent = {word for word in ordinary_words() if zipf(word, (language,)) >= ORDINARY_ZIPF}
-    return sorted(word for word in frequent | HELP_WORDS if word.isalpha() and len(word) > 3 and word not in known_names())
+    return sorted(
+        word for word in frequent | HELP_WORDS if word.isalpha() and len(word) > 3 and word not in known_names()
+    )
 
 
 @cache
 def _ambiguous() -> list[str]:
     """Words that are names as well: they head sentences and stand on buttons more often than they name somebody."""
-    return sorted(word for word in names_that_are_words() if word.isalpha() and len(word) > 2 and word in ordinary_words())
+    return sorted(
+        word for word in names_that_are_words() if word.isalpha() and len(word) > 2 and word in ordinary_words()
+    )
 
 
 @cache
 def _rare() -> list[str]:
     """Words that are no names and too rare to count as ordinary: what names of features are made of."""
     words = (word for language in ("en", "id") for word in get_frequency_dict(language, "small"))
-    return sorted({word for word in words if word.isalpha() and len(word) > 4 and word not in ordinary_words() and word not in known_names()})
+    return sorted(
+        {
+            word
+            for word in words
+            if word.isalpha() and len(word) > 4 and word not in ordinary_words() and word not in known_names()
+        }
+    )
 
 
 @dataclass(frozen=True)
@@ -72,7 +119,9 @@ class Filled:
 
 def templates(name: str) -> list[str]:
     """The lines of a template file; backslash-n in them is a line end."""
-    return [line.replace("\\n", "\n") for line in (HERE / f"{name}.txt").read_text(encoding="utf-8").splitlines() if line]
+    return [
+        line.replace("\\n", "\n") for line in (HERE / f"{name}.txt").read_text(encoding="utf-8").splitlines() if line
+    ]
 
 
 class Filler:
@@ -103,23 +152,52 @@ class Filler:
 
     def value(self, slot: str) -> str:
         makers: dict[str, Callable[[], str]] = {
-            "name": self._name, "first": lambda: self._faker().first_name(), "last": lambda: self._faker().last_name(), "lname": lambda: self._name().lower(),
-            "title": lambda: self.random.choice(TITLES[self.language]), "address": self._address, "street": self._street, "city": self._city, "phone": self._phone,
-            "email": lambda: self._faker().email(), "card": self._card, "iban": lambda: (self._fakers[-1] if self.language == "en" else self._german).iban(), "ip": self._ip,
-            "nik": self._nik, "npwp": self._npwp, "ssn": self._ssn, "passport": self._passport, "handle": self._handle, "brand": lambda: self._written(self.random.choice(_BRANDS)),
-            "place": lambda: self.random.choice(_PLACES).title(), "ui": self._label, "n": lambda: str(self.random.randint(1, 99)), "product": self._product,
-            "word": lambda: self.random.choice(_ordinary(self.language)), "start": lambda: self._plain_word().capitalize(), "code": self._code, "cell": lambda: f"{self.random.choice('ABCDEFGHK')}{self.random.randint(1, 40)}"
-        }  # fmt: skip
+            "name": self._name,
+            "first": lambda: self._faker().first_name(),
+            "last": lambda: self._faker().last_name(),
+            "lname": lambda: self._name().lower(),
+            "title": lambda: self.random.choice(TITLES[self.language]),
+            "address": self._address,
+            "street": self._street,
+            "city": self._city,
+            "phone": self._phone,
+            "email": lambda: self._faker().email(),
+            "card": self._card,
+            "iban": lambda: (self._fakers[-1] if self.language == "en" else self._german).iban(),
+            "ip": self._ip,
+            "nik": self._nik,
+            "npwp": self._npwp,
+            "ssn": self._ssn,
+            "passport": self._passport,
+            "handle": self._handle,
+            "brand": lambda: self._written(self.random.choice(_BRANDS)),
+            "place": lambda: self.random.choice(_PLACES).title(),
+            "ui": self._label,
+            "n": lambda: str(self.random.randint(1, 99)),
+            "product": self._product,
+            "word": lambda: self.random.choice(_ordinary(self.language)),
+            "start": lambda: self._plain_word().capitalize(),
+            "code": self._code,
+            "cell": lambda: f"{self.random.choice('ABCDEFGHK')}{self.random.randint(1, 40)}",
+        }
         return makers[slot]()
 
     def _faker(self) -> Faker:
-        return self.random.choice(self._abroad) if self.random.random() < self.western else self.random.choice(self._fakers)
+        return (
+            self.random.choice(self._abroad)
+            if self.random.random() < self.western
+            else self.random.choice(self._fakers)
+        )
 
     def _name(self) -> str:
         faker = self._faker()
         first, last = faker.first_name(), faker.last_name()
         if self.language == "id" and self.random.random() < 0.4:
-            return f"{first} {faker.first_name()} {last}" if self.random.random() < 0.4 else f"{first} {faker.first_name()}"
+            return (
+                f"{first} {faker.first_name()} {last}"
+                if self.random.random() < 0.4
+                else f"{first} {faker.first_name()}"
+            )
         draw = self.random.random()
         if draw < 0.08:
             return f"{first} {self.random.choice('ABCDEFGHJKLMNPRSTW')}. {last}"
@@ -132,10 +210,15 @@ class Filler:
             name = (
                 faker.street_name()
                 if self.random.random() < 0.5
-                else f"{faker.last_name()} {self.random.choice(('Raya', 'Barat', 'Timur', 'Utara', 'Selatan', 'Indah', ''))}".strip()
+                else (
+                    f"{faker.last_name()}"
+                    f" {self.random.choice(('Raya', 'Barat', 'Timur', 'Utara', 'Selatan', 'Indah', ''))}".strip()
+                )
             )
             name = re.sub(r"^(Jl\.|Jalan|Gg\.|Gang)\s*", "", name)
-            number = self.random.choice(("No. {n}", "No.{n}", "{n}", "Nomor {n}", "Blok {b}{m} No. {n}", "No. {n}A")).format(n=self.random.randint(1, 200), m=self.random.randint(1, 20), b=self.random.choice("ABCDEFG"))  # fmt: skip
+            number = self.random.choice(
+                ("No. {n}", "No.{n}", "{n}", "Nomor {n}", "Blok {b}{m} No. {n}", "No. {n}A")
+            ).format(n=self.random.randint(1, 200), m=self.random.randint(1, 20), b=self.random.choice("ABCDEFG"))
             return f"{kind} {name} {number}"
         street = faker.street_address().replace("\n", ", ")
         return re.sub(r"^[^,]*?(\d.*)", r"\1", street) if self.random.random() < 0.3 else street
@@ -146,7 +229,11 @@ class Filler:
     def _address(self) -> str:
         faker = self._faker()
         if self.language == "id" and faker in self._fakers:
-            rt = f", RT {self.random.randint(1, 12):02}/RW {self.random.randint(1, 12):02}" if self.random.random() < 0.4 else ""
+            rt = (
+                f", RT {self.random.randint(1, 12):02}/RW {self.random.randint(1, 12):02}"
+                if self.random.random() < 0.4
+                else ""
+            )
             return (
                 f"{self._street()}{rt}, {faker.city()}{self.random.choice((', ', ' '))}{faker.postcode()}"
                 if self.random.random() < 0.7
@@ -157,14 +244,24 @@ class Filler:
 
     def _phone(self) -> str:
         region = "ID" if self.language == "id" else self.random.choice(("US", "GB"))
-        kind = phonenumbers.PhoneNumberType.MOBILE if self.random.random() < 0.6 else phonenumbers.PhoneNumberType.FIXED_LINE
+        kind = (
+            phonenumbers.PhoneNumberType.MOBILE
+            if self.random.random() < 0.6
+            else phonenumbers.PhoneNumberType.FIXED_LINE
+        )
         example = phonenumbers.example_number_for_type(region, kind)
         while True:
             digits = str(example.national_number)
-            number = phonenumbers.PhoneNumber(example.country_code, int(digits[:3] + "".join(self.random.choice("0123456789") for _ in digits[3:])))
+            number = phonenumbers.PhoneNumber(
+                example.country_code, int(digits[:3] + "".join(self.random.choice("0123456789") for _ in digits[3:]))
+            )
             if phonenumbers.is_valid_number(number):
                 form = self.random.choice(
-                    (phonenumbers.PhoneNumberFormat.INTERNATIONAL, phonenumbers.PhoneNumberFormat.NATIONAL, phonenumbers.PhoneNumberFormat.E164)
+                    (
+                        phonenumbers.PhoneNumberFormat.INTERNATIONAL,
+                        phonenumbers.PhoneNumberFormat.NATIONAL,
+                        phonenumbers.PhoneNumberFormat.E164,
+                    )
                 )
                 return str(phonenumbers.format_number(number, form))
 
@@ -175,7 +272,11 @@ class Filler:
         body = self.random.choice(("4", "51", "53", "55", "2221", "6011", "37", "35"))
         body += self._digits((14 if body == "37" else 15) - len(body))
         number = next(body + last for last in "0123456789" if passes_luhn(body + last))
-        return re.sub(r"(\d{4})(?=\d)", rf"\1{self.random.choice(' -')}", number) if self.random.random() < 0.5 and len(number) == 16 else number
+        return (
+            re.sub(r"(\d{4})(?=\d)", rf"\1{self.random.choice(' -')}", number)
+            if self.random.random() < 0.5 and len(number) == 16
+            else number
+        )
 
     def _ip(self) -> str:
         return (
@@ -204,7 +305,11 @@ class Filler:
                 return f"{n[:3]}-{n[3:5]}-{n[5:]}"
 
     def _passport(self) -> str:
-        return self.random.choice(("A", "B", "C", "X")) + self._digits(7) if self.language == "id" or self.random.random() < 0.5 else self._digits(9)
+        return (
+            self.random.choice(("A", "B", "C", "X")) + self._digits(7)
+            if self.language == "id" or self.random.random() < 0.5
+            else self._digits(9)
+        )
 
     def _handle(self) -> str:
         return f"@{self._faker().first_name().lower()}_{self.random.randint(1, 99)}".replace(" ", "")
@@ -229,7 +334,24 @@ class Filler:
 
     def _product(self) -> str:
         """A made-up name of a product: nothing in it is on a list."""
-        syllables = ("lar", "ven", "ko", "mi", "tra", "zon", "pel", "qua", "ris", "dex", "nor", "bu", "sha", "lim", "ga", "to")
+        syllables = (
+            "lar",
+            "ven",
+            "ko",
+            "mi",
+            "tra",
+            "zon",
+            "pel",
+            "qua",
+            "ris",
+            "dex",
+            "nor",
+            "bu",
+            "sha",
+            "lim",
+            "ga",
+            "to",
+        )
         word = "".join(self.random.choice(syllables) for _ in range(self.random.randint(2, 3))).capitalize()
         return self.random.choice(
             (

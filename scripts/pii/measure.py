@@ -1,4 +1,6 @@
-"""Measures anonymising on generated texts: what share of each kind is found, and how much of what is masked is personal."""
+"""Measures anonymising on generated texts: what share of each kind is found, and how much of what is masked is
+personal.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,21 @@ from toolkit.data.pii.spans import KINDS
 TEST_SEED, FILLS = 1009, 40
 REGIONS = {"en": ("US", "GB"), "id": ("ID",)}
 SOFT = {"name", "address"}
-MOSTLY = 0.8  # share of the characters of a name or address that must be masked for it to count as found; identifiers wholly
+MOSTLY = (
+    0.8  # share of the characters of a name or address that must be masked for it to count as found; identifiers wholly
+)
 
 
 def measure_generated() -> dict:
-    """quality.json: per language and kind how many there were and what share was found, and the precision by characters."""
+    """quality.json: per language and kind how many there were and what share was found, and the precision by
+    characters.
+    """
     languages = {language: measure(_texts(language), REGIONS[language]) for language in ("en", "id")}
     return {
-        "synthetic": "Every text is a template of scripts/pii/test_*.txt filled with generated people, addresses and numbers; no template was trained on. Real text will differ.",
+        "synthetic": (
+            "Every text is a template of scripts/pii/test_*.txt filled with generated people, addresses and numbers; no"
+            " template was trained on. Real text will differ."
+        ),
         "found": f"identifiers: wholly masked; names and addresses: at least {MOSTLY:.0%} of the characters",
         "languages": languages,
     }

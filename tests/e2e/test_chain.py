@@ -1,4 +1,6 @@
-"""The whole chain on the embedded model, cut short: real NF4 training, merge, vLLM on CPU, evaluation, skipping, resuming."""
+"""The whole chain on the embedded model, cut short: real NF4 training, merge, vLLM on CPU, evaluation, skipping,
+resuming.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ def test_the_chain_ends_with_results_of_all_three_systems(chain: Path) -> None:
         assert set(tuned) >= {"mean", "ci95", "n", "floor", "signature"}
     report = Path(document["run_dir"]) / document["outputs"]["report"]["path"]
     assert {"results.json", "report.md", "report.html", "model_card.md"} <= {path.name for path in report.iterdir()}
-    training = json.loads((Path(document["run_dir"]) / document["outputs"]["adapter"]["path"] / "training.json").read_text())
+    training = json.loads(
+        (Path(document["run_dir"]) / document["outputs"]["adapter"]["path"] / "training.json").read_text()
+    )
     assert training["base_model"] == "embedded:gemma-3-270m"
     card = (report / "model_card.md").read_text()
     assert "Gemma Terms of Use" in card
@@ -64,15 +68,39 @@ def test_the_second_run_skips_every_stage(chain: Path) -> None:
 
 
 def test_a_changed_setting_runs_its_stage_and_what_follows(chain: Path) -> None:
-    done = steptune("run", "pipeline", "--preset", "demo", *SHORT[:-1], "evaluate.bootstrap_samples=300", "--json", cwd=chain, timeout=300)
+    done = steptune(
+        "run",
+        "pipeline",
+        "--preset",
+        "demo",
+        *SHORT[:-1],
+        "evaluate.bootstrap_samples=300",
+        "--json",
+        cwd=chain,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr
-    events = [json.loads(line) for line in (Path(json.loads(done.stdout)["run_dir"]) / "events.jsonl").read_text().splitlines()]
+    events = [
+        json.loads(line)
+        for line in (Path(json.loads(done.stdout)["run_dir"]) / "events.jsonl").read_text().splitlines()
+    ]
     assert [row["stage"] for row in events if row["event"] == "stage_started"] == ["evaluate"]
 
 
 def test_stop_during_generate_leaves_no_vllm_process_and_resume_finishes(chain: Path) -> None:
     dataset = Path(json.loads((chain / "first.json").read_text())["run_dir"]) / "stages" / "data-build" / "dataset"
-    arguments = ("run", "generate", "--preset", "demo", f"data={dataset}", "max_rows=3", "max_new_tokens=400", "--run-dir", "generated", "--detach")
+    arguments = (
+        "run",
+        "generate",
+        "--preset",
+        "demo",
+        f"data={dataset}",
+        "max_rows=3",
+        "max_new_tokens=400",
+        "--run-dir",
+        "generated",
+        "--detach",
+    )
     assert steptune(*arguments, cwd=chain).returncode == 0
     run = RunFolder(chain / "generated")
     wait_for(lambda: any(row["event"] == "engine_started" for row in run.events()), 240)
@@ -88,7 +116,16 @@ def test_an_adapter_for_another_base_model_is_refused(chain: Path, tmp_path: Pat
     adapter = Path(document["run_dir"]) / document["outputs"]["adapter"]["path"]
     other = tmp_path / "other"
     make_tiny_model(other)
-    done = steptune("run", "generate", "--preset", "demo", f"model={other}", f"adapter={adapter}", f"data={tmp_path_rows(tmp_path)}", cwd=chain)
+    done = steptune(
+        "run",
+        "generate",
+        "--preset",
+        "demo",
+        f"model={other}",
+        f"adapter={adapter}",
+        f"data={tmp_path_rows(tmp_path)}",
+        cwd=chain,
+    )
     assert done.returncode == 2, done.stderr
     assert "adapter" in done.stderr
     no_traceback(done)
@@ -96,7 +133,15 @@ def test_an_adapter_for_another_base_model_is_refused(chain: Path, tmp_path: Pat
 
 def test_a_model_folder_without_weights_is_refused(chain: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    done = steptune("run", "generate", "--preset", "demo", f"model={tmp_path / 'empty'}", f"data={tmp_path_rows(tmp_path)}", cwd=chain)
+    done = steptune(
+        "run",
+        "generate",
+        "--preset",
+        "demo",
+        f"model={tmp_path / 'empty'}",
+        f"data={tmp_path_rows(tmp_path)}",
+        cwd=chain,
+    )
     assert done.returncode == 2, done.stderr
     assert "no config.json with *.safetensors weights" in done.stderr
     no_traceback(done)
@@ -114,14 +159,31 @@ def make_tiny_model(folder: Path) -> None:
     from toolkit.models import resolve_model
 
     tokenizer = AutoTokenizer.from_pretrained(resolve_model("embedded:gemma-3-270m"))
-    shape = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 8}
+    shape = {
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "head_dim": 8,
+    }
     Gemma3ForCausalLM(Gemma3TextConfig(vocab_size=len(tokenizer), **shape)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 
 def test_zero3_with_nf4_on_two_processes(chain: Path) -> None:
     done = steptune(
-        "run", "sft", "--on", "cpu_2proc_zero3", "--preset", "demo", "max_steps=3", "validation_share=0.03", "--json", cwd=chain, timeout=300
+        "run",
+        "sft",
+        "--on",
+        "cpu_2proc_zero3",
+        "--preset",
+        "demo",
+        "max_steps=3",
+        "validation_share=0.03",
+        "--json",
+        cwd=chain,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
@@ -160,7 +222,18 @@ def test_kill_9_of_the_trainer_is_failed_with_its_signal_and_resume_continues(ch
 
 def test_kill_9_of_the_viewer_during_sft_leaves_the_training_going(chain: Path) -> None:
     viewer = subprocess.Popen(
-        [STEPTUNE, "run", "sft", "--preset", "demo", "max_steps=2", "max_length=160", "validation_share=0.03", "--run-dir", "seen"],
+        [
+            STEPTUNE,
+            "run",
+            "sft",
+            "--preset",
+            "demo",
+            "max_steps=2",
+            "max_length=160",
+            "validation_share=0.03",
+            "--run-dir",
+            "seen",
+        ],
         cwd=chain,
         stderr=subprocess.DEVNULL,
     )

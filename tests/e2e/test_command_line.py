@@ -20,19 +20,34 @@ STEPTUNE = str(Path(sys.executable).with_name("steptune"))
 ROWS = [
     (
         "How do I reset my router?",
-        "1. Hold the reset button for ten seconds.\n2. Wait until the light is green.\n3. Sign in with the code on the label.",
+        (
+            "1. Hold the reset button for ten seconds.\n2. Wait until the light is green.\n3. Sign in with the code on"
+            " the label."
+        ),
     ),
     ("How can I export my bank statement?", "1) Open Accounts.\n2) Choose Statements.\n3) Press Export and pick PDF."),
-    ("What is the way to block a caller?", "Step 1: Open the call log.\nStep 2: Press the number for a second.\nStep 3: Choose Block."),
+    (
+        "What is the way to block a caller?",
+        "Step 1: Open the call log.\nStep 2: Press the number for a second.\nStep 3: Choose Block.",
+    ),
     ("How do I turn on dark mode?", "1. Open Settings.\n2. Choose Display.\n3. Switch on Dark theme."),
     ("How do I cancel a train ticket?", "1. Open the booking.\n2. Press Cancel ticket.\n3. Confirm the refund."),
-    ("How do I clean the coffee machine?", "1. Empty the tray.\n2. Fill in the descaler.\n3. Start the cleaning cycle."),
+    (
+        "How do I clean the coffee machine?",
+        "1. Empty the tray.\n2. Fill in the descaler.\n3. Start the cleaning cycle.",
+    ),
 ]
 
 
 def steptune(*arguments: str, cwd: Path, timeout: float = 120, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [STEPTUNE, *arguments], cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, timeout=timeout, check=False
+        [STEPTUNE, *arguments],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
     )
 
 
@@ -44,8 +59,18 @@ def no_traceback(done: subprocess.CompletedProcess[str]) -> None:
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with rows.jsonl and one finished data-build run."""
     folder = tmp_path_factory.mktemp("work")
-    (folder / "rows.jsonl").write_text("".join(json.dumps({"prompt": prompt, "output": output}) + "\n" for prompt, output in ROWS), encoding="utf-8")
-    done = steptune("run", "data-build", "sources=[{type: jsonl, path: rows.jsonl}]", "test_share=0.3", "validation_share=0.2", "--json", cwd=folder)
+    (folder / "rows.jsonl").write_text(
+        "".join(json.dumps({"prompt": prompt, "output": output}) + "\n" for prompt, output in ROWS), encoding="utf-8"
+    )
+    done = steptune(
+        "run",
+        "data-build",
+        "sources=[{type: jsonl, path: rows.jsonl}]",
+        "test_share=0.3",
+        "validation_share=0.2",
+        "--json",
+        cwd=folder,
+    )
     assert done.returncode == 0, done.stderr
     (folder / "first.json").write_text(done.stdout)
     return folder
@@ -101,14 +126,18 @@ def test_a_wrong_config_is_exit_2_with_all_problems(workplace: Path) -> None:
         (["runs", "--", "x"], 2, "belong to `steptune run` only"),
     ],
 )
-def test_mistakes_get_one_sentence_and_the_documented_code(workplace: Path, first: dict, arguments: list[str], code: int, message: str) -> None:
+def test_mistakes_get_one_sentence_and_the_documented_code(
+    workplace: Path, first: dict, arguments: list[str], code: int, message: str
+) -> None:
     done = steptune(*arguments, cwd=workplace)
     assert (done.returncode, message in done.stderr) == (code, True), done.stderr
     no_traceback(done)
 
 
 def test_the_same_run_dir_twice_is_refused_and_the_first_run_stays(workplace: Path, first: dict) -> None:
-    done = steptune("run", "data-build", "sources=[{type: jsonl, path: rows.jsonl}]", "--run-dir", first["run_dir"], cwd=workplace)
+    done = steptune(
+        "run", "data-build", "sources=[{type: jsonl, path: rows.jsonl}]", "--run-dir", first["run_dir"], cwd=workplace
+    )
     assert done.returncode == 2
     assert "already holds the run" in done.stderr
     assert json.loads(steptune("show", first["id"], "--json", cwd=workplace).stdout)["state"] == "finished"
@@ -116,7 +145,10 @@ def test_the_same_run_dir_twice_is_refused_and_the_first_run_stays(workplace: Pa
 
 def test_two_runs_at_once_do_not_disturb_each_other(workplace: Path) -> None:
     arguments = [STEPTUNE, "run", "data-build", "sources=[{type: jsonl, path: rows.jsonl}]", "test_share=0.3", "--json"]
-    both = [subprocess.Popen(arguments, cwd=workplace, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) for _ in range(2)]
+    both = [
+        subprocess.Popen(arguments, cwd=workplace, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        for _ in range(2)
+    ]
     documents = [json.loads(process.communicate(timeout=120)[0]) for process in both]
     assert [document["state"] for document in documents] == ["finished", "finished"]
     assert documents[0]["id"] != documents[1]["id"]
@@ -125,13 +157,19 @@ def test_two_runs_at_once_do_not_disturb_each_other(workplace: Path) -> None:
 
 def test_broken_rows_go_to_the_ledger_and_strict_stops(workplace: Path) -> None:
     good = "".join(json.dumps({"prompt": prompt, "output": output}) + "\n" for prompt, output in ROWS).encode()
-    bad = b'{"prompt": "p", "output": \n' + b'{"prompt": "How do I wait?", "output": ""}\n' + b'{"prompt": "caf\xe9", "output": "1. a\\n2. b"}\n'
+    bad = (
+        b'{"prompt": "p", "output": \n'
+        + b'{"prompt": "How do I wait?", "output": ""}\n'
+        + b'{"prompt": "caf\xe9", "output": "1. a\\n2. b"}\n'
+    )
     (workplace / "mixed.jsonl").write_bytes(good + bad)
     source = "sources=[{type: jsonl, path: mixed.jsonl}]"
     done = steptune("run", "data-build", source, "test_share=0.3", "validation_share=0.2", "--json", cwd=workplace)
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
-    ledger = [json.loads(line) for line in (Path(document["run_dir"]) / "dataset" / "ledger.jsonl").read_text().splitlines()]
+    ledger = [
+        json.loads(line) for line in (Path(document["run_dir"]) / "dataset" / "ledger.jsonl").read_text().splitlines()
+    ]
     assert len(ledger) == len(ROWS) + 3
     assert sum(row["ended"] == "dropped" for row in ledger) == 3
     strict = steptune("run", "data-build", source, "strict=true", cwd=workplace)
@@ -142,7 +180,9 @@ def test_broken_rows_go_to_the_ledger_and_strict_stops(workplace: Path) -> None:
 
 def test_dry_run_starts_nothing_and_shows_the_command(workplace: Path) -> None:
     before = sorted(path.name for path in (workplace / "runs").iterdir())
-    done = steptune("run", "sft", "--preset", "demo", "--dry-run", "--json", "--", "--main_process_port", "29777", cwd=workplace)
+    done = steptune(
+        "run", "sft", "--preset", "demo", "--dry-run", "--json", "--", "--main_process_port", "29777", cwd=workplace
+    )
     assert done.returncode == 0, done.stderr
     plan = json.loads(done.stdout)
     assert plan["argv"][1:3] == ["launch", "--config_file"]
@@ -164,7 +204,9 @@ def test_the_default_preset_without_a_gpu_is_refused_by_preflight(workplace: Pat
 
 
 def test_detach_returns_when_the_recipe_is_up_and_fails_when_it_is_not(workplace: Path) -> None:
-    done = steptune("run", "data-build", "sources=[{type: jsonl, path: rows.jsonl}]", "--detach", "--json", cwd=workplace)
+    done = steptune(
+        "run", "data-build", "sources=[{type: jsonl, path: rows.jsonl}]", "--detach", "--json", cwd=workplace
+    )
     assert done.returncode == 0, done.stderr
     run_dir = Path(json.loads(done.stdout)["run_dir"])
     assert any('"started"' in line for line in (run_dir / "events.jsonl").read_text().splitlines())
@@ -194,7 +236,10 @@ def test_ctrl_c_asks_whether_to_leave_or_to_stop(workplace: Path, answer: str, s
     if pid == 0:
         os.chdir(workplace)
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where the suite itself runs in the background of a shell
-        os.execv(STEPTUNE, [STEPTUNE, "run", "data-build", f"sources=[{{type: jsonl, path: {fifo}}}]", "--run-dir", str(folder)])
+        os.execv(
+            STEPTUNE,
+            [STEPTUNE, "run", "data-build", f"sources=[{{type: jsonl, path: {fifo}}}]", "--run-dir", str(folder)],
+        )
     events = folder / "events.jsonl"
     wait_for(lambda: events.exists() and '"started"' in events.read_text(), 60)
     os.write(terminal, b"\x03")
@@ -223,9 +268,18 @@ def test_rm_deletes_ended_runs_only(workplace: Path) -> None:
 
 def test_compare_names_the_settings_that_differ(workplace: Path, first: dict) -> None:
     done = steptune(
-        "run", "data-build", "sources=[{type: jsonl, path: rows.jsonl}]", "test_share=0.3", "validation_share=0.2", "seed=99", "--json", cwd=workplace
+        "run",
+        "data-build",
+        "sources=[{type: jsonl, path: rows.jsonl}]",
+        "test_share=0.3",
+        "validation_share=0.2",
+        "seed=99",
+        "--json",
+        cwd=workplace,
     )
-    compared = json.loads(steptune("compare", first["id"], json.loads(done.stdout)["id"], "--json", cwd=workplace).stdout)
+    compared = json.loads(
+        steptune("compare", first["id"], json.loads(done.stdout)["id"], "--json", cwd=workplace).stdout
+    )
     assert compared["settings"] == {"seed": [17, 99]}
 
 

@@ -1,4 +1,6 @@
-"""The screens in a real pseudo-terminal and in tmux: start a run from the keyboard, lose the program, come back, stop the run."""
+"""The screens in a real pseudo-terminal and in tmux: start a run from the keyboard, lose the program, come back, stop
+the run.
+"""
 
 from __future__ import annotations
 
@@ -121,7 +123,9 @@ def test_the_config_goes_through_the_editor_and_back(runs: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGHUP, signal.SIGTERM, signal.SIGKILL])
-def test_losing_the_program_does_not_touch_a_run(live: RunFolder, runs: Path, tmp_path: Path, signal_number: int) -> None:
+def test_losing_the_program_does_not_touch_a_run(
+    live: RunFolder, runs: Path, tmp_path: Path, signal_number: int
+) -> None:
     before = live.processes
     with open_screens(runs, tmp_path) as terminal:
         terminal.wait_for(live.id)
@@ -156,14 +160,18 @@ def test_a_dumb_terminal_gets_plain_text(runs: Path, tmp_path: Path) -> None:
     with screens(runs, tmp_path / "state", environment={"TERM": "dumb"}) as terminal:
         terminal.wait_for("steptune runs")
         assert b"\x1b" not in bytes(terminal.output)
-    done = subprocess.run([sys.executable, "-P", "-m", "tui"], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "tui"], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
     assert (done.returncode, "steptune logs -f RUN" in done.stdout) == (0, True)
 
 
 def test_no_color_and_ascii_on_a_real_terminal(runs: Path, tmp_path: Path) -> None:
     make_many(runs, 3)
     with screens(
-        runs, tmp_path / "state", environment={"NO_COLOR": "1", "LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+        runs,
+        tmp_path / "state",
+        environment={"NO_COLOR": "1", "LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
     ) as terminal:
         terminal.wait_for("finished")
         terminal.send("\r")
@@ -187,7 +195,9 @@ def test_in_tmux_a_run_survives_the_session_and_another_size(live: RunFolder, ru
 
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 def test_in_tmux_a_training_is_launched_lost_reattached_and_stopped(runs: Path, tmp_path: Path) -> None:
-    """The whole way of a person with a real training: New, launch, kill -9 of the screens, start them again, stop the run."""
+    """The whole way of a person with a real training: New, launch, kill -9 of the screens, start them again, stop the
+    run.
+    """
     with Tmux(runs, tmp_path / "state") as tmux:
         tmux.wait_for("There are no runs in")
         tmux.send("2")

@@ -29,10 +29,14 @@ def steptune(*arguments: str, code: int = 0, typed: str | None = None) -> str:
 
 
 def keys_of(task: Task, sources: list[str]) -> str:
-    """What a rater presses who sees that a person's answer is better than the tuned model's, and that better than the other."""
+    """What a rater presses who sees that a person's answer is better than the tuned model's, and that better than the
+    other.
+    """
     if task.kind == "scores":
         level = max(1, min(5, round(quality(sources[task.answer or 0]))))
-        second = level - (int(task.unit.name[-1], 16) + (task.answer or 0)) % 2  # no two raters are of one mind everywhere
+        second = (
+            level - (int(task.unit.name[-1], 16) + (task.answer or 0)) % 2
+        )  # no two raters are of one mind everywhere
         return f"{level}{level}{second}{level}\r"
     if task.kind == "rank":
         order = sorted({quality(source) for source in sources}, reverse=True)
@@ -103,7 +107,11 @@ def test_a_study_from_new_to_verify(tmp_path: Path) -> None:
     assert "unblinded: baseline, tuned, human" in steptune("study", "unblind", str(study))
     assert "Raters show that tuned is better than baseline: +" in steptune("study", "report", str(study))
     report = json.loads((study / "report" / "study_report.json").read_text(encoding="utf-8"))
-    assert {name: means["accuracy"]["mean"] for name, means in report["means"].items()} == {"baseline": 2.0, "tuned": 4.0, "human": 4.0}
+    assert {name: means["accuracy"]["mean"] for name, means in report["means"].items()} == {
+        "baseline": 2.0,
+        "tuned": 4.0,
+        "human": 4.0,
+    }
     assert "nothing was changed" in steptune("study", "verify", str(study))
     path = study / "ratings" / "ben.jsonl"
     path.write_text(path.read_text().replace('"accuracy": 2', '"accuracy": 5', 1))

@@ -1,4 +1,6 @@
-"""A real vLLM server on CPU with the embedded model: generate answers through it, and it is data-build's teacher behind faults."""
+"""A real vLLM server on CPU with the embedded model: generate answers through it, and it is data-build's teacher behind
+faults.
+"""
 
 from __future__ import annotations
 
@@ -45,11 +47,28 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "small",
     ]
     command += ["--host", "127.0.0.1", "--port", str(port), "--chat-template", str(folder / "template.jinja")]
-    command += ["--dtype", "float32", "--max-model-len", "1024", "--max-num-seqs", "8", "--enforce-eager", "--kv-cache-memory-bytes", str(256 << 20)]
+    command += [
+        "--dtype",
+        "float32",
+        "--max-model-len",
+        "1024",
+        "--max-num-seqs",
+        "8",
+        "--enforce-eager",
+        "--kv-cache-memory-bytes",
+        str(256 << 20),
+    ]
     # Without V1's multiprocessing the engine core computes itself: one process less that imports everything.
-    quiet = {"VLLM_NO_USAGE_STATS": "1", "VLLM_ENABLE_V1_MULTIPROCESSING": "0", "OMP_WAIT_POLICY": "PASSIVE", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
+    quiet = {
+        "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    }
     with (folder / "log.txt").open("wb") as log:
-        process = subprocess.Popen(command, env={**os.environ, **quiet}, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        process = subprocess.Popen(
+            command, env={**os.environ, **quiet}, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
     try:
         wait_for(lambda: process.poll() is not None or answers(f"http://127.0.0.1:{port}/health"), 240)
         assert process.poll() is None, (folder / "log.txt").read_text()[-3000:]
@@ -81,12 +100,16 @@ def answers(url: str) -> bool:
 
 def test_generate_gets_the_same_answers_from_the_server_as_from_an_engine_here(server: str, tmp_path: Path) -> None:
     data = tmp_path / "questions.jsonl"
-    data.write_text("".join(json.dumps({"id": str(number), "prompt": question}) + "\n" for number, question in enumerate(QUESTIONS)))
+    data.write_text(
+        "".join(json.dumps({"id": str(number), "prompt": question}) + "\n" for number, question in enumerate(QUESTIONS))
+    )
     common = ("run", "generate", "--run-dir")
     settings = ("model=embedded:gemma-3-270m", "data=questions.jsonl", "max_new_tokens=8")
     done = steptune(*common, "served", "--preset", "server", *settings, f"generator.server={server}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    done = steptune(*common, "here", *settings, "generator.backend=transformers", "generator.dtype=float32", cwd=tmp_path)
+    done = steptune(
+        *common, "here", *settings, "generator.backend=transformers", "generator.dtype=float32", cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
     served = read_growing_jsonl(tmp_path / "served" / "predictions.jsonl")
     assert [row["prompt"] for row in served] == list(QUESTIONS)
@@ -98,13 +121,41 @@ def test_a_teacher_behind_faults_gives_valid_rows_or_reasons(server: str, tmp_pa
     port = free_port()
     log = tmp_path / "faults.jsonl"
     proxy = subprocess.Popen(
-        [sys.executable, str(FAULT_SERVER), str(port), "--faults", "0.5", "--hang-s", "1", "--log", str(log), "--upstream", server]
+        [
+            sys.executable,
+            str(FAULT_SERVER),
+            str(port),
+            "--faults",
+            "0.5",
+            "--hang-s",
+            "1",
+            "--log",
+            str(log),
+            "--upstream",
+            server,
+        ]
     )
     try:
         wait_for(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0)
-        teacher = ("teacher.model=small", f"teacher.base_url=http://127.0.0.1:{port}/v1", "teacher.max_tokens=64", "teacher.temperature=0")
+        teacher = (
+            "teacher.model=small",
+            f"teacher.base_url=http://127.0.0.1:{port}/v1",
+            "teacher.max_tokens=64",
+            "teacher.temperature=0",
+        )
         asked = ("synthesis.rows=2", "synthesis.grounded_rows=1", "teacher.attempts=2")
-        done = steptune("run", "data-build", "--preset", "teacher_vllm", "--run-dir", "built", *teacher, *asked, cwd=tmp_path, timeout=240)
+        done = steptune(
+            "run",
+            "data-build",
+            "--preset",
+            "teacher_vllm",
+            "--run-dir",
+            "built",
+            *teacher,
+            *asked,
+            cwd=tmp_path,
+            timeout=240,
+        )
     finally:
         proxy.kill()
         proxy.wait()
@@ -118,7 +169,11 @@ def test_a_teacher_behind_faults_gives_valid_rows_or_reasons(server: str, tmp_pa
     # Guided decoding: an answer is an object of the schema, unless it was cut off.
     assert all(call["state"] == "answered" and call["content"].lstrip().startswith("{") for call in real)
     if done.returncode == 0:
-        written = [row for row in read_growing_jsonl(tmp_path / "built" / "dataset" / "ledger.jsonl") if row["source"] == "synthetic"]
+        written = [
+            row
+            for row in read_growing_jsonl(tmp_path / "built" / "dataset" / "ledger.jsonl")
+            if row["source"] == "synthetic"
+        ]
         assert len(written) == 3
     else:  # a model as small as this one may write nothing that can be used: then the run says so
         assert done.returncode == 2

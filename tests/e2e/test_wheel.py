@@ -18,7 +18,11 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a fresh virtual environment with nothing but the wheel and what the core needs."""
     folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run([sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(CHECKOUT)], check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(CHECKOUT)],
+        check=True,
+        capture_output=True,
+    )
     subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
     wheel = next(folder.glob("steptune-*.whl"))
     subprocess.run([folder / "venv" / "bin" / "pip", "install", "-qq", str(wheel)], check=True)
@@ -28,7 +32,12 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def steptune(installed: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
     return subprocess.run(
-        [installed / "venv" / "bin" / "steptune", *arguments], cwd=installed, env=environment, capture_output=True, text=True, check=False
+        [installed / "venv" / "bin" / "steptune", *arguments],
+        cwd=installed,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -54,6 +63,8 @@ def test_a_dry_run_shows_the_plan_and_what_is_missing(installed: Path) -> None:
 
 
 def test_the_core_has_no_torch(installed: Path) -> None:
-    found = subprocess.run([installed / "venv" / "bin" / "python", "-c", "import torch"], capture_output=True, check=False)
+    found = subprocess.run(
+        [installed / "venv" / "bin" / "python", "-c", "import torch"], capture_output=True, check=False
+    )
     assert found.returncode == 1
     assert steptune(installed, "doctor").returncode == 0

@@ -43,21 +43,41 @@ _ALLOWED_C0 = frozenset((0x0A, 0x0D, 0x1B, 0x08))
 
 
 def forbidden_output(sent: bytes, text: str) -> int:
-    """How often something of `text` reached the terminal as a control: its own sequences, other C0, C1 and bidi characters."""
+    """How often something of `text` reached the terminal as a control: its own sequences, other C0, C1 and bidi
+    characters.
+    """
     found = 0
     sent = re.sub(rb"\x1b\]22;[a-z-]*\x07", b"", sent)  # Textual's own: the shape of the mouse pointer
     raw = text.encode("utf-8", "replace")
-    for start in (b"\x1b]52;", b"\x1b]0;HOSTILE", b"\x1b]2;HOSTILE", b"\x1bP", b"\x1bc", b"\x1b[6n", b"\x1b[c", b"\x1b[2J"):
+    for start in (
+        b"\x1b]52;",
+        b"\x1b]0;HOSTILE",
+        b"\x1b]2;HOSTILE",
+        b"\x1bP",
+        b"\x1bc",
+        b"\x1b[6n",
+        b"\x1b[c",
+        b"\x1b[2J",
+    ):
         if start in raw:
             found += sent.count(start)
     decoded = sent.decode("utf-8", "replace")
-    found += sum(1 for character in decoded if (ord(character) < 0x20 and ord(character) not in _ALLOWED_C0) or 0x7F <= ord(character) < 0xA0)
-    return found + sum(decoded.count(mark) for mark in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u2028\u2029")
+    found += sum(
+        1
+        for character in decoded
+        if (ord(character) < 0x20 and ord(character) not in _ALLOWED_C0) or 0x7F <= ord(character) < 0xA0
+    )
+    return found + sum(
+        decoded.count(mark) for mark in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u2028\u2029"
+    )
 
 
 def make_hostile(root: Path, text: str) -> None:
     """Two runs with a hostile string wherever a run's files have text."""
-    escaped, text = text, text.encode("utf-8", "replace").decode()  # half a surrogate pair fits only into an escape of JSON
+    escaped, text = (
+        text,
+        text.encode("utf-8", "replace").decode(),
+    )  # half a surrogate pair fits only into an escape of JSON
     for number in (1, 2):
         path = make_run(
             root,
@@ -71,11 +91,16 @@ def make_hostile(root: Path, text: str) -> None:
         write_json(path / "run.json", {**info, "id": f"{number}{text}", "host": text})
         with (path / "events.jsonl").open("a", encoding="utf-8", errors="surrogatepass") as file:
             file.write(
-                json.dumps({"event": escaped, "time": 1e300, escaped: escaped}) + "\n" + json.dumps({"event": "warning", "message": escaped}) + "\n"
+                json.dumps({"event": escaped, "time": 1e300, escaped: escaped})
+                + "\n"
+                + json.dumps({"event": "warning", "message": escaped})
+                + "\n"
             )
         with (path / "metrics.jsonl").open("a") as file:
             file.write(json.dumps({"step": 99, escaped: 3.0, "phase": escaped, "done": 1, "total": 2}) + "\n")
-        (path / "log.txt").write_bytes(escaped.encode("utf-8", "surrogatepass") * 3 + b"\n" + escaped.encode("utf-8", "surrogatepass") + b"\n")
+        (path / "log.txt").write_bytes(
+            escaped.encode("utf-8", "surrogatepass") * 3 + b"\n" + escaped.encode("utf-8", "surrogatepass") + b"\n"
+        )
         report = path / "report"
         report.mkdir()
         item = {
@@ -88,6 +113,8 @@ def make_hostile(root: Path, text: str) -> None:
         }
         systems = {text: {"metrics": {"rouge_l": {"mean": 0.1, "ci95": [0.0, 0.2], "floor": 0.1}, text: {"mean": 0.2}}}}
         comparison = {"a": text, "b": text, "metric": text, "difference": 0.1, "ci95": [0.0, 0.2], "p": 0.5}
-        write_json(report / "results.json", {"verdict": text, "systems": systems, "comparisons": [comparison], "items": [item]})
+        write_json(
+            report / "results.json", {"verdict": text, "systems": systems, "comparisons": [comparison], "items": [item]}
+        )
         result = json.loads((path / "result.json").read_text())
         write_json(path / "result.json", {**result, "outputs": {"report": {"path": "report", "sha256": "0"}}})

@@ -18,7 +18,9 @@ SIZES = ((80, 24), (160, 48))
 
 
 @asynccontextmanager
-async def running(runs: Path, size: tuple[int, int] = (80, 24), **options: object) -> AsyncIterator[tuple[SteptuneApp, Pilot[None]]]:
+async def running(
+    runs: Path, size: tuple[int, int] = (80, 24), **options: object
+) -> AsyncIterator[tuple[SteptuneApp, Pilot[None]]]:
     """The program with its first list of runs on the screen."""
     store = options.pop("store", None) or Store(runs.parent / "state")
     app = SteptuneApp(root=runs, store=store, theme="steptune-dark", **options)  # type: ignore[arg-type]
@@ -51,7 +53,8 @@ def text_of(app: SteptuneApp) -> str:
 
 
 async def looks_as(pilot: Pilot[None], name: str, plain: Callable[[str], str] = str, timeout_s: float = 10.0) -> None:
-    """Wait until the screen is the one in tests/tui/goldens/NAME.txt; UPDATE_GOLDENS=1 writes it when the screen stands still.
+    """Wait until the screen is the one in tests/tui/goldens/NAME.txt; UPDATE_GOLDENS=1 writes it when the screen stands
+    still.
 
     A screen is drawn in several steps (a head may stand before the text below it has its place), so the first frame
     with the right words need not be the last. ``plain`` takes out what depends on where the test runs.
@@ -91,7 +94,13 @@ def outside_parent(app: SteptuneApp) -> list[str]:
     found = []
     for widget in app.screen.query("*"):
         parent = widget.parent
-        if not widget.display or not widget.region or parent is None or not hasattr(parent, "region") or widget.styles.dock != "none":
+        if (
+            not widget.display
+            or not widget.region
+            or parent is None
+            or not hasattr(parent, "region")
+            or widget.styles.dock != "none"
+        ):
             continue
         if any(str(ancestor.styles.layer or "") == "editor" for ancestor in (widget,)):
             parent = app.screen

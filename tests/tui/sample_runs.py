@@ -31,12 +31,21 @@ def make_run(
     host: str = HOST,
     total: int | None = None,
 ) -> Path:
-    """One run folder. `state` None leaves result.json away (the run then reads as lost, or as live while a lock is held)."""
+    """One run folder. `state` None leaves result.json away (the run then reads as lost, or as live while a lock is
+    held).
+    """
     path = root / run_id
     path.mkdir(parents=True)
     write_json(
         path / "run.json",
-        {"id": run_id, "recipe": recipe, "created_unix": created, "created": "2026-11-18T10:00:00+00:00", "host": host, "steptune": "0.1.0"},
+        {
+            "id": run_id,
+            "recipe": recipe,
+            "created_unix": created,
+            "created": "2026-11-18T10:00:00+00:00",
+            "host": host,
+            "steptune": "0.1.0",
+        },
     )
     settings = {
         "model": "mistralai/Mistral-7B-Instruct-v0.2",
@@ -47,13 +56,21 @@ def make_run(
         **(config or {}),
     }
     write_text(path / "config.yaml", "".join(f"{key}: {json.dumps(value)}\n" for key, value in settings.items()))
-    (path / "metrics.jsonl").write_text("".join(map(dump_line, metrics(steps, total or steps, created, seed))), encoding="utf-8")
-    (path / "events.jsonl").write_text("".join(map(dump_line, events(steps, created, state))), encoding="utf-8")
-    (path / "hardware.jsonl").write_text("".join(map(dump_line, hardware(max(2, steps // 4), created))), encoding="utf-8")
-    (path / "log.txt").write_text(
-        "".join(f"[{index:>5}] step {index} loss {2.5 - index / 100:.4f}\n" for index in range(log_lines)), encoding="utf-8"
+    (path / "metrics.jsonl").write_text(
+        "".join(map(dump_line, metrics(steps, total or steps, created, seed))), encoding="utf-8"
     )
-    write_json(path / "proc.json", {"supervisor": {"pid": 1, "started": 0.0, "boot_id": "x"}, "child": {"pid": 1, "started": 0.0, "boot_id": "x"}})
+    (path / "events.jsonl").write_text("".join(map(dump_line, events(steps, created, state))), encoding="utf-8")
+    (path / "hardware.jsonl").write_text(
+        "".join(map(dump_line, hardware(max(2, steps // 4), created))), encoding="utf-8"
+    )
+    (path / "log.txt").write_text(
+        "".join(f"[{index:>5}] step {index} loss {2.5 - index / 100:.4f}\n" for index in range(log_lines)),
+        encoding="utf-8",
+    )
+    write_json(
+        path / "proc.json",
+        {"supervisor": {"pid": 1, "started": 0.0, "boot_id": "x"}, "child": {"pid": 1, "started": 0.0, "boot_id": "x"}},
+    )
     if state is not None:
         ended = {"seconds": steps * 8.0, "peak_memory_gib": 11.8, "ended_unix": created + steps * 8.0}
         write_json(
@@ -93,24 +110,55 @@ def metrics(steps: int, total: int, created: float, seed: int) -> list[dict[str,
 
 
 def events(steps: int, created: float, state: str | None) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = [{"time": created, "event": "supervisor_started", "pid": 1}, {"time": created + 3, "event": "started", "pid": 1}]
-    rows += [{"time": created + step * 8, "event": "checkpoint_saved", "step": step} for step in range(10, steps + 1, 10)]
+    rows: list[dict[str, Any]] = [
+        {"time": created, "event": "supervisor_started", "pid": 1},
+        {"time": created + 3, "event": "started", "pid": 1},
+    ]
+    rows += [
+        {"time": created + step * 8, "event": "checkpoint_saved", "step": step} for step in range(10, steps + 1, 10)
+    ]
     return rows + ([{"time": created + steps * 8, "event": "ended", "kind": state}] if state else [])
 
 
 def hardware(samples: int, created: float) -> list[dict[str, Any]]:
-    gpu = {"index": 0, "name": "NVIDIA A10", "memory_used_mib": 12_100, "memory_total_mib": 23_028, "utilization_percent": 97}
+    gpu = {
+        "index": 0,
+        "name": "NVIDIA A10",
+        "memory_used_mib": 12_100,
+        "memory_total_mib": 23_028,
+        "utilization_percent": 97,
+    }
     return [
-        {"time": created + 2 * index, "cpu_percent": 61.0, "memory_gib": 3.1 + index / 100, "memory_free_gib": 19.4, "gpus": [gpu]}
+        {
+            "time": created + 2 * index,
+            "cpu_percent": 61.0,
+            "memory_gib": 3.1 + index / 100,
+            "memory_free_gib": 19.4,
+            "gpus": [gpu],
+        }
         for index in range(samples)
     ]
 
 
 def make_pipeline(root: Path, run_id: str, created: float = FIXED_TIME, running: bool = False) -> Path:
     """A pipeline with its stages; a running one is in its sft."""
-    path = make_run(root, run_id, "pipeline", None if running else "finished", steps=30, created=created, headline={"rouge_l_gain": 0.17})
+    path = make_run(
+        root,
+        run_id,
+        "pipeline",
+        None if running else "finished",
+        steps=30,
+        created=created,
+        headline={"rouge_l_gain": 0.17},
+    )
     for index, (name, recipe) in enumerate(
-        (("data-build", "data-build"), ("sft", "sft"), ("generate-baseline", "generate"), ("generate-tuned", "generate"), ("evaluate", "evaluate"))
+        (
+            ("data-build", "data-build"),
+            ("sft", "sft"),
+            ("generate-baseline", "generate"),
+            ("generate-tuned", "generate"),
+            ("evaluate", "evaluate"),
+        )
     ):
         if running and index > 1:
             break
@@ -128,7 +176,9 @@ def make_pipeline(root: Path, run_id: str, created: float = FIXED_TIME, running:
         report.mkdir()
         write_json(report / "results.json", results())
         result = json.loads((path / "result.json").read_text(encoding="utf-8"))
-        write_json(path / "result.json", {**result, "outputs": {"report": {"path": "stages/evaluate/report", "sha256": "0"}}})
+        write_json(
+            path / "result.json", {**result, "outputs": {"report": {"path": "stages/evaluate/report", "sha256": "0"}}}
+        )
     return path
 
 
@@ -153,10 +203,24 @@ def results(items: int = 24) -> dict[str, Any]:
                 "format_conformance": metric(0.969, 0.91, 0.99, 0.969),
             }
         },
-        "human": {"metrics": {"rouge_l": {"mean": None, "ci95": None, "n": 0, "floor": 0.232}, "format_conformance": metric(1.0, 0.96, 1.0, 1.0)}},
+        "human": {
+            "metrics": {
+                "rouge_l": {"mean": None, "ci95": None, "n": 0, "floor": 0.232},
+                "format_conformance": metric(1.0, 0.96, 1.0, 1.0),
+            }
+        },
     }
     comparisons = [
-        {"a": "tuned", "b": "baseline", "metric": "rouge_l", "difference": 0.174, "ci95": [0.149, 0.199], "n": items, "p": 0.0001, "p_holm": 0.0003},
+        {
+            "a": "tuned",
+            "b": "baseline",
+            "metric": "rouge_l",
+            "difference": 0.174,
+            "ci95": [0.149, 0.199],
+            "n": items,
+            "p": 0.0001,
+            "p_holm": 0.0003,
+        },
         {
             "a": "tuned",
             "b": "baseline",
@@ -194,7 +258,8 @@ def results(items: int = 24) -> dict[str, Any]:
         for index in range(items)
     ]
     verdict = (
-        f"The tuned model answers better than the baseline: ROUGE-L rises by 0.174 [0.149, 0.199] (n {items}), of which 0.020 lies above the floor."
+        f"The tuned model answers better than the baseline: ROUGE-L rises by 0.174 [0.149, 0.199] (n {items}), of which"
+        " 0.020 lies above the floor."
     )
     return {"schema": 1, "verdict": verdict, "systems": systems, "comparisons": comparisons, "items": rows}
 

@@ -1,4 +1,6 @@
-"""A pseudo-terminal with a program in it: what it sent and when, and the screen that a person would see (by pyte); and tmux."""
+"""A pseudo-terminal with a program in it: what it sent and when, and the screen that a person would see (by pyte); and
+tmux.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,14 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 class Terminal:
     """`read` False models a terminal that has stopped reading: the program's output is not taken any more."""
 
-    def __init__(self, argv: list[str], columns: int = 80, rows: int = 24, environment: dict[str, str] | None = None, emulate: bool = True) -> None:
+    def __init__(
+        self,
+        argv: list[str],
+        columns: int = 80,
+        rows: int = 24,
+        environment: dict[str, str] | None = None,
+        emulate: bool = True,
+    ) -> None:
         self.columns, self.rows = columns, rows
         self.output = bytearray()
         self.times: list[tuple[float, int]] = []  # (time, bytes so far)
@@ -36,7 +45,15 @@ class Terminal:
         self.started = time.monotonic()
         self.pid, self.master = pty.fork()
         if self.pid == 0:
-            os.environ.update({"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", **(environment or {})})
+            os.environ.update(
+                {
+                    "TERM": "xterm-256color",
+                    "COLORTERM": "truecolor",
+                    "LANG": "C.UTF-8",
+                    "LC_ALL": "C.UTF-8",
+                    **(environment or {}),
+                }
+            )
             os.chdir(REPOSITORY)
             signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where the suite itself runs under nohup
             os.execv(argv[0], argv)
@@ -132,9 +149,32 @@ class Tmux:
 
     def __init__(self, runs: Path, state: Path, columns: int = 80, rows: int = 24) -> None:
         self._tmux = ["tmux", "-L", f"steptune-test-{os.getpid()}-{time.monotonic_ns()}", "-f", "/dev/null"]
-        program = ["env", f"STEPTUNE_RUNS={runs}", f"XDG_STATE_HOME={state}", "LANG=C.UTF-8", sys.executable, "-P", "-m", "tui"]
+        program = [
+            "env",
+            f"STEPTUNE_RUNS={runs}",
+            f"XDG_STATE_HOME={state}",
+            "LANG=C.UTF-8",
+            sys.executable,
+            "-P",
+            "-m",
+            "tui",
+        ]
         subprocess.run(
-            [*self._tmux, "new-session", "-d", "-s", "s", "-x", str(columns), "-y", str(rows), "-c", str(REPOSITORY), *program], check=True
+            [
+                *self._tmux,
+                "new-session",
+                "-d",
+                "-s",
+                "s",
+                "-x",
+                str(columns),
+                "-y",
+                str(rows),
+                "-c",
+                str(REPOSITORY),
+                *program,
+            ],
+            check=True,
         )
         self.pid = int(self._ask("list-panes", "-t", "s", "-F", "#{pane_pid}"))
 
@@ -178,7 +218,13 @@ def _without_private(data: bytes) -> bytes:
 
 
 def screens(
-    runs: Path, state: Path, *arguments: str, columns: int = 80, rows: int = 24, environment: dict[str, str] | None = None, emulate: bool = True
+    runs: Path,
+    state: Path,
+    *arguments: str,
+    columns: int = 80,
+    rows: int = 24,
+    environment: dict[str, str] | None = None,
+    emulate: bool = True,
 ) -> Terminal:
     """The screens over a runs folder, as `steptune` starts them."""
     variables = {"STEPTUNE_RUNS": str(runs), "XDG_STATE_HOME": str(state), **(environment or {})}

@@ -19,7 +19,30 @@ from tui.logic.run_row import read_row
 from tui.screens.page import Page
 
 Spoil = Callable[[Path], None]
-EVERY_KEY = ("v", "escape", "i", "escape", "m", "x", "w", "s", "o", "escape", "c", "n", "k", "n", "R", "n", "l", "G", "escape", "e", "escape", "y")
+EVERY_KEY = (
+    "v",
+    "escape",
+    "i",
+    "escape",
+    "m",
+    "x",
+    "w",
+    "s",
+    "o",
+    "escape",
+    "c",
+    "n",
+    "k",
+    "n",
+    "R",
+    "n",
+    "l",
+    "G",
+    "escape",
+    "e",
+    "escape",
+    "y",
+)
 
 
 def only_a_beginning(path: Path) -> None:
@@ -47,7 +70,9 @@ def older(path: Path) -> None:
 
 def long_line(path: Path) -> None:
     with (path / "metrics.jsonl").open("a") as file:
-        file.write(dump_line({"step": 61, "loss": 1.5, "note": "x" * 10_000_000}) + dump_line({"step": 62, "loss": 1.25}))
+        file.write(
+            dump_line({"step": 61, "loss": 1.5, "note": "x" * 10_000_000}) + dump_line({"step": 62, "loss": 1.25})
+        )
 
 
 def not_finite(path: Path) -> None:
@@ -56,9 +81,16 @@ def not_finite(path: Path) -> None:
         '{"step": 2, "loss": Infinity, "grad_norm": -Infinity}\n'
         f'{{"step": 3, "loss": 1{"0" * 400}, "time": 1{"0" * 400}}}\n'
     )
-    (path / "events.jsonl").write_text(f'{{"event": "checkpoint_saved", "step": NaN, "time": Infinity}}\n{{"event": "x", "step": 1{"0" * 400}}}\n')
-    (path / "hardware.jsonl").write_text(f'{{"cpu_percent": NaN, "memory_gib": 1{"0" * 400}, "gpus": [{{"memory_total_mib": NaN}}]}}\n')
-    write_json(path / "result.json", {"state": "finished", "seconds": 10**400, "headline": {"eval_loss": 10**400}, "peak_memory_gib": 10**400})
+    (path / "events.jsonl").write_text(
+        f'{{"event": "checkpoint_saved", "step": NaN, "time": Infinity}}\n{{"event": "x", "step": 1{"0" * 400}}}\n'
+    )
+    (path / "hardware.jsonl").write_text(
+        f'{{"cpu_percent": NaN, "memory_gib": 1{"0" * 400}, "gpus": [{{"memory_total_mib": NaN}}]}}\n'
+    )
+    write_json(
+        path / "result.json",
+        {"state": "finished", "seconds": 10**400, "headline": {"eval_loss": 10**400}, "peak_memory_gib": 10**400},
+    )
 
 
 def clock_back(path: Path) -> None:
@@ -66,7 +98,9 @@ def clock_back(path: Path) -> None:
     info = json.loads((path / "run.json").read_text())
     write_json(path / "run.json", {**info, "created_unix": time.time() + 1e6})
     rows = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
-    (path / "metrics.jsonl").write_text("".join(dump_line({**row, "time": row["time"] * (-1) ** row["step"]}) for row in rows))
+    (path / "metrics.jsonl").write_text(
+        "".join(dump_line({**row, "time": row["time"] * (-1) ** row["step"]}) for row in rows)
+    )
     for file in path.iterdir():
         os.utime(file, (time.time() + 1e7, time.time() + 1e7))
 
@@ -115,9 +149,16 @@ async def test_a_spoiled_run_is_shown_as_what_it_is(tmp_path: Path, name: str) -
 async def test_a_run_that_is_deleted_while_it_is_open(tmp_path: Path, place: str) -> None:
     runs = tmp_path / "runs"
     run = make_pipeline(runs, "a-pipeline-1") if place == "report" else make_run(runs, "a-sft-1")
-    (run / "rows.jsonl").write_text("".join(dump_line({"id": f"row-{number}", "prompt": "How?"}) for number in range(200)))
+    (run / "rows.jsonl").write_text(
+        "".join(dump_line({"id": f"row-{number}", "prompt": "How?"}) for number in range(200))
+    )
     make_run(runs, "b-sft-2")
-    keys = {"follow": ("G", "enter"), "logs": ("G", "l"), "compare": ("space", "space", "equals_sign"), "rows": ("G", "enter", "o")}
+    keys = {
+        "follow": ("G", "enter"),
+        "logs": ("G", "l"),
+        "compare": ("space", "space", "equals_sign"),
+        "rows": ("G", "enter", "o"),
+    }
     async with running(runs) as (app, pilot):
         await shows(pilot, "2 runs")
         await pilot.press(*keys.get(place, ("5", "enter") if place == "report" else ()))
@@ -130,7 +171,9 @@ async def test_a_run_that_is_deleted_while_it_is_open(tmp_path: Path, place: str
         await shows(pilot, "1 runs")
 
 
-async def test_a_run_of_someone_else_says_that_it_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_run_of_someone_else_says_that_it_may_not_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = make_run(tmp_path / "runs", "a-sft-1")
     make_run(tmp_path / "runs", "b-sft-2")
     if os.geteuid() == 0:  # root may read everything: refuse as the system would

@@ -33,7 +33,10 @@ def dataset(runs: Path) -> Path:
 
 
 def entries(runs: Path, name: str = "ann") -> list[tuple[str, str]]:
-    return [(entry["kind"], entry.get("verdict", "")) for entry in read_journals(dataset(runs).parent / "dataset.curation").get(name, [])]
+    return [
+        (entry["kind"], entry.get("verdict", ""))
+        for entry in read_journals(dataset(runs).parent / "dataset.curation").get(name, [])
+    ]
 
 
 async def test_data_lists_data_sets_and_opens_the_card(runs: Path) -> None:
@@ -67,7 +70,10 @@ async def test_every_key_decides_and_is_on_the_disk_at_once(runs: Path, monkeypa
         await shows(pilot, "Why is it rejected?")
         await pilot.press("down", "enter")
         await shows(pilot, "rejected (unsafe)")
-        monkeypatch.setattr("tui.screens.curate.edit_text", lambda app, text, name: "# note\nHow do I clean it?\n\n1. Unplug it.\nWipe it.\n")
+        monkeypatch.setattr(
+            "tui.screens.curate.edit_text",
+            lambda app, text, name: "# note\nHow do I clean it?\n\n1. Unplug it.\nWipe it.\n",
+        )
         await pilot.press("e")
         await shows(pilot, "edited")
         await pilot.press("f")
@@ -81,9 +87,17 @@ async def test_every_key_decides_and_is_on_the_disk_at_once(runs: Path, monkeypa
         await pilot.press("a")
         kinds = entries(runs)
         assert kinds == [
-            ("decision", "accept"), ("decision", "reject"), ("decision", "edit"), ("flag", ""), ("skip", ""),
-            ("undo", ""), ("undo", ""), ("undo", ""), ("redo", ""), ("decision", "accept"),
-        ]  # fmt: skip
+            ("decision", "accept"),
+            ("decision", "reject"),
+            ("decision", "edit"),
+            ("flag", ""),
+            ("skip", ""),
+            ("undo", ""),
+            ("undo", ""),
+            ("undo", ""),
+            ("redo", ""),
+            ("decision", "accept"),
+        ]
         written = read_journals(dataset(runs).parent / "dataset.curation")["ann"]
         assert written[0]["id"] == first
         assert written[1]["reason"] == "unsafe"
@@ -129,5 +143,8 @@ async def test_a_journal_that_is_open_elsewhere_and_looking_only_are_said(runs: 
 
 
 def test_an_edited_text_is_read_with_or_without_numbers() -> None:
-    assert read_edit("# help\nHow?\n\n1. Open it.\n2) Close it.\nLeave 2 cups.\n") == ("How?", "1. Open it.\n2. Close it.\n3. Leave 2 cups.")
+    assert read_edit("# help\nHow?\n\n1. Open it.\n2) Close it.\nLeave 2 cups.\n") == (
+        "How?",
+        "1. Open it.\n2. Close it.\n3. Leave 2 cups.",
+    )
     assert read_edit("# help\nHow?\n") == ("", "")

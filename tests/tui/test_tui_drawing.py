@@ -26,7 +26,11 @@ def points(values: list[float]) -> list[tuple[float, float, float, float]]:
 
 def test_a_falling_curve_in_ascii() -> None:
     lines = draw(
-        "loss", [Curve("loss", points([4.0, 3.0, 2.0, 1.0, 1.0]))], 30, 8, ChartOptions(ascii_only=True, x_end=4, marks=[Mark(2, "*", "mark")])
+        "loss",
+        [Curve("loss", points([4.0, 3.0, 2.0, 1.0, 1.0]))],
+        30,
+        8,
+        ChartOptions(ascii_only=True, x_end=4, marks=[Mark(2, "*", "mark")]),
     )
     assert [plain(text).rstrip() for text in lines] == [
         " loss 1",
@@ -49,7 +53,9 @@ def test_a_falling_curve_in_ascii() -> None:
     st.booleans(),
 )
 @settings(max_examples=200, deadline=None)
-def test_any_curve_fits_its_place(values: list[float], width: int, height: int, log_axis: bool, smooth: bool, ascii_only: bool) -> None:
+def test_any_curve_fits_its_place(
+    values: list[float], width: int, height: int, log_axis: bool, smooth: bool, ascii_only: bool
+) -> None:
     options = ChartOptions(log_axis, smooth, ascii_only, None, [Mark(1.0, "◆", "mark")] if height > 4 else ())
     lines = draw("metric", [Curve("metric", points(values))], width, height, options)
     assert len(lines) == height
@@ -72,7 +78,9 @@ def test_a_rising_curve_in_braille() -> None:
 
 
 def test_axes_are_round() -> None:
-    assert [nice(value) for value in (0.03, 0.21, 1.0, 7.0, 0.0, float("inf"))] == pytest.approx([0.05, 0.25, 1.0, 10.0, 1.0, 1.0])
+    assert [nice(value) for value in (0.03, 0.21, 1.0, 7.0, 0.0, float("inf"))] == pytest.approx(
+        [0.05, 0.25, 1.0, 10.0, 1.0, 1.0]
+    )
 
 
 def test_smoothing_keeps_a_constant_and_the_ends_of_x() -> None:
@@ -154,13 +162,19 @@ def test_the_report_shows_verdict_table_and_forest() -> None:
         *text.splitlines()[12:],
     ]
     forest = text.splitlines()[12:15]
-    assert [row[:30].rstrip() for row in forest] == ["tuned − baseline ROUGE-L", "tuned − baseline BERTScore F1", "tuned − baseline format"]
+    assert [row[:30].rstrip() for row in forest] == [
+        "tuned − baseline ROUGE-L",
+        "tuned − baseline BERTScore F1",
+        "tuned − baseline format",
+    ]
     assert all("●" in row for row in forest)
     assert "+0.174 [+0.149, +0.199]" in forest[0]
 
 
 def test_a_mean_of_zero_is_a_number() -> None:
-    report = Report(Path("x"), {"systems": {"tuned": {"metrics": {"format_conformance": {"mean": 0.0, "ci95": [0.0, 0.49]}}}}})
+    report = Report(
+        Path("x"), {"systems": {"tuned": {"metrics": {"format_conformance": {"mean": 0.0, "ci95": [0.0, 0.49]}}}}}
+    )
     assert "0.000 [0.000, 0.490]" in "\n".join(plain(spans) for spans in report_lines(report, 78))
 
 

@@ -1,4 +1,6 @@
-"""Options with entries (sources, predictions): added, removed and filled in one by one, in the logic and on the screens."""
+"""Options with entries (sources, predictions): added, removed and filled in one by one, in the logic and on the
+screens.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +78,9 @@ def test_a_mapping_has_names_and_refuses_two_alike(tmp_path: Path) -> None:
     form = Form("evaluate", "default")
     form.set("data", str(tmp_path))
     entries = filled(form, "predictions", name="tuned", path="/nowhere")
-    assert entries.problems(0, form.check()[1]) == {"path": "/nowhere does not exist; give the path of an existing file or folder"}
+    assert entries.problems(0, form.check()[1]) == {
+        "path": "/nowhere does not exist; give the path of an existing file or folder"
+    }
     EntryForm(entries, 0).set("path", str(tmp_path))
     assert (form.changes["predictions"], form.check()[1]) == (f"{{tuned: {tmp_path}}}", [])
     second = EntryForm(entries, entries.add(""))
@@ -89,7 +93,9 @@ def test_a_mapping_has_names_and_refuses_two_alike(tmp_path: Path) -> None:
 
 
 def test_an_entry_is_taken_out_of_a_mapping_that_a_run_was_given(tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text(f"data: {tmp_path}\npredictions: {{baseline: {tmp_path}, tuned: {tmp_path}}}\n")
+    (tmp_path / "config.yaml").write_text(
+        f"data: {tmp_path}\npredictions: {{baseline: {tmp_path}, tuned: {tmp_path}}}\n"
+    )
     form = Form("evaluate", None, tmp_path / "config.yaml")
     entries = Entries(form, "predictions")
     assert [entries.summary(index) for index in range(2)] == [("baseline", str(tmp_path)), ("tuned", str(tmp_path))]

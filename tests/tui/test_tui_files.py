@@ -26,7 +26,9 @@ def log_of(path: Path, data: bytes) -> LogFile:
     return log
 
 
-@given(st.lists(st.text(alphabet="ab c", max_size=9), max_size=60), st.booleans(), st.integers(0, 70), st.integers(1, 70))
+@given(
+    st.lists(st.text(alphabet="ab c", max_size=9), max_size=60), st.booleans(), st.integers(0, 70), st.integers(1, 70)
+)
 @settings(max_examples=150, deadline=None)
 def test_any_stretch_of_lines_is_what_the_file_has(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str], ended: bool, first: int, count: int
@@ -71,7 +73,9 @@ def test_a_log_that_is_deleted_while_open_is_empty(tmp_path: Path) -> None:
 
 
 def test_search_goes_both_ways_and_stops(tmp_path: Path) -> None:
-    log = log_of(tmp_path / "log.txt", b"".join(b"needle\n" if number in (5, 4000) else b"hay\n" for number in range(6000)))
+    log = log_of(
+        tmp_path / "log.txt", b"".join(b"needle\n" if number in (5, 4000) else b"hay\n" for number in range(6000))
+    )
     needle = re.compile("needle")
     assert log.find(needle, 0)[0] == 5
     assert log.find(needle, 6)[0] == 4000
@@ -83,7 +87,9 @@ def test_search_goes_both_ways_and_stops(tmp_path: Path) -> None:
 
 @given(st.lists(st.integers(1, 9), max_size=40))
 @settings(deadline=None)
-def test_rows_come_once_whole_however_the_writes_tear(tmp_path_factory: pytest.TempPathFactory, cuts: list[int]) -> None:
+def test_rows_come_once_whole_however_the_writes_tear(
+    tmp_path_factory: pytest.TempPathFactory, cuts: list[int]
+) -> None:
     data = b"".join(json.dumps({"step": step, "text": "ä" * step}).encode() + b"\n" for step in range(6))
     path = tmp_path_factory.mktemp("rows") / "metrics.jsonl"
     path.write_bytes(b"")
@@ -147,7 +153,14 @@ def test_five_million_points_stay_small() -> None:
 
 def test_nan_and_infinity_are_counted_not_drawn() -> None:
     curves = Curves()
-    curves.add([{"step": 1, "loss": 2.0}, {"step": 2, "loss": float("nan")}, {"step": 3, "loss": float("inf")}, {"step": 4, "loss": 1.0}])
+    curves.add(
+        [
+            {"step": 1, "loss": 2.0},
+            {"step": 2, "loss": float("nan")},
+            {"step": 3, "loss": float("inf")},
+            {"step": 4, "loss": 1.0},
+        ]
+    )
     assert [point[3] for point in curves.series["loss"].points()] == [2.0, 1.0]
     assert curves.series["loss"].not_finite == 2
 
@@ -156,19 +169,40 @@ def test_a_resumed_run_goes_on_from_the_step_it_went_back_to() -> None:
     curves = Curves()
     curves.add([{"step": step, "loss": float(step)} for step in (1, 2, 3, 4)])
     curves.add([{"step": step, "loss": 10.0 + step} for step in (3, 4, 5)])
-    assert [(point[0], point[3]) for point in curves.series["loss"].points()] == [(1, 1.0), (2, 2.0), (3, 13.0), (4, 14.0), (5, 15.0)]
+    assert [(point[0], point[3]) for point in curves.series["loss"].points()] == [
+        (1, 1.0),
+        (2, 2.0),
+        (3, 13.0),
+        (4, 14.0),
+        (5, 15.0),
+    ]
 
 
 def test_curves_come_in_the_order_that_people_look_at_them() -> None:
     curves = Curves()
-    curves.add([{"step": 1, "zeta": 1, "grad_norm": 1, "loss": 1, "text": "x", "done": 1, "eval_loss": None, "flag": True}])
+    curves.add(
+        [{"step": 1, "zeta": 1, "grad_norm": 1, "loss": 1, "text": "x", "done": 1, "eval_loss": None, "flag": True}]
+    )
     assert curves.names() == ["loss", "grad_norm", "zeta"]
 
 
 def test_counters_and_clocks_are_no_curves() -> None:
     curves = Curves()
     curves.add(
-        [{"time": 1.0, "step": 1, "total_steps": 9, "epoch": 0.1, "done": 1, "total": 9, "eta_s": 3.0, "phase": "train", "stage": "sft", "loss": 1.0}]
+        [
+            {
+                "time": 1.0,
+                "step": 1,
+                "total_steps": 9,
+                "epoch": 0.1,
+                "done": 1,
+                "total": 9,
+                "eta_s": 3.0,
+                "phase": "train",
+                "stage": "sft",
+                "loss": 1.0,
+            }
+        ]
     )
     assert curves.names() == ["loss"]
 
@@ -180,5 +214,10 @@ def test_a_hundred_thousand_rows_by_number(tmp_path: Path) -> None:
     assert rows.extend(1 << 16)
     assert 0 < len(rows) < 100_000
     rows.extend()
-    assert (len(rows), rows.row(0), rows.row(99_999), rows.row(100_000)) == (100_001, {"id": 0}, {"id": 99_999}, {"unreadable": "torn"})
+    assert (len(rows), rows.row(0), rows.row(99_999), rows.row(100_000)) == (
+        100_001,
+        {"id": 0},
+        {"id": 99_999},
+        {"unreadable": "torn"},
+    )
     rows.close()

@@ -32,7 +32,15 @@ def test_every_option_is_a_field_with_help(recipe: str) -> None:
 def test_a_pipeline_has_its_stages_as_sections_without_what_it_fills_in() -> None:
     found = sections("pipeline")
     of_data = ["data", "data.teacher", "data.synthesis", "data.balance", "data.curation"]
-    assert [section.title for section in found] == ["", *of_data, "sft", "generate", "generate.generator", "evaluate", "evaluate.judge"]
+    assert [section.title for section in found] == [
+        "",
+        *of_data,
+        "sft",
+        "generate",
+        "generate.generator",
+        "evaluate",
+        "evaluate.judge",
+    ]
     keys = {field.key for section in found for field in section.fields}
     assert "sft.model" in keys
     assert not keys & {"generate.model", "sft.data", "evaluate.predictions", "generate.adapter"}
@@ -139,7 +147,13 @@ def test_a_draft_comes_back_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    "draft", [{}, {"recipe": "gone", "changes": {}}, {"recipe": "sft", "changes": 3}, {"recipe": "sft", "preset": "gone", "changes": {}}]
+    "draft",
+    [
+        {},
+        {"recipe": "gone", "changes": {}},
+        {"recipe": "sft", "changes": 3},
+        {"recipe": "sft", "preset": "gone", "changes": {}},
+    ],
 )
 def test_a_draft_that_does_not_fit_is_none(draft: dict) -> None:
     assert form_from_draft(draft) is None

@@ -1,4 +1,6 @@
-"""Rating on the screen, at both sizes: keys, what is recorded, what must never be shown, and texts that are hard to show."""
+"""Rating on the screen, at both sizes: keys, what is recorded, what must never be shown, and texts that are hard to
+show.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ async def opened(app: SteptuneApp, pilot: Pilot[None]) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_digit_sets_and_advances_and_enter_records_only_what_is_complete(tmp_path: Path, size: tuple[int, int]) -> None:
+async def test_a_digit_sets_and_advances_and_enter_records_only_what_is_complete(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
     packet = make_packet(tmp_path / "study")
     async with running(tmp_path / "runs", size, **at_packet(packet.path)) as (app, pilot):
         await opened(app, pilot)
@@ -109,7 +113,10 @@ async def test_rating_goes_on_where_it_stopped_and_can_be_changed(tmp_path: Path
 
 
 async def test_a_plan_with_six_criteria_and_two_answers_fits(tmp_path: Path) -> None:
-    criteria = [Criterion(name=f"criterion {n}", question=f"Question {n}?", anchors=["one", "two", "three", "four", "five"]) for n in range(6)]
+    criteria = [
+        Criterion(name=f"criterion {n}", question=f"Question {n}?", anchors=["one", "two", "three", "four", "five"])
+        for n in range(6)
+    ]
     packet = make_packet(tmp_path / "study", ("1. A.", "1. B."), plan=StudyPlan(criteria=criteria))
     async with running(tmp_path / "runs", **at_packet(packet.path)) as (app, pilot):
         await opened(app, pilot)
@@ -143,17 +150,34 @@ async def test_the_anchors_are_a_key_away_where_there_is_no_second_pane(tmp_path
         await shows(pilot, "esc closes")
         await pilot.press("escape")
         helped = "\n".join("".join(span.text for span in spans) for spans in help_lines(app.screen))
-        for key in ("1 to 5: score, rank or guess", "Record", "Critical", "Comment", "Before", "After", "Anchors", "Leave"):
+        for key in (
+            "1 to 5: score, rank or guess",
+            "Record",
+            "Critical",
+            "Comment",
+            "Before",
+            "After",
+            "Anchors",
+            "Leave",
+        ):
             assert key in helped
 
 
-@pytest.mark.parametrize(("name", "size"), [("score", (80, 24)), ("score", (160, 48)), ("rank", (80, 24)), ("guess", (80, 24))])
+@pytest.mark.parametrize(
+    ("name", "size"), [("score", (80, 24)), ("score", (160, 48)), ("rank", (80, 24)), ("guess", (80, 24))]
+)
 async def test_the_rate_screen_looks_as_it_did(tmp_path: Path, name: str, size: tuple[int, int]) -> None:
     packet = make_packet(tmp_path / "study")
     async with running(tmp_path / "runs", size, **at_packet(packet.path)) as (app, pilot):
         await opened(app, pilot)
         rating = rating_of(app)
-        rating.load(next(at for at, task in enumerate(rating.session.tasks) if task.kind == ("scores" if name == "score" else name)))
+        rating.load(
+            next(
+                at
+                for at, task in enumerate(rating.session.tasks)
+                if task.kind == ("scores" if name == "score" else name)
+            )
+        )
         await pilot.press("2", "1")
         await looks_as(pilot, f"rate-{name}-{size[0]}x{size[1]}", lambda text: "\n".join(text.splitlines()[1:]))
         assert outside_parent(app) == []
@@ -173,7 +197,9 @@ async def test_nothing_on_the_screen_says_what_is_compared_or_when(tmp_path: Pat
             seen.append(text_of(app))
     text = "\n".join(seen)
     assert not re.search(
-        r"\b(?:baseline|tuned|human|gemma|mistral|control|predictions)\b", re.sub(r"remote control\w*|parental control\w*", "", text), re.I
+        r"\b(?:baseline|tuned|human|gemma|mistral|control|predictions)\b",
+        re.sub(r"remote control\w*|parental control\w*", "", text),
+        re.I,
     )
     assert str(tmp_path) not in text
     assert str(made.key_file.name) not in text
@@ -242,7 +268,9 @@ async def test_read_only_screens_do_not_rate(tmp_path: Path) -> None:
         assert not isinstance(app.screen, RateScreen)
 
 
-async def test_a_full_disk_is_said_and_the_scores_stay_on_the_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_disk_is_said_and_the_scores_stay_on_the_screen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     packet = make_packet(tmp_path / "study")
     async with running(tmp_path / "runs", **at_packet(packet.path)) as (app, pilot):
         await opened(app, pilot)

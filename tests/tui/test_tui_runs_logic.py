@@ -57,8 +57,14 @@ def test_a_run_without_its_supervisor_is_lost(tmp_path: Path) -> None:
         ("run.json", b'{"created_unix": "x", "id": 5}'),
         ("result.json", b'{"state": 7, "headline": [1], "message": 3}'),
     ]
-    + [(name, b"\xff\xfe\x00garbage") for name in ("run.json", "result.json", "config.yaml", "metrics.jsonl", "events.jsonl", "hardware.jsonl")]
-    + [("metrics.jsonl", b'{"done": NaN, "total": Infinity, "step": "x", "phase": null, "loss": NaN}\n'), ("result.json", b"[" * 100_000)],
+    + [
+        (name, b"\xff\xfe\x00garbage")
+        for name in ("run.json", "result.json", "config.yaml", "metrics.jsonl", "events.jsonl", "hardware.jsonl")
+    ]
+    + [
+        ("metrics.jsonl", b'{"done": NaN, "total": Infinity, "step": "x", "phase": null, "loss": NaN}\n'),
+        ("result.json", b"[" * 100_000),
+    ],
 )
 def test_a_damaged_file_never_raises(tmp_path: Path, name: str, content: bytes) -> None:
     path = make_run(tmp_path, "a-sft-1")
@@ -128,7 +134,10 @@ def test_the_scanner_sees_new_changed_and_deleted_runs(tmp_path: Path) -> None:
     scanner._listed = -10
     for known in scanner._known.values():
         known.checked = -10
-    assert [(row.id, row.state) for row in scanner.scan().rows] == [("c-sft-3", "failed"), ("a-sft-1", "cancelled and longer")]
+    assert [(row.id, row.state) for row in scanner.scan().rows] == [
+        ("c-sft-3", "failed"),
+        ("a-sft-1", "cancelled and longer"),
+    ]
 
 
 def test_a_runs_folder_that_is_missing_or_a_file(tmp_path: Path) -> None:
@@ -137,7 +146,14 @@ def test_a_runs_folder_that_is_missing_or_a_file(tmp_path: Path) -> None:
     assert "cannot be read" in Scanner(tmp_path / "file").scan().problem
 
 
-COLUMNS = {"id": "20261124-sft-k3f2", "recipe": "sft", "state": "running", "model": "mistralai/Mistral-7B", "loss": 1.5, "step": 20.0}
+COLUMNS = {
+    "id": "20261124-sft-k3f2",
+    "recipe": "sft",
+    "state": "running",
+    "model": "mistralai/Mistral-7B",
+    "loss": 1.5,
+    "step": 20.0,
+}
 SETTINGS = {"learning_rate": 1e-4, "sft.lora_r": 16, "quantization": "nf4", "lora_alpha": None, "packing": False}
 
 
@@ -185,14 +201,24 @@ def test_rows_are_filtered_by_settings_and_sorted(tmp_path: Path) -> None:
 def test_a_row_of_the_list_as_text(tmp_path: Path) -> None:
     row = read_row(make_run(tmp_path, "20261124-143012-sft-k3f2", steps=20, created=1000.0))
     assert plain(header(79)) == " state       run                             progress      loss eta/time    age"
-    assert plain(run_line(row, 79, now=1000.0 + 7300)) == " ✓ finished  20261124-143012-sft-k3f2        step 20      1.776     2:40    2 h"
+    assert (
+        plain(run_line(row, 79, now=1000.0 + 7300))
+        == " ✓ finished  20261124-143012-sft-k3f2        step 20      1.776     2:40    2 h"
+    )
     for width in (60, 79, 100, 120, 159, 220):
         assert width_of(run_line(row, width, now=2000.0)) <= width
 
 
 def test_comparison_lists_what_differs(tmp_path: Path) -> None:
     rows = [
-        read_row(make_run(tmp_path, f"x-sft-{number}", config={"learning_rate": number * 1e-4, "note": "=cmd|'/c calc'!A0"}, seed=3))
+        read_row(
+            make_run(
+                tmp_path,
+                f"x-sft-{number}",
+                config={"learning_rate": number * 1e-4, "note": "=cmd|'/c calc'!A0"},
+                seed=3,
+            )
+        )
         for number in (1, 2)
     ]
     comparison = compare(rows)

@@ -1,4 +1,6 @@
-"""Every screen at 80x24 and 160x48: what it shows, its keys, that it asks before it destroys, and that nothing hostile gets out."""
+"""Every screen at 80x24 and 160x48: what it shows, its keys, that it asks before it destroys, and that nothing hostile
+gets out.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "runs"
     root.mkdir()
     make_run(root, "20261118-100000-sft-aaaa", steps=60, config={"learning_rate": 1e-4})
-    make_run(root, "20261118-110000-sft-bbbb", steps=40, state="failed", headline={}, message="CUDA out of memory", created=FIXED_TIME + 3600)
+    make_run(
+        root,
+        "20261118-110000-sft-bbbb",
+        steps=40,
+        state="failed",
+        headline={},
+        message="CUDA out of memory",
+        created=FIXED_TIME + 3600,
+    )
     make_pipeline(root, "20261118-120000-pipeline-cccc", created=FIXED_TIME + 7200)
     live = make_run(root, "20261118-130000-sft-dddd", state=None, steps=25, total=60, created=FIXED_TIME + 10_800)
     lock = (live / "run.lock").open("ab")
@@ -115,7 +125,9 @@ async def rows_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
     from tui.screens.outputs import open_outputs
 
     path = app.root / "20261118-100000-sft-aaaa"
-    (path / "rows.jsonl").write_text("".join(json.dumps({"id": f"row-{n}", "prompt": f"How {n}?", "output": "1. So."}) + "\n" for n in range(3000)))
+    (path / "rows.jsonl").write_text(
+        "".join(json.dumps({"id": f"row-{n}", "prompt": f"How {n}?", "output": "1. So."}) + "\n" for n in range(3000))
+    )
     row = app.snapshot.find(path)
     assert row is not None
     open_outputs(app, row)
@@ -125,7 +137,14 @@ async def rows_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
 async def doctor_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
     findings = {
         "steptune": "0.1.0",
-        "machine": {"python": "3.11", "system": "Linux", "cpu_cores": 2, "gpus": [], "memory_gib": 24, "memory_free_gib": 20},
+        "machine": {
+            "python": "3.11",
+            "system": "Linux",
+            "cpu_cores": 2,
+            "gpus": [],
+            "memory_gib": 24,
+            "memory_free_gib": 20,
+        },
         "packages": {"torch": "2.13.0", "vllm": None},
         "warnings": ["systemd ends your processes at logout"],
         "recipes": [
@@ -165,7 +184,9 @@ GOLDEN_PAGES = ("runs", "follow", "pipeline", "logs", "form", "results", "report
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", PAGES)
-async def test_a_screen_looks_as_it_did_keeps_to_its_place_and_has_its_keys_in_the_help(folder: Path, name: str, size: tuple[int, int]) -> None:
+async def test_a_screen_looks_as_it_did_keeps_to_its_place_and_has_its_keys_in_the_help(
+    folder: Path, name: str, size: tuple[int, int]
+) -> None:
     async with running(folder, size) as (app, pilot):
         await PAGES[name](app, pilot)
         await settled(pilot)
@@ -187,10 +208,16 @@ async def test_a_screen_looks_as_it_did_keeps_to_its_place_and_has_its_keys_in_t
         shown = [
             binding
             for binding in own
-            if binding.description and binding.action in active and not binding.action.startswith(("help_quit", "screen.", "app.focus"))
+            if binding.description
+            and binding.action in active
+            and not binding.action.startswith(("help_quit", "screen.", "app.focus"))
         ]
         assert shown
-        assert [binding.description for binding in shown if binding.description not in helped and binding.key not in ("ctrl+q", "ctrl+c")] == []
+        assert [
+            binding.description
+            for binding in shown
+            if binding.description not in helped and binding.key not in ("ctrl+q", "ctrl+c")
+        ] == []
         await pilot.press("question_mark")
         await shows(pilot, "esc closes")
         assert outside_parent(app) == []
@@ -376,7 +403,9 @@ async def test_drafts_are_listed_opened_and_dropped(folder: Path) -> None:
         await new_page(app, pilot)
 
 
-async def test_the_editor_hands_back_what_was_written(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_editor_hands_back_what_was_written(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tui.screens.form.edit_text", lambda _app, text, _name: text.replace("lora_r: 16", "lora_r: 4"))
     async with running(folder) as (app, pilot):
         await form_page(app, pilot)
@@ -480,7 +509,9 @@ async def test_no_color_sends_no_colour(folder: Path, monkeypatch: pytest.Monkey
             for line_filter in app.get_line_filters():
                 strip = strip.apply_filter(line_filter, app.screen.styles.background)
             for segment in strip:
-                assert segment.style is None or not {color.name for color in (segment.style.color, segment.style.bgcolor) if color} - {"default"}
+                assert segment.style is None or not {
+                    color.name for color in (segment.style.color, segment.style.bgcolor) if color
+                } - {"default"}
         assert app.theme == "ansi-dark"
 
 
@@ -527,5 +558,9 @@ async def test_hostile_texts_on_every_screen(tmp_path: Path, text: str) -> None:
         ):
             await pilot.press(keys)
             shown = text_of(app)
-            assert not [character for character in shown if (ord(character) < 32 and character != "\n") or 0x7F <= ord(character) < 0xA0]
+            assert not [
+                character
+                for character in shown
+                if (ord(character) < 32 and character != "\n") or 0x7F <= ord(character) < 0xA0
+            ]
             assert not set(shown) & set("\u202e\u2066\u2067\u200f")

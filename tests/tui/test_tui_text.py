@@ -11,7 +11,20 @@ from rich.cells import cell_len
 
 from tests.tui.hostile import HOSTILE
 from tui.ascii import to_ascii, wants_ascii
-from tui.logic.text import age, clean, clean_log_line, clean_text, cut, cut_start, duration, file_size, fit, fit_right, number, wrap
+from tui.logic.text import (
+    age,
+    clean,
+    clean_log_line,
+    clean_text,
+    cut,
+    cut_start,
+    duration,
+    file_size,
+    fit,
+    fit_right,
+    number,
+    wrap,
+)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -74,9 +87,22 @@ def test_numbers_as_people_read_them() -> None:
 
 
 def test_times_and_sizes_as_people_read_them() -> None:
-    assert [duration(value) for value in (None, 5, 75, 3700, 200_000, -3)] == ["-", "5 s", "1:15", "1:01:40", "2 d 7 h", "0 s"]
+    assert [duration(value) for value in (None, 5, 75, 3700, 200_000, -3)] == [
+        "-",
+        "5 s",
+        "1:15",
+        "1:01:40",
+        "2 d 7 h",
+        "0 s",
+    ]
     assert [age(value) for value in (-50, 5, 130, 7200, 90_000, None)] == ["now", "now", "2 min", "2 h", "1 d", "-"]
-    assert [file_size(value) for value in (0, 999, 1500, 2_000_000, 3_000_000_000)] == ["0 B", "999 B", "1.5 kB", "2.0 MB", "3.0 GB"]
+    assert [file_size(value) for value in (0, 999, 1500, 2_000_000, 3_000_000_000)] == [
+        "0 B",
+        "999 B",
+        "1.5 kB",
+        "2.0 MB",
+        "3.0 GB",
+    ]
 
 
 @given(st.text())
@@ -87,7 +113,9 @@ def test_ascii_stand_ins_keep_the_width(text: str) -> None:
 
 
 def test_ascii_is_chosen_by_the_locale() -> None:
-    assert [wants_ascii({}, encoding) for encoding in ("UTF-8", "utf8", "ISO-8859-1", "ANSI_X3.4-1968", "nonsense")] == [
+    assert [
+        wants_ascii({}, encoding) for encoding in ("UTF-8", "utf8", "ISO-8859-1", "ANSI_X3.4-1968", "nonsense")
+    ] == [
         False,
         False,
         True,

@@ -17,5 +17,9 @@ def checkpoint(args: argparse.Namespace) -> int:
     ask_for_checkpoint(run)
     saved = wait_for_checkpoint(run, since)
     path = run.path / saved["path"]
-    print(json.dumps({"id": run.id, "step": saved["step"], "path": str(path)}) if args.json else f"{run.id} saved step {saved['step']} in {path}")
+    print(
+        json.dumps({"id": run.id, "step": saved["step"], "path": str(path)})
+        if args.json
+        else f"{run.id} saved step {saved['step']} in {path}"
+    )
     return 0

@@ -19,10 +19,17 @@ def training_rows(runs: list[RunFolder]) -> dict[str, list[Any]]:
 
 def caution(rows: dict[str, list[Any]]) -> str:
     """Why the validation losses of these trainings do not compare; "" where they do."""
-    for name, what in (("data", "data"), ("base", "base models (and so perhaps their tokenizers)"), ("prompt format", "prompt formats")):
+    for name, what in (
+        ("data", "data"),
+        ("base", "base models (and so perhaps their tokenizers)"),
+        ("prompt format", "prompt formats"),
+    ):
         values = [value for value in rows.get(name, []) if value is not None]
         if len(set(values)) > 1:
-            return f"The {what} differ: their validation losses are of different tokens and do not compare; generate and evaluate on one test split."
+            return (
+                f"The {what} differ: their validation losses are of different tokens and do not compare; generate and"
+                " evaluate on one test split."
+            )
     return ""
 
 

@@ -1,4 +1,6 @@
-"""`steptune curate`: go through the rows of a data set, on the screen or line by line (`--plain`), or see how far people are."""
+"""`steptune curate`: go through the rows of a data set, on the screen or line by line (`--plain`), or see how far
+people are.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,23 @@ import sys
 from pathlib import Path
 
 from toolkit.errors import SteptuneError, UsageError
-from toolkit.review.curation import REASONS, Curation, Item, curation_report, find_dataset, folder_of, load_items, read_journals
+from toolkit.review.curation import (
+    REASONS,
+    Curation,
+    Item,
+    curation_report,
+    find_dataset,
+    folder_of,
+    load_items,
+    read_journals,
+)
 from toolkit.review.journal import check_name
 
 CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-KEYS = "a accept, x REASON reject, e edit, s skip, f NOTE flag, u undo, U redo, w view (queue, duplicates, disagreements), q leave"
+KEYS = (
+    "a accept, x REASON reject, e edit, s skip, f NOTE flag, u undo, U redo, w view (queue, duplicates, disagreements),"
+    " q leave"
+)
 
 
 def curate(args: argparse.Namespace) -> int:
@@ -26,7 +40,10 @@ def curate(args: argparse.Namespace) -> int:
     annotator = check_name(args.annotator or getpass.getuser())
     if not args.plain:
         if not sys.stdin.isatty() or os.environ.get("TERM") == "dumb":
-            raise UsageError("The curation screen needs a terminal; use --plain to decide line by line, or --report to see how far people are.")
+            raise UsageError(
+                "The curation screen needs a terminal; use --plain to decide line by line, or --report to see how far"
+                " people are."
+            )
         Curation(dataset, annotator, args.overlap).close()  # what is wrong shows here, and not on the screen
         command = [sys.executable, "-P", "-m", "tui", "--curate", str(dataset), "--annotator", annotator]
         os.execv(sys.executable, command)
@@ -48,10 +65,14 @@ def _report(dataset: Path, as_json: bool) -> int:
     print(f"open disagreements {report['open_disagreements']}, settled {report['adjudicated']}")
     agreement = report["agreement"]
     alpha = agreement["krippendorff_alpha"]
-    print(f"agreement on {agreement['rows']} shared rows: Krippendorff's alpha {'not defined' if alpha is None else f'{alpha:.3f}'}")
+    print(
+        f"agreement on {agreement['rows']} shared rows: Krippendorff's alpha"
+        f" {'not defined' if alpha is None else f'{alpha:.3f}'}"
+    )
     for names, pair in agreement["pairs"].items():
         print(
-            f"  Cohen's kappa {names} ({pair['rows']} rows): {'not defined' if pair['cohen_kappa'] is None else format(pair['cohen_kappa'], '.3f')}"
+            f"  Cohen's kappa {names} ({pair['rows']} rows):"
+            f" {'not defined' if pair['cohen_kappa'] is None else format(pair['cohen_kappa'], '.3f')}"
         )
     return 0
 
@@ -99,14 +120,19 @@ class PlainCuration:
 
     def _show(self, item: Item) -> None:
         print(
-            f"\n[{self.view}, {len(self.curation.mine())} decided] {item.id} {item.split} {' '.join(f'{k}={v}' for k, v in item.meta.items() if k != 'group')}"
+            f"\n[{self.view}, {len(self.curation.mine())} decided] {item.id} {item.split}"
+            f" {' '.join(f'{k}={v}' for k, v in item.meta.items() if k != 'group')}"
         )
         for why in item.why:
             print(f"  look at: {why}" + (f" of {item.twin}" if item.twin else ""))
         if item.twin and (twin := self.curation.items.get(item.twin)):
             print(_shown(f"  kept: {twin.prompt}\n" + "\n".join(f"        {step}" for step in twin.output.split("\n"))))
         for name, entry in self.curation.history(item.id):
-            print(_shown(f"  {name}: {entry.get('verdict', entry['kind'])} {entry.get('reason') or entry.get('note') or ''}"))
+            print(
+                _shown(
+                    f"  {name}: {entry.get('verdict', entry['kind'])} {entry.get('reason') or entry.get('note') or ''}"
+                )
+            )
         print(_shown(f"{item.prompt}\n{item.output}"))
 
     def _obey(self, command: str, item: Item) -> None:
@@ -144,7 +170,9 @@ class PlainCuration:
         while line := self._read(""):
             steps.append(line)
         output = "\n".join(f"{number}. {step.lstrip('0123456789. ')}" for number, step in enumerate(steps, start=1))
-        self.curation.decide(item, "edit", prompt=prompt or item.prompt, output=output or item.output, adjudicates=settles)
+        self.curation.decide(
+            item, "edit", prompt=prompt or item.prompt, output=output or item.output, adjudicates=settles
+        )
 
     def _read(self, question: str) -> str | None:
         """A line, stripped; None at the end of the input."""

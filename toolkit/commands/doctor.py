@@ -49,10 +49,15 @@ def doctor(args: argparse.Namespace) -> int:
         return 0
     machine, packages = findings["machine"], findings["packages"]
     print(f"steptune {__version__}, Python {machine['python']}, {machine['system']}")
-    print(f"CPU       {machine['cpu_cores']} cores, memory {machine['memory_free_gib']} of {machine['memory_gib']} GiB free")
+    print(
+        f"CPU       {machine['cpu_cores']} cores, memory {machine['memory_free_gib']} of {machine['memory_gib']} GiB"
+        " free"
+    )
     print(f"GPU       {', '.join(gpu['name'] for gpu in machine['gpus']) or 'none found (nvidia-smi)'}")
     print(f"Disk      {machine['disk_free_gib']} GiB free at {machine['runs_folder']}")
-    print(f"Terminal  TERM={machine['terminal']}, encoding {machine['encoding']}, {machine['columns']}x{machine['rows']}")
+    print(
+        f"Terminal  TERM={machine['terminal']}, encoding {machine['encoding']}, {machine['columns']}x{machine['rows']}"
+    )
     print("Packages  " + ", ".join(f"{name} {version or '(missing)'}" for name, version in packages.items()))
     for interpreter in findings["interpreters"]:
         print(f"Generator {_interpreter_line(interpreter)}")
@@ -115,18 +120,31 @@ def _warnings() -> Any:
     if sys.prefix == sys.base_prefix:
         yield "steptune runs outside a virtual environment; `make setup` makes .venv."
     if _kills_user_processes():
-        yield "systemd ends your processes at logout (KillUserProcesses=yes): run `loginctl enable-linger`, or start steptune with `systemd-run --user --scope`."
+        yield (
+            "systemd ends your processes at logout (KillUserProcesses=yes): run `loginctl enable-linger`, or start"
+            " steptune with `systemd-run --user --scope`."
+        )
     for name in ("torchvision", "torchaudio", "torchcodec"):
         torch, other = _version("torch"), _version(name)
         if other and torch and torch.endswith("+cpu") and not other.endswith("+cpu"):
-            yield f"{name} {other} does not fit the CPU build of torch and breaks transformers; `pip uninstall {name}` (steptune does not need it)."
+            yield (
+                f"{name} {other} does not fit the CPU build of torch and breaks transformers; `pip uninstall {name}`"
+                " (steptune does not need it)."
+            )
 
 
 def _kills_user_processes() -> bool:
     """Whether logind is set to end a user's processes at logout and lingering is off."""
     if shutil.which("loginctl") is None or shutil.which("busctl") is None or not Path("/run/systemd/system").exists():
         return False
-    query = ["busctl", "get-property", "org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager", "KillUserProcesses"]
+    query = [
+        "busctl",
+        "get-property",
+        "org.freedesktop.login1",
+        "/org/freedesktop/login1",
+        "org.freedesktop.login1.Manager",
+        "KillUserProcesses",
+    ]
     setting = subprocess.run(query, capture_output=True, text=True, check=False).stdout.strip()
     linger = Path(f"/var/lib/systemd/linger/{os.environ.get('USER', '')}").exists()
     return setting == "b true" and not linger
@@ -138,7 +156,17 @@ def _recipe(name: str, preset: str) -> dict[str, Any]:
         settings = config.resolve(name, preset=preset)
         checks = preflight.check_launch(plan_launch(name, settings), runs_root() / "doctor")
         reasons = [f"{check.name}: {check.message}" for check in checks if check.level != "ok"]
-        return {"recipe": name, "preset": preset, "ok": all(check.level != "refused" for check in checks), "reasons": reasons}
+        return {
+            "recipe": name,
+            "preset": preset,
+            "ok": all(check.level != "refused" for check in checks),
+            "reasons": reasons,
+        }
     except SteptuneError as error:
         needed = [line.strip(" -") for line in str(error).splitlines() if "is required" in line]
-        return {"recipe": name, "preset": preset, "ok": bool(needed), "reasons": [f"needs {line.split(':')[0]}" for line in needed] or [str(error)]}
+        return {
+            "recipe": name,
+            "preset": preset,
+            "ok": bool(needed),
+            "reasons": [f"needs {line.split(':')[0]}" for line in needed] or [str(error)],
+        }

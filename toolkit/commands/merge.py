@@ -14,7 +14,19 @@ def merge(args: argparse.Namespace) -> int:
     """Run the streaming merge in a process of its own and return its exit code."""
     missing = [name for name in ("torch", "safetensors", "transformers") if importlib.util.find_spec(name) is None]
     if missing:
-        raise PreflightError(f"merge needs {', '.join(missing)}; install with `make setup`, or `pip install 'steptune[train]'`.")
-    command = [sys.executable, "-P", "-m", "toolkit.generation.merge_command", args.adapter, "--out", args.out, "--mode", args.mode]
+        raise PreflightError(
+            f"merge needs {', '.join(missing)}; install with `make setup`, or `pip install 'steptune[train]'`."
+        )
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "toolkit.generation.merge_command",
+        args.adapter,
+        "--out",
+        args.out,
+        "--mode",
+        args.mode,
+    ]
     options = [*(["--base", args.base] if args.base else []), *(["--verify"] if args.verify else [])]
     return subprocess.run([*command, *options], check=False).returncode

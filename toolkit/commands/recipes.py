@@ -19,7 +19,12 @@ def recipes(args: argparse.Namespace) -> int:
         return _options(args)
     found = [catalog.find_recipe(name) for name in catalog.RECIPES]
     if args.json:
-        print(json.dumps([{"name": recipe.name, "summary": recipe.summary, "presets": recipe.presets} for recipe in found], indent=2))
+        print(
+            json.dumps(
+                [{"name": recipe.name, "summary": recipe.summary, "presets": recipe.presets} for recipe in found],
+                indent=2,
+            )
+        )
         return 0
     for recipe in found:
         print(f"{recipe.name:<12} {recipe.summary}")
@@ -48,8 +53,17 @@ def _walk(model: type[BaseModel], prefix: str) -> Any:
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             yield from _walk(annotation, f"{prefix}{name}.")
             continue
-        default = "required" if field.default is PydanticUndefined and field.default_factory is None else field.get_default(call_default_factory=True)
-        yield {"name": f"{prefix}{name}", "type": _type_name(annotation), "default": default, "help": field.description or ""}
+        default = (
+            "required"
+            if field.default is PydanticUndefined and field.default_factory is None
+            else field.get_default(call_default_factory=True)
+        )
+        yield {
+            "name": f"{prefix}{name}",
+            "type": _type_name(annotation),
+            "default": default,
+            "help": field.description or "",
+        }
 
 
 def _type_name(annotation: Any) -> str:
@@ -60,7 +74,11 @@ def _type_name(annotation: Any) -> str:
         return " | ".join(arguments)
     if hasattr(annotation, "__metadata__"):
         return _type_name(arguments[0])
-    inner = " | ".join(dict.fromkeys(_type_name(argument) for argument in arguments if argument is not Ellipsis and not _is_constraint(argument)))
+    inner = " | ".join(
+        dict.fromkeys(
+            _type_name(argument) for argument in arguments if argument is not Ellipsis and not _is_constraint(argument)
+        )
+    )
     container = getattr(annotation, "__origin__", None)
     return f"{container.__name__}[{inner}]" if container in (tuple, list, dict) else inner
 

@@ -41,7 +41,9 @@ def _thresholds(recipe: str, given: list[str]) -> list[str]:
     """`--fail-under METRIC=VALUE` as an override of evaluate's own option."""
     prefixes = {"evaluate": "fail_under.", "pipeline": "evaluate.fail_under."}
     if given and recipe not in prefixes:
-        raise UsageError(f"--fail-under belongs to evaluate and pipeline; {recipe} measures nothing that could be compared.")
+        raise UsageError(
+            f"--fail-under belongs to evaluate and pipeline; {recipe} measures nothing that could be compared."
+        )
     return [prefixes[recipe] + item for item in given]
 
 
@@ -52,7 +54,9 @@ def resume(args: argparse.Namespace) -> int:
     return _detach(found, args.json) if args.detach else _follow(found, args.json)
 
 
-def _show_plan(args: argparse.Namespace, plan: launch.LaunchPlan, run_dir: Path | None, checks: list[preflight.Check]) -> int:
+def _show_plan(
+    args: argparse.Namespace, plan: launch.LaunchPlan, run_dir: Path | None, checks: list[preflight.Check]
+) -> int:
     """`--dry-run`: everything that would happen, and the exit code that preflight would give."""
     folder = run_dir.absolute() if run_dir else runs_root() / f"<time>-{plan.recipe}-<id>"
     refused = any(check.level == "refused" for check in checks)
@@ -86,7 +90,10 @@ def _show_plan(args: argparse.Namespace, plan: launch.LaunchPlan, run_dir: Path 
             print("\nMemory of one training process, estimated:\n  " + "\n  ".join(estimate.lines()))
         if preview:
             colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-            print("\n" + "\n".join(preview_lines(preview, colour) if plan.recipe == "sft" else data_preview_lines(preview)))
+            print(
+                "\n"
+                + "\n".join(preview_lines(preview, colour) if plan.recipe == "sft" else data_preview_lines(preview))
+            )
     return preflight.PreflightError.exit_code if refused else int(preview.get("exit_code", 0))
 
 
@@ -121,7 +128,8 @@ def _follow(started: RunFolder, as_json: bool) -> int:
         except KeyboardInterrupt:
             if _wants_to_leave(started):
                 print(
-                    f"{started.id} goes on; follow it with `steptune logs -f {started.id}`, end it with `steptune stop {started.id}`.",
+                    f"{started.id} goes on; follow it with `steptune logs -f {started.id}`, end it with `steptune stop"
+                    f" {started.id}`.",
                     file=sys.stderr,
                 )
                 return EXIT_CANCELLED
@@ -163,7 +171,11 @@ def _report(run_folder: RunFolder, as_json: bool) -> int:
             "state": state,
             "exit_code": code,
         }
-        document |= {key: result[key] for key in ("message", "signal", "seconds", "peak_memory_gib", "headline", "outputs") if result.get(key)}
+        document |= {
+            key: result[key]
+            for key in ("message", "signal", "seconds", "peak_memory_gib", "headline", "outputs")
+            if result.get(key)
+        }
         if table:
             document["results"] = {"systems": table["systems"], "comparisons": table["comparisons"]}
         print(json.dumps(document, indent=2, ensure_ascii=False))
@@ -173,7 +185,11 @@ def _report(run_folder: RunFolder, as_json: bool) -> int:
         return code
     print(
         f"{run_folder.id} {state}"
-        + (f" in {result['seconds']:.0f} s, {result['peak_memory_gib']:.1f} GiB at most" if result else f", in {run_folder.path}")
+        + (
+            f" in {result['seconds']:.0f} s, {result['peak_memory_gib']:.1f} GiB at most"
+            if result
+            else f", in {run_folder.path}"
+        )
     )
     if table:
         print(f"\n{results_table(table)}\n")

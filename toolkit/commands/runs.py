@@ -30,7 +30,11 @@ def runs(args: argparse.Namespace) -> int:
     elif not rows:
         print(f"No runs in {runs_root()}; `steptune run pipeline --preset demo` starts one.")
     for row in () if args.json else rows:
-        detail = row["progress"] if row["state"] in ("running", "stalled") else format_headline(row["headline"]) or row["message"]
+        detail = (
+            row["progress"]
+            if row["state"] in ("running", "stalled")
+            else format_headline(row["headline"]) or row["message"]
+        )
         line = f"{row['id']:<34} {row['state']:<13} {format_seconds(row['age_s']):>9} ago  {detail}".rstrip()
         print(line[: shutil.get_terminal_size().columns] if sys.stdout.isatty() else line)
     return 0
@@ -41,8 +45,20 @@ def _summary(run: RunFolder) -> dict[str, Any]:
     try:
         return _read_summary(run)
     except PermissionError as error:
-        nothing: dict[str, Any] = {"recipe": "?", "signal": None, "age_s": 0.0, "progress": "", "headline": {}, "run_dir": str(run.path)}
-        return {"id": run.path.name, "state": "unreadable", "message": f"no permission to read {error.filename}", **nothing}
+        nothing: dict[str, Any] = {
+            "recipe": "?",
+            "signal": None,
+            "age_s": 0.0,
+            "progress": "",
+            "headline": {},
+            "run_dir": str(run.path),
+        }
+        return {
+            "id": run.path.name,
+            "state": "unreadable",
+            "message": f"no permission to read {error.filename}",
+            **nothing,
+        }
 
 
 def _read_summary(run: RunFolder) -> dict[str, Any]:
@@ -66,12 +82,22 @@ def show(args: argparse.Namespace) -> int:
     run = find_run(args.run)
     stages = [{**_summary(stage), "stage": stage.path.name} for stage in _stages(run)]
     if args.json:
-        document = {**_summary(run), "run": run.info, "config": _config(run), "result": run.result, "stages": stages, "notes": _notes(run)}
+        document = {
+            **_summary(run),
+            "run": run.info,
+            "config": _config(run),
+            "result": run.result,
+            "stages": stages,
+            "notes": _notes(run),
+        }
         print(json.dumps(document, indent=2, ensure_ascii=False))
         return 0
     summary = _summary(run)
     print(f"{summary['id']}  {summary['recipe']}  {summary['state']}  {summary['message']}".rstrip())
-    print(f"folder   {run.path}\ncreated  {run.info.get('created')} on {run.info.get('host')}, steptune {run.info.get('steptune')}")
+    print(
+        f"folder   {run.path}\ncreated  {run.info.get('created')} on {run.info.get('host')}, steptune"
+        f" {run.info.get('steptune')}"
+    )
     if summary["progress"]:
         print(f"now      {summary['progress']}")
     for stage in stages:
@@ -155,7 +181,11 @@ def stop(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"id": run.id, "state": state}))
     else:
-        print(f"{run.id} {state}; `steptune resume {run.id}` continues it." if state == "cancelled" else f"{run.id} {state}")
+        print(
+            f"{run.id} {state}; `steptune resume {run.id}` continues it."
+            if state == "cancelled"
+            else f"{run.id} {state}"
+        )
     return 0
 
 
@@ -166,9 +196,16 @@ def compare(args: argparse.Namespace) -> int:
     found = [find_run(name) for name in args.run]
     configs = [_flatten(_config(run)) for run in found]
     keys = list(dict.fromkeys(key for values in configs for key in values))
-    differing = {key: [values.get(key) for values in configs] for key in keys if len({repr(values.get(key)) for values in configs}) > 1}
+    differing = {
+        key: [values.get(key) for values in configs]
+        for key in keys
+        if len({repr(values.get(key)) for values in configs}) > 1
+    }
     headlines = [((run.result or {}).get("headline") or {}) for run in found]
-    numbers = {key: [headline.get(key) for headline in headlines] for key in dict.fromkeys(key for headline in headlines for key in headline)}
+    numbers = {
+        key: [headline.get(key) for headline in headlines]
+        for key in dict.fromkeys(key for headline in headlines for key in headline)
+    }
     trainings = training_rows(found)
     if args.json:
         document = {"runs": [_summary(run) for run in found], "settings": differing, "numbers": numbers}
@@ -182,7 +219,10 @@ def compare(args: argparse.Namespace) -> int:
         _print_table(["training"], [[key, *map(_cell, values)] for key, values in trainings.items()])
         if warning := caution(trainings):
             print(warning)
-    _print_table(["settings that differ" if differing else "no setting differs"], [[key, *map(_cell, values)] for key, values in differing.items()])
+    _print_table(
+        ["settings that differ" if differing else "no setting differs"],
+        [[key, *map(_cell, values)] for key, values in differing.items()],
+    )
     return 0
 
 

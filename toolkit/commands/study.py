@@ -24,7 +24,11 @@ def new(args: argparse.Namespace) -> int:
     from toolkit.review.study.inputs import read_inputs
     from toolkit.review.study.plan import read_plan
 
-    changes = {name: value for name, value in (("items", args.items), ("core_items", args.core), ("title", args.title)) if value is not None}
+    changes = {
+        name: value
+        for name, value in (("items", args.items), ("core_items", args.core), ("title", args.title))
+        if value is not None
+    }
     plan = read_plan(Path(args.plan) if args.plan else None, changes, args.margin)
     data = resolve_bundled(args.data)
     inputs = read_inputs(data / "test.jsonl" if data.is_dir() else data, _systems(args.system))
@@ -36,11 +40,18 @@ def new(args: argparse.Namespace) -> int:
     spare = _sample_questions(max(sorted(set(languages)), key=languages.count) if languages else "en")
     created = create_study(folder.path, inputs, raters, plan, key_file, passphrase, spare, args.acknowledge_leaks)
     if args.json:
-        print(json.dumps({"study": str(folder.path), "key": str(key_file), "raters": raters, "sample": created.sample}, indent=2))
+        print(
+            json.dumps(
+                {"study": str(folder.path), "key": str(key_file), "raters": raters, "sample": created.sample}, indent=2
+            )
+        )
         return EXIT_DONE
     effect = created.sample["smallest_detectable_effect"]
     print(f"{folder.path}: {created.sample['items']} questions, {len(raters)} raters: {', '.join(raters)}.")
-    print(f"Smallest difference that it finds with 80 % power: {f'{effect:g} points' if effect is not None else 'none, with one question'}.")
+    print(
+        "Smallest difference that it finds with 80 % power:"
+        f" {f'{effect:g} points' if effect is not None else 'none, with one question'}."
+    )
     print(f"Key: {key_file}. Keep it from the raters, and keep it: without it the study cannot be opened.")
     print(f"Next: steptune study rate {folder.path} --rater {raters[0]}, or send packets/{raters[0]}.jsonl.")
     return EXIT_DONE
@@ -67,7 +78,11 @@ def lock(args: argparse.Namespace) -> int:
     from toolkit.review.study.closing import lock as lock_ratings
 
     counts = lock_ratings(open_study(Path(args.study)), args.incomplete)
-    _print(args, {"locked": counts}, [f"{rater}: {count['done']} of {count['tasks']}" for rater, count in counts.items()] + ["locked"])
+    _print(
+        args,
+        {"locked": counts},
+        [f"{rater}: {count['done']} of {count['tasks']}" for rater, count in counts.items()] + ["locked"],
+    )
     return EXIT_DONE
 
 
@@ -94,12 +109,23 @@ def report(args: argparse.Namespace) -> int:
     folder = open_study(Path(args.study))
     key = opened_key(folder)
     if changes := find_changes(folder):
-        raise DataError("the study cannot be reported, since it is not as it was sealed:" + "".join(f"\n  - {change}" for change in changes))
+        raise DataError(
+            "the study cannot be reported, since it is not as it was sealed:"
+            + "".join(f"\n  - {change}" for change in changes)
+        )
     document = analyse(folder, key, Path(args.results) if args.results else None)
     write_json(folder.report_dir / "study_report.json", document)
     write_text(folder.report_dir / "study_report.md", markdown(document))
     written = folder.report_dir / "study_report.json"
-    _print(args, document, [verdict(document), f"Report: {folder.report_dir / 'study_report.md'}", f"For evaluate: study_results={written}"])
+    _print(
+        args,
+        document,
+        [
+            verdict(document),
+            f"Report: {folder.report_dir / 'study_report.md'}",
+            f"For evaluate: study_results={written}",
+        ],
+    )
     return EXIT_DONE
 
 
@@ -128,7 +154,9 @@ def _systems(given: list[str]) -> dict[str, Path]:
     for text in given:
         name, equals, path = text.partition("=")
         if not equals or not name or not path:
-            raise UsageError(f"--system {text}: expected NAME=FILE, for example --system tuned=tuned/predictions.jsonl.")
+            raise UsageError(
+                f"--system {text}: expected NAME=FILE, for example --system tuned=tuned/predictions.jsonl."
+            )
         if name in systems:
             raise UsageError(f"--system {name} is given twice; each system needs a name of its own.")
         systems[name] = Path(path)
@@ -137,8 +165,14 @@ def _systems(given: list[str]) -> dict[str, Path]:
 
 def _sample_questions(language: str) -> list[Question]:
     """Questions of the bundled sample for practice, those of the study's language first."""
-    rows = [row for path in sorted(resolve_bundled("bundled:sample/howto").glob("*.jsonl")) for row in read_examples(path)[::8]]
-    found = [Question(row.id, row.prompt, {HUMAN: row.output}, row.id, str(row.meta.get("language", "en"))) for row in rows]
+    rows = [
+        row
+        for path in sorted(resolve_bundled("bundled:sample/howto").glob("*.jsonl"))
+        for row in read_examples(path)[::8]
+    ]
+    found = [
+        Question(row.id, row.prompt, {HUMAN: row.output}, row.id, str(row.meta.get("language", "en"))) for row in rows
+    ]
     return sorted(found, key=lambda question: question.language != language)
 
 
@@ -147,7 +181,9 @@ def _passphrase(args: argparse.Namespace, confirm: bool = False) -> str:
         try:
             said = Path(args.passphrase_file).read_text(encoding="utf-8").rstrip("\r\n")
         except OSError as error:
-            raise UsageError(f"{args.passphrase_file} cannot be read ({error.strerror}); give a file that holds the passphrase.") from None
+            raise UsageError(
+                f"{args.passphrase_file} cannot be read ({error.strerror}); give a file that holds the passphrase."
+            ) from None
     else:
         said = getpass.getpass("Passphrase of the key: ")
         if confirm and getpass.getpass("Once more: ") != said:

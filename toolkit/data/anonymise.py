@@ -1,6 +1,8 @@
-"""Anonymising: personal data becomes typed placeholders (`[NAME_1]`) or surrogates, the same one for the same person or number in a row.
+"""Anonymising: personal data becomes typed placeholders (`[NAME_1]`) or surrogates, the same one for the same person or
+number in a row.
 
-Rules and checksums decide on identifiers (`toolkit.data.pii.rules`), a CRF on names and addresses (`toolkit.data.pii.tagger`).
+Rules and checksums decide on identifiers (`toolkit.data.pii.rules`), a CRF on names and addresses
+(`toolkit.data.pii.tagger`).
 What the CRF is unsure of stays, and the row gets the note UNSURE for the review queue.
 Not covered: birthdays, places alone, organisations, scripts other than Latin for names and addresses.
 """
@@ -24,7 +26,9 @@ MOST_PASSES = 20
 
 
 def anonymise_row(row: Row, kinds: Iterable[str], regions: Iterable[str], with_surrogates: bool = False) -> Row:
-    """The row with placeholders or surrogates numbered through question and steps; `kinds`: of KINDS; `regions`: two-letter codes for phones."""
+    """The row with placeholders or surrogates numbered through question and steps; `kinds`: of KINDS; `regions`:
+    two-letter codes for phones.
+    """
     masking = _Masking(frozenset(kinds), tuple(regions), with_surrogates)
     for kind, number in PLACEHOLDER.findall(f"{row.prompt}\n{row.output}"):
         masking.numbers[kind] = max(masking.numbers[kind], int(number))
@@ -33,7 +37,9 @@ def anonymise_row(row: Row, kinds: Iterable[str], regions: Iterable[str], with_s
     return replace(row, prompt=prompt, output=output, masks=dict(sorted(masking.masks.items())), notes=notes)
 
 
-def find_personal(text: str, kinds: frozenset[str], regions: Sequence[str], least_score: float = SURE_FROM) -> list[Span]:
+def find_personal(
+    text: str, kinds: frozenset[str], regions: Sequence[str], least_score: float = SURE_FROM
+) -> list[Span]:
     """What is masked, in order, without overlaps: identifiers win over names and addresses that they touch."""
     found = find_identifiers(text, kinds, regions)
     if "name" in kinds or "address" in kinds:
@@ -55,7 +61,9 @@ class _Masking:
         for _ in range(MOST_PASSES):  # again: something can be hidden by what stood before it until that is masked
             found = find_personal(text, self.kinds, self.regions, least_score=0.0)
             places = surrogate_places(text) if self.with_surrogates else []
-            found = [span for span in found if not any(first <= span.start and span.end <= last for first, last in places)]
+            found = [
+                span for span in found if not any(first <= span.start and span.end <= last for first, last in places)
+            ]
             sure = [span for span in found if span.score >= SURE_FROM]
             if not sure:
                 self.is_unsure |= bool(found)
@@ -71,7 +79,10 @@ class _Masking:
                 self.numbers[kind] += 1
                 self.taken[kind, span.key] = self.numbers[kind]
             number = self.taken[kind, span.key]
-            parts += [text[at : span.start], (surrogate(span.kind, number) if self.with_surrogates else None) or f"[{kind}_{number}]"]
+            parts += [
+                text[at : span.start],
+                (surrogate(span.kind, number) if self.with_surrogates else None) or f"[{kind}_{number}]",
+            ]
             at = span.end
             self.masks[span.kind] += 1
         return "".join([*parts, text[at:]])

@@ -1,6 +1,8 @@
-"""Archives of documents: unpacked into a folder of their own, with nothing outside it written and nothing without bound.
+"""Archives of documents: unpacked into a folder of their own, with nothing outside it written and nothing without
+bound.
 
-Links, devices, encrypted files, names that climb out, and files or archives that grow beyond all measure are left out by name.
+Links, devices, encrypted files, names that climb out, and files or archives that grow beyond all measure are left out
+by name.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ def is_archive(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A member that was not unpacked; name "" for the archive itself. `unreadable`: a fault, not just something of no use."""
+    """A member that was not unpacked; name "" for the archive itself. `unreadable`: a fault, not just something of no
+    use.
+    """
 
     name: str
     reason: str
@@ -46,17 +50,29 @@ class _Full(Exception):
 
 
 def unpack(archive: Path, folder: Path, suffixes: frozenset[str], largest: int) -> Iterator[LeftOut]:
-    """Unpack the files of the given suffixes into `folder`; `largest`: bytes of one file. Yields what was left out, in order."""
+    """Unpack the files of the given suffixes into `folder`; `largest`: bytes of one file. Yields what was left out, in
+    order.
+    """
     unpack_members = _unpack_zip if archive.name.lower().endswith(".zip") else _unpack_tar
     try:
         yield from unpack_members(archive, folder, suffixes, largest, _Budget(MOST_FILES, MOST_BYTES))
     except _Full as error:
         yield LeftOut("", str(error))
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        tarfile.TarError,
+        zlib.error,
+        EOFError,
+        OSError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
         yield LeftOut("", f"not a readable archive ({str(error)[:80] or type(error).__name__})")
 
 
-def _unpack_zip(archive: Path, folder: Path, suffixes: frozenset[str], largest: int, budget: _Budget) -> Iterator[LeftOut]:
+def _unpack_zip(
+    archive: Path, folder: Path, suffixes: frozenset[str], largest: int, budget: _Budget
+) -> Iterator[LeftOut]:
     with zipfile.ZipFile(archive) as members:
         for member in members.infolist():
             if member.is_dir() or not _is_wanted(member.filename, suffixes):
@@ -82,7 +98,9 @@ def _zip_flaw(member: zipfile.ZipInfo, largest: int) -> str:
     return f"the document is larger than {largest:,} bytes" if member.file_size > largest else ""
 
 
-def _unpack_tar(archive: Path, folder: Path, suffixes: frozenset[str], largest: int, budget: _Budget) -> Iterator[LeftOut]:
+def _unpack_tar(
+    archive: Path, folder: Path, suffixes: frozenset[str], largest: int, budget: _Budget
+) -> Iterator[LeftOut]:
     packed = archive.stat().st_size
     with tarfile.open(archive, "r|*") as members:
         for member in members:
@@ -96,7 +114,11 @@ def _unpack_tar(archive: Path, folder: Path, suffixes: frozenset[str], largest: 
                 reason = f"the document is larger than {largest:,} bytes"
             if not reason:
                 file = members.extractfile(member)
-                reason = _write(file, folder, member.name, largest, budget) if file is not None else "cannot be read from the archive"
+                reason = (
+                    _write(file, folder, member.name, largest, budget)
+                    if file is not None
+                    else "cannot be read from the archive"
+                )
             if reason:
                 yield LeftOut(member.name, reason)
 
@@ -110,7 +132,11 @@ def _name_flaw(name: str) -> str:
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or (len(name) > 1 and name[1] == ":") or "\0" in name:
         return "its path leads out of the archive"
-    return "its path is too long" if len(name.encode("utf-8", "replace")) > 1000 or any(len(part) > 200 for part in path.parts) else ""
+    return (
+        "its path is too long"
+        if len(name.encode("utf-8", "replace")) > 1000 or any(len(part) > 200 for part in path.parts)
+        else ""
+    )
 
 
 def _write(file: IO[bytes] | Any, folder: Path, name: str, largest: int, budget: _Budget) -> str:

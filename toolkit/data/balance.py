@@ -29,12 +29,20 @@ def slots(question: str) -> set[str]:
     return {match.group().rstrip(".,") for match in SLOT.finditer(question)}
 
 
-def paraphrase(batch: Batch, split: Split, teacher: Teacher, per_row: int, share: float, group_jaccard: float, seed: int) -> tuple[Batch, Split]:
+def paraphrase(
+    batch: Batch, split: Split, teacher: Teacher, per_row: int, share: float, group_jaccard: float, seed: int
+) -> tuple[Batch, Split]:
     """`per_row` rewordings of the questions of a share of the training rows, chosen by hash(seed, id)."""
     parents = [row for row in split.rows_of("train") if _point(seed, row.id) < share]
     parents = list({row.prompt: row for row in reversed(parents)}.values())[::-1]  # one question, asked once
     asks = [
-        Ask(row.id, PARAPHRASE_SYSTEM, paraphrase_prompt(row.prompt, row.meta.get("language", ""), per_row), Paraphrases, _keeps_slots(row.prompt))
+        Ask(
+            row.id,
+            PARAPHRASE_SYSTEM,
+            paraphrase_prompt(row.prompt, row.meta.get("language", ""), per_row),
+            Paraphrases,
+            _keeps_slots(row.prompt),
+        )
         for row in parents
     ]
     replies = teacher.ask_all(asks, "paraphrase")
@@ -50,22 +58,37 @@ def _keeps_slots(question: str):  # type: ignore[no-untyped-def]
     wanted = slots(question)
 
     def check(value: JSON) -> str:
-        return "" if any(_fits(text, question, wanted) for text in value["questions"]) else "no rewording keeps every name and number"
+        return (
+            ""
+            if any(_fits(text, question, wanted) for text in value["questions"])
+            else "no rewording keeps every name and number"
+        )
 
     return check
 
 
 def _fits(text: str, question: str, wanted: set[str]) -> bool:
-    return all(slot in text for slot in wanted) and one_line(text).lower() != question.lower() and any(letter.isalpha() for letter in text)
+    return (
+        all(slot in text for slot in wanted)
+        and one_line(text).lower() != question.lower()
+        and any(letter.isalpha() for letter in text)
+    )
 
 
 def _reworded(row: Row, reply: Reply, per_row: int) -> list[Row | Dropped]:
-    blank = Row(PARAPHRASED, f"of {row.id}", meta={**row.meta, "source": PARAPHRASED, "parent": row.id}, id=f"{row.id}/p")
+    blank = Row(
+        PARAPHRASED, f"of {row.id}", meta={**row.meta, "source": PARAPHRASED, "parent": row.id}, id=f"{row.id}/p"
+    )
     if reply.value is None:
         return [Dropped(blank, reply.reason)]
     wanted = slots(row.prompt)
-    texts = list(dict.fromkeys(one_line(text) for text in reply.value["questions"] if _fits(text, row.prompt, wanted)))[:per_row]
-    return [replace(blank, id=f"{row.id}/p{number}", prompt=text, output=row.output) for number, text in enumerate(texts, start=1)]
+    texts = list(dict.fromkeys(one_line(text) for text in reply.value["questions"] if _fits(text, row.prompt, wanted)))[
+        :per_row
+    ]
+    return [
+        replace(blank, id=f"{row.id}/p{number}", prompt=text, output=row.output)
+        for number, text in enumerate(texts, start=1)
+    ]
 
 
 def _without_leaks(items: list[Row | Dropped], split: Split, group_jaccard: float) -> list[Row | Dropped]:
@@ -74,11 +97,16 @@ def _without_leaks(items: list[Row | Dropped], split: Split, group_jaccard: floa
     grams, held_out_grams = (GramSets(comparable(row.prompt, row.output) for row in some) for some in (rows, held_out))
     pairs = crossing_pairs(grams, held_out_grams, group_jaccard)
     near = {rows[at].id for at, _, _ in pairs}
-    return [Dropped(item, "resembles a held-out row") if isinstance(item, Row) and item.id in near else item for item in items]
+    return [
+        Dropped(item, "resembles a held-out row") if isinstance(item, Row) and item.id in near else item
+        for item in items
+    ]
 
 
 def oversample(batch: Batch, split: Split, least_rows: int, most_copies: int) -> tuple[Batch, Split]:
-    """Training rows of cells (domain, language, register) with fewer than `least_rows` repeated, each at most `most_copies` times."""
+    """Training rows of cells (domain, language, register) with fewer than `least_rows` repeated, each at most
+    `most_copies` times.
+    """
     train = split.rows_of("train")
     cells = Counter(_cell(row) for row in train)
     made: list[Row | Dropped] = []
@@ -109,8 +137,14 @@ def _add(batch: Batch, split: Split, items: list[Row | Dropped]) -> tuple[Batch,
     start = len(batch.kept) + len(batch.dropped)
     placed: list[Row | Dropped] = []
     for at, item in enumerate(items):
-        placed.append(replace(item, row=replace(item.row, position=start + at)) if isinstance(item, Dropped) else replace(item, position=start + at))
+        placed.append(
+            replace(item, row=replace(item.row, position=start + at))
+            if isinstance(item, Dropped)
+            else replace(item, position=start + at)
+        )
     made = Batch([]).sift(placed)
     group_of = {**split.group_of, **{row.id: split.group_of[row.meta["parent"]] for row in made.kept}}
     split_of = {**split.split_of, **{row.id: "train" for row in made.kept}}
-    return Batch([*batch.kept, *made.kept], [*batch.dropped, *made.dropped]), Split([*split.rows, *made.kept], split_of, group_of)
+    return Batch([*batch.kept, *made.kept], [*batch.dropped, *made.dropped]), Split(
+        [*split.rows, *made.kept], split_of, group_of
+    )

@@ -1,4 +1,5 @@
-"""The data card: what went in, what was left out and why, what the splits hold. No time stamps and no absolute paths, so that
+"""The data card: what went in, what was left out and why, what the splits hold. No time stamps and no absolute paths,
+so that
 the same recipe gives the same bytes anywhere."""
 
 from __future__ import annotations
@@ -16,23 +17,37 @@ from toolkit.records import JSON, sha256_tree
 UNKNOWN = "(none)"
 
 
-def make_card(split: Split, ledger: list[JSON], sources: list[Source], settings: JSON, hashes: dict[str, str], further: JSON | None = None) -> JSON:
-    """The card as JSON; `hashes`: SHA-256 of the files beside it; `further`: sections of toolkit.data.card_sections and more warnings."""
+def make_card(
+    split: Split,
+    ledger: list[JSON],
+    sources: list[Source],
+    settings: JSON,
+    hashes: dict[str, str],
+    further: JSON | None = None,
+) -> JSON:
+    """The card as JSON; `hashes`: SHA-256 of the files beside it; `further`: sections of toolkit.data.card_sections and
+    more warnings.
+    """
     further = dict(further or {})
     return {
         "funnel": _funnel(ledger),
         "splits": _splits(split, settings),
         "warnings": [*_warnings(split, settings), *further.pop("warnings", ())],
         "coverage": _coverage(split.rows),
-        "lengths": {"steps": _spread([row.output.count("\n") + 1 for row in split.rows]), "question_words": _spread([len(row.prompt.split()) for row in split.rows]),
-                    "answer_words": _spread([len(row.output.split()) - row.output.count("\n") - 1 for row in split.rows])},
-        "masked": dict(sorted(sum((Counter(line["masks"]) for line in ledger if line["ended"] != "dropped"), Counter()).items())),
+        "lengths": {
+            "steps": _spread([row.output.count("\n") + 1 for row in split.rows]),
+            "question_words": _spread([len(row.prompt.split()) for row in split.rows]),
+            "answer_words": _spread([len(row.output.split()) - row.output.count("\n") - 1 for row in split.rows]),
+        },
+        "masked": dict(
+            sorted(sum((Counter(line["masks"]) for line in ledger if line["ended"] != "dropped"), Counter()).items())
+        ),
         "notes": dict(sorted(Counter(note for line in ledger for note in line["notes"]).items())),
         "sources": [*(_source(source, ledger) for source in sources), *_made_rows(sources, ledger)],
         "settings": settings,
         **further,
         "sha256": hashes,
-    }  # fmt: skip
+    }
 
 
 def _funnel(ledger: list[JSON]) -> JSON:
@@ -65,10 +80,14 @@ def _warnings(split: Split, settings: JSON) -> list[str]:
     found = []
     for name, numbers in _splits(split, settings).items():
         if not numbers["rows"] and numbers["asked"]:
-            found.append(f"The {name} split is empty: too few groups for a share of {numbers['asked']}. Add rows or choose another seed.")
+            found.append(
+                f"The {name} split is empty: too few groups for a share of {numbers['asked']}. Add rows or choose"
+                " another seed."
+            )
         elif abs(numbers["share"] - numbers["asked"]) > max(0.04, 0.25 * numbers["asked"]):
             found.append(
-                f"The {name} split has {numbers['share']:.1%} of the rows, {numbers['asked']:.1%} were asked for; groups are never cut. Another seed may come closer."
+                f"The {name} split has {numbers['share']:.1%} of the rows, {numbers['asked']:.1%} were asked for;"
+                " groups are never cut. Another seed may come closer."
             )
     return found
 
@@ -76,14 +95,20 @@ def _warnings(split: Split, settings: JSON) -> list[str]:
 def _coverage(rows: Iterable[Row]) -> list[JSON]:
     cells = Counter(tuple(row.meta.get(key, UNKNOWN) for key in ("domain", "language", "register")) for row in rows)
     return [
-        {"domain": domain, "language": language, "register": register, "rows": count} for (domain, language, register), count in sorted(cells.items())
+        {"domain": domain, "language": language, "register": register, "rows": count}
+        for (domain, language, register), count in sorted(cells.items())
     ]
 
 
 def _spread(values: list[int]) -> JSON:
     if not values:
         return {"least": 0, "median": 0, "mean": 0, "most": 0}
-    return {"least": min(values), "median": statistics.median(values), "mean": round(statistics.fmean(values), 2), "most": max(values)}
+    return {
+        "least": min(values),
+        "median": statistics.median(values),
+        "mean": round(statistics.fmean(values), 2),
+        "most": max(values),
+    }
 
 
 def _source(source: Source, ledger: list[JSON]) -> JSON:
@@ -105,7 +130,15 @@ def _made_rows(sources: list[Source], ledger: list[JSON]) -> list[JSON]:
     kept = Counter(line["source"] for line in ledger if line["ended"] != "dropped")
     made = sorted(set(counts) - {source.label for source in sources})
     return [
-        {"name": name, "type": "made", "file": None, "licence": None, "rows_in": counts[name], "rows_kept": kept[name], "sha256": None}
+        {
+            "name": name,
+            "type": "made",
+            "file": None,
+            "licence": None,
+            "rows_in": counts[name],
+            "rows_kept": kept[name],
+            "sha256": None,
+        }
         for name in made
     ]
 
@@ -129,21 +162,45 @@ def card_markdown(card: JSON) -> str:
         "## Splits",
         _table(
             ("split", "rows", "share", "asked", "groups"),
-            [(name, n["rows"], f"{n['share']:.1%}", f"{n['asked']:.1%}", n["groups"]) for name, n in card["splits"].items()],
+            [
+                (name, n["rows"], f"{n['share']:.1%}", f"{n['asked']:.1%}", n["groups"])
+                for name, n in card["splits"].items()
+            ],
         ),
     ]
     parts += [
-        "Rows of a group (same document section, page, parent, or near-duplicate text) are never in two splits; `leak_certificate.json` holds the check."
+        "Rows of a group (same document section, page, parent, or near-duplicate text) are never in two splits;"
+        " `leak_certificate.json` holds the check."
     ]
     parts += ["## Coverage", *pictures(card), _coverage_table(card["coverage"])]
     parts += [
         "## Length",
-        _table(("", "least", "median", "mean", "most"), [(name.replace("_", " "), *spread.values()) for name, spread in lengths.items()]),
+        _table(
+            ("", "least", "median", "mean", "most"),
+            [(name.replace("_", " "), *spread.values()) for name, spread in lengths.items()],
+        ),
     ]
-    parts += ["## Masked", _table(("kind", "spans in kept rows"), list(card["masked"].items())) if card["masked"] else "Nothing was masked."]
+    parts += [
+        "## Masked",
+        (
+            _table(("kind", "spans in kept rows"), list(card["masked"].items()))
+            if card["masked"]
+            else "Nothing was masked."
+        ),
+    ]
     if card["notes"]:
         parts += ["## Changed while normalising", _table(("what", "rows"), list(card["notes"].items()))]
-    parts += ["## Sources", _table(("name", "type", "file", "licence", "rows in", "rows kept"), [[source[key] or "not stated" for key in ("name", "type", "file", "licence")] + [source["rows_in"], source["rows_kept"]] for source in card["sources"]])]  # fmt: skip
+    parts += [
+        "## Sources",
+        _table(
+            ("name", "type", "file", "licence", "rows in", "rows kept"),
+            [
+                [source[key] or "not stated" for key in ("name", "type", "file", "licence")]
+                + [source["rows_in"], source["rows_kept"]]
+                for source in card["sources"]
+            ],
+        ),
+    ]
     parts += further_sections(card, _table)
     parts += ["## Settings", _table(("option", "value"), [(key, value) for key, value in card["settings"].items()])]
     parts += ["## SHA-256", _table(("file", "hash"), [(name, f"`{value}`") for name, value in card["sha256"].items()])]

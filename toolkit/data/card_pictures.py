@@ -30,7 +30,10 @@ def draw_pictures(rows: Sequence[Row], folder: Path) -> list[str]:
 
 
 def _coverage(rows: Sequence[Row]) -> Figure:
-    cells = Counter((row.meta.get("domain", "(none)"), f"{row.meta.get('language', '?')} {row.meta.get('register', '')}".strip()) for row in rows)
+    cells = Counter(
+        (row.meta.get("domain", "(none)"), f"{row.meta.get('language', '?')} {row.meta.get('register', '')}".strip())
+        for row in rows
+    )
     totals: Counter[str] = Counter()
     for (domain, _), count in cells.items():
         totals[domain] += count
@@ -43,7 +46,9 @@ def _coverage(rows: Sequence[Row]) -> Figure:
     darkest = max(max(line) for line in grid)
     for y, line in enumerate(grid):
         for x, count in enumerate(line):
-            axes.text(x, y, str(count), ha="center", va="center", color="white" if count > 0.6 * darkest else INK, fontsize=8)
+            axes.text(
+                x, y, str(count), ha="center", va="center", color="white" if count > 0.6 * darkest else INK, fontsize=8
+            )
     axes.set_xticks(range(len(columns)), columns)
     axes.set_yticks(range(len(domains)), domains)
     axes.set_title(f"Rows by domain, language and register (n = {len(rows)})", fontsize=10, loc="left")
@@ -60,7 +65,9 @@ def _lengths(rows: Sequence[Row]) -> Figure:
     figure = _figure(10.0, 3.0)
     for number, (name, values) in enumerate(measures.items(), start=1):
         axes = figure.add_subplot(1, 4, number)
-        bins: Any = [edge - 0.5 for edge in range(min(values), max(values) + 2)] if max(values) - min(values) < 30 else 30
+        bins: Any = (
+            [edge - 0.5 for edge in range(min(values), max(values) + 2)] if max(values) - min(values) < 30 else 30
+        )
         axes.hist(values, bins=bins, color=FILL)
         axes.set_title(name, fontsize=9, loc="left")
     axes = figure.add_subplot(1, 4, 4)

@@ -1,4 +1,6 @@
-"""Sections of the data card on what not every data set has: teacher, people's decisions, how well masking was measured to work, pictures."""
+"""Sections of the data card on what not every data set has: teacher, people's decisions, how well masking was measured
+to work, pictures.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,11 @@ def pictures(card: JSON) -> list[str]:
 
 
 def _teacher(teacher: JSON, table: Table) -> list[str]:
-    lines = [(key.replace("_", " "), value) for key, value in teacher.items() if key not in ("prompts", "failed") and value not in (None, "")]
+    lines = [
+        (key.replace("_", " "), value)
+        for key, value in teacher.items()
+        if key not in ("prompts", "failed") and value not in (None, "")
+    ]
     parts = [
         "## Teacher",
         table(("", ""), lines),
@@ -43,13 +49,22 @@ def _curation(report: JSON, table: Table) -> list[str]:
     agreement = report["agreement"]
     lines: list[tuple[str, object]] = [(f"decided by {name}", count) for name, count in report["annotators"].items()]
     lines += [(verdict, count) for verdict, count in report["verdicts"].items()]
-    lines += [("settled by adjudication", report["adjudicated"]), ("disagreements still open", report["open_disagreements"])]
+    lines += [
+        ("settled by adjudication", report["adjudicated"]),
+        ("disagreements still open", report["open_disagreements"]),
+    ]
     numbers: list[tuple[str, object]] = [
         ("rows decided by several", agreement["rows"]),
         ("equal pairs of decisions", _number(agreement["equal_pairs"])),
     ]
-    numbers += [("Krippendorff's alpha (nominal)", _number(agreement["krippendorff_alpha"])), ("Fleiss' kappa", _number(agreement["fleiss_kappa"]))]
-    numbers += [(f"Cohen's kappa of {names} ({pair['rows']} rows)", _number(pair["cohen_kappa"])) for names, pair in agreement["pairs"].items()]
+    numbers += [
+        ("Krippendorff's alpha (nominal)", _number(agreement["krippendorff_alpha"])),
+        ("Fleiss' kappa", _number(agreement["fleiss_kappa"])),
+    ]
+    numbers += [
+        (f"Cohen's kappa of {names} ({pair['rows']} rows)", _number(pair["cohen_kappa"]))
+        for names, pair in agreement["pairs"].items()
+    ]
     parts = ["## Curation", table(("", "rows"), lines)]
     if report["reasons"]:
         parts += ["Rejected for:", table(("reason", "rows"), report["reasons"].items())]

@@ -1,6 +1,7 @@
 """Cleaning row by row: normalise, repair typing errors, anonymise, then the rules that a row must meet.
 
-`clean_row` does it to one row, without looking at any other, so that rows can be shared out among processes; `clean` to a batch.
+`clean_row` does it to one row, without looking at any other, so that rows can be shared out among processes; `clean` to
+a batch.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ REPAIRED = "typing errors repaired"
 
 @dataclass(frozen=True)
 class Cleaning:
-    """What is done to each row. `languages`: those whose typing errors are repaired, none for (); `vocabulary`: the words of the data set.
+    """What is done to each row. `languages`: those whose typing errors are repaired, none for (); `vocabulary`: the
+    words of the data set.
 
-    `rules` (of rules.RULE_NAMES) and `rule_languages`, the languages of the recipe: what the check looks for beside the limits.
+    `rules` (of rules.RULE_NAMES) and `rule_languages`, the languages of the recipe: what the check looks for beside the
+    limits.
     """
 
     anonymise: tuple[str, ...]
@@ -44,7 +47,8 @@ class Cleaning:
 
 
 def clean(batch: Batch, cleaning: Cleaning, recorder: Recorder) -> Batch:
-    """Rows in the one form of the data set, without the kinds of personal data named, within the limits; each with its final id.
+    """Rows in the one form of the data set, without the kinds of personal data named, within the limits; each with its
+    final id.
 
     Raises:
         DataError: a source has no usable row.
@@ -71,7 +75,9 @@ def _cleaned(batch: Batch, cleaning: Cleaning, recorder: Recorder) -> Iterator[R
 
 
 def clean_row(row: Row, cleaning: Cleaning) -> Row | Dropped:
-    """The row after the stages, or left out with the reason. Its id becomes a hash of the text before masking, which masking does not change."""
+    """The row after the stages, or left out with the reason. Its id becomes a hash of the text before masking, which
+    masking does not change.
+    """
     result: Row | Dropped = row
     if "normalise" in cleaning.stages:
         result = _normalised(row, cleaning)
@@ -93,12 +99,19 @@ def _normalised(row: Row, cleaning: Cleaning) -> Row | Dropped:
     if len(row.output) > FAR_TOO_LONG * cleaning.max_chars:
         return Dropped(row, f"answer longer than {cleaning.max_chars} characters")
     result = normalise_row(row)
-    if isinstance(result, Dropped) or result.meta.get("language", next(iter(cleaning.languages), "")) not in cleaning.languages:
+    if (
+        isinstance(result, Dropped)
+        or result.meta.get("language", next(iter(cleaning.languages), "")) not in cleaning.languages
+    ):
         return result
     (prompt, in_prompt), (output, in_output) = (
         repair_typos(text, cleaning.languages, cleaning.vocabulary) for text in (result.prompt, result.output)
     )
-    return replace(result, prompt=prompt, output=output, notes=(*result.notes, REPAIRED)) if in_prompt + in_output else result
+    return (
+        replace(result, prompt=prompt, output=output, notes=(*result.notes, REPAIRED))
+        if in_prompt + in_output
+        else result
+    )
 
 
 def check_row(row: Row, min_steps: int, max_steps: int, max_chars: int) -> str:

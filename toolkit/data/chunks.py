@@ -1,4 +1,5 @@
-"""Passages of documents for a teacher to write from: the text under each heading of Markdown, HTML, Mallard, DocBook, PDF and text files.
+"""Passages of documents for a teacher to write from: the text under each heading of Markdown, HTML, Mallard, DocBook,
+PDF and text files.
 
 A passage carries the same lineage as the rows that are extracted from its section, so that what is written from it
 shares their split.
@@ -43,8 +44,12 @@ class Chunk:
     language: str = ""
 
 
-def read_chunks(path: Path, source: str, domain: str, language: str, encoding: str, min_chars: int, max_chars: int) -> Iterator[Chunk]:
-    """The passages of a file or folder, in the order of file names; longer ones are cut at a paragraph, files that cannot be read are passed over."""
+def read_chunks(
+    path: Path, source: str, domain: str, language: str, encoding: str, min_chars: int, max_chars: int
+) -> Iterator[Chunk]:
+    """The passages of a file or folder, in the order of file names; longer ones are cut at a paragraph, files that
+    cannot be read are passed over.
+    """
     for file, name, root in _documents(path):
         group, sections = _read_sections(file, root, encoding)
         for title, text in sections:
@@ -54,12 +59,16 @@ def read_chunks(path: Path, source: str, domain: str, language: str, encoding: s
 
 
 def _documents(path: Path) -> Iterator[tuple[Path, str, Path]]:
-    """(file, its name in lineage, the folder that its references may lead to) of a file, folder or archive, and of the archives in a folder."""
+    """(file, its name in lineage, the folder that its references may lead to) of a file, folder or archive, and of the
+    archives in a folder.
+    """
     for file in document_files(path):
         name = file.relative_to(path.parent).as_posix()
         if is_archive(file):
             with tempfile.TemporaryDirectory(prefix="steptune-archive-") as scratch:
-                list(unpack(file, Path(scratch), READ, MAX_DOCUMENT_BYTES))  # what is left out is told where rows are read
+                list(
+                    unpack(file, Path(scratch), READ, MAX_DOCUMENT_BYTES)
+                )  # what is left out is told where rows are read
                 for inner, _, root in _documents(Path(scratch)):
                     yield inner, f"{name}/{inner.relative_to(scratch).as_posix()}", root
         elif file.suffix.lower() in READ and file.stat().st_size <= MAX_DOCUMENT_BYTES:
@@ -143,13 +152,21 @@ def _by_title(lines: Iterable[tuple[bool, str]]) -> Iterator[tuple[str, str]]:
 
 
 def _xml_lines(element: Element, markup: Markup) -> Iterator[tuple[bool, str]]:
-    """(whether it is a title, text) of titles and paragraphs; of a paragraph around a list, what stands beside the list too."""
+    """(whether it is a title, text) of titles and paragraphs; of a paragraph around a list, what stands beside the list
+    too.
+    """
     for child in markup.children(element):
         name = local_name(child)
-        if name == "title" or (name in markup.blocks and not any(local_name(inner) in markup.blocks | markup.lists for inner in child)):
+        if name == "title" or (
+            name in markup.blocks and not any(local_name(inner) in markup.blocks | markup.lists for inner in child)
+        ):
             yield name == "title", inline_text(child, markup)
         elif name.endswith("info"):  # DocBook puts titles there; Mallard's are typed: what links and lists show
-            yield from ((True, inline_text(inner, markup)) for inner in child if local_name(inner) == "title" and not inner.get("type"))
+            yield from (
+                (True, inline_text(inner, markup))
+                for inner in child
+                if local_name(inner) == "title" and not inner.get("type")
+            )
         elif name and name not in markup.skipped:
             yield False, child.text or ""
             yield from _xml_lines(child, markup)

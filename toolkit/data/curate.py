@@ -14,7 +14,15 @@ from toolkit.data.normalise import normalise_row
 from toolkit.data.rows import Batch, Dropped, Row
 from toolkit.errors import DataError
 from toolkit.records import JSON
-from toolkit.review.curation import Ruling, curation_report, duplicate_line, read_journals, review_line, rulings, text_digest
+from toolkit.review.curation import (
+    Ruling,
+    curation_report,
+    duplicate_line,
+    read_journals,
+    review_line,
+    rulings,
+    text_digest,
+)
 
 ASKS_FOR_REVIEW = "review: "  # notes that begin so put a row before a person
 DECIDED_OF_OTHER_TEXT = "review: decided of another text"
@@ -29,7 +37,8 @@ class Curated:
 
 
 def apply_curation(batch: Batch, folder: Path | None, only_accepted: bool, mask: Callable[[Row], Row]) -> Curated:
-    """Apply the journals of a curation folder; `only_accepted` leaves out what nobody accepted or edited, `mask` anonymises edited rows.
+    """Apply the journals of a curation folder; `only_accepted` leaves out what nobody accepted or edited, `mask`
+    anonymises edited rows.
 
     Raises:
         DataError: the folder holds no journal.
@@ -38,12 +47,16 @@ def apply_curation(batch: Batch, folder: Path | None, only_accepted: bool, mask:
         return Curated(batch)
     everybody = read_journals(folder)
     if not everybody:
-        raise DataError(f"{folder} holds no journal of `steptune curate`; give the NAME.curation folder beside a data set.")
+        raise DataError(
+            f"{folder} holds no journal of `steptune curate`; give the NAME.curation folder beside a data set."
+        )
     decided = rulings(everybody)
     restored, dropped = [], []
     for item in batch.dropped:
         ruling = decided.get(item.row.id)
-        is_wanted = item.kept_for and ruling and _fits(item.row, ruling) and ruling.verdict != "reject" and not ruling.is_open
+        is_wanted = (
+            item.kept_for and ruling and _fits(item.row, ruling) and ruling.verdict != "reject" and not ruling.is_open
+        )
         if is_wanted:
             restored.append(replace(item.row, notes=(*item.row.notes, f"kept beside {item.kept_for} by a person")))
         else:
@@ -67,14 +80,23 @@ def _decide(row: Row, ruling: Ruling | None, only_accepted: bool, mask: Callable
         return Dropped(row, f"rejected: {ruling.reason}")
     if ruling.verdict == "accept":
         return row
-    edited = normalise_row(replace(row, prompt=ruling.prompt, output=ruling.output, notes=(*row.notes, "edited by a person")))
+    edited = normalise_row(
+        replace(row, prompt=ruling.prompt, output=ruling.output, notes=(*row.notes, "edited by a person"))
+    )
     return edited if isinstance(edited, Dropped) else mask(edited)
 
 
 def review_lines(batch: Batch) -> list[JSON]:
     """What a person should look at: rows with a note that asks for it, and near-duplicates that were left out."""
-    lines = [review_line(row.id, note.removeprefix(ASKS_FOR_REVIEW)) for row in batch.kept for note in row.notes if note.startswith(ASKS_FOR_REVIEW)]
+    lines = [
+        review_line(row.id, note.removeprefix(ASKS_FOR_REVIEW))
+        for row in batch.kept
+        for note in row.notes
+        if note.startswith(ASKS_FOR_REVIEW)
+    ]
     for item in batch.dropped:
         if item.kept_for and item.reason != "exact duplicate":
-            lines.append(duplicate_line(item.row.id, item.row.prompt, item.row.output, item.row.meta, item.kept_for, item.reason))
+            lines.append(
+                duplicate_line(item.row.id, item.row.prompt, item.row.output, item.row.meta, item.kept_for, item.reason)
+            )
     return lines

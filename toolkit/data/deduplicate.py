@@ -41,7 +41,9 @@ def find_copies(rows: Sequence[Row], near_duplicate_jaccard: float, recorder: Re
 
 
 class _Exact:
-    """Which rows have a text that no earlier row has, and for the others which that was; texts are held as 16-byte digests."""
+    """Which rows have a text that no earlier row has, and for the others which that was; texts are held as 16-byte
+    digests.
+    """
 
     def __init__(self) -> None:
         self.firsts: list[int] = []
@@ -60,7 +62,9 @@ class _Exact:
 
 
 def _near_copies(rows: Sequence[Row], firsts: list[int], grams: GramSets, threshold: float) -> dict[int, int]:
-    """Index of each near-duplicate with the index of the most similar row that stays; the earlier one where two are alike."""
+    """Index of each near-duplicate with the index of the most similar row that stays; the earlier one where two are
+    alike.
+    """
     near: dict[int, int] = {}
     similar: list[tuple[float, int]] = []
     current = -1
@@ -98,9 +102,13 @@ def are_different_tasks(left: Row, right: Row) -> bool:
 
 
 def _names(row: Row) -> set[str]:
-    """Words of a row, casefolded, that are written like names: a capital within a sentence, or one after the first letter."""
+    """Words of a row, casefolded, that are written like names: a capital within a sentence, or one after the first
+    letter.
+    """
     found = set()
-    for sentence in re.split(r"(?<=[.!?:])\s+|\n", re.sub(r"^\d{1,2}\. ", "", f"{row.prompt}\n{row.output}", flags=re.MULTILINE)):
+    for sentence in re.split(
+        r"(?<=[.!?:])\s+|\n", re.sub(r"^\d{1,2}\. ", "", f"{row.prompt}\n{row.output}", flags=re.MULTILINE)
+    ):
         for at, word in enumerate(WORD.findall(sentence)):
             if word.islower():  # most words
                 continue

@@ -1,4 +1,6 @@
-"""DocBook 4 and 5: procedures and ordered lists under the titles of chapters, sections and tasks, and the entries of a qandaset."""
+"""DocBook 4 and 5: procedures and ordered lists under the titles of chapters, sections and tasks, and the entries of a
+qandaset.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +13,13 @@ from toolkit.data.task_words import words
 XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 XML_ID = "{http://www.w3.org/XML/1998/namespace}id"
 TITLED = words(
-    "book article chapter appendix preface part section sect1 sect2 sect3 sect4 sect5 simplesect refsect1 refsect2 refsection topic task qandaset qandadiv"
+    "book article chapter appendix preface part section sect1 sect2 sect3 sect4 sect5 simplesect refsect1 refsect2"
+    " refsection topic task qandaset qandadiv"
 )
 LISTS = frozenset({"procedure", "orderedlist"})
-TRANSPARENT = words("para formalpara note tip important example informalexample sidebar blockquote tasksummary taskprerequisites answer")
+TRANSPARENT = words(
+    "para formalpara note tip important example informalexample sidebar blockquote tasksummary taskprerequisites answer"
+)
 NO_TEXT = words("info title titleabbrev indexterm bookinfo chapterinfo sectioninfo articleinfo sect1info toc index")
 
 
@@ -32,7 +37,9 @@ def docbook_markup(page: Element) -> Markup:
     def text_of(element: Element) -> str | None:
         name = local_name(element)
         if name == "menuchoice":
-            return " > ".join(inline_text(child, markup) for child in element if local_name(child) not in {"shortcut", ""})
+            return " > ".join(
+                inline_text(child, markup) for child in element if local_name(child) not in {"shortcut", ""}
+            )
         if name == "keycombo":
             return "+".join(inline_text(child, markup) for child in element if local_name(child))
         if name == "quote":
@@ -44,7 +51,10 @@ def docbook_markup(page: Element) -> Markup:
     markup = Markup(
         lists=words("orderedlist itemizedlist procedure substeps stepalternatives"),
         items=words("listitem step"),
-        blocks=words("para simpara formalpara note tip warning caution important example informalexample blockquote result stepresult title"),
+        blocks=words(
+            "para simpara formalpara note tip warning caution important example informalexample blockquote result"
+            " stepresult title"
+        ),
         code=words("programlisting screen synopsis literallayout"),
         tables=words("table informaltable simplelist segmentedlist"),
         skipped=words("indexterm footnote remark info imageobject videoobject audioobject caption"),
@@ -120,7 +130,9 @@ def _holds_list(element: Element) -> bool:
     return any(local_name(inner) in LISTS for inner in element.iter())
 
 
-def _take_list(element: Element, sections: list[Section], current: Section | None, markup: Markup, language: str) -> None:
+def _take_list(
+    element: Element, sections: list[Section], current: Section | None, markup: Markup, language: str
+) -> None:
     title = _title_of(element)
     if title is not None and local_name(element) == "procedure":
         current = _open(title, sections, markup, language)

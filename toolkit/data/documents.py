@@ -1,6 +1,8 @@
-"""Documents as rows: finds the files of a folder or archive, reads each by its format, and makes a question of every title that heads steps.
+"""Documents as rows: finds the files of a folder or archive, reads each by its format, and makes a question of every
+title that heads steps.
 
-The unit of lineage is the question in Markdown, HTML, DocBook, PDF and text, where a page holds many unrelated tasks, and the page
+The unit of lineage is the question in Markdown, HTML, DocBook, PDF and text, where a page holds many unrelated tasks,
+and the page
 in Mallard, where a page is one topic; translations of a Mallard page share its id and so its group.
 """
 
@@ -35,14 +37,18 @@ MAX_DOCUMENT_BYTES = 50_000_000
 
 
 def read_document_source(path: Path, source: str, language: str, encoding: str) -> Iterator[Row | Dropped]:
-    """One row for each step list of a document, or of a folder or archive of documents; titles without steps and files that cannot be read are left out by name.
+    """One row for each step list of a document, or of a folder or archive of documents; titles without steps and files
+    that cannot be read are left out by name.
 
     Raises:
         DataError: `path` is a file of a format that is not read.
     """
     if path.is_file() and path.suffix.lower() not in READ and not is_archive(path):
         formats = ", ".join(sorted(READ))
-        raise DataError(f"{path}: documents are read from {formats} files, folders and archives, not from {path.suffix or 'files without a suffix'}.")
+        raise DataError(
+            f"{path}: documents are read from {formats} files, folders and archives, not from"
+            f" {path.suffix or 'files without a suffix'}."
+        )
     root = path if path.is_dir() else path.parent
     for file in document_files(path):
         name = file.relative_to(path.parent).as_posix()
@@ -59,18 +65,26 @@ def _read_archive(archive: Path, name: str, source: str, language: str, encoding
         for left_out in unpack(archive, root, READ | NOT_READ, MAX_DOCUMENT_BYTES):
             place = f"{name}/{left_out.name}" if left_out.name else name
             yield Dropped(
-                Row(source, "".join(character if character.isprintable() else "?" for character in place)), left_out.reason, unreadable=True
+                Row(source, "".join(character if character.isprintable() else "?" for character in place)),
+                left_out.reason,
+                unreadable=True,
             )
         for file in document_files(root):
             if not is_archive(file):
-                yield from _read_file(file, f"{name}/{file.relative_to(root).as_posix()}", root, source, language, encoding)
+                yield from _read_file(
+                    file, f"{name}/{file.relative_to(root).as_posix()}", root, source, language, encoding
+                )
 
 
 def document_files(path: Path) -> list[Path]:
     """A file, or the documents and archives of a folder in the order of their names; nothing hidden."""
     if path.is_file():
         return [path]
-    found = (file for file in path.rglob("*") if (file.suffix.lower() in READ | NOT_READ or is_archive(file)) and file.is_file())
+    found = (
+        file
+        for file in path.rglob("*")
+        if (file.suffix.lower() in READ | NOT_READ or is_archive(file)) and file.is_file()
+    )
     visible = (file for file in found if not any(part.startswith(".") for part in file.relative_to(path).parts))
     return sorted(visible, key=lambda file: file.relative_to(path).as_posix())
 
@@ -81,7 +95,9 @@ class _Unreadable(Exception):
 
 def _read_file(file: Path, name: str, root: Path, source: str, language: str, encoding: str) -> Iterator[Row | Dropped]:
     if file.suffix.lower() in NOT_READ:
-        yield Dropped(Row(source, name), f"{file.suffix} files are not read; convert it to Markdown or HTML", unreadable=True)
+        yield Dropped(
+            Row(source, name), f"{file.suffix} files are not read; convert it to Markdown or HTML", unreadable=True
+        )
         return
     try:
         sections = _read_sections(file, root, encoding, language)
@@ -132,7 +148,9 @@ def _decode(raw: bytes, encoding: str, is_html: bool) -> str:
         text = raw.decode("utf-8-sig" if codec.lower() in {"utf-8", "utf8"} else codec)
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise _Unreadable(f"line {line} is not {codec}; set the source's `encoding` or save the file as UTF-8") from None
+        raise _Unreadable(
+            f"line {line} is not {codec}; set the source's `encoding` or save the file as UTF-8"
+        ) from None
     except (LookupError, UnicodeError):
         raise _Unreadable(f"the page declares the unknown encoding {codec!r}") from None
     if "\0" in text:

@@ -14,7 +14,15 @@ from toolkit.data.split import SPLITS
 from toolkit.records import JSON, Example, read_examples, write_jsonl, write_text
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-SPDX_OF_HUB = {"Apache-2.0": "apache-2.0", "MIT": "mit", "CC-BY-SA-3.0": "cc-by-sa-3.0", "CC-BY-SA-4.0": "cc-by-sa-4.0", "CC-BY-4.0": "cc-by-4.0", "CC0-1.0": "cc0-1.0", "MPL-2.0": "mpl-2.0"}  # fmt: skip
+SPDX_OF_HUB = {
+    "Apache-2.0": "apache-2.0",
+    "MIT": "mit",
+    "CC-BY-SA-3.0": "cc-by-sa-3.0",
+    "CC-BY-SA-4.0": "cc-by-sa-4.0",
+    "CC-BY-4.0": "cc-by-4.0",
+    "CC0-1.0": "cc0-1.0",
+    "MPL-2.0": "mpl-2.0",
+}
 
 
 def export(dataset_dir: Path, out_dir: Path, formats: tuple[str, ...], card: JSON) -> None:
@@ -37,7 +45,9 @@ def _hub(folder: Path, rows: dict[str, list[Example]], card: JSON, dataset_dir: 
 
 
 def front_matter(rows: dict[str, list[Example]], card: JSON) -> JSON:
-    """The metadata that the Hub reads from a README. Several licences are `other`; a split without rows has no file there."""
+    """The metadata that the Hub reads from a README. Several licences are `other`; a split without rows has no file
+    there.
+    """
     every = [row for split in SPLITS for row in rows[split]]
     languages = sorted({row.meta["language"] for row in every if row.meta.get("language")})
     licences = sorted({source["licence"] for source in card["sources"] if source["licence"]})
@@ -64,7 +74,9 @@ def _flat(row: Example) -> JSON:
 def _csv(folder: Path, rows: dict[str, list[Example]], card: JSON, dataset_dir: Path) -> None:
     for split in SPLITS:
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, ["id", "prompt", "output", "source", "domain", "task", "register", "language", "group", "parent"])
+        writer = csv.DictWriter(
+            text, ["id", "prompt", "output", "source", "domain", "task", "register", "language", "group", "parent"]
+        )
         writer.writeheader()
         writer.writerows(_flat(row) for row in rows[split])
         write_text(folder / f"{split}.csv", text.getvalue())
@@ -73,9 +85,17 @@ def _csv(folder: Path, rows: dict[str, list[Example]], card: JSON, dataset_dir: 
 def _messages(folder: Path, rows: dict[str, list[Example]], card: JSON, dataset_dir: Path) -> None:
     for split in SPLITS:
         chats = (
-            {"id": row.id, "messages": [{"role": "user", "content": row.prompt}, {"role": "assistant", "content": row.output}]} for row in rows[split]
+            {
+                "id": row.id,
+                "messages": [{"role": "user", "content": row.prompt}, {"role": "assistant", "content": row.output}],
+            }
+            for row in rows[split]
         )
         write_jsonl(folder / f"{split}.jsonl", chats)
 
 
-WRITERS: dict[str, Callable[[Path, dict[str, list[Example]], JSON, Path], None]] = {"hub": _hub, "csv": _csv, "messages": _messages}
+WRITERS: dict[str, Callable[[Path, dict[str, list[Example]], JSON, Path], None]] = {
+    "hub": _hub,
+    "csv": _csv,
+    "messages": _messages,
+}

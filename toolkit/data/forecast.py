@@ -1,4 +1,5 @@
-"""What a build would read and what its teacher would cost, from the calls that the build plans. Nothing is sent, nothing is written.
+"""What a build would read and what its teacher would cost, from the calls that the build plans. Nothing is sent,
+nothing is written.
 
 Tokens of prompts are estimated as the budget estimates them; answers as long as the rows of the sources.
 """
@@ -47,12 +48,18 @@ class Census:
     @property
     def typical(self) -> tuple[int, int]:
         """Characters of a question and of an answer, on average."""
-        return (self.question_chars // self.total, self.answer_chars // self.total) if self.total else (QUESTION_CHARS, ANSWER_CHARS)
+        return (
+            (self.question_chars // self.total, self.answer_chars // self.total)
+            if self.total
+            else (QUESTION_CHARS, ANSWER_CHARS)
+        )
 
 
 @dataclass
 class Phase:
-    """The calls of one kind. `tokens_in`, `tokens_out`: of one answer each; `answered`: calls whose answers are on the file already."""
+    """The calls of one kind. `tokens_in`, `tokens_out`: of one answer each; `answered`: calls whose answers are on the
+    file already.
+    """
 
     name: str
     calls: int = 0
@@ -61,7 +68,9 @@ class Phase:
     tokens_out: int = 0
 
 
-def synthesis_phase(name: str, requests: Sequence[tuple[list[JSON], JSON]], known: dict[str, JSON], options: Options, census: Census) -> Phase:
+def synthesis_phase(
+    name: str, requests: Sequence[tuple[list[JSON], JSON]], known: dict[str, JSON], options: Options, census: Census
+) -> Phase:
     """Calls whose messages and parameters are known. `known`: the calls of the ledger, which are not made again."""
     phase = Phase(name, len(requests))
     question, answer = census.typical
@@ -90,14 +99,20 @@ def paraphrase_phase(rows: int, per_row: int, census: Census) -> Phase:
     return Phase("paraphrase", rows, 0, rows * each, rows * (JSON_TOKENS + per_row * _tokens(question)))
 
 
-def teacher_forecast(phases: list[Phase], options: Options, prices: Prices, max_total_tokens: int | None, max_cost: float | None) -> JSON:
-    """All phases together. `at_most`: every answer as long as max_tokens allows, and unusable until the last attempt. `cost` null: no prices."""
+def teacher_forecast(
+    phases: list[Phase], options: Options, prices: Prices, max_total_tokens: int | None, max_cost: float | None
+) -> JSON:
+    """All phases together. `at_most`: every answer as long as max_tokens allows, and unusable until the last attempt.
+    `cost` null: no prices.
+    """
     calls = sum(phase.calls - phase.answered for phase in phases)
     tokens_in, tokens_out = sum(phase.tokens_in for phase in phases), sum(phase.tokens_out for phase in phases)
     most = (tokens_in * options.attempts, calls * options.attempts * options.max_tokens)
     priced = bool(prices.per_million_in or prices.per_million_out)
     cost = prices.cost(tokens_in, tokens_out)
-    beyond = (max_total_tokens is not None and tokens_in + tokens_out > max_total_tokens) or (max_cost is not None and cost > max_cost)
+    beyond = (max_total_tokens is not None and tokens_in + tokens_out > max_total_tokens) or (
+        max_cost is not None and cost > max_cost
+    )
     return {
         "model": options.model,
         "base_url": options.base_url,

@@ -1,6 +1,7 @@
 """Forum dumps as rows: each question that has an answer, with the accepted one or the one with most votes.
 
-XML in the shape of Stack Exchange's Posts.xml, read as a stream; JSON or JSONL in the shape that docs/data-build.md shows.
+XML in the shape of Stack Exchange's Posts.xml, read as a stream; JSON or JSONL in the shape that docs/data-build.md
+shows.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ class _Thread:
     meta: dict[str, str] = field(default_factory=dict)
 
 
-def read_forum(path: Path, name: str, source: str, language: str, encoding: str, min_score: int) -> Iterator[Row | Dropped]:
+def read_forum(
+    path: Path, name: str, source: str, language: str, encoding: str, min_score: int
+) -> Iterator[Row | Dropped]:
     """The threads of a dump; places are `name:line`, or `name:number` in a JSON array.
 
     `min_score`: votes that an answer needs if it was not accepted.
@@ -46,7 +49,11 @@ def read_forum(path: Path, name: str, source: str, language: str, encoding: str,
         return
     for place, thread in _json_threads(path, name, encoding):
         row = Row(source, place)
-        yield from [Dropped(row, thread.reason, unreadable=True)] if isinstance(thread, Fault) else _json_rows(thread, row, language, min_score)
+        yield from (
+            [Dropped(row, thread.reason, unreadable=True)]
+            if isinstance(thread, Fault)
+            else _json_rows(thread, row, language, min_score)
+        )
 
 
 def _read_posts(path: Path, name: str, source: str, language: str, min_score: int) -> Iterator[Row | Dropped]:
@@ -65,20 +72,25 @@ def _read_posts(path: Path, name: str, source: str, language: str, min_score: in
             key = post.get("ParentId", "")
             if post.get("PostTypeId") == ANSWER and wanted.get(post.get("Id", "")) == key and key not in answered:
                 answered.add(key)
-                yield from _thread_rows(threads[key].title, post.get("Body", ""), key, Row(source, f"{name}:{threads[key].line}"), language)
+                yield from _thread_rows(
+                    threads[key].title, post.get("Body", ""), key, Row(source, f"{name}:{threads[key].line}"), language
+                )
     except etree.XMLSyntaxError:
         pass  # told below, once
     for key, thread in threads.items():
         if key not in answered:
             yield Dropped(
-                Row(source, f"{name}:{thread.line}", given_id=key, meta={"task": thread.title}), "no accepted answer and none with enough votes"
+                Row(source, f"{name}:{thread.line}", given_id=key, meta={"task": thread.title}),
+                "no accepted answer and none with enough votes",
             )
     if fault is not None:
         yield fault
 
 
 def _posts(path: Path) -> Iterator[Any]:
-    events = etree.iterparse(str(path), events=("end",), tag="row", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    events = etree.iterparse(
+        str(path), events=("end",), tag="row", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
+    )
     for _, post in events:
         yield post
         post.clear()
@@ -111,7 +123,10 @@ def _json_threads(path: Path, name: str, encoding: str) -> Iterator[tuple[str, d
     except UnicodeDecodeError:
         document = Fault(f"the file is not {encoding}; set the source's `encoding` or save the file as UTF-8")
     if isinstance(document, dict):
-        document = next((document[key] for key in ("threads", "questions", "items") if isinstance(document.get(key), list)), document)
+        document = next(
+            (document[key] for key in ("threads", "questions", "items") if isinstance(document.get(key), list)),
+            document,
+        )
     if not isinstance(document, list):
         yield name, document if isinstance(document, Fault) else _thread(document)
         return
@@ -126,7 +141,9 @@ def _thread(value: object) -> dict[str, Any] | Fault:
 
 
 def _json_rows(thread: dict[str, Any], row: Row, language: str, min_score: int) -> Iterator[Row | Dropped]:
-    title = next((value for key in ("question.title", "title", "question") if isinstance(value := pick(thread, key), str)), "")
+    title = next(
+        (value for key in ("question.title", "title", "question") if isinstance(value := pick(thread, key), str)), ""
+    )
     identifier = str(pick(thread, "id") or pick(thread, "question_id") or "")
     row = Row(row.source, row.place, given_id=identifier, meta={"task": title})
     answers = thread.get("answers")
@@ -151,7 +168,11 @@ def _best(thread: dict[str, Any], answers: list[dict[str, Any]], min_score: int)
     ]
     voted = [answer for answer in answers if _number(answer.get("score", answer.get("votes", 0))) >= min_score]
     best = accepted[:1] or sorted(voted, key=lambda answer: -_number(answer.get("score", answer.get("votes", 0))))[:1]
-    text = next((best[0][key] for key in ("body", "text", "answer") if isinstance(best[0].get(key), str)), None) if best else None
+    text = (
+        next((best[0][key] for key in ("body", "text", "answer") if isinstance(best[0].get(key), str)), None)
+        if best
+        else None
+    )
     return text if text and text.strip() else None
 
 

@@ -51,12 +51,17 @@ class Cell:
 
     @property
     def meta(self) -> dict[str, str]:
-        values = {name: getattr(self, name) for name in ("domain", "app", "task", "register", "language", "persona", "difficulty")}
+        values = {
+            name: getattr(self, name)
+            for name in ("domain", "app", "task", "register", "language", "persona", "difficulty")
+        }
         return {name: value for name, value in values.items() if value}
 
 
 def plan_cells(grid: Grid, rows: Iterable[Row], count: int, seed: int) -> list[Cell]:
-    """`count` cells, always the least covered one next; ties are broken by hash(seed, cell), so that the order of the axes does not matter."""
+    """`count` cells, always the least covered one next; ties are broken by hash(seed, cell), so that the order of the
+    axes does not matter.
+    """
     cores = [
         (domain.name, app, task, register, language)
         for domain in grid.domains

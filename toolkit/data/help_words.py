@@ -1,4 +1,6 @@
-"""What how-to texts are made of: technical words that general lists have too seldom, and the words that are common in them. Data only."""
+"""What how-to texts are made of: technical words that general lists have too seldom, and the words that are common in
+them. Data only.
+"""
 
 from __future__ import annotations
 

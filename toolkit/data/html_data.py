@@ -25,7 +25,9 @@ def read_json_ld(root: Element) -> Iterator[tuple[Section, str]]:
         except (ValueError, RecursionError):
             continue
         for thing in _things(document, 0):
-            section = Section(_text(thing.get("name") or thing.get("text")), script.sourceline or 0, _text(thing.get("inLanguage")))
+            section = Section(
+                _text(thing.get("name") or thing.get("text")), script.sourceline or 0, _text(thing.get("inLanguage"))
+            )
             if not section.title:
                 continue
             if "HowTo" in _types(thing):

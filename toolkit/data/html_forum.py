@@ -19,7 +19,8 @@ ACCEPTED = re.compile(
 )
 ANSWER = re.compile(r"(?:^|\s)(?:answer|reply|forum-answer|qa-answer)(?:\s|$)", re.IGNORECASE)
 BODY = re.compile(
-    r"post-?(?:text|body|content)|postbody|message-?(?:body|content|text)|s-prose|cooked|bbwrapper|answer-?(?:body|text|content)", re.IGNORECASE
+    r"post-?(?:text|body|content)|postbody|message-?(?:body|content|text)|s-prose|cooked|bbwrapper|answer-?(?:body|text|content)",
+    re.IGNORECASE,
 )
 TITLE = re.compile(r"(?:question|thread|topic)[-_]?(?:title|hyperlink|subject)|p-title-value", re.IGNORECASE)
 VOTES = ("data-score", "data-votes", "data-upvotes")
@@ -40,7 +41,9 @@ def read_thread(root: Element, text: str, language: str) -> list[Section]:
 
 
 def _best(root: Element) -> Element | None:
-    """The accepted post, else the answer with most votes. A mark inside a post ("accepted-answer-icon") stands for the post."""
+    """The accepted post, else the answer with most votes. A mark inside a post ("accepted-answer-icon") stands for the
+    post.
+    """
     voted: list[tuple[int, Element]] = []
     for element in root.iter("div", "article", "li", "section", "tr"):
         if not (attributes := element.keys()):
@@ -55,7 +58,11 @@ def _best(root: Element) -> Element | None:
 
 
 def _title(root: Element) -> Element | None:
-    named = (element for element in root.iter("h1", "h2", "h3", "div", "a", "span") if _matches(TITLE, element.get("class", "")))
+    named = (
+        element
+        for element in root.iter("h1", "h2", "h3", "div", "a", "span")
+        if _matches(TITLE, element.get("class", ""))
+    )
     headline = root.find(".//h1")
     return headline if headline is not None else next(named, None)
 

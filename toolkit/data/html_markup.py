@@ -13,7 +13,9 @@ from toolkit.data.markup_items import Element, Markup, local_name
 from toolkit.data.task_words import words
 
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
-ASIDE = words("nav header footer aside script style noscript template form table pre code svg iframe head button select")
+ASIDE = words(
+    "nav header footer aside script style noscript template form table pre code svg iframe head button select"
+)
 ASIDE_ROLES = words("navigation banner contentinfo search dialog alertdialog")
 ASIDE_NAME = re.compile(r"cookie|consent|breadcrumb|navbar|sidebar|\btoc\b|footer|site-?menu|skip-?link", re.IGNORECASE)
 XML_DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
@@ -21,7 +23,9 @@ XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
 def _children(element: Element) -> Iterator[Element]:
-    """What is seen of a paragraph or item. Of wordings that are all hidden, for a script to show one, the last is the general one."""
+    """What is seen of a paragraph or item. Of wordings that are all hidden, for a script to show one, the last is the
+    general one.
+    """
     children = list(element)
     shown = [child for child in children if child.get("hidden") is None]
     if shown or not children or (element.text and not element.text.isspace()):
@@ -71,8 +75,14 @@ def language_of(element: Element, around: str) -> str:
 
 
 def is_aside(element: Element, name: str) -> bool:
-    """Whether an element is furniture. Being hidden does not make it so: panels of accordions, tabs and platforms are hidden until asked for."""
-    return name in ASIDE or element.get("role") in ASIDE_ROLES or _names_furniture(f"{element.get('class', '')} {element.get('id', '')}")
+    """Whether an element is furniture. Being hidden does not make it so: panels of accordions, tabs and platforms are
+    hidden until asked for.
+    """
+    return (
+        name in ASIDE
+        or element.get("role") in ASIDE_ROLES
+        or _names_furniture(f"{element.get('class', '')} {element.get('id', '')}")
+    )
 
 
 @lru_cache(maxsize=4096)

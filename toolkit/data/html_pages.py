@@ -1,6 +1,7 @@
 """HTML pages as titled sections, read by their structure first.
 
-In this order: JSON-LD (FAQPage, QAPage, HowTo), the thread of a forum, then the page itself (`html_walk`: microdata, headings
+In this order: JSON-LD (FAQPage, QAPage, HowTo), the thread of a forum, then the page itself (`html_walk`: microdata,
+headings
 with the lists below them, details, dt and dd, accordions). A page on which none of these finds steps is read as plain
 text, of which resiliparse keeps the main content.
 """
@@ -83,7 +84,9 @@ def _typed(text: str, root: Element, language: str) -> list[Section]:
     from resiliparse.extract.html2text import extract_plain_text
 
     language = language_of(root, language)
-    sections = read_plain_text(extract_plain_text(text, main_content=True, list_bullets=True, alt_texts=False, preserve_formatting=True))
+    sections = read_plain_text(
+        extract_plain_text(text, main_content=True, list_bullets=True, alt_texts=False, preserve_formatting=True)
+    )
     title = root.findtext(".//h1") or root.findtext(".//title") or ""
     for section in sections:
         section.title = section.title or " ".join(title.split())

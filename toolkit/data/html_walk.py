@@ -1,6 +1,7 @@
 """Walks the structure of an HTML page: headings, lists, details, dt and dd, accordions, microdata.
 
-Navigation, headers, footers, cookie notes, tables and code blocks hold no how-tos. A bullet list counts as steps only under a
+Navigation, headers, footers, cookie notes, tables and code blocks hold no how-tos. A bullet list counts as steps only
+under a
 title that asks, if it is the only list there and every item tells the reader to do something.
 """
 
@@ -15,7 +16,9 @@ from toolkit.data.markup_items import Element, inline_text, local_name, read_ste
 from toolkit.data.questions import ask, english_verb, indonesian_verb
 from toolkit.data.sections import Section, StepList, join_parts, join_substeps
 
-TYPED_STEP = re.compile(r"\s*(?=[slt(\d])(?:(?:step|langkah|tahap)\s*(\d{1,2})\s*(?:[.:)]|[-–—]\s|$)|\(?(\d{1,2})[.)]\s)\s*", re.IGNORECASE)
+TYPED_STEP = re.compile(
+    r"\s*(?=[slt(\d])(?:(?:step|langkah|tahap)\s*(\d{1,2})\s*(?:[.:)]|[-–—]\s|$)|\(?(\d{1,2})[.)]\s)\s*", re.IGNORECASE
+)
 TRIGGER = re.compile(
     r"(?:accordion|faq|collaps\w*|toggle|expand\w*|question)(?:[-_]{1,2}\w+)*?[-_]{0,2}(?:title|header|heading|head|question|button|btn|trigger|label|toggle|link|q)\b"
     r"|(?:^|\s)question(?:-text)?(?:\s|$)",
@@ -66,12 +69,16 @@ class Walker:
         name = local_name(element)
         if not name or name in ASIDE or element in self.read_already:
             return
-        if attributes := element.keys():  # asked for by name only where there are any: most of the time goes into single look-ups
+        if (
+            attributes := element.keys()
+        ):  # asked for by name only where there are any: most of the time goes into single look-ups
             if is_aside(element, name):
                 return
             if "lang" in attributes or XML_LANG in attributes:
                 language = language_of(element, language)
-            if "itemtype" in attributes and self._microdata(element.get("itemtype").rsplit("/", 1)[-1], element, language):
+            if "itemtype" in attributes and self._microdata(
+                element.get("itemtype").rsplit("/", 1)[-1], element, language
+            ):
                 return
         if name in HEADINGS:
             self._heading(element, language)
@@ -149,7 +156,11 @@ class Walker:
     def _panel_of(self, trigger: Element) -> Element | None:
         """The content that an accordion's button, label or title opens; None for any other element."""
         name = trigger.tag
-        if name not in TRIGGER_TAGS or TRIGGER_ATTRIBUTES.isdisjoint(attributes := trigger.keys()) or trigger.get("role") == "tab":
+        if (
+            name not in TRIGGER_TAGS
+            or TRIGGER_ATTRIBUTES.isdisjoint(attributes := trigger.keys())
+            or trigger.get("role") == "tab"
+        ):
             return None
         panel = None if CONTROLS.isdisjoint(attributes) else self._controlled(trigger)
         if panel is None and name == "label" and trigger.get("for"):
@@ -167,7 +178,9 @@ class Walker:
         """The element whose id a control names."""
         target = element.get("aria-controls")
         if not target and (element.get("data-toggle") or element.get("data-bs-toggle")) == "collapse":
-            target = (element.get("data-bs-target") or element.get("data-target") or element.get("href") or "").lstrip("#")
+            target = (element.get("data-bs-target") or element.get("data-target") or element.get("href") or "").lstrip(
+                "#"
+            )
         return self._by_id.get(target.split()[0]) if target else None
 
     @cached_property

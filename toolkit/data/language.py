@@ -10,9 +10,13 @@ import re
 from toolkit.data.task_words import words
 
 FUNCTION_WORDS = {
-    "en": words("the a an and or of to in on for with you your is are be it this that if when from by can will not at as do does have which into"),
+    "en": words(
+        "the a an and or of to in on for with you your is are be it this that if when from by can will not at as do"
+        " does have which into"
+    ),
     "id": words(
-        "yang dan atau di ke dari untuk dengan pada anda ini itu akan tidak adalah dalam jika bila saat lalu kemudian dapat oleh suatu sebuah agar secara sebagai"
+        "yang dan atau di ke dari untuk dengan pada anda ini itu akan tidak adalah dalam jika bila saat lalu kemudian"
+        " dapat oleh suatu sebuah agar secara sebagai"
     ),
 }
 CLEARLY_OTHER = 2  # function words of the other language in a text without one of its own

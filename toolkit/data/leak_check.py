@@ -47,7 +47,8 @@ def certify(dataset_dir: Path, group_jaccard: float) -> JSON:
     if leaks:
         named = "; ".join(str(leak) for leak in leaks[:3])
         raise DataError(
-            f"{len(leaks)} pairs of rows cross two splits of {dataset_dir.name}, for example {named}. Nothing was published; lower group_jaccard by 0.02 and run again."
+            f"{len(leaks)} pairs of rows cross two splits of {dataset_dir.name}, for example {named}. Nothing was"
+            " published; lower group_jaccard by 0.02 and run again."
         )
     return certificate(dataset_dir, group_jaccard, leaks)
 
@@ -59,14 +60,22 @@ def certificate(dataset_dir: Path, group_jaccard: float, leaks: list[Leak]) -> J
     search = (
         "exact search"
         if pairs <= MOST_EXACT_PAIRS
-        else "MinHash search (its own permutations, a pair at the limit missed once in 1,000, exact similarity of what it finds)"
+        else (
+            "MinHash search (its own permutations, a pair at the limit missed once in 1,000, exact similarity of what"
+            " it finds)"
+        )
     )
     return {
         "leak_free": not leaks,
-        "crossing_pairs": {kind: sum(leak.kind == kind for leak in leaks) for kind in ("exact", "near-duplicate", "lineage")},
+        "crossing_pairs": {
+            kind: sum(leak.kind == kind for leak in leaks) for kind in ("exact", "near-duplicate", "lineage")
+        },
         "rows": counts,
         "pairs_covered": pairs,
-        "method": f"{search} for Jaccard >= {group_jaccard} of character 4-grams over question and steps without markers; equality of that text; meta.group and meta.parent",
+        "method": (
+            f"{search} for Jaccard >= {group_jaccard} of character 4-grams over question and steps without markers;"
+            " equality of that text; meta.group and meta.parent"
+        ),
         "sha256": {f"{split}.jsonl": sha256_file(dataset_dir / f"{split}.jsonl") for split in SPLITS},
     }
 
@@ -74,7 +83,8 @@ def certificate(dataset_dir: Path, group_jaccard: float, leaks: list[Leak]) -> J
 def find_leaks(dataset_dir: Path, group_jaccard: float) -> list[Leak]:
     """Pairs of rows that cross two splits by text, near-duplicate text or lineage.
 
-    Near-duplicates are searched exactly while there are up to MOST_EXACT_PAIRS pairs; beyond, where that would take hours, by MinHash
+    Near-duplicates are searched exactly while there are up to MOST_EXACT_PAIRS pairs; beyond, where that would take
+    hours, by MinHash
     with other permutations than the split used. Equal texts and lineage are always looked up exactly.
     """
     sides = {split: _Side(dataset_dir / f"{split}.jsonl") for split in SPLITS}
@@ -83,7 +93,11 @@ def find_leaks(dataset_dir: Path, group_jaccard: float) -> list[Leak]:
     pairs = sum(len(sides[left].ids) * len(sides[right].ids) for left, right in combinations(SPLITS, 2))
     near = _near_exactly(sides, group_jaccard) if pairs <= MOST_EXACT_PAIRS else _near_by_minhash(sides, group_jaccard)
     by_text += [leak for leak in near if (leak.left_id, leak.right_id) not in exact]
-    return by_text + [leak for left, right in combinations(SPLITS, 2) for leak in _lineage_leaks(left, sides[left], right, sides[right])]
+    return by_text + [
+        leak
+        for left, right in combinations(SPLITS, 2)
+        for leak in _lineage_leaks(left, sides[left], right, sides[right])
+    ]
 
 
 class _Side:
@@ -111,13 +125,17 @@ def _equal_texts(sides: dict[str, _Side]) -> Iterator[Leak]:
         for identifier, digest in zip(sides[right].ids, sides[right].digests, strict=True):
             holders.setdefault(digest, []).append(identifier)
         for identifier, digest in zip(sides[left].ids, sides[left].digests, strict=True):
-            yield from (Leak("exact", left, identifier, right, other, "the same text") for other in holders.get(digest, ()))
+            yield from (
+                Leak("exact", left, identifier, right, other, "the same text") for other in holders.get(digest, ())
+            )
 
 
 def _near_exactly(sides: dict[str, _Side], threshold: float) -> Iterator[Leak]:
     for left, right in combinations(SPLITS, 2):
         for at, other, value in sorted(crossing_pairs(sides[left].grams, sides[right].grams, threshold)):
-            yield Leak("near-duplicate", left, sides[left].ids[at], right, sides[right].ids[other], f"Jaccard {value:.2f}")
+            yield Leak(
+                "near-duplicate", left, sides[left].ids[at], right, sides[right].ids[other], f"Jaccard {value:.2f}"
+            )
 
 
 def _near_by_minhash(sides: dict[str, _Side], threshold: float) -> Iterator[Leak]:

@@ -43,7 +43,9 @@ def parse_json(text: str) -> object | Fault:
     return value
 
 
-def read_csv(path: Path, name: str, source: str, encoding: str, columns: Columns, delimiter: str) -> Iterator[Row | Dropped]:
+def read_csv(
+    path: Path, name: str, source: str, encoding: str, columns: Columns, delimiter: str
+) -> Iterator[Row | Dropped]:
     """Rows of a CSV file by its header line; the place is the line on which the row ends.
 
     Raises:
@@ -87,6 +89,6 @@ def require_columns(place: str, found: list[str], columns: Columns, they_have: s
     for column in (columns.prompt, columns.output, *columns.meta.values()):
         if column not in found and column.split(".")[0] not in found:
             raise DataError(
-                f"{place}: there is no column {column!r}; {they_have}: {', '.join(found)}. Set prompt_field, output_field or columns of the source"
-                + (", or its delimiter." if "header" in they_have else ".")
+                f"{place}: there is no column {column!r}; {they_have}: {', '.join(found)}. Set prompt_field,"
+                " output_field or columns of the source" + (", or its delimiter." if "header" in they_have else ".")
             )

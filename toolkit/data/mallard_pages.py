@@ -84,7 +84,11 @@ def _linked_title(element: Element, folder: Path, page: Element) -> str:
         tree = etree.fromstring(file.read_bytes(), xml_parser()) if target_page and file.is_file() else page
     except etree.XMLSyntaxError:
         return ""
-    holder = next((node for node in tree.iter(f"{NAMESPACE}section") if node.get("id") == section), None) if section else tree
+    holder = (
+        next((node for node in tree.iter(f"{NAMESPACE}section") if node.get("id") == section), None)
+        if section
+        else tree
+    )
     title = holder.find(f"{NAMESPACE}title") if holder is not None and element.get("xref") else None
     return _title_text(title) if title is not None else element.get("href", "")
 
@@ -93,7 +97,9 @@ def _read_section(element: Element, markup: Markup, language: str) -> Section | 
     title = element.find(f"{NAMESPACE}title")
     if title is None:
         return None
-    own_language = next((node.get(XML_LANG) for node in (element, *element.iterancestors()) if node.get(XML_LANG)), language)
+    own_language = next(
+        (node.get(XML_LANG) for node in (element, *element.iterancestors()) if node.get(XML_LANG)), language
+    )
     section = Section(_title_text(title), element.sourceline or 0, own_language)
     _take_children(element, section, markup)
     return section

@@ -1,7 +1,9 @@
 """Normalising: repaired Unicode, one line per step, one numbering form (`1. `), whatever form the answer came in.
 
-Understands `1.`, `1)`, `(1)`, `Step 1:`, `Langkah 1`, bullets, and `1) ... 2) ...` within a line. Nested steps (numbers,
-bullets, `a)`) are joined into the step above them. Text before the first and after the last step is taken away and noted in the ledger.
+Understands `1.`, `1)`, `(1)`, `Step 1:`, `Langkah 1`, bullets, and `1) ... 2) ...` within a line. Nested steps
+(numbers,
+bullets, `a)`) are joined into the step above them. Text before the first and after the last step is taken away and
+noted in the ledger.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from toolkit.data.sections import join_substeps
 STEP_WORD = r"(?:step|langkah|tahap)"
 # "Step 1 Open" counts, "Step 2 of the wizard" does not.
 NUMBERED = re.compile(
-    rf"{STEP_WORD}\s*(?:ke-?)?(\d{{1,2}})(?:\s*(?:[.):]|\s[-–—]|$)(?:\s+|$)|\s+(?=(?-i:[A-Z])))|\(?(\d{{1,2}})[.)](?:\s+|$)", re.IGNORECASE
+    rf"{STEP_WORD}\s*(?:ke-?)?(\d{{1,2}})(?:\s*(?:[.):]|\s[-–—]|$)(?:\s+|$)|\s+(?=(?-i:[A-Z])))|\(?(\d{{1,2}})[.)](?:\s+|$)",
+    re.IGNORECASE,
 )
 LETTERED = re.compile(r"\(?[a-h][.)]\s+")  # sub-steps only
 BULLET = re.compile(r"[-*+•◦‣▪▫●○·–—►▸➤✓✔](?:\s+|$)")
@@ -97,7 +100,8 @@ def parse_steps(text: str) -> tuple[list[str], bool]:
         NoSteps: no list form, or two numbered lists in one answer.
     """
     steps, had_text_around = _parse_once(text)
-    # One step may hold more of them, which only a number before it makes readable: "2) Open1. 2) Tap" is "1. Open1. 2) Tap".
+    # One step may hold more of them, which only a number before it makes readable: "2) Open1. 2) Tap" is "1. Open1. 2)
+    # Tap".
     while len(steps) == 1 and len(again := _parse_once(number_steps(steps))[0]) > 1:
         steps = again
     return steps, had_text_around

@@ -1,4 +1,5 @@
-"""What the lines of a PDF mean: running headers and footers go, larger or bold type is a title, gaps and indents are kept.
+"""What the lines of a PDF mean: running headers and footers go, larger or bold type is a title, gaps and indents are
+kept.
 
 The result is read like a text file (`text_pages`).
 """
@@ -18,7 +19,10 @@ from toolkit.data.sections import Section
 from toolkit.data.text_pages import MARKER, MOST_TITLE_CHARS, MOST_TITLE_WORDS, Line, read_plain_text, sections_of_lines
 
 OUTER = 0.12  # share of the page, above and below, where running lines stand
-PAGE_NUMBER = re.compile(r"(?:page|halaman|hal\.?)?\s*[-–|]?\s*(?:\d{1,4}|[ivxl]{1,6})\s*(?:(?:of|/|dari)\s*\d{1,4})?\s*[-–|]?", re.IGNORECASE)
+PAGE_NUMBER = re.compile(
+    r"(?:page|halaman|hal\.?)?\s*[-–|]?\s*(?:\d{1,4}|[ivxl]{1,6})\s*(?:(?:of|/|dari)\s*\d{1,4})?\s*[-–|]?",
+    re.IGNORECASE,
+)
 LARGER = 1.12
 HANG_PT = 3.0
 HYPHEN = "\ufffe"  # PDFium's sign for a hyphen at the end of a line
@@ -88,7 +92,9 @@ def _without_running(page: Page, running: set[tuple[str, int]]) -> Iterator[PdfL
 
 
 def _with_joined_words(lines: list[PdfLine]) -> list[PdfLine]:
-    """Words cut at the end of a line in one piece; with the hyphen where the document writes the word with one ("e-mail"), or a name ("Wi-Fi")."""
+    """Words cut at the end of a line in one piece; with the hyphen where the document writes the word with one
+    ("e-mail"), or a name ("Wi-Fi").
+    """
     whole = " ".join(line.text for line in lines)
     words = set(re.findall(r"\w[\w-]*\w", " ".join(set(whole.lower().split()))))  # each once: less to search
 
@@ -135,7 +141,9 @@ def _margins(lines: list[PdfLine]) -> Margins:
 
 def _starts(lines: list[PdfLine]) -> dict[tuple[int, bool], Counter[float]]:
     starts: dict[tuple[int, bool], Counter[float]] = defaultdict(Counter)
-    for (page, in_right_half, start), count in Counter((line.page % 2, line.in_right_half, round(line.x0)) for line in lines).items():
+    for (page, in_right_half, start), count in Counter(
+        (line.page % 2, line.in_right_half, round(line.x0)) for line in lines
+    ).items():
         starts[page, in_right_half][start] = count
     return starts
 
@@ -193,7 +201,11 @@ def _pitch(lines: list[PdfLine], body: float) -> float:
 
 def _hangs(lines: list[PdfLine]) -> bool:
     """Whether the lines of a step stand further in than its number, so that one which does not is no part of it."""
-    followers = [(one, other) for one, other in pairwise(lines) if one.is_numbered and not other.is_item and one.page == other.page]
+    followers = [
+        (one, other)
+        for one, other in pairwise(lines)
+        if one.is_numbered and not other.is_item and one.page == other.page
+    ]
     further_in = sum(other.x0 > one.x0 + HANG_PT for one, other in followers)
     return further_in >= max(1, 0.4 * len(followers))
 

@@ -1,6 +1,7 @@
 """PDF manuals through PDFium: the lines of each page with place and size of type, in reading order, one or two columns.
 
-Text comes in the order in which the file draws it, which is the reading order in nearly all files. Where it runs across two
+Text comes in the order in which the file draws it, which is the reading order in nearly all files. Where it runs across
+two
 columns, the columns are put one after the other. Not covered: scanned pages (no text), three columns, tables.
 """
 
@@ -107,14 +108,20 @@ def _read_page(document: Any, index: int) -> Page:
 
 
 class _Chars:
-    """What PDFium says of single characters of a page; asked several times a line, so that its functions are looked up once."""
+    """What PDFium says of single characters of a page; asked several times a line, so that its functions are looked up
+    once.
+    """
 
     def __init__(self, text_page: Any) -> None:
         import pypdfium2.raw as pdfium
 
         self._page = text_page.raw
         self._loose_box, self._font_info = pdfium.FPDFText_GetLooseCharBox, pdfium.FPDFText_GetFontInfo
-        self._box, self._font, self._flags = pdfium.FS_RECTF(), ctypes.create_string_buffer(LONGEST_FONT_NAME), ctypes.c_int()
+        self._box, self._font, self._flags = (
+            pdfium.FS_RECTF(),
+            ctypes.create_string_buffer(LONGEST_FONT_NAME),
+            ctypes.c_int(),
+        )
 
     def box(self, index: int) -> tuple[float, float, float]:
         """Left, bottom and top of a character with the height of its font, in points.
@@ -142,7 +149,9 @@ def _lines(text_page: Any, chars: _Chars, number: int, width: float) -> Iterator
     offset = 0
     smallest: float | None = None  # type so far on this page
     whole = text_page.get_text_range()
-    has_hidden_chars = _utf16_units(whole) != text_page.count_chars()  # else a character has the same index in the text and on the page
+    has_hidden_chars = (
+        _utf16_units(whole) != text_page.count_chars()
+    )  # else a character has the same index in the text and on the page
     for text in whole.split("\r\n"):
         shown = text.strip()
         if shown:
@@ -153,7 +162,9 @@ def _lines(text_page: Any, chars: _Chars, number: int, width: float) -> Iterator
             if first >= 0:
                 left, bottom, top = chars.box(first)
                 size = top - bottom
-                if last >= 0 and (smallest is None or size > smallest + SAME_SIZE_PT):  # the number of a step may be set larger than the step
+                if last >= 0 and (
+                    smallest is None or size > smallest + SAME_SIZE_PT
+                ):  # the number of a step may be set larger than the step
                     _, last_bottom, last_top = chars.box(last)
                     size = min(size, last_top - last_bottom)
                     top, bottom = bottom + size, min(bottom, last_bottom)
@@ -219,7 +230,9 @@ def _runs_across(lines: list[PdfLine], rects: list[Rect], gutter: float) -> bool
 
 
 def _by_columns(text_page: Any, chars: _Chars, rects: list[Rect], gutter: float, number: int) -> Iterator[PdfLine]:
-    """Lines from the boxes of text: what crosses the gutter cuts the page into bands; in each the left column comes first."""
+    """Lines from the boxes of text: what crosses the gutter cuts the page into bands; in each the left column comes
+    first.
+    """
     rows: dict[tuple[int, bool], list[Rect]] = {}
     band = 0
     for rect in sorted(rects, key=lambda box: -box[3]):
@@ -239,10 +252,15 @@ def _by_columns(text_page: Any, chars: _Chars, rects: list[Rect], gutter: float,
 
 def _line_of(text_page: Any, chars: _Chars, line: list[Rect], number: int, gutter: float) -> PdfLine:
     text = " ".join(
-        text_page.get_text_bounded(*(edge + pad for edge, pad in zip(rect, (-0.5, -0.5, 0.5, 0.5), strict=True))).strip() for rect in line
+        text_page.get_text_bounded(
+            *(edge + pad for edge, pad in zip(rect, (-0.5, -0.5, 0.5, 0.5), strict=True))
+        ).strip()
+        for rect in line
     )
     middle = text_page.get_index(line[0][0] + 1, (line[0][1] + line[0][3]) / 2, 3, 3)
     at = middle if isinstance(middle, int) and middle >= 0 else 0
     _, bottom, top = chars.box(at)
     left = line[0][0]
-    return PdfLine(_plain(" ".join(text.split())), left, top, bottom, top - bottom, chars.are_bold(at, at), number, left >= gutter)
+    return PdfLine(
+        _plain(" ".join(text.split())), left, top, bottom, top - bottom, chars.are_bold(at, at), number, left >= gutter
+    )

@@ -29,9 +29,11 @@ def publish(
     further: JSON | None = None,
     with_pictures: bool = False,
 ) -> JSON:
-    """Write `dataset_dir` with splits, ledger, rows to review, leak certificate and card, and return the card. `further`: more sections of the card.
+    """Write `dataset_dir` with splits, ledger, rows to review, leak certificate and card, and return the card.
+    `further`: more sections of the card.
 
-    `settings` are shown in the card and must hold `group_jaccard`, `test_share` and `validation_share`. A folder of that name from an earlier
+    `settings` are shown in the card and must hold `group_jaccard`, `test_share` and `validation_share`. A folder of
+    that name from an earlier
     attempt of the run is replaced.
 
     Raises:
@@ -94,7 +96,9 @@ def ledger_lines(batch: Batch, split: Split | None) -> list[JSON]:
         DataError: rows were lost or counted twice on the way, which is a defect.
     """
     kept = ((row.position, _kept_entry(row, split)) for row in batch.kept)
-    dropped = ((item.row.position, _dropped_entry(item)) for item in sorted(batch.dropped, key=lambda item: item.row.position))
+    dropped = (
+        (item.row.position, _dropped_entry(item)) for item in sorted(batch.dropped, key=lambda item: item.row.position)
+    )
     lines: list[JSON] = []
     for position, line in heapq.merge(kept, dropped, key=lambda entry: entry[0]):
         if position != len(lines):

@@ -26,7 +26,9 @@ NOT_ABOUT_DOING = re.compile(
 
 
 def ask(title: str, language: str) -> str | None:
-    """The question that a title stands for, or None if it names no task. `language`: a two-letter code, "" taken for English."""
+    """The question that a title stands for, or None if it names no task. `language`: a two-letter code, "" taken for
+    English.
+    """
     text = " ".join(title.split()).strip()
     text = re.sub(r"\s+\?", "?", text)
     text = re.sub(r"^\d+(\.\d+)*[.)]?\s+(?=\S)", "", text)  # "3.2 Change the PIN"
@@ -68,13 +70,18 @@ def _gerund(verb: str) -> str:
     # Two-syllable verbs double only where the stress is on the last syllable.
     if doubles and (
         len(re.findall(r"[aeiouy]+", verb)) == 1
-        or verb in {"forget", "submit", "permit", "prefer", "begin", "unplug", "unpin", "unzip", "control", "cancel", "reset"}
+        or verb
+        in {"forget", "submit", "permit", "prefer", "begin", "unplug", "unpin", "unzip", "control", "cancel", "reset"}
     ):
         return f"{verb}{verb[-1]}ing"
     return f"{verb}ing"
 
 
-GERUNDS = {_gerund(verb): verb for verb in sorted(ENGLISH_VERBS)} | {"canceling": "cancel", "travelling": "travel", "labelling": "label"}
+GERUNDS = {_gerund(verb): verb for verb in sorted(ENGLISH_VERBS)} | {
+    "canceling": "cancel",
+    "travelling": "travel",
+    "labelling": "label",
+}
 
 
 def _is_name_like(words: list[str]) -> bool:
@@ -89,7 +96,9 @@ def _first_person(words: list[str]) -> list[str]:
     for at, word in enumerate(words):
         core = word.lower()
         if core == "you":
-            object_of = at == len(words) - 1 or (at > 0 and words[at - 1].lower() in {"to", "for", "with", "from", "by", "of", "let"})
+            object_of = at == len(words) - 1 or (
+                at > 0 and words[at - 1].lower() in {"to", "for", "with", "from", "by", "of", "let"}
+            )
             spoken.append("me" if object_of else "I")
         else:
             spoken.append(swap.get(core, word))
@@ -106,7 +115,9 @@ def _ask_indonesian(text: str) -> str | None:
     if verb is None or not rest:
         return None
     rest = re.sub(r"\bAnda\b", "saya", rest)
-    rest = re.sub(r"^((?:\S+ ){0,2}(?:atau|dan)) (\w+)", lambda match: f"{match[1]} {indonesian_verb(match[2]) or match[2]}", rest)
+    rest = re.sub(
+        r"^((?:\S+ ){0,2}(?:atau|dan)) (\w+)", lambda match: f"{match[1]} {indonesian_verb(match[2]) or match[2]}", rest
+    )
     return f"Bagaimana cara {verb} {rest}?"
 
 

@@ -32,7 +32,9 @@ def record_row(record: dict[str, Any], blank: Row, columns: Columns) -> Row | Dr
     if isinstance(output, list) and output and all(isinstance(step, str) for step in output):
         output = "\n".join(f"{number}. {' '.join(step.split())}" for number, step in enumerate(output, start=1))
     given_id = pick(record, columns.meta.get("id", "id"))
-    row = replace(blank, given_id=str(given_id) if isinstance(given_id, (str, int)) else "", meta=_meta(record, columns))
+    row = replace(
+        blank, given_id=str(given_id) if isinstance(given_id, (str, int)) else "", meta=_meta(record, columns)
+    )
     for key, value in ((columns.prompt, prompt), (columns.output, output)):
         if reason := _flaw(value):
             return Dropped(row, f"`{key}` {reason}" if "NUL" not in reason else f"{reason} in `{key}`", unreadable=True)
@@ -68,4 +70,6 @@ def _meta(record: dict[str, Any], columns: Columns) -> dict[str, str]:
     inner = record.get("meta")
     values = {**record, **inner} if isinstance(inner, dict) else record
     found = {key: pick(values, columns.meta.get(key, key)) for key in META_KEYS}
-    return {key: str(value).strip() for key, value in found.items() if isinstance(value, (str, int)) and str(value).strip()}
+    return {
+        key: str(value).strip() for key, value in found.items() if isinstance(value, (str, int)) and str(value).strip()
+    }

@@ -1,4 +1,6 @@
-"""Rows on the disk: parts of some thousand rows, a JSON line each, read one at a time, so that a million rows need no memory of their own."""
+"""Rows on the disk: parts of some thousand rows, a JSON line each, read one at a time, so that a million rows need no
+memory of their own.
+"""
 
 from __future__ import annotations
 

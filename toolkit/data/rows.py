@@ -63,9 +63,16 @@ class Batch:
         return Batch(kept, dropped)
 
     def without_copies(self, copies: dict[int, tuple[int, str]]) -> Batch:
-        """The batch without the kept rows at these indexes; each is left out for the row at another index, with a reason."""
-        dropped = [Dropped(self.kept[at], reason, kept_for=self.kept[first].id) for at, (first, reason) in sorted(copies.items())]
-        return Batch(Selected(self.kept, [at for at in range(len(self.kept)) if at not in copies]), [*self.dropped, *dropped])
+        """The batch without the kept rows at these indexes; each is left out for the row at another index, with a
+        reason.
+        """
+        dropped = [
+            Dropped(self.kept[at], reason, kept_for=self.kept[first].id)
+            for at, (first, reason) in sorted(copies.items())
+        ]
+        return Batch(
+            Selected(self.kept, [at for at in range(len(self.kept)) if at not in copies]), [*self.dropped, *dropped]
+        )
 
 
 class Selected(Sequence[Row]):
@@ -118,10 +125,12 @@ def require_rows(batch: Batch) -> None:
     reasons = [item.reason for item in batch.dropped if item.row.source == source]
     if source == SYNTHETIC:
         raise DataError(
-            f"The teacher wrote no usable row: {len(reasons)} asked for, none kept (first: {empty.reason}). "
-            "Take another model or raise teacher.max_tokens, or build without it (synthesis.rows=0 synthesis.grounded_rows=0)."
+            f"The teacher wrote no usable row: {len(reasons)} asked for, none kept (first: {empty.reason}). Take"
+            " another model or raise teacher.max_tokens, or build without it (synthesis.rows=0"
+            " synthesis.grounded_rows=0)."
         )
     raise DataError(
-        f"The source {source!r} has no usable row: {len(reasons)} read, none kept (first: {empty.row.place}: {empty.reason}). "
-        "Each row needs a question and numbered steps; check the path, the field names and the limits of the config."
+        f"The source {source!r} has no usable row: {len(reasons)} read, none kept (first: {empty.row.place}:"
+        f" {empty.reason}). Each row needs a question and numbered steps; check the path, the field names and the"
+        " limits of the config."
     )

@@ -18,7 +18,9 @@ def section_rows(section: Section, source: str, name: str, language: str) -> Ite
     """The rows of a section. Where it has several lists, the line that leads to each tells what it is for."""
     language = _code(section.language) or language
     meta = {"task": section.title, **({"language": language} if language else {})}
-    row = Row(source, f"{name}:{section.line}", meta=meta, lineage=(section.group or section_lineage(name, section.title),))
+    row = Row(
+        source, f"{name}:{section.line}", meta=meta, lineage=(section.group or section_lineage(name, section.title),)
+    )
     if not section.lists:
         if section.has_text:
             yield Dropped(row, "no numbered steps under this title")

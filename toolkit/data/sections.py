@@ -55,7 +55,9 @@ def tidy(text: str) -> str:
     text = " ".join(text.split())
     if "(" in text:
         text = EMPTY_BRACKETS.sub("", text).replace("( ", "(")
-    return " ".join(SPACE_BEFORE_MARK.sub(r"\1", text).split()) if " " in text and SPACE_BEFORE_MARK.search(text) else text
+    return (
+        " ".join(SPACE_BEFORE_MARK.sub(r"\1", text).split()) if " " in text and SPACE_BEFORE_MARK.search(text) else text
+    )
 
 
 def join_parts(parts: list[str]) -> str:

@@ -1,6 +1,8 @@
-"""Similarity of rows: comparable text, character 4-grams as sorted hashes, exact Jaccard, and candidate pairs from MinHash.
+"""Similarity of rows: comparable text, character 4-grams as sorted hashes, exact Jaccard, and candidate pairs from
+MinHash.
 
-MinHash only proposes; every pair that counts has its Jaccard similarity computed from the grams. A gram is held as a hash of 32 bits: two
+MinHash only proposes; every pair that counts has its Jaccard similarity computed from the grams. A gram is held as a
+hash of 32 bits: two
 grams of one pair of rows coincide by chance once in 25,000 pairs, which moves the similarity by about .002.
 """
 
@@ -22,11 +24,14 @@ RECALL = 0.999  # least chance that a pair right at the threshold becomes a cand
 MINHASH_SEED = 20
 MARKER = re.compile(r"^\d{1,2}\. ", re.MULTILINE)
 AT_ONCE = 2_000  # rows turned into grams and signatures in one call
-ESTIMATE_DEVIATIONS = 4.5  # standard deviations by which a signature's estimate may fall short of the threshold (binomial: once in 300,000 pairs)
+# standard deviations by which a signature's estimate may fall short of the threshold (binomial: once in 300,000 pairs)
+ESTIMATE_DEVIATIONS = 4.5
 BACKGROUND_PAIRS = 2_000
-PERMUTATION_COST = 1.0  # work of one permutation of one row, where looking at one proposed pair is 1 (measured: .1 and .1 microseconds)
+# work of one permutation of one row, where looking at one proposed pair is 1 (measured: .1 and .1 microseconds)
+PERMUTATION_COST = 1.0
 CHUNK = 1 << 17  # pairs whose signatures are compared at once: 64 MB
-# In a bucket of more rows than this a row meets those before it only up to this many: clusters are still found whole, through their chains.
+# In a bucket of more rows than this a row meets those before it only up to this many: clusters are still found whole,
+# through their chains.
 MOST_NEIGHBOURS = 48
 ASCII_TABLE = {code: chr(code) if chr(code).isalnum() or chr(code) in "+#" else " " for code in range(128)}
 
@@ -43,7 +48,10 @@ def comparable(prompt: str, output: str) -> str:
         return " ".join(text.lower().translate(ASCII_TABLE).split())
     text = unicodedata.normalize("NFKC", text).casefold()
     return " ".join(
-        "".join(character if character.isalnum() or character in "+#" or unicodedata.combining(character) else " " for character in text).split()
+        "".join(
+            character if character.isalnum() or character in "+#" or unicodedata.combining(character) else " "
+            for character in text
+        ).split()
     )
 
 
@@ -118,7 +126,9 @@ def _mixed(low: NDArray[np.uint64], high: NDArray[np.uint64]) -> NDArray[np.uint
 def similar_pairs(
     grams: GramSets, threshold: float, seed: int = MINHASH_SEED, apart: NDArray[np.int8] | None = None
 ) -> Iterator[tuple[int, int, float]]:
-    """Pairs (earlier, later, Jaccard) with Jaccard >= threshold, by later, then earlier index. With `apart` [rows] only pairs of different labels."""
+    """Pairs (earlier, later, Jaccard) with Jaccard >= threshold, by later, then earlier index. With `apart` [rows] only
+    pairs of different labels.
+    """
     candidates = _candidates(grams, threshold, seed, apart)
     for candidate in candidates.tolist():
         later, earlier = divmod(candidate, 1 << 32)
@@ -129,7 +139,8 @@ def similar_pairs(
 def plan_bands(grams: GramSets, threshold: float) -> tuple[int, int]:
     """(bands, rows per band) that propose a pair right at the threshold with RECALL at the least expected work.
 
-    Wide bands need more permutations, narrow ones propose pairs of unrelated rows, whose number grows with the square of the rows. How alike
+    Wide bands need more permutations, narrow ones propose pairs of unrelated rows, whose number grows with the square
+    of the rows. How alike
     unrelated rows are is taken from a fixed sample of pairs.
     """
     background = _background(grams)
@@ -154,13 +165,19 @@ def _background(grams: GramSets) -> NDArray[np.float64]:
 def _candidates(grams: GramSets, threshold: float, seed: int, apart: NDArray[np.int8] | None) -> NDArray[np.uint64]:
     """later * 2^32 + earlier of the pairs that agree in a band and may reach the threshold, sorted, without repeats."""
     bands, rows = plan_bands(grams, threshold)
-    a_group = max(1, PERMUTATIONS // rows)  # bands of one set of signatures: memory for one set at a time, whatever the plan
+    a_group = max(
+        1, PERMUTATIONS // rows
+    )  # bands of one set of signatures: memory for one set at a time, whatever the plan
     found: NDArray[np.uint64] = np.empty(0, np.uint64)
     for number, first in enumerate(range(0, bands, a_group)):
         signatures = _signatures(grams, min(a_group, bands - first) * rows, seed + number)
         for band in range(signatures.shape[1] // rows):
             pairs = _pairs_in_buckets(_band_keys(signatures[:, band * rows : (band + 1) * rows]))
-            found = np.unique(np.concatenate([found, *(_likely(grams, signatures, threshold, some, apart) for some in _in_chunks(pairs))]))
+            found = np.unique(
+                np.concatenate(
+                    [found, *(_likely(grams, signatures, threshold, some, apart) for some in _in_chunks(pairs))]
+                )
+            )
     return found
 
 
@@ -170,7 +187,9 @@ def _signatures(grams: GramSets, permutations: int, seed: int) -> NDArray[np.uin
     for at in range(0, len(grams), AT_ONCE):
         bounds = grams.starts[at : min(at + AT_ONCE, len(grams)) + 1]
         hashes = grams.flat[bounds[0] : bounds[-1]].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        matrix = RMinHash.digest_matrix_from_flat_token_hashes(hashes, (bounds - bounds[0]).astype(np.uint64), permutations, seed)
+        matrix = RMinHash.digest_matrix_from_flat_token_hashes(
+            hashes, (bounds - bounds[0]).astype(np.uint64), permutations, seed
+        )
         signatures[at : at + len(bounds) - 1] = matrix.to_rows()
     return signatures
 
@@ -200,9 +219,15 @@ def _in_chunks(pairs: NDArray[np.uint64]) -> Iterator[NDArray[np.uint64]]:
 
 
 def _likely(
-    grams: GramSets, signatures: NDArray[np.uint32], threshold: float, pairs: NDArray[np.uint64], apart: NDArray[np.int8] | None
+    grams: GramSets,
+    signatures: NDArray[np.uint32],
+    threshold: float,
+    pairs: NDArray[np.uint64],
+    apart: NDArray[np.int8] | None,
 ) -> NDArray[np.uint64]:
-    """Of some pairs those whose sizes allow the threshold, whose signatures do not speak against it, and whose labels differ."""
+    """Of some pairs those whose sizes allow the threshold, whose signatures do not speak against it, and whose labels
+    differ.
+    """
     later, earlier = (pairs >> np.uint64(32)).astype(np.int64), (pairs & np.uint64(0xFFFFFFFF)).astype(np.int64)
     sizes = grams.sizes[later], grams.sizes[earlier]
     likely = np.minimum(*sizes) >= threshold * np.maximum(*sizes)
@@ -216,7 +241,8 @@ def _likely(
 
 
 def crossing_pairs(left: GramSets, right: GramSets, threshold: float) -> Iterator[tuple[int, int, float]]:
-    """All pairs (index in left, index in right, Jaccard) at or above the threshold, found exactly, in no particular order.
+    """All pairs (index in left, index in right, Jaccard) at or above the threshold, found exactly, in no particular
+    order.
 
     Counts shared grams of every pair through an inverted index of the longer list; independent of MinHash, so that it
     can check what MinHash left over. Time grows with the product of the lengths.
@@ -229,7 +255,10 @@ def crossing_pairs(left: GramSets, right: GramSets, threshold: float) -> Iterato
     for at in range(len(probes)):
         grams = probes[at]
         starts, ends = np.searchsorted(held, grams, "left"), np.searchsorted(held, grams, "right")
-        shared = np.bincount(np.concatenate([holders[start:end] for start, end in zip(starts, ends, strict=True)]), minlength=len(indexed))
+        shared = np.bincount(
+            np.concatenate([holders[start:end] for start, end in zip(starts, ends, strict=True)]),
+            minlength=len(indexed),
+        )
         values = shared / (len(grams) + indexed.sizes - shared)
         for other in np.flatnonzero(values >= threshold).tolist():
             yield (other, at, float(values[other])) if swapped else (at, other, float(values[other]))

@@ -1,6 +1,7 @@
 """Collecting: every source of a recipe becomes rows with the place each came from, in a fixed order.
 
-Each kind of source has its reader: `line_files` (JSONL, CSV), `tables` (parquet, hf), `documents`, `forums`. What cannot be read
+Each kind of source has its reader: `line_files` (JSONL, CSV), `tables` (parquet, hf), `documents`, `forums`. What
+cannot be read
 becomes a left-out row with its reason.
 """
 
@@ -27,14 +28,22 @@ SUFFIXES = {
     "parquet": frozenset({".parquet"}),
     "forum": frozenset({".xml", ".json", ".jsonl"}),
 }
-HOLDS = {"jsonl": "jsonl line", "csv": "csv line", "parquet": "parquet row", "hf": "row", "documents": "titled section", "forum": "thread"}
+HOLDS = {
+    "jsonl": "jsonl line",
+    "csv": "csv line",
+    "parquet": "parquet row",
+    "hf": "row",
+    "documents": "titled section",
+    "forum": "thread",
+}
 
 
 @dataclass(frozen=True)
 class Source:
     """One source as the recipe names it.
 
-    `prompt_field`, `output_field`, `columns` (column by `id` or meta key): not used for documents and forums. `split`: of hf, "" for
+    `prompt_field`, `output_field`, `columns` (column by `id` or meta key): not used for documents and forums. `split`:
+    of hf, "" for
     all. `min_score`: votes that an answer of a forum needs if it was not accepted.
     """
 
@@ -74,20 +83,28 @@ def read_sources(sources: list[Source], strict: bool, recorder: Recorder) -> Ite
     """
     labels = [source.label for source in sources]
     if len(set(labels)) < len(labels):
-        raise DataError(f"Two sources are named {next(name for name in labels if labels.count(name) > 1)!r}; give each its own `name`.")
+        raise DataError(
+            f"Two sources are named {next(name for name in labels if labels.count(name) > 1)!r}; give each its own"
+            " `name`."
+        )
     count = 0
     for done, source in enumerate(sources):
         recorder.progress("collect", done, len(sources))
         before = count
         for item in _read(source):
             if strict and isinstance(item, Dropped) and item.unreadable:
-                raise DataError(f"{source.path}: {item.row.place}: {item.reason}. Mend it, or set strict to false to leave such rows out.")
+                raise DataError(
+                    f"{source.path}: {item.row.place}: {item.reason}. Mend it, or set strict to false to leave such"
+                    " rows out."
+                )
             yield _with_defaults(item, source, count)
             count += 1
             if count % 1000 == 0:
                 recorder.check_stop()
         if count == before:
-            raise DataError(f"The source {source.label!r} holds no row: {source.path} has no {HOLDS[source.type]}; check the path.")
+            raise DataError(
+                f"The source {source.label!r} holds no row: {source.path} has no {HOLDS[source.type]}; check the path."
+            )
     recorder.progress("collect", len(sources), len(sources))
 
 
@@ -132,17 +149,23 @@ def _with_defaults(item: Row | Dropped, source: Source, position: int) -> Row | 
 
 def name_rows(batch: Batch) -> Batch:
     """Rows with their final ids."""
-    return Batch([replace(row, id=identifier) for row, identifier in zip(batch.kept, choose_ids(batch.kept), strict=True)], batch.dropped)
+    return Batch(
+        [replace(row, id=identifier) for row, identifier in zip(batch.kept, choose_ids(batch.kept), strict=True)],
+        batch.dropped,
+    )
 
 
 def choose_ids(rows: Iterable[Row]) -> list[str]:
-    """The final id of each row: the given one, else its id so far or a hash of question and steps; a given id that an earlier row has gets the source in front."""
+    """The final id of each row: the given one, else its id so far or a hash of question and steps; a given id that an
+    earlier row has gets the source in front.
+    """
     taken: set[str] = set()
     chosen = []
     for row in rows:
         digest = row.id or sha256_text(f"{row.prompt}\n{row.output}")[:16]
         choices = [row.given_id, f"{row.source}/{row.given_id}", digest] if row.given_id else [digest]
-        # The same text twice has the same hash; one of the two falls to deduplication, and is known by its place until then.
+        # The same text twice has the same hash; one of the two falls to deduplication, and is known by its place until
+        # then.
         identifier = next((choice for choice in choices if choice not in taken), f"{digest}-{row.position}")
         taken.add(identifier)
         chosen.append(identifier)

@@ -30,10 +30,14 @@ class Split:
     group_of: dict[str, str]
 
     def rows_of(self, split: str) -> Sequence[Row]:
-        return Selected(self.rows, [at for at, identifier in enumerate(row_ids(self.rows)) if self.split_of[identifier] == split])
+        return Selected(
+            self.rows, [at for at, identifier in enumerate(row_ids(self.rows)) if self.split_of[identifier] == split]
+        )
 
 
-def split_by_groups(batch: Batch, group_jaccard: float, test_share: float, validation_share: float, seed: int, recorder: Recorder) -> Split:
+def split_by_groups(
+    batch: Batch, group_jaccard: float, test_share: float, validation_share: float, seed: int, recorder: Recorder
+) -> Split:
     """Every kept row in train, validation or test, a group never in two of them."""
     recorder.progress("split", 0, len(batch.kept))
     recorder.check_stop()
@@ -42,9 +46,13 @@ def split_by_groups(batch: Batch, group_jaccard: float, test_share: float, valid
     return split
 
 
-def split_groups(rows: Sequence[Row], group_of: dict[str, str], test_share: float, validation_share: float, seed: int) -> Split:
+def split_groups(
+    rows: Sequence[Row], group_of: dict[str, str], test_share: float, validation_share: float, seed: int
+) -> Split:
     """Rows by the split of their group; `group_of`: by row id."""
-    split_of = {identifier: choose_split(group, test_share, validation_share, seed) for identifier, group in group_of.items()}
+    split_of = {
+        identifier: choose_split(group, test_share, validation_share, seed) for identifier, group in group_of.items()
+    }
     return Split(rows, split_of, group_of)
 
 
@@ -59,11 +67,15 @@ def choose_split(group: str, test_share: float, validation_share: float, seed: i
 
 
 def group_rows(batch: Batch, group_jaccard: float) -> dict[str, str]:
-    """The group of every kept row by id, in their order, named after the group's first row: its `group`, else its lineage, else its id."""
+    """The group of every kept row by id, in their order, named after the group's first row: its `group`, else its
+    lineage, else its id.
+    """
     members = _Members()
     parents = _Parents(batch)
     ids: list[str] = []
-    first: dict[int, tuple[int, str]] = {}  # position and own group of each row, by its number in `members`; later of each group's first row
+    first: dict[
+        int, tuple[int, str]
+    ] = {}  # position and own group of each row, by its number in `members`; later of each group's first row
 
     def texts_joining() -> Iterator[str]:
         for row in batch.kept:
@@ -74,7 +86,10 @@ def group_rows(batch: Batch, group_jaccard: float) -> dict[str, str]:
     grams = GramSets(texts_joining())
     for item in batch.dropped:
         if item.kept_for:
-            first[members.join(_node(item.row), *_lineage(item.row, parents))] = (item.row.position, _own_group(item.row))
+            first[members.join(_node(item.row), *_lineage(item.row, parents))] = (
+                item.row.position,
+                _own_group(item.row),
+            )
             members.join(_node(item.row), f"row {item.kept_for}")
     for earlier, later, _ in similar_pairs(grams, group_jaccard):
         members.join(f"row {ids[earlier]}", f"row {ids[later]}")

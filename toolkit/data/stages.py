@@ -1,7 +1,10 @@
-"""The stages of a build on the disk: what is done stays done, whoever did it, and a build that was killed goes on from there.
+"""The stages of a build on the disk: what is done stays done, whoever did it, and a build that was killed goes on from
+there.
 
-Every result lies under a name made of a hash of all that it depends on: the bytes of the sources, the options, the version. Rows are
-cleaned in parts; several processes (of one machine, or of several that share the folder) take every nth part each, and then
+Every result lies under a name made of a hash of all that it depends on: the bytes of the sources, the options, the
+version. Rows are
+cleaned in parts; several processes (of one machine, or of several that share the folder) take every nth part each, and
+then
 whatever is still missing, so that nobody waits for a process that died. The same bytes come out for any number of them.
 """
 
@@ -38,13 +41,17 @@ class Stages:
         self._key = ""  # of the latest result
 
     def collect(self, sources: list[Source], strict: bool, languages: tuple[str, ...]) -> Collected:
-        """The rows of all sources in parts; with `languages` their vocabulary as well. The first process does it, the others wait.
+        """The rows of all sources in parts; with `languages` their vocabulary as well. The first process does it, the
+        others wait.
 
         Raises:
             DataError: as `read_sources`.
         """
         self._key = _key(
-            "collect", [[asdict(source) | {"path": source.path.name}, sha256_tree(source.path)] for source in sources], strict, languages
+            "collect",
+            [[asdict(source) | {"path": source.path.name}, sha256_tree(source.path)] for source in sources],
+            strict,
+            languages,
         )
         folder = self.dir / f"collected-{self._key}"
         done = folder / "done.json"
@@ -71,7 +78,8 @@ class Stages:
         return {"parts": number, "vocabulary": counts.found().as_json()}
 
     def clean(self, collected: Collected, cleaning: Cleaning, further: Sequence[Row | Dropped] = ()) -> Batch:
-        """The batch after the row stages, on the disk; for processes other than the first, whose work ends here, an empty one.
+        """The batch after the row stages, on the disk; for processes other than the first, whose work ends here, an
+        empty one.
 
         `further`: rows that did not come from the sources (a teacher wrote them), which only the first process knows.
 
@@ -79,14 +87,22 @@ class Stages:
             DataError: a source has no usable row.
         """
         cleaning = replace(cleaning, vocabulary=collected.vocabulary)
-        self._key = _key("clean", self._key, {**asdict(replace(cleaning, vocabulary=NO_VOCABULARY)), "vocabulary": collected.vocabulary.as_json()})
+        self._key = _key(
+            "clean",
+            self._key,
+            {**asdict(replace(cleaning, vocabulary=NO_VOCABULARY)), "vocabulary": collected.vocabulary.as_json()},
+        )
         folder = self.dir / f"rows-{self._key}"
         folder.mkdir(parents=True, exist_ok=True)
         self._clean_parts(range(self.rank, collected.parts, self.processes), folder, collected, cleaning)
         if self.rank:
             return Batch([])
-        self._clean_parts(reversed(range(collected.parts)), folder, collected, cleaning)  # what another process is late with, from its end
-        rows = StoredRows([part_path(folder, number) for number in range(collected.parts)] + self._clean_further(further, cleaning))
+        self._clean_parts(
+            reversed(range(collected.parts)), folder, collected, cleaning
+        )  # what another process is late with, from its end
+        rows = StoredRows(
+            [part_path(folder, number) for number in range(collected.parts)] + self._clean_further(further, cleaning)
+        )
         batch = Batch(StoredRows(rows.parts, choose_ids(rows)), rows.dropped)
         require_rows(batch)
         return batch
@@ -104,7 +120,9 @@ class Stages:
         for number in numbers:
             if not part_path(folder, number).exists():
                 try:
-                    write_part(part_path(folder, number), _cleaned(read_part(part_path(collected.folder, number)), cleaning))
+                    write_part(
+                        part_path(folder, number), _cleaned(read_part(part_path(collected.folder, number)), cleaning)
+                    )
                 except FileNotFoundError:
                     if self._is_finished():  # the first process had no need to wait for this part
                         return
@@ -115,11 +133,21 @@ class Stages:
     def deduplicate(self, batch: Batch, near_duplicate_jaccard: float) -> Batch:
         """The batch without exact and near copies."""
         self.recorder.progress("deduplicate", 0, len(batch.kept))
-        copies = self._result("copies", near_duplicate_jaccard, lambda: find_copies(batch.kept, near_duplicate_jaccard, self.recorder))
+        copies = self._result(
+            "copies", near_duplicate_jaccard, lambda: find_copies(batch.kept, near_duplicate_jaccard, self.recorder)
+        )
         self.recorder.progress("deduplicate", len(batch.kept), len(batch.kept))
         return batch.without_copies({int(at): (first, reason) for at, (first, reason) in copies.items()})
 
-    def split(self, batch: Batch, group_jaccard: float, test_share: float, validation_share: float, seed: int, curation: JSON | None = None) -> Split:
+    def split(
+        self,
+        batch: Batch,
+        group_jaccard: float,
+        test_share: float,
+        validation_share: float,
+        seed: int,
+        curation: JSON | None = None,
+    ) -> Split:
         """The split of the batch by groups. `curation`: the report of what people decided of the batch before."""
         self._key = _key("curated", self._key, curation, len(batch.kept)) if curation else self._key
         self.recorder.progress("split", 0, len(batch.kept))
@@ -128,7 +156,9 @@ class Stages:
         return split_groups(batch.kept, group_of, test_share, validation_share, seed)
 
     def forget(self) -> None:
-        """Remove all results: they hold what anonymising took out of the rows. Only a mark stays, by which late processes know."""
+        """Remove all results: they hold what anonymising took out of the rows. Only a mark stays, by which late
+        processes know.
+        """
         write_json(self._mark, {"finished": True})
         for path in self.dir.glob("*-*"):
             if path.is_dir():

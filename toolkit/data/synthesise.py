@@ -44,8 +44,12 @@ class Plan:
         return grounded_prompt(self.cell, self.chunk, min_steps, max_steps)
 
 
-def plan_synthesis(grid: Grid, known: Iterable[Row], chunks: list[Chunk], rows: int, grounded_rows: int, seed: int) -> list[Plan]:
-    """`rows` calls for the cells that `known` rows cover least, then `grounded_rows` from passages, each passage in turn in another manner."""
+def plan_synthesis(
+    grid: Grid, known: Iterable[Row], chunks: list[Chunk], rows: int, grounded_rows: int, seed: int
+) -> list[Plan]:
+    """`rows` calls for the cells that `known` rows cover least, then `grounded_rows` from passages, each passage in
+    turn in another manner.
+    """
     plans = [Plan(cell) for cell in plan_cells(grid, known, rows, seed)]
     if not chunks:
         return plans
@@ -63,13 +67,30 @@ def _manner(grid: Grid, chunk: Chunk, turn: int, number: int) -> Cell:
     def pick(values: tuple[str, ...]) -> str:
         return values[number % len(values)] if values else ""
 
-    return Cell(chunk.domain, "", chunk.title, pick(grid.registers), language, pick(grid.personas), pick(grid.difficulties), turn + 1)
+    return Cell(
+        chunk.domain,
+        "",
+        chunk.title,
+        pick(grid.registers),
+        language,
+        pick(grid.personas),
+        pick(grid.difficulties),
+        turn + 1,
+    )
 
 
 def synthesise(
-    start: int, plans: list[Plan], teacher: Teacher, check: Callable[[Row], str], min_steps: int, max_steps: int, judge_min_score: int | None
+    start: int,
+    plans: list[Plan],
+    teacher: Teacher,
+    check: Callable[[Row], str],
+    min_steps: int,
+    max_steps: int,
+    judge_min_score: int | None,
 ) -> list[Row | Dropped]:
-    """A row for every plan, in positions from `start` on. `check` says why a row is not good enough; the teacher is then asked again."""
+    """A row for every plan, in positions from `start` on. `check` says why a row is not good enough; the teacher is
+    then asked again.
+    """
     replies = teacher.ask_all(synthesis_asks(plans, check, min_steps, max_steps), "synthesise")
     results = [_result(plan, reply, start + at) for at, (plan, reply) in enumerate(zip(plans, replies, strict=True))]
     if judge_min_score is not None:
@@ -95,7 +116,9 @@ def _ask(number: int, plan: Plan, check: Callable[[Row], str], min_steps: int, m
 
 
 def unsupported(quotes: list[str], passage: str) -> str:
-    """Why quotes do not support an answer: one of them is not in the passage, word for word, or all are too short to say anything."""
+    """Why quotes do not support an answer: one of them is not in the passage, word for word, or all are too short to
+    say anything.
+    """
     words = _words(passage)
     for quote in quotes:
         if f" {_words(quote).strip()} " not in f" {words.strip()} ":
@@ -114,7 +137,9 @@ def _row(plan: Plan, value: JSON, position: int) -> Row | Dropped:
     source = plan.chunk.source if plan.chunk else ""
     text = number_steps([" ".join(step.split()) for step in value["steps"]])
     lineage = (plan.chunk.lineage,) if plan.chunk else ()
-    row = Row(SYNTHETIC, "", position, value["question"], text, meta={"source": SYNTHETIC, **plan.cell.meta}, lineage=lineage)
+    row = Row(
+        SYNTHETIC, "", position, value["question"], text, meta={"source": SYNTHETIC, **plan.cell.meta}, lineage=lineage
+    )
     if source:
         row = replace(row, notes=(f"grounded in {source}",))
     try:
@@ -124,7 +149,13 @@ def _row(plan: Plan, value: JSON, position: int) -> Row | Dropped:
 
 
 def _result(plan: Plan, reply: Reply, position: int) -> Row | Dropped:
-    blank = Row(SYNTHETIC, reply.ask_id, position, meta={"source": SYNTHETIC, **plan.cell.meta}, lineage=(plan.chunk.lineage,) if plan.chunk else ())
+    blank = Row(
+        SYNTHETIC,
+        reply.ask_id,
+        position,
+        meta={"source": SYNTHETIC, **plan.cell.meta},
+        lineage=(plan.chunk.lineage,) if plan.chunk else (),
+    )
     if reply.value is None:
         return Dropped(blank, reply.reason)
     row = _row(plan, reply.value, position)
@@ -132,10 +163,15 @@ def _result(plan: Plan, reply: Reply, position: int) -> Row | Dropped:
 
 
 def _judge(results: list[Row | Dropped], plans: list[Plan], teacher: Teacher, least: int) -> list[Row | Dropped]:
-    """Rows with a score below `least` are left out; a row that no verdict came for stays, with a note that a person should look."""
+    """Rows with a score below `least` are left out; a row that no verdict came for stays, with a note that a person
+    should look.
+    """
     rows = {(row.prompt, row.output): (at, row) for at, row in enumerate(results) if isinstance(row, Row)}
     passages = {at: plans[at].chunk.text if plans[at].chunk else "" for at, _ in rows.values()}  # type: ignore[union-attr]
-    asks = [Ask(f"judge {at + 1}", JUDGE_SYSTEM, judge_prompt(row.prompt, row.output, passages[at]), Verdict) for at, row in rows.values()]
+    asks = [
+        Ask(f"judge {at + 1}", JUDGE_SYSTEM, judge_prompt(row.prompt, row.output, passages[at]), Verdict)
+        for at, row in rows.values()
+    ]
     verdicts = {reply.ask_id: reply for reply in teacher.ask_all(asks, "judge")}
     judged: list[Row | Dropped] = []
     for result in results:

@@ -1,6 +1,7 @@
 """Parquet files and datasets of the `datasets` library as rows, a batch at a time.
 
-`hf` reads a folder: one that `save_to_disk` wrote, or one laid out as on the Hub (parquet, JSON lines or CSV files by split). Nothing is
+`hf` reads a folder: one that `save_to_disk` wrote, or one laid out as on the Hub (parquet, JSON lines or CSV files by
+split). Nothing is
 fetched and no code of the folder is run.
 """
 
@@ -20,7 +21,8 @@ LARGEST_ROW_GROUP = 2 * 1024**3
 
 
 def read_parquet(path: Path, name: str, source: str, columns: Columns) -> Iterator[Row | Dropped]:
-    """The rows of a file; places are `name:row`. A file that is cut or damaged is left out from there on, with the reason.
+    """The rows of a file; places are `name:row`. A file that is cut or damaged is left out from there on, with the
+    reason.
 
     Raises:
         DataError: there is no column of that name.
@@ -37,17 +39,23 @@ def read_parquet(path: Path, name: str, source: str, columns: Columns) -> Iterat
                 size = file.metadata.row_group(group).total_byte_size
                 if size > LARGEST_ROW_GROUP:
                     yield Dropped(
-                        Row(source, f"{name}:{at + 1}"), f"a row group of {size:,} bytes is too large to read; write smaller ones", unreadable=True
+                        Row(source, f"{name}:{at + 1}"),
+                        f"a row group of {size:,} bytes is too large to read; write smaller ones",
+                        unreadable=True,
                     )
                     at += file.metadata.row_group(group).num_rows
                     continue
-                for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=sorted(columns.tops() & set(found))):
+                for batch in file.iter_batches(
+                    BATCH_ROWS, row_groups=[group], columns=sorted(columns.tops() & set(found))
+                ):
                     for record in batch.to_pylist():
                         at += 1
                         yield record_row(record, Row(source, f"{name}:{at}"), columns)
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0][:120]
-        yield Dropped(Row(source, f"{name}:{at + 1}" if at else name), f"not a readable parquet file ({reason})", unreadable=True)
+        yield Dropped(
+            Row(source, f"{name}:{at + 1}" if at else name), f"not a readable parquet file ({reason})", unreadable=True
+        )
 
 
 def read_hf(path: Path, source: str, columns: Columns, split: str) -> Iterator[Row | Dropped]:
@@ -80,7 +88,8 @@ def _splits(path: Path, split: str) -> Iterable[tuple[str, Any]]:
         dataset = datasets.load_from_disk(str(path)) if saved else datasets.load_dataset(str(path), streaming=True)
     except Exception as error:
         raise DataError(
-            f"{path} cannot be read as a dataset ({_first_line(error)}); expected a folder that save_to_disk wrote, or parquet, JSONL or CSV files laid out as on the Hub."
+            f"{path} cannot be read as a dataset ({_first_line(error)}); expected a folder that save_to_disk wrote, or"
+            " parquet, JSONL or CSV files laid out as on the Hub."
         ) from error
     splits = dict(dataset) if isinstance(dataset, dict) else {str(dataset.split or "train"): dataset}
     if split and split not in splits:

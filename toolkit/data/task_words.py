@@ -32,7 +32,8 @@ ENGLISH_VERBS = words("""
     validate verify view visit wait wake warn wash watch weigh wipe withdraw work wrap write zip zoom
     """)
 
-# After one of these as second word, a verb-like first word is part of a name: "Print quality", "Share settings", "Search results".
+# After one of these as second word, a verb-like first word is part of a name: "Print quality", "Share settings",
+# "Search results".
 ENGLISH_NOUN_HEADS = words("""
     settings setting options option results result quality status details detail preview history features feature panel menu page
     information overview policy terms rates rate fees fee reference requirements troubleshooter problems problem issues types type
@@ -67,20 +68,24 @@ INDONESIAN_FORMS = {
 
 # Active verbs that stand as they are: ber- verbs and intransitive ones.
 INDONESIAN_PLAIN_VERBS = words(
-    "masuk keluar berbagi berhenti berpindah berlangganan bertukar bergabung beralih belanja berbelanja berjalan log login"
+    "masuk keluar berbagi berhenti berpindah berlangganan bertukar bergabung beralih belanja berbelanja berjalan log"
+    " login"
 )
 
 # Nouns and others that look like meN- verbs.
 INDONESIAN_NOT_VERBS = words(
-    "media menit metode metoda mengapa menu meja medan mesin merek meter menara mereka melalui mendadak menengah memori meski menurut mengenai merah mental megah"
+    "media menit metode metoda mengapa menu meja medan mesin merek meter menara mereka melalui mendadak menengah memori"
+    " meski menurut mengenai merah mental megah"
 )
 
 # Pairs that make two otherwise equal questions different tasks.
 _OPPOSITES = (
-    "on off|enable disable|lock unlock|block unblock|add remove|add delete|mute unmute|link unlink|pin unpin|install uninstall|activate deactivate|follow unfollow|"
-    "subscribe unsubscribe|increase decrease|raise lower|show hide|connect disconnect|upload download|open close|freeze unfreeze|pair unpair|start stop|"
-    "import export|with without|before after|all individual|all single|incoming outgoing|send receive|deposit withdraw|"
-    "aktifkan nonaktifkan|mengaktifkan menonaktifkan|nyalakan matikan|menyalakan mematikan|kunci buka|mengunci membuka|tambah hapus|menambah menghapus|"
-    "menambahkan menghapus|unggah unduh|mengunggah mengunduh|buka tutup|membuka menutup|tampilkan sembunyikan|menampilkan menyembunyikan|masuk keluar|dengan tanpa"
+    "on off|enable disable|lock unlock|block unblock|add remove|add delete|mute unmute|link unlink|pin unpin|install"
+    " uninstall|activate deactivate|follow unfollow|subscribe unsubscribe|increase decrease|raise lower|show"
+    " hide|connect disconnect|upload download|open close|freeze unfreeze|pair unpair|start stop|import export|with"
+    " without|before after|all individual|all single|incoming outgoing|send receive|deposit withdraw|aktifkan"
+    " nonaktifkan|mengaktifkan menonaktifkan|nyalakan matikan|menyalakan mematikan|kunci buka|mengunci membuka|tambah"
+    " hapus|menambah menghapus|menambahkan menghapus|unggah unduh|mengunggah mengunduh|buka tutup|membuka"
+    " menutup|tampilkan sembunyikan|menampilkan menyembunyikan|masuk keluar|dengan tanpa"
 )
 OPPOSITES = tuple(words(pair) for pair in _OPPOSITES.split("|"))

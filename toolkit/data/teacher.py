@@ -53,7 +53,9 @@ class Reply:
 
 @dataclass(frozen=True)
 class Options:
-    """How a teacher is asked. `attempts`: answers that are paid for before one is given up, and failures without an answer in a row."""
+    """How a teacher is asked. `attempts`: answers that are paid for before one is given up, and failures without an
+    answer in a row.
+    """
 
     model: str
     base_url: str
@@ -71,7 +73,9 @@ class Options:
 class Teacher:
     """Asks in batches. `mask` takes personal data out of every text before it is sent."""
 
-    def __init__(self, options: Options, ledger: AnswerLedger, budget: Budget, mask: Callable[[str], str], recorder: Recorder) -> None:
+    def __init__(
+        self, options: Options, ledger: AnswerLedger, budget: Budget, mask: Callable[[str], str], recorder: Recorder
+    ) -> None:
         self.options, self.ledger, self.budget, self.mask, self.recorder = options, ledger, budget, mask, recorder
         self.calls = self.reused = 0
         self.failures: dict[str, int] = {}
@@ -97,13 +101,20 @@ class Teacher:
         replies = asyncio.run(self._ask_all(asks, phase))
         if self._fatal:
             raise PreflightError(
-                f"The teacher {self.options.model} at {self.options.base_url} refuses: {self._fatal}. Check teacher.model, teacher.base_url and the key."
+                f"The teacher {self.options.model} at {self.options.base_url} refuses: {self._fatal}. Check"
+                " teacher.model, teacher.base_url and the key."
             )
         self.recorder.check_stop()
         return replies
 
     async def _ask_all(self, asks: list[Ask], phase: str) -> list[Reply]:
-        wire = Wire(self.options.base_url, self.options.model, self.options.api_key_env, self.options.timeout_s, self.options.concurrency)
+        wire = Wire(
+            self.options.base_url,
+            self.options.model,
+            self.options.api_key_env,
+            self.options.timeout_s,
+            self.options.concurrency,
+        )
         replies: list[Reply | None] = [None] * len(asks)
         waiting = iter(enumerate(asks))
         done = 0
@@ -122,7 +133,10 @@ class Teacher:
             await asyncio.gather(*(work() for _ in range(min(self.options.concurrency, len(asks)))))
         finally:
             await wire.close()
-        return [reply or Reply(ask.id, reason="not asked: the run was stopped") for ask, reply in zip(asks, replies, strict=True)]
+        return [
+            reply or Reply(ask.id, reason="not asked: the run was stopped")
+            for ask, reply in zip(asks, replies, strict=True)
+        ]
 
     @property
     def _ends(self) -> bool:
@@ -130,7 +144,13 @@ class Teacher:
 
     def _report(self, phase: str, done: int, total: int) -> None:
         self.recorder.progress(
-            phase, done, total, calls=self.calls, tokens=self.budget.tokens, cost=round(self.budget.cost, 4), failed_calls=sum(self.failures.values())
+            phase,
+            done,
+            total,
+            calls=self.calls,
+            tokens=self.budget.tokens,
+            cost=round(self.budget.cost, 4),
+            failed_calls=sum(self.failures.values()),
         )
 
     async def _answer(self, ask: Ask, wire: Wire) -> Reply:
@@ -170,7 +190,9 @@ class Teacher:
             return Reply(ask.id, reason="not asked: the run was stopped", calls=calls)
         return Reply(ask.id, reason=f"teacher, {reason}", calls=calls)
 
-    async def _call(self, ask: Ask, key: str, attempt: int, messages: list[JSON], parameters: JSON, wire: Wire) -> Received | None:
+    async def _call(
+        self, ask: Ask, key: str, attempt: int, messages: list[JSON], parameters: JSON, wire: Wire
+    ) -> Received | None:
         """One call with its lines in the ledger; None if the budget does not allow it."""
         await asyncio.sleep(max(0.0, self._resume_s - time.monotonic()))
         estimate = (estimate_tokens(messages), self.options.max_tokens)
@@ -183,8 +205,18 @@ class Teacher:
         seconds = round(time.monotonic() - started_s, 3)
         if received.kind == "answered":
             completion = received.completion
-            paid = (_or(completion.tokens_in, estimate[0]), _or(completion.tokens_out, int(len(completion.content) / 3) or estimate[1]))
-            self.ledger.answered(key, content=completion.content, why=completion.reason, tokens_in=paid[0], tokens_out=paid[1], seconds=seconds)
+            paid = (
+                _or(completion.tokens_in, estimate[0]),
+                _or(completion.tokens_out, int(len(completion.content) / 3) or estimate[1]),
+            )
+            self.ledger.answered(
+                key,
+                content=completion.content,
+                why=completion.reason,
+                tokens_in=paid[0],
+                tokens_out=paid[1],
+                seconds=seconds,
+            )
         else:
             in_doubt = received.kind == "in_doubt"
             paid = estimate if in_doubt else (0, 0)
@@ -208,7 +240,9 @@ class Teacher:
         self.failures[kind] = self.failures.get(kind, 0) + 1
 
     def _step_down(self, reason: str, parameters: JSON) -> bool:
-        """After a refusal: another name for max_tokens, or a simpler response format, for all calls from now on. False if nothing is left."""
+        """After a refusal: another name for max_tokens, or a simpler response format, for all calls from now on. False
+        if nothing is left.
+        """
         if "max_completion_tokens" in reason and self._tokens_name == "max_tokens":
             self._tokens_name = "max_completion_tokens"
             return True
@@ -218,7 +252,9 @@ class Teacher:
         return self._format > at
 
     async def _back_off(self, failures: int, retry_after_s: float) -> None:
-        """Wait, longer each time, at random so that calls do not come back together; a server that names a time makes everybody wait."""
+        """Wait, longer each time, at random so that calls do not come back together; a server that names a time makes
+        everybody wait.
+        """
         pause = min(LONGEST_PAUSE_S, self.options.first_pause_s * 2 ** (failures - 1))
         if retry_after_s:
             self._resume_s = max(self._resume_s, time.monotonic() + retry_after_s)
@@ -233,13 +269,17 @@ def masked_messages(ask: Ask, mask: Callable[[str], str]) -> list[JSON]:
     return [{"role": role, "content": mask(text)} for role, text in texts if text]
 
 
-def request_parameters(options: Options, schema: type[BaseModel], response_format: str, tokens_name: str = "max_tokens") -> JSON:
+def request_parameters(
+    options: Options, schema: type[BaseModel], response_format: str, tokens_name: str = "max_tokens"
+) -> JSON:
     """All else that a call sends."""
     parameters: JSON = {"temperature": options.temperature, tokens_name: options.max_tokens}
     if response_format == "json_schema":
         named = {"name": schema.__name__.lower(), "strict": True, "schema": strict_schema(schema)}
         return {**parameters, "response_format": {"type": "json_schema", "json_schema": named}}
-    return {**parameters, "response_format": {"type": "json_object"}} if response_format == "json_object" else parameters
+    return (
+        {**parameters, "response_format": {"type": "json_object"}} if response_format == "json_object" else parameters
+    )
 
 
 @cache

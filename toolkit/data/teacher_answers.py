@@ -24,7 +24,9 @@ _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
 
 @dataclass(frozen=True)
 class Completion:
-    """One chat completion. `reason` says why `content` cannot be used, "" if it can; tokens are None where the server did not say."""
+    """One chat completion. `reason` says why `content` cannot be used, "" if it can; tokens are None where the server
+    did not say.
+    """
 
     content: str = ""
     reason: str = ""
@@ -39,13 +41,18 @@ def read_completion(body: bytes, content_type: str) -> Completion:
     except (ValueError, RecursionError):
         if "html" in content_type.lower() or body.lstrip()[:1] == b"<":
             return Completion(reason="answered with an HTML page")
-        return Completion(reason="answered with a body that is not JSON" if body.strip() else "answered with an empty body")
+        return Completion(
+            reason="answered with a body that is not JSON" if body.strip() else "answered with an empty body"
+        )
     if not isinstance(document, dict):
         return Completion(reason="answered with JSON that is no chat completion")
     if document.get("error"):
         return Completion(reason="answered with an error and status 200")
     usage = _object(document.get("usage"))
-    tokens = tuple(value if isinstance(value := usage.get(name), int) and value >= 0 else None for name in ("prompt_tokens", "completion_tokens"))
+    tokens = tuple(
+        value if isinstance(value := usage.get(name), int) and value >= 0 else None
+        for name in ("prompt_tokens", "completion_tokens")
+    )
     return _content(document, tokens[0], tokens[1])
 
 
@@ -57,7 +64,12 @@ def _content(document: JSON, tokens_in: int | None, tokens_out: int | None) -> C
     if isinstance(message.get("refusal"), str) and message["refusal"]:
         return Completion("", "refused to answer", tokens_in, tokens_out)
     if not isinstance(content, str) or not content.strip():
-        return Completion("", "answered with JSON that is no chat completion" if not message else "answered with no text", tokens_in, tokens_out)
+        return Completion(
+            "",
+            "answered with JSON that is no chat completion" if not message else "answered with no text",
+            tokens_in,
+            tokens_out,
+        )
     if choice.get("finish_reason") == "length":
         return Completion(content, "answer cut at max_tokens", tokens_in, tokens_out)
     return Completion(content, "", tokens_in, tokens_out)
@@ -68,7 +80,9 @@ def _object(value: Any) -> JSON:
 
 
 def read_object(content: str, schema: type[BaseModel]) -> tuple[JSON | None, str]:
-    """The object of that schema in a teacher's text, with prose, fences and small slips around it forgiven; or why there is none."""
+    """The object of that schema in a teacher's text, with prose, fences and small slips around it forgiven; or why
+    there is none.
+    """
     wrong = ""
     for candidate in _candidates(content):
         value = _loads(candidate)
@@ -78,14 +92,21 @@ def read_object(content: str, schema: type[BaseModel]) -> tuple[JSON | None, str
             return schema.model_validate(value).model_dump(), ""
         except ValidationError as error:
             first = error.errors()[0]
-            wrong = wrong or f"answered in another schema: {'.'.join(str(part) for part in first['loc']) or 'the object'}: {first['msg'].lower()}"
+            wrong = (
+                wrong
+                or f"answered in another schema: {'.'.join(str(part) for part in first['loc']) or 'the object'}: {first['msg'].lower()}"
+            )
     return None, wrong or "answered without a JSON object"
 
 
 def _candidates(content: str) -> list[str]:
     text = _THOUGHTS.sub("", content).strip()
     start, end = text.find("{"), text.rfind("}")
-    return [text, *(fenced.strip() for fenced in _FENCE.findall(text)), *([text[start : end + 1]] if 0 <= start < end else [])]
+    return [
+        text,
+        *(fenced.strip() for fenced in _FENCE.findall(text)),
+        *([text[start : end + 1]] if 0 <= start < end else []),
+    ]
 
 
 def _loads(text: str) -> Any:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from toolkit.records import JSON
 
-# Characters per token of GPT-4o's and Llama's vocabularies: about 4.5 in English, 3.5 in Indonesian; the lower one, so as not to promise too little.
+# Characters per token of GPT-4o's and Llama's vocabularies: about 4.5 in English, 3.5 in Indonesian; the lower one, so
+# as not to promise too little.
 CHARS_PER_TOKEN = 3.5
 TOKENS_PER_MESSAGE = 4
 
@@ -49,7 +50,10 @@ class Budget:
     def promise(self, key: str, tokens_in: int, tokens_out: int) -> bool:
         """Set the most that a call can cost aside; False if that could break the budget."""
         promised = [*self._promised.values(), (tokens_in, tokens_out)]
-        all_in, all_out = self.tokens_in + sum(pair[0] for pair in promised), self.tokens_out + sum(pair[1] for pair in promised)
+        all_in, all_out = (
+            self.tokens_in + sum(pair[0] for pair in promised),
+            self.tokens_out + sum(pair[1] for pair in promised),
+        )
         if self.max_tokens is not None and all_in + all_out > self.max_tokens:
             return False
         if self.max_cost is not None and self.prices.cost(all_in, all_out) > self.max_cost:

@@ -1,4 +1,5 @@
-"""The answer ledger: every call to a teacher by its key, appended as it is sent and as it ends, so that nothing is paid twice.
+"""The answer ledger: every call to a teacher by its key, appended as it is sent and as it ends, so that nothing is paid
+twice.
 
 A key is the hash of model, messages, parameters and attempt. `sent` lines are on the file before the call leaves; a key
 whose end is missing was in flight when the process died, may have been paid, and is never sent again. Messages
@@ -35,7 +36,8 @@ def read_calls(path: Path) -> dict[str, JSON]:
 
 
 class AnswerLedger:
-    """The ledger of one file, open for appending. A line is written before the call returns, and synced to disk every second.
+    """The ledger of one file, open for appending. A line is written before the call returns, and synced to disk every
+    second.
 
     `run` names who pays: budgets count the calls of one run only.
 
@@ -51,7 +53,9 @@ class AnswerLedger:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._file.close()
-            raise UsageError(f"The teacher's answers {path} are in use by another run; let it end, or give another file.") from None
+            raise UsageError(
+                f"The teacher's answers {path} are in use by another run; let it end, or give another file."
+            ) from None
         self._end_torn_line()
         self.calls = read_calls(path)
         self._synced_s = time.monotonic()
@@ -59,7 +63,9 @@ class AnswerLedger:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -69,7 +75,9 @@ class AnswerLedger:
 
     def sent(self, key: str, ask_id: str, attempt: int, estimate: tuple[int, int]) -> None:
         """`estimate`: tokens of the prompt, and the most that the answer may have."""
-        self._write(key, "sent", ask=ask_id, attempt=attempt, run=self.run, tokens_in=estimate[0], tokens_out=estimate[1])
+        self._write(
+            key, "sent", ask=ask_id, attempt=attempt, run=self.run, tokens_in=estimate[0], tokens_out=estimate[1]
+        )
 
     def answered(self, key: str, **fields: Any) -> JSON:
         """An answer of whatever worth: its content, tokens_in, tokens_out."""
@@ -81,7 +89,11 @@ class AnswerLedger:
 
     def paid(self) -> list[JSON]:
         """The calls of this run that cost or may have cost something: answered, or of unknown end."""
-        return [call for call in self.calls.values() if call.get("run") == self.run and (call["state"] != "failed" or call.get("in_doubt"))]
+        return [
+            call
+            for call in self.calls.values()
+            if call.get("run") == self.run and (call["state"] != "failed" or call.get("in_doubt"))
+        ]
 
     def failures(self) -> dict[str, int]:
         """How often each way of failing occurred in this run's calls."""
@@ -103,7 +115,8 @@ class AnswerLedger:
                 self._synced_s = time.monotonic()
         except OSError as error:
             raise DiskFullError(
-                f"The teacher's answers cannot be written to {self.path} ({error.strerror}); free some space and resume the run."
+                f"The teacher's answers cannot be written to {self.path} ({error.strerror}); free some space and resume"
+                " the run."
             ) from error
         self.calls[key] = {**self.calls.get(key, {}), **line}
         return self.calls[key]

@@ -1,4 +1,5 @@
-"""One call to an OpenAI-compatible server: sent by the openai SDK over a transport that bounds every body, and what came of it.
+"""One call to an OpenAI-compatible server: sent by the openai SDK over a transport that bounds every body, and what
+came of it.
 
 The SDK's own retries are off: each attempt is a line of the answer ledger.
 """
@@ -21,7 +22,8 @@ from toolkit.records import JSON
 MAX_BODY_BYTES = 4 << 20
 CHUNK_BYTES = 64 << 10
 READ_HEADERS = ("content-type", "retry-after", "x-request-id")
-# "answered": usable or not, it was paid. "retry": not paid. "in_doubt": the end is unknown. "refused": this request can never work. "fatal": none can.
+# "answered": usable or not, it was paid. "retry": not paid. "in_doubt": the end is unknown. "refused": this request can
+# never work. "fatal": none can.
 Kind = Literal["answered", "retry", "in_doubt", "refused", "fatal"]
 
 
@@ -61,13 +63,17 @@ class Wire:
         await self._client.close()
 
     async def send(self, key: str, messages: list[JSON], parameters: JSON) -> Received:
-        """Send one call; every way in which it can end is an answer of this function. `key` goes along as Idempotency-Key."""
+        """Send one call; every way in which it can end is an answer of this function. `key` goes along as
+        Idempotency-Key.
+        """
         try:
             async with asyncio.timeout(self.timeout_s):
                 # The SDK's typed method walks through every parameter, which costs more than the rest of the request.
                 body = {"model": self.model, "messages": messages, **parameters}
                 options: Any = {"headers": {"Idempotency-Key": key}}
-                response = await self._client.post("/chat/completions", cast_to=httpx.Response, body=body, options=options)
+                response = await self._client.post(
+                    "/chat/completions", cast_to=httpx.Response, body=body, options=options
+                )
         except openai.APIStatusError as error:
             return _refusal(error)
         except (TimeoutError, openai.APITimeoutError):
@@ -88,7 +94,8 @@ def api_key(name: str) -> str:
         return "none"
     if not os.environ.get(name):
         raise PreflightError(
-            f"The teacher's key is read from the environment variable {name}, which is not set; set it, or teacher.api_key_env=none for a server without keys."
+            f"The teacher's key is read from the environment variable {name}, which is not set; set it, or"
+            " teacher.api_key_env=none for a server without keys."
         )
     return os.environ[name]
 
@@ -100,7 +107,9 @@ def _refusal(error: openai.APIStatusError) -> Received:
     if status in (401, 403, 404) or code == "insufficient_quota":
         return Received("fatal", f"the server answered {status}{f' ({detail})' if detail else ''}")
     if status in (408, 409, 425, 429) or status >= 500:
-        return Received("retry", f"status {status}", retry_after_s=_retry_after(error.response.headers.get("retry-after", "")))
+        return Received(
+            "retry", f"status {status}", retry_after_s=_retry_after(error.response.headers.get("retry-after", ""))
+        )
     return Received("refused", f"status {status}{f' ({detail})' if detail else ''}")
 
 
@@ -115,7 +124,9 @@ def _retry_after(value: str) -> float:
 def _broken_connection(error: openai.APIConnectionError) -> Received:
     cause = error.__cause__
     if isinstance(cause, BodyTooLong):
-        return Received("answered", "answered with a body without end", Completion(reason="answered with a body without end"))
+        return Received(
+            "answered", "answered with a body without end", Completion(reason="answered with a body without end")
+        )
     if isinstance(cause, httpx.ConnectError):
         return Received("retry", "no connection")
     return Received("in_doubt", "the connection broke before the answer was whole")
@@ -144,10 +155,16 @@ class _BoundedTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=self._concurrency)
-            self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(None), trust_env=True)
+            self._session = aiohttp.ClientSession(
+                connector=connector, timeout=aiohttp.ClientTimeout(None), trust_env=True
+            )
         try:
             async with self._session.request(
-                request.method, str(request.url), headers=request.headers.multi_items(), data=request.content, allow_redirects=False
+                request.method,
+                str(request.url),
+                headers=request.headers.multi_items(),
+                data=request.content,
+                allow_redirects=False,
             ) as response:
                 body = bytearray()
                 async for chunk in response.content.iter_chunked(CHUNK_BYTES):

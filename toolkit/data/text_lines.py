@@ -37,4 +37,7 @@ def _decode(raw: bytes, encoding: str) -> str | Fault:
     try:
         return raw.decode(encoding)
     except UnicodeDecodeError as error:
-        return Fault(f"byte {error.start + 1} of the line is not {encoding}; set the source's `encoding` or save the file as UTF-8")
+        return Fault(
+            f"byte {error.start + 1} of the line is not {encoding}; set the source's `encoding` or save the file as"
+            " UTF-8"
+        )

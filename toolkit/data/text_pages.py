@@ -1,6 +1,7 @@
 """Plain text as titled sections: text files, answers without markup, and what PDF pages say.
 
-A title is a short line of its own that does not end like a sentence, or one underlined with = or -; numbered lines below it are its steps.
+A title is a short line of its own that does not end like a sentence, or one underlined with = or -; numbered lines
+below it are its steps.
 """
 
 from __future__ import annotations

@@ -1,9 +1,14 @@
-"""Repairing typing errors, so carefully that it harms nothing: only words that cannot be meant, only one letter away from one that can.
+"""Repairing typing errors, so carefully that it harms nothing: only words that cannot be meant, only one letter away
+from one that can.
 
-A word is looked at if it is written in small letters, has five or more, and no language of the recipe knows it: not as a word, not as a
-form or compound of words, not as the name of an app, a place, a person or a thing on a screen. It is changed if exactly one likely
-word is one insertion, deletion, change or swap away, the first letter kept. How likely a word is say general lists and the
-words of the data set itself: what many of its rows use may be meant, though no list has it; and a seldom word that one row
+A word is looked at if it is written in small letters, has five or more, and no language of the recipe knows it: not as
+a word, not as a
+form or compound of words, not as the name of an app, a place, a person or a thing on a screen. It is changed if exactly
+one likely
+word is one insertion, deletion, change or swap away, the first letter kept. How likely a word is say general lists and
+the
+words of the data set itself: what many of its rows use may be meant, though no list has it; and a seldom word that one
+row
 uses is an error for all that a list from the web has it, if many rows have a much likelier neighbour.
 """
 
@@ -31,15 +36,32 @@ KNOWN_FROM = 3.0  # rarer words may be typing errors themselves: the lists come 
 MEANT_FROM = 2.5  # least frequency of the word that was meant
 BEFORE_THE_ERROR = 1.7  # by how much the word meant must be more frequent than the error
 BEFORE_THE_NEXT = 0.3  # and than the next word that could be meant
-NEVER_TOUCHED = NEVER_PERSONAL | ADDRESS_CUES | ENGLISH_VERBS | INDONESIAN_IMPERATIVES | INDONESIAN_PLAIN_VERBS | frozenset(INDONESIAN_FORMS.values())
+NEVER_TOUCHED = (
+    NEVER_PERSONAL
+    | ADDRESS_CUES
+    | ENGLISH_VERBS
+    | INDONESIAN_IMPERATIVES
+    | INDONESIAN_PLAIN_VERBS
+    | frozenset(INDONESIAN_FORMS.values())
+)
 EASY_ERROR = 0.8
 HELP_BONUS = 0.8  # words of how-to texts are this much likelier there than elsewhere
 MOST_CHANGED = 0.1
-INFLECTIONS = ("", "s", "d", "r", "i")  # of English verbs and nouns, and Indonesian -i: what is left of two forms behind their common letters
+INFLECTIONS = (
+    "",
+    "s",
+    "d",
+    "r",
+    "i",
+)  # of English verbs and nouns, and Indonesian -i: what is left of two forms behind their common letters
 NEAR_LANGUAGES = {"id": ("ms",), "ms": ("id",)}  # they share most of their words, and the lists are small
 # Of the data set's own words.
-IN_ROWS = 2  # rows from which a word may be meant for all that no list has it, and from which a word is a term and stays,
-OF_A_TERM = 0.1  # unless it is an error by the lists and has no more than this share of the rows of the word that was meant
+IN_ROWS = (
+    2  # rows from which a word may be meant for all that no list has it, and from which a word is a term and stays,
+)
+OF_A_TERM = (
+    0.1  # unless it is an error by the lists and has no more than this share of the rows of the word that was meant
+)
 SURE_IN_ROWS = 6  # rows from which a word may be meant rather than a seldom one that a list has
 SELDOM_TO = 4.0  # frequency up to which a word that a list has is seldom
 BEFORE_A_SELDOM = 2.0  # by how much a word meant rather than a seldom one must be more frequent
@@ -47,8 +69,10 @@ BEFORE_A_SELDOM = 2.0  # by how much a word meant rather than a seldom one must 
 
 @dataclass(frozen=True, eq=False)  # compared and hashed by identity: repairs are kept for each
 class Vocabulary:
-    """What is known of a data set's words. `terms`: several rows use them; they stay. `rows`: of each word that may be meant; `total`: of
-    all words together; `new_share`: how much of a text of this data set are words not seen yet, for which general lists have to do.
+    """What is known of a data set's words. `terms`: several rows use them; they stay. `rows`: of each word that may be
+    meant; `total`: of
+    all words together; `new_share`: how much of a text of this data set are words not seen yet, for which general lists
+    have to do.
     """
 
     terms: frozenset[str] = frozenset()
@@ -58,7 +82,12 @@ class Vocabulary:
 
     def as_json(self) -> JSON:
         """In an order of its own, not that of the rows."""
-        return {"terms": sorted(self.terms), "rows": dict(sorted(self.rows.items())), "total": self.total, "new_share": self.new_share}
+        return {
+            "terms": sorted(self.terms),
+            "rows": dict(sorted(self.rows.items())),
+            "total": self.total,
+            "new_share": self.new_share,
+        }
 
     @staticmethod
     def of(found: JSON) -> Vocabulary:
@@ -82,14 +111,21 @@ class WordCounts:
     def found(self) -> Vocabulary:
         several = {word: rows for word, rows in self._rows.items() if rows >= IN_ROWS}
         errors = {word: meant for word in several if (meant := repair_of(word, self._languages))}
-        terms = frozenset(word for word, rows in several.items() if word not in errors or rows > OF_A_TERM * several.get(errors[word], 0))
+        terms = frozenset(
+            word
+            for word, rows in several.items()
+            if word not in errors or rows > OF_A_TERM * several.get(errors[word], 0)
+        )
         rows = {word: rows for word, rows in several.items() if word not in errors}
         total = self._rows.total()
-        return Vocabulary(terms, rows, total, len(self._rows) / max(1, total + len(self._rows)))  # the share by Witten and Bell (1991), method C
+        return Vocabulary(
+            terms, rows, total, len(self._rows) / max(1, total + len(self._rows))
+        )  # the share by Witten and Bell (1991), method C
 
 
 def repair_typos(text: str, languages: tuple[str, ...], vocabulary: Vocabulary = NO_VOCABULARY) -> tuple[str, int]:
-    """The text with typing errors repaired, and how many were; `vocabulary`: of the data set. A language without a word list repairs nothing.
+    """The text with typing errors repaired, and how many were; `vocabulary`: of the data set. A language without a word
+    list repairs nothing.
 
     A text of which more than a tenth would change is in another language, and stays as it is.
     """
@@ -122,8 +158,12 @@ def _is_looked_at(word: str) -> bool:
 
 
 @lru_cache(maxsize=200_000)
-def repair_of(word: str, languages: tuple[str, ...], vocabulary: Vocabulary = NO_VOCABULARY, own: str = "") -> str | None:
-    """The word that was meant, or None if this one may be right or the choice is not clear; `own`: the language in which a word may be meant, or any."""
+def repair_of(
+    word: str, languages: tuple[str, ...], vocabulary: Vocabulary = NO_VOCABULARY, own: str = ""
+) -> str | None:
+    """The word that was meant, or None if this one may be right or the choice is not clear; `own`: the language in
+    which a word may be meant, or any.
+    """
     if word in vocabulary.terms or word in NEVER_TOUCHED or word in TECHNICAL or word in known_names():
         return None
     is_known = any(_is_known(word, language) for language in languages)
@@ -132,7 +172,11 @@ def repair_of(word: str, languages: tuple[str, ...], vocabulary: Vocabulary = NO
         return None
     meant = _meant((own,) if own else languages)
     known = (meant, vocabulary.rows, HELP_WORDS)
-    ways = {other: way for other, way in _one_edit_away(word) if any(other in words for words in known) and not _is_same_word(word, other)}
+    ways = {
+        other: way
+        for other, way in _one_edit_away(word)
+        if any(other in words for words in known) and not _is_same_word(word, other)
+    }
     if is_known:
         ways = {other: way for other, way in ways.items() if _is_rather_meant(word, other, languages, vocabulary)}
     likely = {other: _likelihood(other, meant, vocabulary) for other in ways}
@@ -144,18 +188,27 @@ def repair_of(word: str, languages: tuple[str, ...], vocabulary: Vocabulary = NO
 
 def _is_same_word(word: str, other: str) -> bool:
     """Whether the two are forms of one word: optimizes, optimized."""
-    shared = next((at for at, (left, right) in enumerate(zip(word, other, strict=False)) if left != right), min(len(word), len(other)))
+    shared = next(
+        (at for at, (left, right) in enumerate(zip(word, other, strict=False)) if left != right),
+        min(len(word), len(other)),
+    )
     return word[shared:] in INFLECTIONS and other[shared:] in INFLECTIONS
 
 
 def _is_rather_meant(seldom: str, other: str, languages: tuple[str, ...], vocabulary: Vocabulary) -> bool:
     """Whether a seldom word stands for another one: not where the one is the other with an ending."""
     is_ending = seldom.startswith(other) or other.startswith(seldom)
-    return vocabulary.rows.get(other, 0) >= SURE_IN_ROWS and not is_ending and zipf(other, languages) >= zipf(seldom, languages) + BEFORE_A_SELDOM
+    return (
+        vocabulary.rows.get(other, 0) >= SURE_IN_ROWS
+        and not is_ending
+        and zipf(other, languages) >= zipf(seldom, languages) + BEFORE_A_SELDOM
+    )
 
 
 def _likelihood(word: str, meant: Mapping[str, float], vocabulary: Vocabulary) -> float:
-    """Zipf frequency of a word in texts of the data set: what general lists and its own rows say, each as far as the data set needs it."""
+    """Zipf frequency of a word in texts of the data set: what general lists and its own rows say, each as far as the
+    data set needs it.
+    """
     general = 10 ** (meant.get(word, 0.0) + (HELP_BONUS if word in HELP_WORDS else 0))
     own = 1e9 * vocabulary.rows.get(word, 0) / max(1, vocabulary.total)
     return math.log10(vocabulary.new_share * general + (1 - vocabulary.new_share) * own)
@@ -170,15 +223,19 @@ def _meant(languages: tuple[str, ...]) -> dict[str, float]:
 
 
 def _is_known(word: str, language: str) -> bool:
-    if not frequencies(language) or any(zipf(word, (near,)) >= KNOWN_FROM for near in (language, *NEAR_LANGUAGES.get(language, ()))):
+    if not frequencies(language) or any(
+        zipf(word, (near,)) >= KNOWN_FROM for near in (language, *NEAR_LANGUAGES.get(language, ()))
+    ):
         return True
     return is_form(word, language)
 
 
 def _one_edit_away(word: str) -> Iterator[tuple[str, float]]:
-    """Words with the same first letter that this may be an error for, and how likely each error is (logarithm, against a wrong letter).
+    """Words with the same first letter that this may be an error for, and how likely each error is (logarithm, against
+    a wrong letter).
 
-    A letter left out, a swap and a letter typed twice can happen in one way at a place; a wrong letter is one of 25. What can
+    A letter left out, a swap and a letter typed twice can happen in one way at a place; a wrong letter is one of 25.
+    What can
     have happened in two ways comes last with the likelier.
     """
     for at in range(1, len(word)):

@@ -1,4 +1,6 @@
-"""How often a word is written, and what it may be a form of: prefixes and endings of English and Indonesian taken off (wordfreq's lists, CC BY-SA 4.0)."""
+"""How often a word is written, and what it may be a form of: prefixes and endings of English and Indonesian taken off
+(wordfreq's lists, CC BY-SA 4.0).
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,47 @@ from toolkit.data.help_words import TECHNICAL
 PART_FROM = {"en": 3.7, "id": 3.0}  # least frequency of the word in a form
 COMPOUND_FROM = 4.5  # least frequency of both words of a compound
 ENGLISH_PREFIXES = ("re", "un", "de", "pre", "non", "sub", "mis", "over", "out", "dis", "multi", "auto", "up", "down")
-ENGLISH_ENDINGS = ("s", "es", "ed", "ing", "er", "ers", "or", "ors", "able", "ible", "ly", "ness", "ful", "less", "ment", "ments", "ation", "ations", "ity")  # fmt: skip
+ENGLISH_ENDINGS = (
+    "s",
+    "es",
+    "ed",
+    "ing",
+    "er",
+    "ers",
+    "or",
+    "ors",
+    "able",
+    "ible",
+    "ly",
+    "ness",
+    "ful",
+    "less",
+    "ment",
+    "ments",
+    "ation",
+    "ations",
+    "ity",
+)
 # Prefix: the letters that may follow it, and those that it may have taken from the root.
 INDONESIAN_PREFIXES = {
-    "meng": ("aeioughk", "k"), "meny": ("aeiou", "s"), "mem": ("bfpv", "p"), "men": ("cdjtzs", "t"), "me": ("lmnrwy", ""), "peng": ("aeioughk", "k"), "peny": ("aeiou", "s"),
-    "pem": ("bfpv", "p"), "pen": ("cdjtzs", "t"), "pe": ("lmnrwytkd", ""), "per": ("", ""), "ber": ("", ""), "ter": ("", ""), "di": ("", ""), "ke": ("", ""), "se": ("", ""), "non": ("", "")
-}  # fmt: skip
+    "meng": ("aeioughk", "k"),
+    "meny": ("aeiou", "s"),
+    "mem": ("bfpv", "p"),
+    "men": ("cdjtzs", "t"),
+    "me": ("lmnrwy", ""),
+    "peng": ("aeioughk", "k"),
+    "peny": ("aeiou", "s"),
+    "pem": ("bfpv", "p"),
+    "pen": ("cdjtzs", "t"),
+    "pe": ("lmnrwytkd", ""),
+    "per": ("", ""),
+    "ber": ("", ""),
+    "ter": ("", ""),
+    "di": ("", ""),
+    "ke": ("", ""),
+    "se": ("", ""),
+    "non": ("", ""),
+}
 INDONESIAN_ENDINGS = ("nya", "lah", "kah", "pun", "kan", "an", "i", "ku", "mu", "mulah", "kanlah")
 
 
@@ -41,14 +78,27 @@ def zipf(word: str, languages: Iterable[str]) -> float:
 def is_form(word: str, language: str) -> bool:
     """Whether the word is built from one that the language's list has often enough, or from two."""
     forms = {"en": _english_parts, "id": _indonesian_parts}.get(language)
-    if forms and any(all(part in TECHNICAL or zipf(part, (language,)) >= PART_FROM[language] for part in parts) for parts in forms(word)):
+    if forms and any(
+        all(part in TECHNICAL or zipf(part, (language,)) >= PART_FROM[language] for part in parts)
+        for parts in forms(word)
+    ):
         return True
-    return any(zipf(word[:at], (language,)) >= COMPOUND_FROM and zipf(word[at:], (language,)) >= COMPOUND_FROM for at in range(4, len(word) - 3))
+    return any(
+        zipf(word[:at], (language,)) >= COMPOUND_FROM and zipf(word[at:], (language,)) >= COMPOUND_FROM
+        for at in range(4, len(word) - 3)
+    )
 
 
 def _english_parts(word: str) -> Iterator[tuple[str, ...]]:
     """What the word may be a form of."""
-    for stem in (word, *(word[len(prefix) :] for prefix in ENGLISH_PREFIXES if word.startswith(prefix) and len(word) >= len(prefix) + 4)):
+    for stem in (
+        word,
+        *(
+            word[len(prefix) :]
+            for prefix in ENGLISH_PREFIXES
+            if word.startswith(prefix) and len(word) >= len(prefix) + 4
+        ),
+    ):
         if stem != word:
             yield (stem,)
         for ending in ENGLISH_ENDINGS:

@@ -1,4 +1,5 @@
-"""XML files from anywhere, read without harm: nothing is fetched, external entities stay unread, libxml2 stops entity bombs, and XInclude is
+"""XML files from anywhere, read without harm: nothing is fetched, external entities stay unread, libxml2 stops entity
+bombs, and XInclude is
 followed only to whole files below the source folder."""
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from toolkit.data.task_words import words
 
 XINCLUDE = "{http://www.w3.org/2001/XInclude}include"
 DOCBOOK_ROOTS = words(
-    "book article chapter appendix preface section sect1 sect2 sect3 part set reference refentry topic simplesect procedure task qandaset"
+    "book article chapter appendix preface section sect1 sect2 sect3 part set reference refentry topic simplesect"
+    " procedure task qandaset"
 )
 XML_ENTITIES = frozenset({b"lt", b"gt", b"amp", b"quot", b"apos"})
 LARGEST_INCLUDE = 5_000_000
@@ -51,7 +53,14 @@ def _as_number(match: re.Match[bytes]) -> bytes:
 def xml_parser() -> etree.XMLParser:
     # "internal" is lxml >= 5's word for entities of the file itself; lxml-stubs knows only booleans.
     internal: Any = "internal"
-    return etree.XMLParser(resolve_entities=internal, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True)
+    return etree.XMLParser(
+        resolve_entities=internal,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
 
 
 def xml_kind(page: Element, file: Path) -> str:
@@ -68,7 +77,12 @@ def _include(page: Element, path: Path, root: Path) -> None:
     """Put included files in place, one level deep; an include that cannot be followed stays, and spoils its list."""
     for include in list(page.iter(XINCLUDE)):
         target = (path.parent / include.get("href", "").replace("\0", "")).resolve()
-        if include.get("xpointer") or include.get("parse", "xml") != "xml" or not target.is_relative_to(root.resolve()) or not target.is_file():
+        if (
+            include.get("xpointer")
+            or include.get("parse", "xml") != "xml"
+            or not target.is_relative_to(root.resolve())
+            or not target.is_file()
+        ):
             continue
         if target.stat().st_size > LARGEST_INCLUDE or include.getparent() is None:
             continue

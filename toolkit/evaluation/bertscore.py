@@ -1,7 +1,9 @@
 """BERTScore (Zhang et al., 2020): token vectors of layer L, matched greedily by cosine; equal to bert-score 0.3.13.
 
-As there, special tokens can be matched but carry no weight, and texts are stripped. Unlike there, an empty text scores 0
-instead of crashing, truncation is counted, weights that sum to 0 (idf with one reference) give an undefined score (NaN),
+As there, special tokens can be matched but carry no weight, and texts are stripped. Unlike there, an empty text scores
+0
+instead of crashing, truncation is counted, weights that sum to 0 (idf with one reference) give an undefined score
+(NaN),
 and RoBERTa's tokenizer really gets its prefix space. Pairs are matched one by one and kept in the cache.
 """
 
@@ -93,7 +95,9 @@ class BertScorer:
         missing = [pair for pair in wanted if pair not in known]
         embeddings = self.embed(text for pair in missing for text in pair)
         fresh = {pair: match_pair(*self._weighted(embeddings, pair)) for pair in missing}
-        self.cache.keep_matches({pair: (match.precision, match.recall, match.f1) for pair, match in fresh.items()}, idf_key)
+        self.cache.keep_matches(
+            {pair: (match.precision, match.recall, match.f1) for pair, match in fresh.items()}, idf_key
+        )
         found = {pair: fresh[pair] if pair in fresh else Match(*known[pair]) for pair in wanted}
         return {pair: self.baseline.rescale(match) for pair, match in found.items()} if self.baseline else found
 
@@ -142,7 +146,10 @@ def weigh(embedding: Embedding, special: frozenset[int], idf: Idf | None) -> Wei
     import torch
 
     own = [token not in special for token in embedding.token_ids]
-    values = [(idf.weights.get(token, idf.unseen) if idf else 1.0) if is_own else 0.0 for token, is_own in zip(embedding.token_ids, own, strict=True)]
+    values = [
+        (idf.weights.get(token, idf.unseen) if idf else 1.0) if is_own else 0.0
+        for token, is_own in zip(embedding.token_ids, own, strict=True)
+    ]
     return Weighted(embedding.vectors, torch.tensor(values), not any(own))
 
 
@@ -177,7 +184,8 @@ def official_baseline(model: str, layer: int, language: str) -> Baseline:
             if int(row["LAYER"]) == layer:
                 return Baseline(*(float(row[column]) for column in ("P", "R", "F")))
     raise ModelError(
-        f"bertscore_rescale: there is no official baseline for {model}, layer {layer}, language {language}; leave it out, or choose a model such as roberta-large."
+        f"bertscore_rescale: there is no official baseline for {model}, layer {layer}, language {language}; leave it"
+        " out, or choose a model such as roberta-large."
     )
 
 

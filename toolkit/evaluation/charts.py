@@ -1,4 +1,5 @@
-"""Interval charts as inline SVG without any library: colours come from the page's style sheet, so that light and dark both work.
+"""Interval charts as inline SVG without any library: colours come from the page's style sheet, so that light and dark
+both work.
 
 Laid out for 420 units of width with the label above each line, so that a phone shows it at nearly full size.
 """
@@ -41,7 +42,9 @@ def interval_chart(rows: list[IntervalRow], title: str, low: float, high: float,
     parts = [_tick(x(tick), tick, height, zero=mark_zero and tick == 0) for tick in ticks]
     for index, row in enumerate(rows):
         parts.append(_row(row, x, index * _ROW + 28))
-    head = Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}" xmlns="http://www.w3.org/2000/svg">').format(_WIDTH, height, title)
+    head = Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}" xmlns="http://www.w3.org/2000/svg">').format(
+        _WIDTH, height, title
+    )
     return head + Markup("").join(parts) + Markup("</svg>")
 
 
@@ -67,12 +70,18 @@ def axis_ticks(low: float, high: float) -> list[float]:
 
 
 def _tick(x: float, value: float, height: int, zero: bool) -> Markup:
-    line = Markup('<line class="{}" x1="{x:.1f}" x2="{x:.1f}" y1="4" y2="{}"/>').format("zero" if zero else "grid", height - _AXIS + 4, x=x)
-    return line + Markup('<text class="tick" x="{:.1f}" y="{}" text-anchor="middle">{}</text>').format(x, height - 8, f"{value:g}".replace("-", "−"))
+    line = Markup('<line class="{}" x1="{x:.1f}" x2="{x:.1f}" y1="4" y2="{}"/>').format(
+        "zero" if zero else "grid", height - _AXIS + 4, x=x
+    )
+    return line + Markup('<text class="tick" x="{:.1f}" y="{}" text-anchor="middle">{}</text>').format(
+        x, height - 8, f"{value:g}".replace("-", "−")
+    )
 
 
 def _row(row: IntervalRow, x: Callable[[float], float], y: int) -> Markup:
-    text = Markup('<text class="label" x="{}" y="{}">{} <tspan class="numbers">{}</tspan></text>').format(_MARGIN, y - 11, row.label, row.numbers)
+    text = Markup('<text class="label" x="{}" y="{}">{} <tspan class="numbers">{}</tspan></text>').format(
+        _MARGIN, y - 11, row.label, row.numbers
+    )
     bar = Markup("")
     if row.interval:
         bar = Markup('<line class="bar {}" x1="{:.1f}" x2="{:.1f}" y1="{y}" y2="{y}"/>').format(

@@ -1,4 +1,6 @@
-"""Every system against the baseline, metric by metric, as rows of results.json; Holm's correction over the declared family."""
+"""Every system against the baseline, metric by metric, as rows of results.json; Holm's correction over the declared
+family.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,21 @@ from toolkit.evaluation.scoring import MetricScores
 from toolkit.records import JSON
 from toolkit.runs.recorder import Recorder
 
-COMPARED = ("rouge_l", "bertscore_f1", "format_conformance", "step_f1", "order_tau")  # Holm's family: these, for each system against the baseline
+COMPARED = (
+    "rouge_l",
+    "bertscore_f1",
+    "format_conformance",
+    "step_f1",
+    "order_tau",
+)  # Holm's family: these, for each system against the baseline
 BASELINE = "baseline"
 
 Scores = dict[str, dict[str, MetricScores]]  # system -> metric -> scores
 
 
-def compare_systems(systems: list[System], scores: Scores, groups: list[str], samples: int, seed: int, recorder: Recorder) -> list[JSON]:
+def compare_systems(
+    systems: list[System], scores: Scores, groups: list[str], samples: int, seed: int, recorder: Recorder
+) -> list[JSON]:
     """All rows; a row without a common item stays in Holm's family with p = 1."""
     names = [system.name for system in systems]
     baseline = baseline_of(names)
@@ -49,7 +59,12 @@ def _comparison(a: MetricScores, b: MetricScores, groups: list[str], samples: in
     kept = [groups[index] for index in both]
     values_a, values_b = a.values[both], b.values[both]
     found = compare(values_a, values_b, kept, samples, seed)
-    row: JSON = {**asdict(found), "shares": _shares(values_a - values_b, kept), "floor_difference": None, "above_floor": None}
+    row: JSON = {
+        **asdict(found),
+        "shares": _shares(values_a - values_b, kept),
+        "floor_difference": None,
+        "above_floor": None,
+    }
     floors_a, floors_b = a.floors[both], b.floors[both]
     if np.isnan(floors_a).any() or np.isnan(floors_b).any():
         return row
@@ -63,5 +78,15 @@ def _shares(differences: Floats, groups: list[str]) -> JSON:
     return {name: rate([bool(flag) for flag in found], groups) for name, found in flags.items()}
 
 
-_NUMBERS = ("difference", "ci95", "ci95_t", "p", "effect", "smallest_detectable", "shares", "floor_difference", "above_floor")
+_NUMBERS = (
+    "difference",
+    "ci95",
+    "ci95_t",
+    "p",
+    "effect",
+    "smallest_detectable",
+    "shares",
+    "floor_difference",
+    "above_floor",
+)
 _EMPTY: JSON = {**dict.fromkeys(_NUMBERS), "wins": 0, "ties": 0, "losses": 0, "n": 0}

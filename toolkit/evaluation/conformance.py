@@ -1,6 +1,7 @@
 """Format conformance: whether an answer is one well-formed numbered list and nothing else.
 
-Any marker style that the step parser takes counts, as long as an answer keeps to one; which styles occurred is reported.
+Any marker style that the step parser takes counts, as long as an answer keeps to one; which styles occurred is
+reported.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What an encoder has computed before, by weights and text: token vectors, pair scores, and which texts were cut or empty.
+"""What an encoder has computed before, by weights and text: token vectors, pair scores, and which texts were cut or
+empty.
 
 One SQLite file for each encoder under the user's cache folder. A damaged or locked file costs time, never a result.
 """
@@ -54,7 +55,9 @@ class EmbeddingCache:
         """Store embeddings and the facts of their texts."""
         rows = [(_key(text), *_from_embedding(found)) for text, found in embeddings.items()]
         self._store("insert or replace into vectors values (?, ?, ?, ?, ?)", rows)
-        facts = [(_key(text), found.truncated, special.issuperset(found.token_ids)) for text, found in embeddings.items()]
+        facts = [
+            (_key(text), found.truncated, special.issuperset(found.token_ids)) for text, found in embeddings.items()
+        ]
         self._store("insert or replace into facts values (?, ?, ?)", facts)
         self._evict()
 
@@ -71,7 +74,10 @@ class EmbeddingCache:
 
     def keep_matches(self, matches: dict[tuple[str, str], tuple[float, float, float]], idf: str) -> None:
         """Store scores of pairs under these idf weights."""
-        self._store("insert or replace into matches values (?, ?, ?, ?)", [(_pair_key(pair, idf), *values) for pair, values in matches.items()])
+        self._store(
+            "insert or replace into matches values (?, ?, ?, ?)",
+            [(_pair_key(pair, idf), *values) for pair, values in matches.items()],
+        )
 
     def _rows(self, query: str, keys: dict[bytes, KeyedT]) -> Iterator[tuple[KeyedT, tuple[Any, ...]]]:
         wanted = list(keys)
@@ -81,13 +87,18 @@ class EmbeddingCache:
                 yield keys[key], tuple(values)
 
     def _store(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
-        with contextlib.suppress(sqlite3.OperationalError), self._database:  # another run holds it, or the disk is full: not kept
+        with (
+            contextlib.suppress(sqlite3.OperationalError),
+            self._database,
+        ):  # another run holds it, or the disk is full: not kept
             self._database.executemany(statement, rows)
 
     def _evict(self) -> None:
         with contextlib.suppress(sqlite3.OperationalError), self._database:
             (total,) = self._database.execute("select coalesce(sum(size), 0) from vectors").fetchone()
-            for rowid, size in self._database.execute("select rowid, size from vectors order by rowid") if total > LIMIT_BYTES else ():
+            for rowid, size in (
+                self._database.execute("select rowid, size from vectors order by rowid") if total > LIMIT_BYTES else ()
+            ):
                 self._database.execute("delete from vectors where rowid = ?", (rowid,))
                 total -= size
                 if total <= LIMIT_BYTES:
@@ -133,4 +144,9 @@ def _to_embedding(ids: bytes, truncated: int, vectors: bytes) -> Embedding:
 
 def _from_embedding(embedding: Embedding) -> tuple[bytes, bool, bytes, int]:
     vectors = embedding.vectors.numpy().astype("<f4", copy=False).tobytes()
-    return struct.pack(f"<{len(embedding.token_ids)}i", *embedding.token_ids), embedding.truncated, vectors, len(vectors)
+    return (
+        struct.pack(f"<{len(embedding.token_ids)}i", *embedding.token_ids),
+        embedding.truncated,
+        vectors,
+        len(vectors),
+    )

@@ -1,4 +1,5 @@
-"""The encoder behind BERTScore and step matching: unit token vectors of layer L, the same bytes for a text however it is batched.
+"""The encoder behind BERTScore and step matching: unit token vectors of layer L, the same bytes for a text however it
+is batched.
 
 Texts are encoded together only with texts of the same number of tokens, so nothing is ever padded, and on a CPU with
 single-threaded kernels side by side: batch size, number of processes and what the cache already holds change no digit.
@@ -28,9 +29,12 @@ if TYPE_CHECKING:
 _LAYER_LISTS = ("encoder.layer", "transformer.layer", "encoder.block", "layers", "layer")
 _NO_LIMIT = 1_000_000  # tokenizers without a limit report about 1e30
 _USUAL_LIMIT = 512
-_POSITIONS_FROM_TWO = frozenset({"roberta", "xlm-roberta", "camembert", "longformer", "mpnet"})  # the first two positions are padding
+_POSITIONS_FROM_TWO = frozenset(
+    {"roberta", "xlm-roberta", "camembert", "longformer", "mpnet"}
+)  # the first two positions are padding
 _FEWEST_ROWS = 64  # matrix kernels take another path, with other last bits, for a handful of rows
-# The hub moved models without an owner to these; bert-score's table has the old names, roberta-large for FacebookAI/roberta-large.
+# The hub moved models without an owner to these; bert-score's table has the old names, roberta-large for
+# FacebookAI/roberta-large.
 _RENAMED_OWNERS = frozenset({"FacebookAI", "google-bert", "google-t5", "distilbert", "albert", "xlnet"})
 _PREFIX_SPACE = frozenset({"roberta", "gpt2", "longformer", "bart", "led", "blenderbot-small"})
 
@@ -89,14 +93,21 @@ def load_encoder(model: str, layer: int | None = None) -> Encoder:
     count = _layer_count(config)
     chosen = layer or known_layer(source) or count
     if chosen > count:
-        raise ModelError(f"bertscore_layer: {model} has {count} layers, so layer {chosen} does not exist; give 1 to {count}.")
+        raise ModelError(
+            f"bertscore_layer: {model} has {count} layers, so layer {chosen} does not exist; give 1 to {count}."
+        )
     device = f"cuda:{ranks.local_rank()}" if torch.cuda.is_available() else "cpu"
-    weights = fingerprint_model(source) if Path(source).is_dir() else str(getattr(config, "_commit_hash", None) or "unknown")
+    weights = (
+        fingerprint_model(source) if Path(source).is_dir() else str(getattr(config, "_commit_hash", None) or "unknown")
+    )
     return Encoder(model, source, weights, chosen, _max_tokens(tokenizer, config), tokenizer, config, device)
 
 
-def encode(encoder: Encoder, texts: Iterable[str], batch_size: int, on_batch: Callable[[int, int], None]) -> dict[str, Embedding]:
-    """Each different text's embedding; `on_batch(done, total)` after each batch. With several processes each takes its share.
+def encode(
+    encoder: Encoder, texts: Iterable[str], batch_size: int, on_batch: Callable[[int, int], None]
+) -> dict[str, Embedding]:
+    """Each different text's embedding; `on_batch(done, total)` after each batch. With several processes each takes its
+    share.
 
     Raises:
         ModelError: the weights cannot be loaded, or are of an architecture that bert-score does not handle.
@@ -115,7 +126,9 @@ def encode_for_main(encoder: Encoder, batch_size: int) -> None:
         ranks.gather(_encode_share(encoder, ranks.share(wanted), batch_size, lambda done, total: None))
 
 
-def _encode_share(encoder: Encoder, texts: list[str], batch_size: int, on_batch: Callable[[int, int], None]) -> dict[str, Embedding]:
+def _encode_share(
+    encoder: Encoder, texts: list[str], batch_size: int, on_batch: Callable[[int, int], None]
+) -> dict[str, Embedding]:
     tokens = {text: token_ids(encoder, text) for text in texts}
     batches = _same_length_batches({text: ids for text, (ids, _) in tokens.items()}, batch_size)
     embeddings: dict[str, Embedding] = {}
@@ -141,7 +154,11 @@ def _same_length_batches(tokens: dict[str, list[int]], batch_size: int) -> list[
     by_length: dict[int, list[str]] = {}
     for text, ids in tokens.items():
         by_length.setdefault(len(ids), []).append(text)
-    return [group[start : start + batch_size] for _, group in sorted(by_length.items(), reverse=True) for start in range(0, len(group), batch_size)]
+    return [
+        group[start : start + batch_size]
+        for _, group in sorted(by_length.items(), reverse=True)
+        for start in range(0, len(group), batch_size)
+    ]
 
 
 @contextmanager
@@ -175,7 +192,10 @@ def token_ids(encoder: Encoder, text: str) -> tuple[list[int], bool]:
     ids = encoder.tokenizer(text.strip(), truncation=False, verbose=False)["input_ids"]
     if len(ids) > encoder.max_tokens:
         return encoder.tokenizer(text.strip(), truncation=True, max_length=encoder.max_tokens)["input_ids"], True
-    return ids or [encoder.tokenizer.pad_token_id or 0], False  # a tokenizer without special tokens gives nothing for an empty text
+    return (
+        ids or [encoder.tokenizer.pad_token_id or 0],
+        False,
+    )  # a tokenizer without special tokens gives nothing for an empty text
 
 
 def _load_tokenizer(model: str, source: str) -> tuple[Any, Any]:
@@ -195,7 +215,9 @@ def _load_network(encoder: Encoder) -> Any:
     import torch
     from transformers import AutoModel, T5EncoderModel
 
-    loader = T5EncoderModel if encoder.config.model_type in {"t5", "mt5"} else AutoModel  # by the config, never by the path's name
+    loader = (
+        T5EncoderModel if encoder.config.model_type in {"t5", "mt5"} else AutoModel
+    )  # by the config, never by the path's name
     try:
         network = loader.from_pretrained(encoder.source, dtype=torch.float32)
     except (OSError, ValueError) as error:
@@ -206,13 +228,17 @@ def _load_network(encoder: Encoder) -> Any:
 def _not_loaded(model: str, source: str, error: Exception) -> ModelError:
     offline = " (HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE") else ""
     return ModelError(
-        f"bertscore_model: {model} could not be loaded from {'its folder' if Path(source).is_dir() else f'the Hugging Face hub{offline}'}: {str(error).splitlines()[0][:200]} "
-        f"Set bertscore_model={EMBEDDED_PREFIX}{MINILM} to use the encoder that needs no download; its numbers do not compare with another encoder's."
+        f"bertscore_model: {model} could not be loaded from"
+        f" {'its folder' if Path(source).is_dir() else f'the Hugging Face hub{offline}'}:"
+        f" {str(error).splitlines()[0][:200]} Set bertscore_model={EMBEDDED_PREFIX}{MINILM} to use the encoder that"
+        " needs no download; its numbers do not compare with another encoder's."
     )
 
 
 def _layer_count(config: Any) -> int:
-    return int(getattr(config, "encoder_layers", None) or getattr(config, "num_layers", None) or config.num_hidden_layers)
+    return int(
+        getattr(config, "encoder_layers", None) or getattr(config, "num_layers", None) or config.num_hidden_layers
+    )
 
 
 def known_layer(source: str) -> int | None:
@@ -240,12 +266,15 @@ def _keep_layers(network: Any, layer: int, count: int, model: str) -> None:
             setattr(owner, name, layers[:layer])
             return
     raise ModelError(
-        f"bertscore_model: {model} is a {type(network).__name__}, whose layers are not where BERTScore looks for them; choose a BERT-like encoder such as roberta-large."
+        f"bertscore_model: {model} is a {type(network).__name__}, whose layers are not where BERTScore looks for them;"
+        " choose a BERT-like encoder such as roberta-large."
     )
 
 
 def _max_tokens(tokenizer: Any, config: Any) -> int:
-    """Tokens a text may have: the tokenizer's limit, or what the model has positions for where the tokenizer knows none."""
+    """Tokens a text may have: the tokenizer's limit, or what the model has positions for where the tokenizer knows
+    none.
+    """
     if tokenizer.model_max_length < _NO_LIMIT:
         return int(tokenizer.model_max_length)
     positions = int(getattr(config, "max_position_embeddings", 0) or 0)

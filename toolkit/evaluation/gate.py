@@ -15,7 +15,8 @@ class BelowThresholdError(SteptuneError):
 def require_at_least(headline: JSON, thresholds: dict[str, float], report: str) -> None:
     """Raises BelowThresholdError naming every number of the headline that is below its threshold, or that is not there."""
     failures = [
-        f"{name} is {'not defined' if headline.get(name) is None else format(headline[name], '.4g')}, expected at least {least:g}"
+        f"{name} is {'not defined' if headline.get(name) is None else format(headline[name], '.4g')}, expected at least"
+        f" {least:g}"
         for name, least in thresholds.items()
         if headline.get(name) is None or headline[name] < least
     ]

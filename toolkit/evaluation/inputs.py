@@ -15,7 +15,9 @@ _NAMED_IDS = 5
 
 @dataclass(frozen=True)
 class TestItem:
-    """A question of the test set. `group` is the cluster of related items; `second_references` are further human answers."""
+    """A question of the test set. `group` is the cluster of related items; `second_references` are further human
+    answers.
+    """
 
     __test__ = False  # not a pytest class
 
@@ -28,7 +30,9 @@ class TestItem:
 
 @dataclass(frozen=True)
 class System:
-    """One system's answers in the order of the test items. `generation` is the generation.json beside the predictions, if there is one."""
+    """One system's answers in the order of the test items. `generation` is the generation.json beside the predictions,
+    if there is one.
+    """
 
     name: str
     outputs: list[str]
@@ -65,10 +69,13 @@ def read_system(name: str, predictions: Path, items: list[TestItem]) -> System:
     """One system's predictions, a JSONL file or a folder with predictions.jsonl, in the order of `items`.
 
     Raises:
-        DataError: ids are missing, unknown or repeated, an output is no text, or a prompt is not the reference's prompt.
+        DataError: ids are missing, unknown or repeated, an output is no text, or a prompt is not the reference's
+            prompt.
     """
     if name == HUMAN:
-        raise DataError(f"predictions: the name {HUMAN!r} is kept for the references; give these predictions another name.")
+        raise DataError(
+            f"predictions: the name {HUMAN!r} is kept for the references; give these predictions another name."
+        )
     path = predictions / "predictions.jsonl" if predictions.is_dir() else predictions
     rows = _rows_by_id(path)
     _require_same_ids(path, rows, items)
@@ -90,7 +97,9 @@ def _rows_by_id(path: Path) -> dict[str, JSON]:
     for line_number, row in enumerate(iter_jsonl(path), start=1):
         identifier = str(row.get("id", line_number))
         if identifier in rows:
-            raise DataError(f"{path}:{line_number}: the id {identifier!r} occurs twice; expected one prediction for each id.")
+            raise DataError(
+                f"{path}:{line_number}: the id {identifier!r} occurs twice; expected one prediction for each id."
+            )
         rows[identifier] = row
     return rows
 
@@ -116,16 +125,24 @@ def _some(ids: list[str]) -> str:
 
 def _require_usable(path: Path, row: JSON, item: TestItem) -> None:
     if not isinstance(row.get("output"), str):
-        raise DataError(f"{path}: `output` of {item.id} must be a text (an empty one is allowed), found {type(row.get('output')).__name__}.")
+        raise DataError(
+            f"{path}: `output` of {item.id} must be a text (an empty one is allowed), found"
+            f" {type(row.get('output')).__name__}."
+        )
     if isinstance(row.get("prompt"), str) and row["prompt"].strip() != item.prompt.strip():
         raise DataError(
-            f"{path}: the prompt of {item.id} is not the reference's prompt; the predictions belong to another data set. Generate again on the split that is evaluated."
+            f"{path}: the prompt of {item.id} is not the reference's prompt; the predictions belong to another data"
+            " set. Generate again on the split that is evaluated."
         )
 
 
 def _further(meta: dict[str, Any], reference: str) -> tuple[str, ...]:
     given = meta.get("references")
-    return tuple(text for text in given if isinstance(text, str) and text.strip() and text != reference) if isinstance(given, list) else ()
+    return (
+        tuple(text for text in given if isinstance(text, str) and text.strip() and text != reference)
+        if isinstance(given, list)
+        else ()
+    )
 
 
 def _source(path: Path, rows: int) -> JSON:

@@ -55,7 +55,12 @@ def bootstrap_interval(data: Clustered, samples: int, seed: int) -> Interval | N
     if float(np.ptp(data.sums / data.sizes)) == 0.0:  # every resample has this very mean
         return data.mean, data.mean
     generator = np.random.default_rng(seed)
-    means = np.concatenate([_resampled_means(data, generator, min(_DRAWS_AT_ONCE, samples - start)) for start in range(0, samples, _DRAWS_AT_ONCE)])
+    means = np.concatenate(
+        [
+            _resampled_means(data, generator, min(_DRAWS_AT_ONCE, samples - start))
+            for start in range(0, samples, _DRAWS_AT_ONCE)
+        ]
+    )
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
@@ -113,7 +118,9 @@ def wilson_rate(flags: list[bool] | NDArray[np.bool_], groups: list[str]) -> tup
 
 
 def smallest_detectable(data: Clustered, power: float = 0.8) -> float | None:
-    """The true difference from 0 that this design finds with the given power in a two-sided test at 5 %; None for one group."""
+    """The true difference from 0 that this design finds with the given power in a two-sided test at 5 %; None for one
+    group.
+    """
     count = len(data.sums)
     if count < 2:
         return None
@@ -132,7 +139,9 @@ def t_quantile(probability: float, degrees: int) -> float:
 
 
 def t_cdf(value: float, degrees: int) -> float:
-    """Distribution function of Student's t at a value >= 0, by its finite series for whole degrees (Abramowitz and Stegun, 26.7.3-4)."""
+    """Distribution function of Student's t at a value >= 0, by its finite series for whole degrees (Abramowitz and
+    Stegun, 26.7.3-4).
+    """
     angle = math.atan(value / math.sqrt(degrees))
     sine, cosine = math.sin(angle), math.cos(angle)
     term, total = (cosine, cosine) if degrees % 2 else (1.0, 1.0)

@@ -1,6 +1,8 @@
-"""A language model as judge of critical failures, over an OpenAI-compatible server. Extra, off by default, and never the verdict.
+"""A language model as judge of critical failures, over an OpenAI-compatible server. Extra, off by default, and never
+the verdict.
 
-An answer that cannot be parsed stays in the denominator and counts as a failure of the judge, never as a pass of the system.
+An answer that cannot be parsed stays in the denominator and counts as a failure of the judge, never as a pass of the
+system.
 """
 
 from __future__ import annotations
@@ -56,8 +58,11 @@ class JudgeOptions:
     seed: int = 17
 
 
-def judge_systems(items: list[TestItem], systems: list[System], options: JudgeOptions, on_item: Callable[[int, int], None]) -> JSON:
-    """Every system's critical failures as results.json holds them, `flags` by item: true, false, or null where parsing failed.
+def judge_systems(
+    items: list[TestItem], systems: list[System], options: JudgeOptions, on_item: Callable[[int, int], None]
+) -> JSON:
+    """Every system's critical failures as results.json holds them, `flags` by item: true, false, or null where parsing
+    failed.
 
     Raises:
         JudgeError: the server cannot be reached, or refuses the request.
@@ -75,7 +80,8 @@ def judge_systems(items: list[TestItem], systems: list[System], options: JudgeOp
 
 
 def measure_judge(judge: JSON, study: JSON, items: list[TestItem]) -> JSON:
-    """The judge held against people: agreement with the majority's critical-failure flag over the answers that both saw.
+    """The judge held against people: agreement with the majority's critical-failure flag over the answers that both
+    saw.
 
     A verdict that failed to parse counts as disagreement.
     """
@@ -127,19 +133,34 @@ def _judge(item: TestItem, output: str, options: JudgeOptions) -> bool | None:
 
 
 def _ask(prompt: str, options: JudgeOptions) -> str:
-    body = {"model": options.model, "messages": [{"role": "user", "content": prompt}], "temperature": 0, "max_tokens": 200, "seed": options.seed}
-    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {options.api_key}"} if options.api_key else {})}
-    request = urllib.request.Request(options.base_url.rstrip("/") + "/chat/completions", json.dumps(body).encode(), headers)
+    body = {
+        "model": options.model,
+        "messages": [{"role": "user", "content": prompt}],
+        "temperature": 0,
+        "max_tokens": 200,
+        "seed": options.seed,
+    }
+    headers = {
+        "Content-Type": "application/json",
+        **({"Authorization": f"Bearer {options.api_key}"} if options.api_key else {}),
+    }
+    request = urllib.request.Request(
+        options.base_url.rstrip("/") + "/chat/completions", json.dumps(body).encode(), headers
+    )
     for attempt in range(_RETRIES + 1):
         try:
             with urllib.request.urlopen(request, timeout=options.timeout_s) as response:
                 return _content(json.loads(response.read()))
         except urllib.error.HTTPError as error:
             if error.code < 500 or attempt == _RETRIES:
-                raise JudgeError(f"judge: {options.base_url} answered {error.code} ({error.reason}); check judge.model and the key.") from None
+                raise JudgeError(
+                    f"judge: {options.base_url} answered {error.code} ({error.reason}); check judge.model and the key."
+                ) from None
         except (OSError, ValueError) as error:
             if attempt == _RETRIES:
-                raise JudgeError(f"judge: {options.base_url} could not be used ({error}); start the server or leave judge out.") from None
+                raise JudgeError(
+                    f"judge: {options.base_url} could not be used ({error}); start the server or leave judge out."
+                ) from None
     raise AssertionError("unreachable")
 
 
@@ -164,6 +185,7 @@ def _kappa(verdicts: list[bool | None], truth: list[bool]) -> float | None:
         return None
     observed = float(np.mean([verdict == human for verdict, human in zip(verdicts, truth, strict=True)]))
     expected = sum(
-        float(np.mean([verdict is value for verdict in verdicts])) * float(np.mean([human is value for human in truth])) for value in (True, False)
+        float(np.mean([verdict is value for verdict in verdicts])) * float(np.mean([human is value for human in truth]))
+        for value in (True, False)
     )
     return (observed - expected) / (1 - expected) if expected < 1 else None

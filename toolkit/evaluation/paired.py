@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from toolkit.evaluation.intervals import Clustered, Floats, Interval, bootstrap_interval, cluster, smallest_detectable, t_interval
+from toolkit.evaluation.intervals import (
+    Clustered,
+    Floats,
+    Interval,
+    bootstrap_interval,
+    cluster,
+    smallest_detectable,
+    t_interval,
+)
 
 EXACT_UP_TO = 20  # groups: 2^20 sign patterns still fit in memory
 RANDOM_FLIPS = 10_000
@@ -19,7 +27,8 @@ _TIE = 1e-9
 class PairedDifference:
     """a - b on the same items.
 
-    `effect` is d_z = mean / standard deviation of the item differences, None where they do not vary; `smallest_detectable` is the
+    `effect` is d_z = mean / standard deviation of the item differences, None where they do not vary;
+    `smallest_detectable` is the
     difference that a test on these items finds with 80 % power.
     """
 

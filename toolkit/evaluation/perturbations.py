@@ -1,4 +1,6 @@
-"""Answers damaged on purpose, each in one way, to see which metric notices: what a metric does not notice it does not measure."""
+"""Answers damaged on purpose, each in one way, to see which metric notices: what a metric does not notice it does not
+measure.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ _NEGATIONS = (
 
 
 def perturb(kind: str, text: str, other: str, seed: int) -> str | None:
-    """The answer damaged in one of the ways of PERTURBATIONS; None where it cannot be (a single step cannot be shuffled).
+    """The answer damaged in one of the ways of PERTURBATIONS; None where it cannot be (a single step cannot be
+    shuffled).
 
     `other` is another item's answer, for `foreign`. The steps are written out as a plain list, numbers in order.
     """

@@ -51,7 +51,9 @@ def finish() -> None:
 
 
 def _state() -> Any:
-    """accelerate's view of the processes; told about a CPU, it takes gloo (otherwise it would believe in a single process)."""
+    """accelerate's view of the processes; told about a CPU, it takes gloo (otherwise it would believe in a single
+    process).
+    """
     import torch
     from accelerate import PartialState
 

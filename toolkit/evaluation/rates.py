@@ -29,7 +29,9 @@ def describe(system: System, items: list[TestItem], formats: list[Conformance]) 
     return {
         "length_words": float(np.mean(words)),
         "length_ratio": sum(words) / sum(reference_words),
-        "length_ratio_median": float(np.median([own / other for own, other in zip(words, reference_words, strict=True)])),
+        "length_ratio_median": float(
+            np.median([own / other for own, other in zip(words, reference_words, strict=True)])
+        ),
         "repeated_share": float(np.mean(repeated)),
         "empty": sum(not output.strip() for output in system.outputs),
         "cut_off": sum(not result.checks["not_cut_off"] for result in formats),
@@ -58,7 +60,9 @@ def rate(flags: list[bool], groups: list[str]) -> JSON:
 
 
 def repeated_share(text: str) -> float:
-    """Share of an answer's runs of four words that occurred in it before: 0 for a text without repetition, near 1 for a loop."""
+    """Share of an answer's runs of four words that occurred in it before: 0 for a text without repetition, near 1 for a
+    loop.
+    """
     words = tokenize(text, "unicode")
     runs = [tuple(words[start : start + _RUN]) for start in range(len(words) - _RUN + 1)]
     return 1 - len(set(runs)) / len(runs) if runs else 0.0

@@ -22,7 +22,10 @@ from toolkit.records import JSON, read_json, write_json, write_text
 _TEMPLATES = Path(__file__).parent / "templates"
 _MARKDOWN_SIGNS = re.compile(r"([\\`*_{}\[\]<>()#+!|~])")
 _SHORT = 90
-GEMMA_NOTE = "The base model is a Gemma model: use and distribution of it and of models derived from it, this one included, are subject to the Gemma Terms of Use (https://ai.google.dev/gemma/terms) and its prohibited-use policy."
+GEMMA_NOTE = (
+    "The base model is a Gemma model: use and distribution of it and of models derived from it, this one included, are"
+    " subject to the Gemma Terms of Use (https://ai.google.dev/gemma/terms) and its prohibited-use policy."
+)
 
 
 def write_report(folder: Path, results: JSON, adapter: Path | None = None) -> None:
@@ -38,11 +41,17 @@ def render_html(results: JSON) -> str:
     """The one-file HTML report. Everything that comes from data is escaped; the page's own policy forbids scripts."""
     best, worst, by = report_view.extreme_items(results)
     charts = {metric: report_view.means_chart(results, metric) for metric in COMPARED}
-    forests = {row["a"]: report_view.differences_chart(results, row["a"]) for row in results["comparisons"] if row["difference"] is not None}
+    forests = {
+        row["a"]: report_view.differences_chart(results, row["a"])
+        for row in results["comparisons"]
+        if row["difference"] is not None
+    }
     study = results["study"]
     ratings = {criterion: report_view.human_chart(study, criterion) for criterion in study["criteria"]} if study else {}
     template = _environment(html=True).get_template("report.html.j2")
-    return template.render(_common(results), best=best, worst=worst, by=by, charts=charts, forests=forests, ratings=ratings)
+    return template.render(
+        _common(results), best=best, worst=worst, by=by, charts=charts, forests=forests, ratings=ratings
+    )
 
 
 def render_markdown(results: JSON) -> str:
@@ -59,7 +68,9 @@ def render_model_card(results: JSON, training: JSON) -> str:
     rows = [(key, value) for key, value in _flat(training) if key not in {"base_model", "model"}]
     gemma = GEMMA_NOTE if "gemma" in base.lower() else ""
     template = _environment(html=False).get_template("model_card.md.j2")
-    return template.render(_common(results), subject=subject, base=base, training=rows, generation=_flat(generation), gemma=gemma)
+    return template.render(
+        _common(results), subject=subject, base=base, training=rows, generation=_flat(generation), gemma=gemma
+    )
 
 
 def _common(results: JSON) -> dict[str, Any]:

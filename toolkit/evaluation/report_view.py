@@ -1,4 +1,6 @@
-"""What the report shows, taken from results.json: charts, the items worth reading, and the limits of these very numbers."""
+"""What the report shows, taken from results.json: charts, the items worth reading, and the limits of these very
+numbers.
+"""
 
 from __future__ import annotations
 
@@ -45,12 +47,21 @@ def probability(value: float | None) -> str:
 def differences_chart(results: JSON, system: str) -> Markup:
     """Forest plot of a system's paired differences from the baseline, each with the floors' difference."""
     rows = [
-        IntervalRow(LABELS[row["metric"]], _difference_words(row), row["difference"], row["ci95"], row["floor_difference"], conclusion(row))
+        IntervalRow(
+            LABELS[row["metric"]],
+            _difference_words(row),
+            row["difference"],
+            row["ci95"],
+            row["floor_difference"],
+            conclusion(row),
+        )
         for row in results["comparisons"]
         if row["a"] == system and row["difference"] is not None
     ]
     low, high = axis_range(rows)
-    return interval_chart(rows, f"Paired differences of {system} from {results['comparisons'][0]['b']}", low, high, mark_zero=True)
+    return interval_chart(
+        rows, f"Paired differences of {system} from {results['comparisons'][0]['b']}", low, high, mark_zero=True
+    )
 
 
 def means_chart(results: JSON, metric: str) -> Markup:
@@ -63,14 +74,25 @@ def means_chart(results: JSON, metric: str) -> Markup:
             rows.append(
                 IntervalRow(
                     name,
-                    f"{number(values['mean'])} ({interval(values['ci95'])})" if values["ci95"] else number(values["mean"]),
+                    (
+                        f"{number(values['mean'])} ({interval(values['ci95'])})"
+                        if values["ci95"]
+                        else number(values["mean"])
+                    ),
                     values["mean"],
                     values["ci95"],
                     values["floor"],
                     colour,
                 )
             )
-    lowest = min((end for row in rows for end in (row.value, *(row.interval or ()), *([row.floor] if row.floor is not None else []))), default=0.0)
+    lowest = min(
+        (
+            end
+            for row in rows
+            for end in (row.value, *(row.interval or ()), *([row.floor] if row.floor is not None else []))
+        ),
+        default=0.0,
+    )
     return interval_chart(rows, f"{LABELS[metric]} of each system", 0.0 if lowest >= 0 else -1.0, 1.0)
 
 
@@ -82,7 +104,9 @@ def human_chart(study: JSON, criterion: str) -> Markup:
         if found is not None:
             ends = found["ci95"]
             words = f"{found['mean']:.2f}" + (f" ({ends[0]:.2f} to {ends[1]:.2f})" if ends else "")
-            rows.append(IntervalRow(name, words, found["mean"], ends, None, f"s{index % 5}" if name != HUMAN else "human"))
+            rows.append(
+                IntervalRow(name, words, found["mean"], ends, None, f"s{index % 5}" if name != HUMAN else "human")
+            )
     return interval_chart(rows, f"{criterion}: mean rating of each system", *study["scale"])
 
 
@@ -96,18 +120,25 @@ def sensitivity_table(results: JSON) -> tuple[list[str], list[tuple[str, list[JS
 
 
 def noticed(row: JSON | None) -> str:
-    """Whether a metric reacts to a kind of damage: `yes` if the drop's interval lies above 0, `no` if it does not, `unknown` without one."""
+    """Whether a metric reacts to a kind of damage: `yes` if the drop's interval lies above 0, `no` if it does not,
+    `unknown` without one.
+    """
     if row is None or row["drop"] is None or row["ci95"] is None:
         return "unknown"
     return "yes" if row["ci95"][0] > 0 else "no"
 
 
 def extreme_items(results: JSON) -> tuple[list[JSON], list[JSON], str]:
-    """The best and the worst items, and in words by what: the paired ROUGE-L difference, or the score of a single system."""
+    """The best and the worst items, and in words by what: the paired ROUGE-L difference, or the score of a single
+    system.
+    """
     compared = [row for row in results["comparisons"] if row["metric"] == PRIMARY]
     name = compared[-1]["a"] if compared else next(iter(results["systems"]))
     other = compared[-1]["b"] if compared else None
-    items = [{**item, "gain": item["scores"][name][PRIMARY] - (item["scores"][other][PRIMARY] if other else 0.0)} for item in results["items"]]
+    items = [
+        {**item, "gain": item["scores"][name][PRIMARY] - (item["scores"][other][PRIMARY] if other else 0.0)}
+        for item in results["items"]
+    ]
     ordered = sorted(items, key=lambda item: (-item["gain"], item["id"]))
     half = min(EXAMPLES, len(ordered) // 2)
     by = f"{LABELS[PRIMARY]} of {name} minus {other}" if other else f"{LABELS[PRIMARY]} of {name}"
@@ -118,17 +149,35 @@ def limits(results: JSON) -> list[str]:
     """What a reader should hold against these numbers."""
     environment = results["environment"]
     found = [
-        f"{LABELS[PRIMARY]} and BERTScore measure likeness to one reference answer each, not whether the steps are right, safe or complete; a good answer in other words scores low.",
-        "What a system scores against other items' references (the floor of ROUGE-L and BERTScore) is length and house style; only what lies above it is about the question.",
+        (
+            f"{LABELS[PRIMARY]} and BERTScore measure likeness to one reference answer each, not whether the steps are"
+            " right, safe or complete; a good answer in other words scores low."
+        ),
+        (
+            "What a system scores against other items' references (the floor of ROUGE-L and BERTScore) is length and"
+            " house style; only what lies above it is about the question."
+        ),
     ]
     if results["study"] is None:
-        found.append("No person has judged these answers: join a blind study (`study_results`) before you call one system better.")
+        found.append(
+            "No person has judged these answers: join a blind study (`study_results`) before you call one system"
+            " better."
+        )
     if results["judge"] and not results["judge"]["against_humans"]:
-        found.append("The judge model's verdicts are in results.json but not shown: without a joined study nobody knows how far to trust them.")
+        found.append(
+            "The judge model's verdicts are in results.json but not shown: without a joined study nobody knows how far"
+            " to trust them."
+        )
     if environment["groups"] < _FEW_GROUPS:
-        found.append(f"Only {environment['groups']} independent groups of items: bootstrap intervals are then too narrow; compare the t intervals.")
+        found.append(
+            f"Only {environment['groups']} independent groups of items: bootstrap intervals are then too narrow;"
+            " compare the t intervals."
+        )
     if results["systems"][HUMAN]["metrics"][PRIMARY]["mean"] is None:
-        found.append("Each item has one human answer, which is not scored against itself: there is no human ceiling for likeness.")
+        found.append(
+            "Each item has one human answer, which is not scored against itself: there is no human ceiling for"
+            " likeness."
+        )
     for name, system in results["systems"].items():
         found.extend(_limits_of(name, system, environment["items"]))
     return found
@@ -137,22 +186,32 @@ def limits(results: JSON) -> list[str]:
 def _limits_of(name: str, system: JSON, items: int) -> list[str]:
     description = system["descriptive"]
     found = [
-        f"{name}: {LABELS[metric]} is not defined for {values['undefined']} of {items} outputs; they are left out of its mean."
+        f"{name}: {LABELS[metric]} is not defined for {values['undefined']} of {items} outputs; they are left out of"
+        " its mean."
         for metric, values in system["metrics"].items()
         if values["undefined"] and metric in LABELS
     ]
     if description["finish_reason_missing"]:
         found.append(
-            f"{name}: {description['finish_reason_missing']} of {items} predictions have no finish_reason and count as cut off in format conformance."
+            f"{name}: {description['finish_reason_missing']} of {items} predictions have no finish_reason and count as"
+            " cut off in format conformance."
         )
     if description["empty"]:
-        found.append(f"{name}: {description['empty']} of {items} outputs are empty and score 0 in ROUGE-L, BERTScore and step F1.")
+        found.append(
+            f"{name}: {description['empty']} of {items} outputs are empty and score 0 in ROUGE-L, BERTScore and"
+            " step F1."
+        )
     if description["bertscore_truncated"]:
         found.append(
-            f"{name}: {description['bertscore_truncated']} of {items} outputs are longer than the BERTScore encoder reads and were cut for that metric."
+            f"{name}: {description['bertscore_truncated']} of {items} outputs are longer than the BERTScore encoder"
+            " reads and were cut for that metric."
         )
     return found
 
 
 def _difference_words(row: JSON) -> str:
-    return f"{signed(row['difference'])} ({signed(row['ci95'][0])} to {signed(row['ci95'][1])})" if row["ci95"] else signed(row["difference"])
+    return (
+        f"{signed(row['difference'])} ({signed(row['ci95'][0])} to {signed(row['ci95'][1])})"
+        if row["ci95"]
+        else signed(row["difference"])
+    )

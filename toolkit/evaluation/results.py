@@ -18,7 +18,15 @@ from toolkit.evaluation.judge import JudgeOptions, judge_systems, measure_judge
 from toolkit.evaluation.options import MetricOptions
 from toolkit.evaluation.rates import describe, rates
 from toolkit.evaluation.schema import SCHEMA
-from toolkit.evaluation.scoring import MetricScores, load_text_metrics, pairs_of, score_bertscore, score_format, score_rouge, targets_for
+from toolkit.evaluation.scoring import (
+    MetricScores,
+    load_text_metrics,
+    pairs_of,
+    score_bertscore,
+    score_format,
+    score_rouge,
+    targets_for,
+)
 from toolkit.evaluation.sensitivity import damage, damaged_pairs, measure_sensitivity
 from toolkit.evaluation.step_scores import MOST_INVERSIONS, load_matcher, score_steps
 from toolkit.evaluation.study_join import correlate
@@ -27,7 +35,11 @@ from toolkit.records import JSON
 from toolkit.runs.recorder import Recorder
 
 _LIBRARIES = ("steptune", "numpy", "torch", "transformers")
-_NOT_RESULTS = ("bertscore_batch_size", "cache", "idf_references")  # options that change no number, or repeat the inputs
+_NOT_RESULTS = (
+    "bertscore_batch_size",
+    "cache",
+    "idf_references",
+)  # options that change no number, or repeat the inputs
 
 
 @dataclass(frozen=True)
@@ -50,7 +62,8 @@ def evaluate_systems(
     study: JSON | None = None,
     judge: JudgeOptions | None = None,
 ) -> JSON:
-    """results.json of the systems and the human references; the same inputs give the same document except `environment.time`.
+    """results.json of the systems and the human references; the same inputs give the same document except
+    `environment.time`.
 
     `study` is the JSON of a finished blind study (`read_study`).
 
@@ -62,7 +75,9 @@ def evaluate_systems(
     started = time.time()
     everyone = [*systems, human]
     groups = [item.group for item in items]
-    scored = _score(items, everyone, replace(options, idf_references=tuple(item.reference for item in items)), samples, recorder)
+    scored = _score(
+        items, everyone, replace(options, idf_references=tuple(item.reference for item in items)), samples, recorder
+    )
     comparisons = compare_systems(systems, scored.scores, groups, samples, options.seed, recorder)
     document: JSON = {
         "primary": PRIMARY,
@@ -85,11 +100,15 @@ def headline(results: JSON) -> JSON:
     baseline = baseline_of(names)
     subject = next((name for name in reversed(names) if name != baseline), baseline)
     means = {metric: results["systems"][subject]["metrics"][metric]["mean"] for metric in COMPARED}
-    differences = {f"{row['metric']}_difference": row["difference"] for row in results["comparisons"] if row["a"] == subject}
+    differences = {
+        f"{row['metric']}_difference": row["difference"] for row in results["comparisons"] if row["a"] == subject
+    }
     return {"system": subject, "n": results["environment"]["items"], **means, **differences}
 
 
-def _score(items: list[TestItem], everyone: list[System], options: MetricOptions, samples: int, recorder: Recorder) -> Scored:
+def _score(
+    items: list[TestItem], everyone: list[System], options: MetricOptions, samples: int, recorder: Recorder
+) -> Scored:
     def on_batch(done: int, total: int) -> None:
         recorder.progress("encode", done, total)
         recorder.check_stop()
@@ -98,22 +117,36 @@ def _score(items: list[TestItem], everyone: list[System], options: MetricOptions
     metrics = load_text_metrics(options, on_batch)
     scored = Scored({}, {}, {}, [])
     damaged = damage(items, options)
-    texts = [*(text for pair in damaged_pairs(damaged) for text in pair), *(text for name in targets for own in targets[name].own for text in own)]
-    matcher = load_matcher(metrics.bert, [*texts, *(output for system in everyone for output in system.outputs)], items, options)
+    texts = [
+        *(text for pair in damaged_pairs(damaged) for text in pair),
+        *(text for name in targets for own in targets[name].own for text in own),
+    ]
+    matcher = load_matcher(
+        metrics.bert, [*texts, *(output for system in everyone for output in system.outputs)], items, options
+    )
     pairs = [pair for system in everyone for pair in pairs_of(system, targets[system.name])]
-    metrics.bertscore([*pairs, *damaged_pairs(damaged)])  # in one go, so that each text is encoded once; the cache holds them from here on
+    metrics.bertscore(
+        [*pairs, *damaged_pairs(damaged)]
+    )  # in one go, so that each text is encoded once; the cache holds them from here on
     for done, system in enumerate(everyone, start=1):
         own = targets[system.name]
         conformance, scored.formats[system.name] = score_format(system, options)
         steps, scored.alignments[system.name] = score_steps(system, own, matcher, metrics.bert, options)
         similarity = score_bertscore(system, own, metrics)
-        scored.scores[system.name] = {**score_rouge(system, own, metrics), **similarity, "format_conformance": conformance, **steps}
+        scored.scores[system.name] = {
+            **score_rouge(system, own, metrics),
+            **similarity,
+            "format_conformance": conformance,
+            **steps,
+        }
         recorder.progress("score", done, len(everyone))
     scored.sensitivity.extend(measure_sensitivity(damaged, metrics, matcher, options, samples))
     return scored
 
 
-def _judged(items: list[TestItem], everyone: list[System], judge: JudgeOptions, study: JSON | None, recorder: Recorder) -> JSON:
+def _judged(
+    items: list[TestItem], everyone: list[System], judge: JudgeOptions, study: JSON | None, recorder: Recorder
+) -> JSON:
     def on_item(done: int, total: int) -> None:
         recorder.progress("judge", done, total)
         recorder.check_stop()
@@ -157,8 +190,20 @@ def _metric(name: str, scores: MetricScores, groups: list[str], samples: int, se
     data = cluster(scores.values[scored], [groups[index] for index in scored])
     if name == "format_conformance":
         size = effective_size(data)
-        return {"mean": data.mean, "ci95": wilson_interval(data.mean * size, size), "interval": "wilson", "effective_n": size, **common}
-    return {"mean": data.mean, "ci95": bootstrap_interval(data, samples, seed), "ci95_t": t_interval(data), "interval": "cluster bootstrap", **common}
+        return {
+            "mean": data.mean,
+            "ci95": wilson_interval(data.mean * size, size),
+            "interval": "wilson",
+            "effective_n": size,
+            **common,
+        }
+    return {
+        "mean": data.mean,
+        "ci95": bootstrap_interval(data, samples, seed),
+        "ci95_t": t_interval(data),
+        "interval": "cluster bootstrap",
+        **common,
+    }
 
 
 def _item(index: int, item: TestItem, everyone: list[System], scored: Scored) -> JSON:
@@ -169,15 +214,24 @@ def _item(index: int, item: TestItem, everyone: list[System], scored: Scored) ->
         "reference": item.reference,
         "group": item.group,
         "outputs": {system.name: system.outputs[index] for system in everyone if system.name != HUMAN},
-        "scores": {system.name: {name: float(metric.values[index]) for name, metric in scored.scores[system.name].items()} for system in everyone},
-        "failed_checks": {
-            system.name: [check for check, passed in scored.formats[system.name][index].checks.items() if not passed] for system in everyone
+        "scores": {
+            system.name: {name: float(metric.values[index]) for name, metric in scored.scores[system.name].items()}
+            for system in everyone
         },
-        "inversions": {name: [list(pair) for pair in found.inversions[:MOST_INVERSIONS]] if found else [] for name, found in aligned.items()},
+        "failed_checks": {
+            system.name: [check for check, passed in scored.formats[system.name][index].checks.items() if not passed]
+            for system in everyone
+        },
+        "inversions": {
+            name: [list(pair) for pair in found.inversions[:MOST_INVERSIONS]] if found else []
+            for name, found in aligned.items()
+        },
     }
 
 
-def _environment(items: list[TestItem], everyone: list[System], options: MetricOptions, samples: int, started: float) -> JSON:
+def _environment(
+    items: list[TestItem], everyone: list[System], options: MetricOptions, samples: int, started: float
+) -> JSON:
     return {
         "versions": {"python": platform.python_version(), **{library: version(library) for library in _LIBRARIES}},
         "seed": options.seed,

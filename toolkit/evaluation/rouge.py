@@ -1,6 +1,7 @@
 """ROUGE-L F-measure on whole texts and line by line, equal to rouge-score's `rougeL` and `rougeLsum` without stemming.
 
-Lin, 2004, "ROUGE: A Package for Automatic Evaluation of Summaries"; the length of the LCS is Hyyrö, 2004, "Bit-parallel LCS-length
+Lin, 2004, "ROUGE: A Package for Automatic Evaluation of Summaries"; the length of the LCS is Hyyrö, 2004, "Bit-parallel
+LCS-length
 computation revisited", with a Python integer as the bit vector.
 """
 
@@ -16,7 +17,9 @@ _ASCII_WORD = re.compile(r"[a-z0-9]+")
 
 
 def tokenize(text: str, tokenizer: str = "ascii") -> list[str]:
-    """Words in lower case: `ascii` splits like rouge-score and loses every other letter, `unicode` keeps all letters, digits and marks."""
+    """Words in lower case: `ascii` splits like rouge-score and loses every other letter, `unicode` keeps all letters,
+    digits and marks.
+    """
     if tokenizer == "ascii":
         return _ASCII_WORD.findall(text.lower())
     folded = unicodedata.normalize("NFC", text.casefold())
@@ -44,9 +47,12 @@ class Rouge:
 def rouge_lsum(reference: list[list[str]], candidate: list[list[str]]) -> Rouge:
     """Union LCS over lines (Lin, 2004, section 3.2), all lines as lists of tokens; 0 if either text is empty.
 
-    Each line of the reference collects what it shares with any line of the candidate, so the order of lines plays no part.
+    Each line of the reference collects what it shares with any line of the candidate, so the order of lines plays no
+    part.
     """
-    left_reference, left_candidate = (Counter(token for line in lines for token in line) for lines in (reference, candidate))
+    left_reference, left_candidate = (
+        Counter(token for line in lines for token in line) for lines in (reference, candidate)
+    )
     size_reference, size_candidate = left_reference.total(), left_candidate.total()
     if not size_reference or not size_candidate:
         return Rouge(0.0, 0.0, 0.0)

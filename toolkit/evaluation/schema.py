@@ -35,7 +35,9 @@ class Metric(_Part):
     """One metric of one system; `mean` is null where nothing could be scored."""
 
     mean: float | None
-    ci95: Interval | None = Field(description="95 % interval: percentile cluster bootstrap, or Wilson at the effective sample size.")
+    ci95: Interval | None = Field(
+        description="95 % interval: percentile cluster bootstrap, or Wilson at the effective sample size."
+    )
     ci95_t: Interval | None = Field(None, description="Cluster-robust t interval.")
     n: Count = Field(description="Items that have a value.")
     undefined: Count = Field(0, description="Items for which the metric is not defined, left out of mean and interval.")
@@ -93,7 +95,9 @@ class Comparison(_Part):
     p: Share | None = Field(description="Sign-flip test on the groups.")
     p_holm: Share | None = Field(description="Holm's correction over all rows of `comparisons`.")
     effect: float | None = Field(description="Cohen's d_z of the item differences.")
-    smallest_detectable: float | None = Field(description="Difference that this design finds with 80 % power at the 5 % level.")
+    smallest_detectable: float | None = Field(
+        description="Difference that this design finds with 80 % power at the 5 % level."
+    )
     wins: Count
     ties: Count
     losses: Count
@@ -113,7 +117,9 @@ class Item(_Part):
     outputs: dict[str, str]
     scores: dict[str, dict[str, float | None]]
     failed_checks: dict[str, list[str]]
-    inversions: dict[str, list[list[int]]] = Field(description="Pairs of the system's step numbers whose order is the reverse of the reference's.")
+    inversions: dict[str, list[list[int]]] = Field(
+        description="Pairs of the system's step numbers whose order is the reverse of the reference's."
+    )
 
 
 class Sensitivity(_Part):
@@ -144,7 +150,9 @@ class Judge(_Part):
     model: str
     signature: str
     systems: dict[str, dict[str, Any]]
-    against_humans: dict[str, Any] | None = Field(description="Agreement with people's critical-failure flags; null without a joined study.")
+    against_humans: dict[str, Any] | None = Field(
+        description="Agreement with people's critical-failure flags; null without a joined study."
+    )
 
 
 class HumanMean(_Open):
@@ -201,7 +209,9 @@ class Control(_Open):
     """What raters did with one kind of damaged reference."""
 
     n: Count
-    noticed: Count = Field(description="Ratings below those of the undamaged answers, or with the critical-failure flag.")
+    noticed: Count = Field(
+        description="Ratings below those of the undamaged answers, or with the critical-failure flag."
+    )
     mean_drop: float | None = None
 
 
@@ -233,9 +243,13 @@ class StudyResults(_Open):
     comparisons: list[HumanComparison]
     agreement: dict[str, Agreement] = Field(description="By criterion.")
     ranking: Ranking | None = None
-    blinding: dict[str, Any] = Field(default_factory=dict, description="Bang's blinding index by system, with interval.")
+    blinding: dict[str, Any] = Field(
+        default_factory=dict, description="Bang's blinding index by system, with interval."
+    )
     controls: dict[str, Control] = Field(default_factory=dict, description="By kind of damage.")
-    repeats: dict[str, Any] = Field(default_factory=dict, description="Agreement of raters with themselves on hidden repeats.")
+    repeats: dict[str, Any] = Field(
+        default_factory=dict, description="Agreement of raters with themselves on hidden repeats."
+    )
     item_scores: list[HumanScores]
     limits: list[str] = Field(default_factory=list)
 
@@ -259,7 +273,11 @@ class Results(_Part):
 
 def json_schema() -> str:
     """The JSON schema as published."""
-    document = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "steptune results.json", **Results.model_json_schema()}
+    document = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "steptune results.json",
+        **Results.model_json_schema(),
+    }
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 

@@ -1,4 +1,6 @@
-"""Per-item scores of every system, each beside its floor: what the same outputs score with the metric's content destroyed."""
+"""Per-item scores of every system, each beside its floor: what the same outputs score with the metric's content
+destroyed.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,10 @@ from toolkit.evaluation.shuffles import SHUFFLES, other_items, shuffled_lines
 from toolkit.evaluation.steps import strip_markers
 
 REFERENCE_FLOOR = f"the same outputs against other items' references, mean of {SHUFFLES} seeded derangements"
-FORMAT_FLOOR = f"the same outputs with their lines in random order, mean of {SHUFFLES} seeded shuffles: what the grammar accepts by chance"
+FORMAT_FLOOR = (
+    f"the same outputs with their lines in random order, mean of {SHUFFLES} seeded shuffles: what the grammar accepts"
+    " by chance"
+)
 BERTSCORES = {"bertscore_p": "precision", "bertscore_r": "recall", "bertscore_f1": "f1"}
 
 
@@ -29,7 +34,8 @@ BERTSCORES = {"bertscore_p": "precision", "bertscore_r": "recall", "bertscore_f1
 class MetricScores:
     """One metric of one system: `values` and `floors` [items], NaN where there is nothing to compare with.
 
-    `truncated` is how many outputs were cut for this metric; `undefined` how many outputs that have a reference got no value.
+    `truncated` is how many outputs were cut for this metric; `undefined` how many outputs that have a reference got no
+    value.
     """
 
     values: Floats
@@ -56,7 +62,9 @@ def targets_for(system: System, items: list[TestItem], seed: int) -> Targets:
     """The references; for the human system the second references, for a reference is never compared with itself."""
     references = [item.reference for item in items]
     partners = other_items([item.group for item in items], seed)
-    own: list[tuple[str, ...]] = [item.second_references if system.name == HUMAN else (item.reference,) for item in items]
+    own: list[tuple[str, ...]] = [
+        item.second_references if system.name == HUMAN else (item.reference,) for item in items
+    ]
     return Targets(own, [tuple(references[partner[index]] for partner in partners) for index in range(len(items))])
 
 
@@ -93,7 +101,9 @@ class TextMetrics:
         if self.options.bertscore_backend == "own":
             scores = self.bert.score(prepared.values())
         else:
-            scores = peers.bertscore(self.options, self.bert.encoder, list(dict.fromkeys(prepared.values())), self._idf_corpus)
+            scores = peers.bertscore(
+                self.options, self.bert.encoder, list(dict.fromkeys(prepared.values())), self._idf_corpus
+            )
         return {pair: scores[prepared[pair]] for pair in wanted}
 
     def truncated(self, texts: Iterable[str]) -> int:
@@ -125,7 +135,9 @@ class TextMetrics:
         return [self.prepare(text) for text in self.options.idf_references]
 
     def _lines(self, text: str) -> list[list[str]]:
-        return [words for line in self.prepare(text).splitlines() if (words := tokenize(line, self.options.rouge_tokenizer))]
+        return [
+            words for line in self.prepare(text).splitlines() if (words := tokenize(line, self.options.rouge_tokenizer))
+        ]
 
     def _words(self, text: str) -> list[str]:
         if text not in self._tokens:
@@ -140,8 +152,14 @@ def load_text_metrics(options: MetricOptions, on_batch: Callable[[int, int], Non
         ModelError: the encoder cannot be loaded, or rescaling is asked for where there is no official baseline.
     """
     encoder = load_encoder(options.bertscore_model, options.bertscore_layer)
-    baseline = official_baseline(options.bertscore_model, encoder.layer, options.bertscore_language) if options.bertscore_rescale else None
-    bert = BertScorer(encoder, EmbeddingCache(options.cache, encoder.key), options.bertscore_batch_size, on_batch, None, baseline)
+    baseline = (
+        official_baseline(options.bertscore_model, encoder.layer, options.bertscore_language)
+        if options.bertscore_rescale
+        else None
+    )
+    bert = BertScorer(
+        encoder, EmbeddingCache(options.cache, encoder.key), options.bertscore_batch_size, on_batch, None, baseline
+    )
     metrics = TextMetrics(options, bert)
     if not options.bertscore_idf:
         return metrics
@@ -153,7 +171,10 @@ def score_rouge(system: System, targets: Targets, metrics: TextMetrics) -> dict[
     """ROUGE-L F of each output on the whole text, and line by line as the field's summaries report it."""
     pairs = pairs_of(system, targets)
     floor = floor_signature(metrics.options)
-    found = {"rouge_l": (metrics.rouge(pairs), metrics.rouge_signature), "rouge_lsum": (metrics.rouge_lsum(pairs), metrics.rouge_lsum_signature)}
+    found = {
+        "rouge_l": (metrics.rouge(pairs), metrics.rouge_signature),
+        "rouge_lsum": (metrics.rouge_lsum(pairs), metrics.rouge_lsum_signature),
+    }
     scores = {}
     for name, (by_pair, signature) in found.items():
         values, floors = _best_and_floors(system, targets, by_pair.__getitem__)
@@ -181,9 +202,14 @@ def score_bertscore(system: System, targets: Targets, metrics: TextMetrics) -> d
 
 def score_format(system: System, options: MetricOptions) -> tuple[MetricScores, list[Conformance]]:
     """Conformance of each output as 0 or 1, and the checks behind it."""
-    results = [conformance(output, reason, options) for output, reason in zip(system.outputs, system.finish_reasons, strict=True)]
+    results = [
+        conformance(output, reason, options)
+        for output, reason in zip(system.outputs, system.finish_reasons, strict=True)
+    ]
     floors = [
-        np.mean([conformance(version, reason, options).conforms for version in shuffled_lines(output, options.seed + index)])
+        np.mean(
+            [conformance(version, reason, options).conforms for version in shuffled_lines(output, options.seed + index)]
+        )
         for index, (output, reason) in enumerate(zip(system.outputs, system.finish_reasons, strict=True))
     ]
     signature = f"format_conformance|grammar:1|steps:{options.min_steps}-{options.max_steps}|interval:wilson|{floor_signature(options)}"
@@ -216,9 +242,13 @@ def mean_defined(scores: list[float]) -> float:
 
 
 def _best_and_floors(system: System, targets: Targets, score: Callable[[Pair], float]) -> tuple[Floats, Floats]:
-    values = [_best([score((output, reference)) for reference in own]) for output, own in zip(system.outputs, targets.own, strict=True)]
+    values = [
+        _best([score((output, reference)) for reference in own])
+        for output, own in zip(system.outputs, targets.own, strict=True)
+    ]
     floors = [
-        mean_defined([score((output, reference)) for reference in others]) for output, others in zip(system.outputs, targets.others, strict=True)
+        mean_defined([score((output, reference)) for reference in others])
+        for output, others in zip(system.outputs, targets.others, strict=True)
     ]
     return np.array(values, dtype=np.float64), np.array(floors, dtype=np.float64)
 

@@ -38,7 +38,12 @@ def damage(items: list[TestItem], options: MetricOptions) -> dict[str, list[Dama
 
 def damaged_pairs(damaged: dict[str, list[Damaged]]) -> list[Pair]:
     """Every pair that will be scored: each answer before and after against itself before."""
-    return [(text, answer.plain) for answers in damaged.values() for answer in answers for text in (answer.plain, answer.text)]
+    return [
+        (text, answer.plain)
+        for answers in damaged.values()
+        for answer in answers
+        for text in (answer.plain, answer.text)
+    ]
 
 
 def measure_sensitivity(
@@ -48,7 +53,8 @@ def measure_sensitivity(
     rows = []
     for kind, answers in damaged.items():
         before, after = (
-            _scores([(getattr(answer, side), answer.plain) for answer in answers], metrics, matcher, options) for side in ("plain", "text")
+            _scores([(getattr(answer, side), answer.plain) for answer in answers], metrics, matcher, options)
+            for side in ("plain", "text")
         )
         groups = [answer.item.group for answer in answers]
         rows += [_row(kind, name, before[name], after[name], groups, samples, options.seed) for name in before]
@@ -81,4 +87,9 @@ def _row(kind: str, metric: str, before: Floats, after: Floats, groups: list[str
     if not len(defined):
         return row
     drops = cluster((before - after)[defined], [groups[index] for index in defined])
-    return {**row, "mean": float(after[defined].mean()), "drop": drops.mean, "ci95": bootstrap_interval(drops, samples, seed)}
+    return {
+        **row,
+        "mean": float(after[defined].mean()),
+        "drop": drops.mean,
+        "ci95": bootstrap_interval(drops, samples, seed),
+    }

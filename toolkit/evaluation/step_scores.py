@@ -14,7 +14,14 @@ from toolkit.evaluation.bertscore import BertScorer, weigh
 from toolkit.evaluation.inputs import System, TestItem
 from toolkit.evaluation.intervals import Floats
 from toolkit.evaluation.options import MetricOptions
-from toolkit.evaluation.scoring import REFERENCE_FLOOR, MetricScores, Targets, floor_signature, mean_defined, undefined_count
+from toolkit.evaluation.scoring import (
+    REFERENCE_FLOOR,
+    MetricScores,
+    Targets,
+    floor_signature,
+    mean_defined,
+    undefined_count,
+)
 from toolkit.evaluation.shuffles import SHUFFLES, other_items
 from toolkit.evaluation.steps import step_texts
 
@@ -28,7 +35,9 @@ MOST_INVERSIONS = 20  # kept of one output; the number of all is kept as well
 
 @dataclass(frozen=True)
 class StepMatcher:
-    """Aligns answers by the cosine of their steps' mean token vectors; `threshold` is the least that counts as the same step."""
+    """Aligns answers by the cosine of their steps' mean token vectors; `threshold` is the least that counts as the same
+    step.
+    """
 
     vectors: dict[str, Floats]
     threshold: float
@@ -49,7 +58,9 @@ class StepMatcher:
         return f"model:{scorer.encoder.name}|{scorer.encoder.key}|pooling:mean|threshold:{self.threshold:.4f}({self.origin})"
 
 
-def load_matcher(scorer: BertScorer, texts: Iterable[str], items: list[TestItem], options: MetricOptions) -> StepMatcher:
+def load_matcher(
+    scorer: BertScorer, texts: Iterable[str], items: list[TestItem], options: MetricOptions
+) -> StepMatcher:
     """A matcher for the steps of these texts, the references included."""
     everything = dict.fromkeys(step for text in (*texts, *(item.reference for item in items)) for step in _steps(text))
     embeddings = scorer.embed(everything)
@@ -66,19 +77,36 @@ def score_steps(
     system: System, targets: Targets, matcher: StepMatcher, scorer: BertScorer, options: MetricOptions
 ) -> tuple[dict[str, MetricScores], list[Alignment | None]]:
     """Step F1 and order τ of each output, and the alignment with its best reference (None where there is none)."""
-    alignments = [_best_alignment(matcher, output, own) for output, own in zip(system.outputs, targets.own, strict=True)]
+    alignments = [
+        _best_alignment(matcher, output, own) for output, own in zip(system.outputs, targets.own, strict=True)
+    ]
     f1 = np.array([np.nan if found is None else found.f1 for found in alignments])
     tau = np.array([np.nan if found is None else found.tau for found in alignments])
     floors = [
-        mean_defined([matcher.align(output, other).f1 for other in others]) for output, others in zip(system.outputs, targets.others, strict=True)
+        mean_defined([matcher.align(output, other).f1 for other in others])
+        for output, others in zip(system.outputs, targets.others, strict=True)
     ]
-    chance = [np.nan if found is None else _chance_tau(found, options.seed + index) for index, found in enumerate(alignments)]
+    chance = [
+        np.nan if found is None else _chance_tau(found, options.seed + index) for index, found in enumerate(alignments)
+    ]
     cut = sum(len(step_texts(output)) > MOST_STEPS for output in system.outputs)
     base = f"{matcher.signature(scorer)}|most_steps:{MOST_STEPS}|{floor_signature(options)}"
     return {
-        "step_f1": MetricScores(f1, np.array(floors, dtype=np.float64), REFERENCE_FLOOR, f"step_f1|{base}", cut, undefined_count(f1, targets)),
+        "step_f1": MetricScores(
+            f1,
+            np.array(floors, dtype=np.float64),
+            REFERENCE_FLOOR,
+            f"step_f1|{base}",
+            cut,
+            undefined_count(f1, targets),
+        ),
         "order_tau": MetricScores(
-            tau, np.array(chance, dtype=np.float64), ORDER_FLOOR, f"order_tau|kendall|{base}", cut, undefined_count(tau, targets)
+            tau,
+            np.array(chance, dtype=np.float64),
+            ORDER_FLOOR,
+            f"order_tau|kendall|{base}",
+            cut,
+            undefined_count(tau, targets),
         ),
     }, alignments
 

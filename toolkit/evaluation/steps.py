@@ -1,7 +1,9 @@
 """Numbered steps as they occur in answers: the one parser behind format conformance and marker stripping.
 
-Takes `1.` `1)` `**1.**` `Step 1:` (`Langkah 1:`) `#### 1.` `①` and `1、` at the start of a line. Does not take "10 minutes later",
-"2024 was" or "1.5 cups": a marker needs its punctuation, at most three digits, and (East Asian punctuation apart) a space after it.
+Takes `1.` `1)` `**1.**` `Step 1:` (`Langkah 1:`) `#### 1.` `①` and `1、` at the start of a line. Does not take "10
+minutes later",
+"2024 was" or "1.5 cups": a marker needs its punctuation, at most three digits, and (East Asian punctuation apart) a
+space after it.
 Writing out what was parsed and parsing it again changes nothing.
 """
 
@@ -65,7 +67,8 @@ def parse_answer(text: str) -> ParsedAnswer:
     """The steps of an answer and the text around them.
 
     Lines between two markers belong to the upper step. After the last marker, a line belongs to the last step if it is
-    indented or a bullet, or follows directly and goes on with the sentence; a blank line followed by unindented text ends the list.
+    indented or a bullet, or follows directly and goes on with the sentence; a blank line followed by unindented text
+    ends the list.
     """
     lines = text.splitlines()
     starts = _top_level_starts(lines)
@@ -93,7 +96,9 @@ def render_steps(texts: list[str]) -> str:
 
 def step_texts(text: str) -> list[str]:
     """What an answer's steps say, without those that say nothing; in an answer without markers each line is a step."""
-    steps = [step.text for step in parse_answer(text).steps] or [_without_marker(line).strip() for line in text.splitlines()]
+    steps = [step.text for step in parse_answer(text).steps] or [
+        _without_marker(line).strip() for line in text.splitlines()
+    ]
     return [step for step in steps if step]
 
 

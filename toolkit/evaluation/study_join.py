@@ -1,4 +1,6 @@
-"""A finished blind study joined to the automatic metrics: its JSON checked, and how each metric goes with what people said."""
+"""A finished blind study joined to the automatic metrics: its JSON checked, and how each metric goes with what people
+said.
+"""
 
 from __future__ import annotations
 
@@ -35,26 +37,36 @@ def read_study(path: Path, items: list[TestItem]) -> JSON:
     )
     document = read_json(file)
     if document is None:
-        raise DataError(f"study_results: {file} is missing or not JSON; `steptune study report` writes it once the study is unblinded.")
+        raise DataError(
+            f"study_results: {file} is missing or not JSON; `steptune study report` writes it once the study is"
+            " unblinded."
+        )
     try:
         study = StudyResults.model_validate(document)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise DataError(f"study_results: {file}: {place}: {first['msg']}; expected a report of `steptune study report`.") from None
+        raise DataError(
+            f"study_results: {file}: {place}: {first['msg']}; expected a report of `steptune study report`."
+        ) from None
     if not study.verified:
-        raise DataError(f"study_results: {file} says that the study did not verify; run `steptune study verify` to see what was changed.")
+        raise DataError(
+            f"study_results: {file} says that the study did not verify; run `steptune study verify` to see what was"
+            " changed."
+        )
     known = {item.id for item in items}
     unknown = sorted({row.item for row in study.item_scores} - known)
     if unknown:
         raise DataError(
-            f"study_results: {file} rates {len(unknown)} items that are not evaluated here, such as {unknown[0]}; evaluate the data of that study."
+            f"study_results: {file} rates {len(unknown)} items that are not evaluated here, such as {unknown[0]};"
+            " evaluate the data of that study."
         )
     return study.model_dump(mode="json")
 
 
 def correlate(study: JSON, items: list[TestItem], scores: dict[str, dict[str, MetricScores]], seed: int) -> list[JSON]:
-    """Spearman's ρ and Kendall's τ-b of each metric with each criterion, over rated answers of systems with that metric.
+    """Spearman's ρ and Kendall's τ-b of each metric with each criterion, over rated answers of systems with that
+    metric.
 
     The interval resamples items, all answers to one together.
     """
@@ -63,7 +75,11 @@ def correlate(study: JSON, items: list[TestItem], scores: dict[str, dict[str, Me
     for metric in CORRELATED:
         for criterion in study["criteria"]:
             points = [
-                (index[row["item"]], float(scores[row["system"]][metric].values[index[row["item"]]]), float(row["scores"][criterion]))
+                (
+                    index[row["item"]],
+                    float(scores[row["system"]][metric].values[index[row["item"]]]),
+                    float(row["scores"][criterion]),
+                )
                 for row in study["item_scores"]
                 if row["system"] in scores and criterion in row["scores"]
             ]
@@ -119,4 +135,8 @@ def _interval(points: Floats, seed: int) -> list[float] | None:
         rho = spearman(points[drawn, 1], points[drawn, 2])
         if rho is not None:
             found.append(rho)
-    return [float(end) for end in np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])] if len(found) >= _RESAMPLES / 2 else None
+    return (
+        [float(end) for end in np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])]
+        if len(found) >= _RESAMPLES / 2
+        else None
+    )

@@ -1,4 +1,6 @@
-"""The result in words: one sentence with difference, interval and n, worded by what the interval and the corrected test allow."""
+"""The result in words: one sentence with difference, interval and n, worded by what the interval and the corrected test
+allow.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ def verdict(results: JSON) -> str:
 
 
 def conclusion(row: JSON) -> str:
-    """What a comparison shows: `better`, `worse`, `unclear` (the interval includes 0) or `uncorrected` (it does not, but Holm's p is above .05)."""
+    """What a comparison shows: `better`, `worse`, `unclear` (the interval includes 0) or `uncorrected` (it does not,
+    but Holm's p is above .05).
+    """
     if row["ci95"] is None or row["p_holm"] is None or row["ci95"][0] <= 0 <= row["ci95"][1]:
         return "unclear"
     if row["p_holm"] > _ALPHA:
@@ -34,7 +38,9 @@ def conclusion(row: JSON) -> str:
 
 
 def signed(value: float | None) -> str:
-    """A difference with its sign, three decimals, and a true minus; nothing has no sign, and a dash stands for no value."""
+    """A difference with its sign, three decimals, and a true minus; nothing has no sign, and a dash stands for no
+    value.
+    """
     if value is None:
         return "–"
     return "0.000" if abs(value) < 0.0005 else f"{value:+.3f}".replace("-", "−")
@@ -42,18 +48,28 @@ def signed(value: float | None) -> str:
 
 def _compared(row: JSON, environment: JSON) -> str:
     size = f"n = {row['n']} items" + (f" in {environment['groups']} groups" if environment["groups"] < row["n"] else "")
-    interval = f"95 % interval {signed(row['ci95'][0])} to {signed(row['ci95'][1])}" if row["ci95"] else "no interval: all items are in one group"
+    interval = (
+        f"95 % interval {signed(row['ci95'][0])} to {signed(row['ci95'][1])}"
+        if row["ci95"]
+        else "no interval: all items are in one group"
+    )
     numbers = f"{signed(row['difference'])} {LABELS[PRIMARY]} ({interval}, {size})"
     a, b = row["a"], row["b"]
     wording = {
         "better": f"{a} is closer to the human answers than {b}: {numbers}",
         "worse": f"{a} is further from the human answers than {b}: {numbers}",
         "unclear": f"The data do not show a difference between {a} and {b}: {numbers}",
-        "uncorrected": f"The data do not settle whether {a} and {b} differ: {numbers}, but p = {row['p_holm']:.3f} after Holm's correction",
+        "uncorrected": (
+            f"The data do not settle whether {a} and {b} differ: {numbers}, but p = {row['p_holm']:.3f} after Holm's"
+            " correction"
+        ),
     }[conclusion(row)]
     if row["above_floor"] is None or conclusion(row) != "better":
         return wording + "."
-    return f"{wording}; of this, {signed(row['floor_difference'])} is also gained against other items' references, and {signed(row['above_floor']['difference'])}{_left_interval(row)} is specific to the question."
+    return (
+        f"{wording}; of this, {signed(row['floor_difference'])} is also gained against other items' references, and"
+        f" {signed(row['above_floor']['difference'])}{_left_interval(row)} is specific to the question."
+    )
 
 
 def _left_interval(row: JSON) -> str:
@@ -67,5 +83,6 @@ def _alone(results: JSON) -> str:
     interval = f"95 % interval {metric['ci95'][0]:.3f} to {metric['ci95'][1]:.3f}, " if metric["ci95"] else ""
     floor = f"; its floor is {metric['floor']:.3f}" if metric["floor"] is not None else ""
     return (
-        f"{name} scores {metric['mean']:.3f} {LABELS[PRIMARY]} ({interval}n = {metric['n']}){floor}, and there is no second system to compare with."
+        f"{name} scores {metric['mean']:.3f} {LABELS[PRIMARY]} ({interval}n = {metric['n']}){floor}, and there is no"
+        " second system to compare with."
     )

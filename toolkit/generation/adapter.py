@@ -19,8 +19,11 @@ WEIGHTS_FILE = "adapter_model.safetensors"
 TRAINING_FILE = "training.json"
 MergeMode = Literal["dequantised", "base16"]
 _PREFIX = "base_model.model."
-_PARTS = re.compile(r"^(?P<layer>.+)\.(?P<part>lora_A|lora_B|lora_embedding_A|lora_embedding_B|lora_magnitude_vector)(\.weight)?$")
-# Initialisations that change the base weights themselves: the adapter is a difference to weights that are nowhere on disk.
+_PARTS = re.compile(
+    r"^(?P<layer>.+)\.(?P<part>lora_A|lora_B|lora_embedding_A|lora_embedding_B|lora_magnitude_vector)(\.weight)?$"
+)
+# Initialisations that change the base weights themselves: the adapter is a difference to weights that are nowhere on
+# disk.
 _CHANGES_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")
 _REFUSED_OPTIONS = (
     "use_qalora",
@@ -83,8 +86,18 @@ class Adapter:
 
     def fingerprint(self) -> str:
         """SHA-256 over the files that decide what the merged model computes and how it is prompted."""
-        names = (CONFIG_FILE, WEIGHTS_FILE, TRAINING_FILE, "prompt_format.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
-        return sha256_json([[name, sha256_file(self.folder / name)] for name in names if (self.folder / name).is_file()])
+        names = (
+            CONFIG_FILE,
+            WEIGHTS_FILE,
+            TRAINING_FILE,
+            "prompt_format.json",
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "chat_template.jinja",
+        )
+        return sha256_json(
+            [[name, sha256_file(self.folder / name)] for name in names if (self.folder / name).is_file()]
+        )
 
 
 def read_adapter(folder: Path) -> Adapter:
@@ -95,7 +108,10 @@ def read_adapter(folder: Path) -> Adapter:
     """
     config = read_json(folder / CONFIG_FILE)
     if config is None or not (folder / WEIGHTS_FILE).is_file():
-        raise ModelError(f"adapter: {folder} has no readable {CONFIG_FILE} with {WEIGHTS_FILE}; expected an adapter folder as sft or PEFT writes it.")
+        raise ModelError(
+            f"adapter: {folder} has no readable {CONFIG_FILE} with {WEIGHTS_FILE}; expected an adapter folder as sft or"
+            " PEFT writes it."
+        )
     _require_mergeable(config, folder)
     updates, replacements = _read_tensors(folder, config)
     return Adapter(folder, config, read_json(folder / TRAINING_FILE) or {}, updates, replacements)
@@ -110,16 +126,21 @@ def choose_merge_mode(requested: str, adapter: Adapter) -> MergeMode:
 
 def _require_mergeable(config: dict[str, Any], folder: Path) -> None:
     if config.get("peft_type") != "LORA":
-        raise ModelError(f"adapter: {folder} is of type {config.get('peft_type')!r}; only LORA adapters (DoRA and rslora included) can be merged.")
+        raise ModelError(
+            f"adapter: {folder} is of type {config.get('peft_type')!r}; only LORA adapters (DoRA and rslora included)"
+            " can be merged."
+        )
     init = str(config.get("init_lora_weights", "")).lower()
     if init.startswith(_CHANGES_BASE):
         raise ModelError(
-            f"adapter: {folder} was initialised with {init}, which changed the base weights; convert it to plain LoRA with PEFT before merging."
+            f"adapter: {folder} was initialised with {init}, which changed the base weights; convert it to plain LoRA"
+            " with PEFT before merging."
         )
     found = [option for option in _REFUSED_OPTIONS if config.get(option)]
     if found:
         raise ModelError(
-            f"adapter: {folder} uses {', '.join(found)}, which the merge does not know; merge it with PEFT and give the merged folder as model."
+            f"adapter: {folder} uses {', '.join(found)}, which the merge does not know; merge it with PEFT and give the"
+            " merged folder as model."
         )
 
 
@@ -134,7 +155,9 @@ def _read_tensors(folder: Path, config: dict[str, Any]) -> tuple[dict[str, Layer
             for key in file.keys():  # noqa: SIM118 (not a dict)
                 name = key.removeprefix(_PREFIX)
                 match = _PARTS.match(name)
-                if match is None:  # a module saved whole, or the base weights that PEFT stores beside a trained embedding
+                if (
+                    match is None
+                ):  # a module saved whole, or the base weights that PEFT stores beside a trained embedding
                     replacements[name.replace(".base_layer.", ".")] = key
                     continue
                 parts.setdefault(match["layer"], {})[match["part"]] = key
@@ -142,25 +165,35 @@ def _read_tensors(folder: Path, config: dict[str, Any]) -> tuple[dict[str, Layer
                     ranks[match["layer"]] = file.get_slice(key).get_shape()[0]
     except SafetensorError as error:
         raise ModelError(f"adapter: {folder / WEIGHTS_FILE} is damaged ({error}); copy or train it again.") from error
-    return {f"{layer}.weight": _update(layer, found, ranks, config, folder) for layer, found in parts.items()}, replacements
+    return {
+        f"{layer}.weight": _update(layer, found, ranks, config, folder) for layer, found in parts.items()
+    }, replacements
 
 
-def _update(layer: str, found: dict[str, str], ranks: dict[str, int], config: dict[str, Any], folder: Path) -> LayerUpdate:
+def _update(
+    layer: str, found: dict[str, str], ranks: dict[str, int], config: dict[str, Any], folder: Path
+) -> LayerUpdate:
     embedding = "lora_embedding_A" in found
     prefix = "lora_embedding_" if embedding else "lora_"
     if f"{prefix}A" not in found or f"{prefix}B" not in found:
-        raise ModelError(f"adapter: {folder} has only one of the two LoRA matrices of {layer}; the file is incomplete, copy or train it again.")
+        raise ModelError(
+            f"adapter: {folder} has only one of the two LoRA matrices of {layer}; the file is incomplete, copy or train"
+            " it again."
+        )
     alpha = _by_pattern(config.get("alpha_pattern") or {}, layer, config["lora_alpha"])
     rank = ranks[layer]
     scale = alpha / rank**0.5 if config.get("use_rslora") else alpha / rank
     magnitude = found.get("lora_magnitude_vector")
     if bool(config.get("use_dora")) != (magnitude is not None) or (magnitude and embedding):
         raise ModelError(
-            f"adapter: {folder}: use_dora is {bool(config.get('use_dora'))}, which does not fit the magnitudes stored for {layer}; DoRA is merged for linear layers only."
+            f"adapter: {folder}: use_dora is {bool(config.get('use_dora'))}, which does not fit the magnitudes stored"
+            f" for {layer}; DoRA is merged for linear layers only."
         )
     return LayerUpdate(found[f"{prefix}A"], found[f"{prefix}B"], scale, magnitude, embedding)
 
 
 def _by_pattern(patterns: dict[str, float], layer: str, default: float) -> float:
-    """PEFT's rule: a key is a regular expression that matches the whole name or its end behind a dot; the first one wins."""
+    """PEFT's rule: a key is a regular expression that matches the whole name or its end behind a dot; the first one
+    wins.
+    """
     return next((value for key, value in patterns.items() if re.match(rf"(.*\.)?({key})$", layer)), default)

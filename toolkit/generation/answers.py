@@ -60,16 +60,25 @@ def answer_requests(jobs: list[Job], sampling: Sampling, options: EngineOptions,
     if not missing:
         return Throughput(systems=len(jobs))
     recorder.check_stop()
-    requests = sorted((request for request, _ in missing.values()), key=lambda request: len(request.prompt_ids), reverse=True)
+    requests = sorted(
+        (request for request, _ in missing.values()), key=lambda request: len(request.prompt_ids), reverse=True
+    )
     started = time.monotonic()
     with _engine(jobs[0].system, requests, sampling, options) as generate:
         startup_s = round(time.monotonic() - started, 2)
-        recorder.event("engine_started", backend=options.backend, dtype=options.dtype, device=_device(options), seconds=startup_s)
+        recorder.event(
+            "engine_started", backend=options.backend, dtype=options.dtype, device=_device(options), seconds=startup_s
+        )
         return _collect(generate, missing, requests, startup_s, len(jobs), recorder)
 
 
 def _collect(
-    generate: Generate, missing: dict[str, tuple[Request, Job]], requests: list[Request], startup_s: float, systems: int, recorder: Recorder
+    generate: Generate,
+    missing: dict[str, tuple[Request, Job]],
+    requests: list[Request],
+    startup_s: float,
+    systems: int,
+    recorder: Recorder,
 ) -> Throughput:
     """Take the answers as they end; progress counts those that this process generates."""
     answers = tokens = 0
@@ -81,7 +90,12 @@ def _collect(
         if generated and not first_token_s:
             first_token_s = time.monotonic() - started
             recorder.event("first_token", seconds=round(startup_s + first_token_s, 2))
-        recorder.progress("generate", answers, len(requests), tokens_per_second=round(generated / max(time.monotonic() - started, 1e-9), 1))
+        recorder.progress(
+            "generate",
+            answers,
+            len(requests),
+            tokens_per_second=round(generated / max(time.monotonic() - started, 1e-9), 1),
+        )
         recorder.check_stop()
 
     for finished in generate(requests, tick):
@@ -89,7 +103,9 @@ def _collect(
         job.journal.add(_answer(finished, job.codec))
         answers, tokens = answers + 1, tokens + finished.generated
     tick(tokens)
-    return Throughput(startup_s, round(startup_s + first_token_s, 2), round(time.monotonic() - started, 2), answers, tokens, systems)
+    return Throughput(
+        startup_s, round(startup_s + first_token_s, 2), round(time.monotonic() - started, 2), answers, tokens, systems
+    )
 
 
 def _answer(finished: Finished, codec: Codec) -> Answer:

@@ -11,7 +11,8 @@ from toolkit.models import fingerprint_model, require_weights
 
 
 def local_model(resolved: str, revision: str | None = None, weights: bool = True) -> Path:
-    """Folder of a resolved model; a hub id is downloaded to the hub's own cache (safetensors where `weights`, configuration, tokenizer).
+    """Folder of a resolved model; a hub id is downloaded to the hub's own cache (safetensors where `weights`,
+    configuration, tokenizer).
 
     Raises:
         ModelError: the hub does not have it, cannot be reached, or has no safetensors.
@@ -26,7 +27,8 @@ def local_model(resolved: str, revision: str | None = None, weights: bool = True
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0][:200]
         raise ModelError(
-            f"model: {resolved} was not found here and could not be downloaded ({reason}); check the name, the network and the access rights, or give a folder."
+            f"model: {resolved} was not found here and could not be downloaded ({reason}); check the name, the network"
+            " and the access rights, or give a folder."
         ) from error
     if weights:
         require_weights(folder)
@@ -53,7 +55,8 @@ def check_base(adapter: Adapter, given: str, resolved: str, base_dir: Path, revi
     if recorded == fingerprint_model(trained_on) and not Path(trained_on).is_dir():
         return "shapes"
     raise ModelError(
-        f"The adapter {adapter.folder} was trained on {trained_on} (fingerprint {recorded[:12]}), but model is {given} (fingerprint {fingerprint_model(resolved)[:12]}); set model to the adapter's base."
+        f"The adapter {adapter.folder} was trained on {trained_on} (fingerprint {recorded[:12]}), but model is {given}"
+        f" (fingerprint {fingerprint_model(resolved)[:12]}); set model to the adapter's base."
     )
 
 
@@ -63,12 +66,15 @@ def _check_revision(adapter: Adapter, given: str, resolved: str, base_dir: Path,
     if trained is None or Path(resolved).is_dir() or trained in (revision, base_dir.name):
         return
     raise ModelError(
-        f"The adapter {adapter.folder} was trained on revision {trained} of {adapter.base_model}, but model is {given} at revision {revision or base_dir.name}; set revision={trained}."
+        f"The adapter {adapter.folder} was trained on revision {trained} of {adapter.base_model}, but model is {given}"
+        f" at revision {revision or base_dir.name}; set revision={trained}."
     )
 
 
 def _check_shapes(adapter: Adapter, given: str, base_dir: Path, trained_on: str) -> None:
-    stored = {entry.name: entry.shape for path in sorted(base_dir.glob("*.safetensors")) for entry in read_header(path)[1]}
+    stored = {
+        entry.name: entry.shape for path in sorted(base_dir.glob("*.safetensors")) for entry in read_header(path)[1]
+    }
     tied_head = "lm_head.weight" not in stored
     for name, shape in adapter.shapes().items():
         if tied_head and name == "lm_head.weight":
@@ -76,5 +82,6 @@ def _check_shapes(adapter: Adapter, given: str, base_dir: Path, trained_on: str)
         if stored.get(name) != shape:
             found = f"has {list(stored[name])}" if name in stored else "has no such tensor"
             raise ModelError(
-                f"The adapter {adapter.folder} was trained on {trained_on} and expects {name} with shape {list(shape)}; {given} {found}. Set model to the adapter's base."
+                f"The adapter {adapter.folder} was trained on {trained_on} and expects {name} with shape {list(shape)};"
+                f" {given} {found}. Set model to the adapter's base."
             )

@@ -25,8 +25,11 @@ END_GRACE_S = 10.0
 
 
 @contextmanager
-def parallel_engines(folder: Path, requests: list[Request], sampling: Sampling, options: EngineOptions, gpus: list[str]) -> Iterator[Generate]:
-    """Engines that are up, each holding its share of `requests` (nothing else can be asked of them); all ended on leaving.
+def parallel_engines(
+    folder: Path, requests: list[Request], sampling: Sampling, options: EngineOptions, gpus: list[str]
+) -> Iterator[Generate]:
+    """Engines that are up, each holding its share of `requests` (nothing else can be asked of them); all ended on
+    leaving.
 
     Args:
         gpus: the machine's visible GPUs in CUDA_VISIBLE_DEVICES' spelling; none on CPU.
@@ -40,7 +43,9 @@ def parallel_engines(folder: Path, requests: list[Request], sampling: Sampling, 
 
 
 def shares(requests: list[Request], count: int) -> list[list[Request]]:
-    """The requests dealt out so that the shares have about the same work; requests come longest prompt first, each goes to the lightest share."""
+    """The requests dealt out so that the shares have about the same work; requests come longest prompt first, each goes
+    to the lightest share.
+    """
     dealt: list[list[Request]] = [[] for _ in range(min(count, len(requests)))]
     work = [0] * len(dealt)
     for request in requests:
@@ -62,7 +67,9 @@ def worker_environment(number: int, count: int, options: EngineOptions, gpus: li
 class _Group:
     """The worker processes and what they say."""
 
-    def __init__(self, folder: Path, requests: list[Request], sampling: Sampling, options: EngineOptions, gpus: list[str]) -> None:
+    def __init__(
+        self, folder: Path, requests: list[Request], sampling: Sampling, options: EngineOptions, gpus: list[str]
+    ) -> None:
         self.shares = shares(requests, options.data_parallel_size)
         self.replies: queue.Queue[tuple[int, dict[str, Any] | None]] = queue.Queue()
         self.processes: list[subprocess.Popen[str]] = []
@@ -70,7 +77,9 @@ class _Group:
         for number, share in enumerate(self.shares):
             environment = {**os.environ, **worker_environment(number, len(self.shares), options, gpus)}
             command = [sys.executable, "-P", "-m", "toolkit.generation.worker"]
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True, encoding="utf-8")
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True, encoding="utf-8"
+            )
             self.processes.append(process)
             line = job_line(folder, replace(options, data_parallel_size=1), sampling, share)
             threading.Thread(target=self._converse, args=(number, process, line), daemon=True).start()
@@ -78,7 +87,8 @@ class _Group:
     def _converse(self, number: int, process: subprocess.Popen[str], job: str) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
-        # A worker that dies at once breaks the pipe, one that is killed leaves half a line: its exit is what is reported.
+        # A worker that dies at once breaks the pipe, one that is killed leaves half a line: its exit is what is
+        # reported.
         with contextlib.suppress(BrokenPipeError, ValueError):
             process.stdin.write(job)
             process.stdin.close()
@@ -126,7 +136,9 @@ class _Group:
         code = self.processes[number].poll()
         if reply is None and code != 0:
             raise SteptuneError(
-                f"Engine {number + 1} of {len(self.processes)} ended with {'signal' if code and code < 0 else 'exit code'} {abs(code or 0)}; the answers so far are kept, and `steptune resume` generates the rest. The log says why."
+                f"Engine {number + 1} of {len(self.processes)} ended with"
+                f" {'signal' if code and code < 0 else 'exit code'} {abs(code or 0)}; the answers so far are kept, and"
+                " `steptune resume` generates the rest. The log says why."
             )
 
     def end(self) -> None:

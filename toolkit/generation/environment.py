@@ -10,7 +10,8 @@ _DEFAULTS = {
     "DO_NOT_TRACK": "1",
     "VLLM_LOGGING_LEVEL": "WARNING",
     "TOKENIZERS_PARALLELISM": "false",
-    # Threads that spin at every barrier lose it all once another process wants a core: measured at batch 45 on two shared
+    # Threads that spin at every barrier lose it all once another process wants a core: measured at batch 45 on two
+    # shared
     # cores, 11 tokens/s spinning, 56 with one thread, 79 with two that sleep.
     "OMP_WAIT_POLICY": "PASSIVE",
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
@@ -23,7 +24,8 @@ def set_engine_environment() -> None:
     """Set what torch and vLLM read when they are imported; values that the user set stay.
 
     vLLM's engine core runs in this process: it starts in half the time, and cannot outlive the run
-    (https://github.com/vllm-project/vllm/issues/55510). Workers of a tensor-parallel engine end with their parent's pipe.
+    (https://github.com/vllm-project/vllm/issues/55510). Workers of a tensor-parallel engine end with their parent's
+    pipe.
     """
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
@@ -32,7 +34,8 @@ def set_engine_environment() -> None:
 
 
 def choose_dtype(requested: str) -> str:
-    """`auto` as a torch dtype's name: bfloat16 where the processor computes with it, else float32 (CPU) or float16 (GPU).
+    """`auto` as a torch dtype's name: bfloat16 where the processor computes with it, else float32 (CPU) or float16
+    (GPU).
 
     A CPU without bfloat16 instructions emulates them at a fifth of the speed of float32.
     """

@@ -28,7 +28,12 @@ class Answer:
     prompt_tokens: int | None = None
 
     def to_json(self) -> JSON:
-        row = {"key": self.key, "output": self.output, "finish_reason": self.finish_reason, "output_tokens": self.output_tokens}
+        row = {
+            "key": self.key,
+            "output": self.output,
+            "finish_reason": self.finish_reason,
+            "output_tokens": self.output_tokens,
+        }
         return row if self.prompt_tokens is None else {**row, "prompt_tokens": self.prompt_tokens}
 
 
@@ -40,12 +45,17 @@ class Journal:
         self.path = run_dir / PARTIAL_FILE
         rows = (row for row in read_growing_jsonl(self.path) if row.keys() >= _FIELDS)
         self.answers = {
-            row["key"]: Answer(row["key"], row["output"], row["finish_reason"], row["output_tokens"], row.get("prompt_tokens")) for row in rows
+            row["key"]: Answer(
+                row["key"], row["output"], row["finish_reason"], row["output_tokens"], row.get("prompt_tokens")
+            )
+            for row in rows
         }
 
     def missing(self, requests: Iterable[Request]) -> list[Request]:
         """Requests that still need an engine, longest prompt first; equal requests once."""
-        wanted = {request.key: request for request in requests if not request.refused and request.key not in self.answers}
+        wanted = {
+            request.key: request for request in requests if not request.refused and request.key not in self.answers
+        }
         return sorted(wanted.values(), key=lambda request: len(request.prompt_ids), reverse=True)
 
     def add(self, answer: Answer) -> None:
@@ -54,7 +64,9 @@ class Journal:
             self.answers[answer.key] = answer
 
     def write_predictions(self, requests: list[Request]) -> list[JSON]:
-        """Write predictions.jsonl, one row per request in input order, and return its rows; `sample` tells several answers apart."""
+        """Write predictions.jsonl, one row per request in input order, and return its rows; `sample` tells several
+        answers apart.
+        """
         several = any(request.sample for request in requests)
         rows = [self._prediction(request, several) for request in requests]
         write_jsonl(self.run_dir / PREDICTIONS_FILE, rows)

@@ -11,7 +11,9 @@ from toolkit.generation.prompts import Request, Sampling
 
 
 @contextmanager
-def local_engine(folder: Path, requests: list[Request], sampling: Sampling, options: EngineOptions) -> Iterator[Generate]:
+def local_engine(
+    folder: Path, requests: list[Request], sampling: Sampling, options: EngineOptions
+) -> Iterator[Generate]:
     """The engine that `options` asks for, with a context that holds the longest of `requests`; shut down on leaving.
 
     Raises:

@@ -37,13 +37,18 @@ def weight_bytes(folder: Path, dtype: str) -> int:
     entries = (entry for path in folder.glob("*.safetensors") for entry in read_header(path)[1])
     stored = {"F32": 4, "F16": 2, "BF16": 2}
     return sum(
-        (entry.end - entry.start) * DTYPE_BYTES[dtype] // stored[entry.dtype] if entry.dtype in FLOATS else entry.end - entry.start
+        (
+            (entry.end - entry.start) * DTYPE_BYTES[dtype] // stored[entry.dtype]
+            if entry.dtype in FLOATS
+            else entry.end - entry.start
+        )
         for entry in entries
     )
 
 
 def cache_bytes(folder: Path, dtype: str, tokens: int) -> int:
-    """Bytes of the key-value cache of one sequence; 0 where the config does not say (no attention cache that is known here).
+    """Bytes of the key-value cache of one sequence; 0 where the config does not say (no attention cache that is known
+    here).
 
     Layers with a sliding window keep the window only.
     """
@@ -69,7 +74,9 @@ def _cgroup_bytes() -> Iterator[int]:
     try:
         own = Path("/proc/self/cgroup").read_text(encoding="ascii").rsplit("::", 1)[-1].strip().lstrip("/")
         for folder in (root / own, root):
-            limit, used = ((folder / name).read_text(encoding="ascii").strip() for name in ("memory.max", "memory.current"))
+            limit, used = (
+                (folder / name).read_text(encoding="ascii").strip() for name in ("memory.max", "memory.current")
+            )
             if limit != "max":
                 yield max(0, int(limit) - int(used))
     except (OSError, ValueError):
@@ -80,13 +87,18 @@ def _require_on_cpu(weights: int, one_request: int, longest: int, options: Engin
     cache = int(options.cpu_kv_cache_gib * GIB) if options.backend == "vllm" else one_request * options.max_num_seqs
     if one_request > cache:
         raise PreflightError(
-            f"generator.cpu_kv_cache_gib is {options.cpu_kv_cache_gib:g}, and the longest request ({longest} tokens, prompt and answer) alone needs {one_request / GIB:.3g} GiB of cache; set it to that or more, or lower max_new_tokens."
+            f"generator.cpu_kv_cache_gib is {options.cpu_kv_cache_gib:g}, and the longest request ({longest} tokens,"
+            f" prompt and answer) alone needs {one_request / GIB:.3g} GiB of cache; set it to that or more, or lower"
+            " max_new_tokens."
         )
     needed = (weights + cache + PROCESS_BYTES) * options.data_parallel_size
     if needed > available:
         smaller = "generator.cpu_kv_cache_gib" if options.backend == "vllm" else "generator.max_num_seqs"
         raise PreflightError(
-            f"Not enough memory: {options.data_parallel_size} engine(s) with {weights / GIB:.3g} GiB of weights in {options.dtype}, {cache / GIB:.3g} GiB of key-value cache and {PROCESS_BYTES / GIB:g} GiB for the rest need {needed / GIB:.3g} GiB, {available / GIB:.3g} GiB are available; lower {smaller}, take a smaller model, or free memory."
+            f"Not enough memory: {options.data_parallel_size} engine(s) with {weights / GIB:.3g} GiB of weights in"
+            f" {options.dtype}, {cache / GIB:.3g} GiB of key-value cache and {PROCESS_BYTES / GIB:g} GiB for the rest"
+            f" need {needed / GIB:.3g} GiB, {available / GIB:.3g} GiB are available; lower {smaller}, take a smaller"
+            " model, or free memory."
         )
 
 
@@ -100,5 +112,8 @@ def _require_on_gpus(weights: int, one_request: int, longest: int, options: Engi
     usable = total * options.gpu_memory_utilization if options.backend == "vllm" else total
     if needed > usable:
         raise PreflightError(
-            f"Not enough GPU memory: {weights / share / GIB:.3g} GiB of weights in {options.dtype} and {one_request / share / GIB:.3g} GiB of cache for the longest request ({longest} tokens) need {needed / GIB:.3g} GiB on each GPU, {usable / GIB:.3g} GiB of {total / GIB:.3g} GiB may be used; raise generator.tensor_parallel_size, or take a smaller model."
+            f"Not enough GPU memory: {weights / share / GIB:.3g} GiB of weights in {options.dtype} and"
+            f" {one_request / share / GIB:.3g} GiB of cache for the longest request ({longest} tokens) need"
+            f" {needed / GIB:.3g} GiB on each GPU, {usable / GIB:.3g} GiB of {total / GIB:.3g} GiB may be used; raise"
+            " generator.tensor_parallel_size, or take a smaller model."
         )

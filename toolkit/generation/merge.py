@@ -76,7 +76,9 @@ def merge_adapter(
 
 
 class Scratch:
-    """Memory that is used again from tensor to tensor: fresh memory for each costs more in page faults than the arithmetic."""
+    """Memory that is used again from tensor to tensor: fresh memory for each costs more in page faults than the
+    arithmetic.
+    """
 
     def __init__(self) -> None:
         self.floats: torch.Tensor | None = None
@@ -111,7 +113,9 @@ def merged_weight(
     return base
 
 
-def _add_in_blocks(base: torch.Tensor, update: LayerUpdate, matrices: dict[str, torch.Tensor], scratch: Scratch) -> None:
+def _add_in_blocks(
+    base: torch.Tensor, update: LayerUpdate, matrices: dict[str, torch.Tensor], scratch: Scratch
+) -> None:
     """Add in place."""
     import torch
 
@@ -124,14 +128,18 @@ def _add_in_blocks(base: torch.Tensor, update: LayerUpdate, matrices: dict[str, 
         for start in range(0, base.shape[0], rows_each):
             rows = slice(start, min(start + rows_each, base.shape[0]))
             block = delta[rows].mul_(update.scale).add_(weights[: rows.stop - start].copy_(base[rows]))
-            if magnitude is not None:  # DoRA (Liu et al., 2024): the rows of the sum, rescaled to the trained magnitudes
+            if (
+                magnitude is not None
+            ):  # DoRA (Liu et al., 2024): the rows of the sum, rescaled to the trained magnitudes
                 block = (magnitude[rows] / torch.linalg.norm(block, dim=1)).view(-1, 1) * block
             base[rows].copy_(block)
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Blocks are too small to share: a barrier after each costs more than it saves, and whole time slices beside other work."""
+    """Blocks are too small to share: a barrier after each costs more than it saves, and whole time slices beside other
+    work.
+    """
     import torch
 
     threads = torch.get_num_threads()
@@ -152,14 +160,19 @@ def _require_fit(adapter: Adapter, base_dir: Path, sources: list[Path], rounded:
     at_the_ends = sorted(name for name in touched if name == "lm_head.weight" or name.endswith("embed_tokens.weight"))
     if at_the_ends and "lm_head.weight" not in stored:
         raise ModelError(
-            f"The adapter changes {', '.join(at_the_ends)}, but the base model ties its output head to its embeddings, so one tensor cannot hold both; train without that module."
+            f"The adapter changes {', '.join(at_the_ends)}, but the base model ties its output head to its embeddings,"
+            " so one tensor cannot hold both; train without that module."
         )
     if missing := sorted(touched - stored):
         raise ModelError(
-            f"{base_dir} has no {missing[0]} ({len(missing)} of {len(touched)} tensors that the adapter changes are missing); give the adapter's own base model."
+            f"{base_dir} has no {missing[0]} ({len(missing)} of {len(touched)} tensors that the adapter changes are"
+            " missing); give the adapter's own base model."
         )
     if missing := sorted(set(rounded) - stored):
-        raise ModelError(f"{base_dir} stores {missing[0]} and {len(missing) - 1} other quantised layers under other names; use merge mode base16.")
+        raise ModelError(
+            f"{base_dir} stores {missing[0]} and {len(missing) - 1} other quantised layers under other names; use merge"
+            " mode base16."
+        )
 
 
 def _changes(adapter: Adapter, rounded: dict[str, bool], opened: ExitStack) -> tensor_stream.Change:
@@ -187,7 +200,11 @@ def _changes(adapter: Adapter, rounded: dict[str, bool], opened: ExitStack) -> t
 
 
 def _rewrite_all(
-    sources: list[Path], target: Path, change: tensor_stream.Change, checkpoint: Callable[[int, int], None], durable: bool
+    sources: list[Path],
+    target: Path,
+    change: tensor_stream.Change,
+    checkpoint: Callable[[int, int], None],
+    durable: bool,
 ) -> dict[str, dict[str, Any]]:
     total = sum(path.stat().st_size for path in sources)
     done = 0
@@ -205,16 +222,23 @@ def _rewrite_all(
 
 
 def _record(
-    adapter: Adapter, base_dir: Path, mode: MergeMode, files: dict[str, dict[str, Any]], rounded_layers: int, seconds: float
+    adapter: Adapter,
+    base_dir: Path,
+    mode: MergeMode,
+    files: dict[str, dict[str, Any]],
+    rounded_layers: int,
+    seconds: float,
 ) -> dict[str, Any]:
     return {
         "mode": mode,
         "base_fingerprint": fingerprint_model(str(base_dir)),
         "adapter_fingerprint": adapter.fingerprint(),
         "changed_tensors": len(adapter.updates) + len(adapter.replacements),
-        "nf4": {"layers": rounded_layers, "block_size": nf4.BLOCK_SIZE, "double_quantisation": nf4.DOUBLE_QUANTISATION}
-        if mode == "dequantised"
-        else None,
+        "nf4": (
+            {"layers": rounded_layers, "block_size": nf4.BLOCK_SIZE, "double_quantisation": nf4.DOUBLE_QUANTISATION}
+            if mode == "dequantised"
+            else None
+        ),
         "seconds": seconds,
         "files": files,
     }

@@ -17,7 +17,12 @@ FORMAT = 1  # counts up when the same inputs would give another merged model
 
 
 def cached_merge(
-    adapter: Adapter, base_dir: Path, base_fingerprint: str, mode: MergeMode, trust_remote_code: bool, checkpoint: Callable[[int, int], None]
+    adapter: Adapter,
+    base_dir: Path,
+    base_fingerprint: str,
+    mode: MergeMode,
+    trust_remote_code: bool,
+    checkpoint: Callable[[int, int], None],
 ) -> tuple[Path, bool]:
     """Folder of the merged model and whether it was there already. Concurrent runs wait for one another.
 

@@ -39,7 +39,11 @@ def main(argv: list[str] | None = None) -> int:
         mode = choose_merge_mode(arguments.mode, adapter)
         merged = merge_adapter(adapter, base_dir, arguments.out, mode, arguments.trust_remote_code)
         size = sum(file["bytes"] for file in merged.files.values())
-        print(f"Merged {arguments.adapter} into {name} ({mode}): {merged.folder}, {size / 1e9:.2f} GB in {merged.seconds:.1f} s.", flush=True)
+        print(
+            f"Merged {arguments.adapter} into {name} ({mode}): {merged.folder}, {size / 1e9:.2f} GB in"
+            f" {merged.seconds:.1f} s.",
+            flush=True,
+        )
         if arguments.verify:
             print(f"Against base + adapter: {_verify(adapter, merged, resolved, base_dir, arguments)}")
     except SteptuneError as error:
@@ -60,9 +64,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--base", help="base model, if not the one that the adapter names")
     parser.add_argument("--revision", help="revision of a base model on the hub")
-    parser.add_argument("--trust-remote-code", action="store_true", help="run Python code that comes with the base model")
     parser.add_argument(
-        "--verify", action="store_true", help=f"measure the logits of the merged model against base + adapter on {VERIFY_ROWS} questions"
+        "--trust-remote-code", action="store_true", help="run Python code that comes with the base model"
+    )
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help=f"measure the logits of the merged model against base + adapter on {VERIFY_ROWS} questions",
     )
     return parser
 
@@ -71,7 +79,11 @@ def _verify(adapter: Adapter, merged: Merged, resolved: str, base_dir: Path, arg
     """Measure the merged model on the bundled how-to questions, keep the result beside it, and say it in a sentence."""
     from toolkit.generation.proof import prove
 
-    rows = [row["prompt"] for path in sorted((recipes_dir() / "sample" / "howto").glob("*.jsonl")) for row in iter_jsonl(path)]
+    rows = [
+        row["prompt"]
+        for path in sorted((recipes_dir() / "sample" / "howto").glob("*.jsonl"))
+        for row in iter_jsonl(path)
+    ]
     every = max(1, len(rows) // VERIFY_ROWS)
     system = System(
         merged.folder,

@@ -19,7 +19,14 @@ MERGE_FILE = "merge.json"
 PROOF_FILE = "proof.json"
 SPARE_BYTES = 64 << 20  # for config, tokenizer and the file system's own needs
 _OTHER_WEIGHTS = {".safetensors", ".bin", ".pt", ".pth", ".gguf", ".onnx", ".h5", ".msgpack"}
-_FROM_ADAPTER = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "chat_template.jinja", "prompt_format.json")
+_FROM_ADAPTER = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "tokenizer.model",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+    "prompt_format.json",
+)
 
 
 @contextmanager
@@ -30,7 +37,8 @@ def written_beside(out_dir: Path, sources: list[Path]) -> Iterator[Path]:
     free = shutil.disk_usage(out_dir.parent).free
     if free < needed:
         raise DiskFullError(
-            f"The merged model needs {needed / 1e9:.1f} GB in {out_dir.parent}, which has {free / 1e9:.1f} GB free; free some or choose another place (STEPTUNE_CACHE or --out)."
+            f"The merged model needs {needed / 1e9:.1f} GB in {out_dir.parent}, which has {free / 1e9:.1f} GB free;"
+            " free some or choose another place (STEPTUNE_CACHE or --out)."
         )
     temporary = Path(tempfile.mkdtemp(prefix=f".{out_dir.name}.", dir=out_dir.parent))
     try:
@@ -40,7 +48,8 @@ def written_beside(out_dir: Path, sources: list[Path]) -> Iterator[Path]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFullError(
-                f"No space left in {out_dir.parent} while merging; nothing was kept. Free {needed / 1e9:.1f} GB and try again."
+                f"No space left in {out_dir.parent} while merging; nothing was kept. Free {needed / 1e9:.1f} GB and try"
+                " again."
             ) from error
         raise
     finally:
@@ -64,4 +73,6 @@ def copy_small_files(base_dir: Path, adapter_dir: Path, target: Path, durable: b
             writer.flush()
             if durable:
                 os.fsync(writer.fileno())
-    return {name: {"bytes": source.stat().st_size, "sha256": sha256_file(target / name)} for name, source in chosen.items()}
+    return {
+        name: {"bytes": source.stat().st_size, "sha256": sha256_file(target / name)} for name, source in chosen.items()
+    }

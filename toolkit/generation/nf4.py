@@ -46,6 +46,8 @@ def round_trip(weight: torch.Tensor, transposed: bool = False) -> torch.Tensor:
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     source = (weight.T if transposed else weight).contiguous().to(device)
-    packed, state = functional.quantize_4bit(source, blocksize=BLOCK_SIZE, compress_statistics=DOUBLE_QUANTISATION, quant_type="nf4")
+    packed, state = functional.quantize_4bit(
+        source, blocksize=BLOCK_SIZE, compress_statistics=DOUBLE_QUANTISATION, quant_type="nf4"
+    )
     rounded = functional.dequantize_4bit(packed, state).to("cpu")
     return rounded.T if transposed else rounded

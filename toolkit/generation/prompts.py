@@ -43,7 +43,9 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Codec:
-    """A system's tokenizer (transformers' PreTrainedTokenizerBase) with the prompt format and the tokens that end an answer."""
+    """A system's tokenizer (transformers' PreTrainedTokenizerBase) with the prompt format and the tokens that end an
+    answer.
+    """
 
     tokenizer: Any
     prompt_format: PromptFormat
@@ -54,7 +56,9 @@ class Codec:
 
     def decode(self, token_ids: list[int]) -> str:
         """The answer's text without stop and other special tokens, and without white space around it."""
-        text = self.tokenizer.decode([token for token in token_ids if token not in self.stop_ids], skip_special_tokens=True)
+        text = self.tokenizer.decode(
+            [token for token in token_ids if token not in self.stop_ids], skip_special_tokens=True
+        )
         return str(text).strip()
 
 
@@ -70,7 +74,8 @@ class ChatCodec(Codec):
 
 @dataclass(frozen=True)
 class Request:
-    """What an engine gets. `max_tokens` fits the context; `seed` is the row's own, so that order and batches do not matter.
+    """What an engine gets. `max_tokens` fits the context; `seed` is the row's own, so that order and batches do not
+    matter.
 
     `refused` is the finish_reason of a prompt that no engine gets to see, with `max_tokens` 0. `sample` counts the
     answers to one prompt from 0. `adapter` is the folder of an adapter that the engine applies itself (unmerged).
@@ -97,14 +102,19 @@ def read_prompts(data: Path, split: str, max_rows: int | None = None) -> list[Pr
     path = data / f"{split}.jsonl" if data.is_dir() else data
     if data.is_dir() and not path.exists():
         there = ", ".join(sorted(file.name for file in data.glob("*.jsonl"))) or "no JSONL file"
-        raise DataError(f"data: {data} has no {split}.jsonl (found {there}); give a data set folder as data-build writes it, or one JSONL file.")
+        raise DataError(
+            f"data: {data} has no {split}.jsonl (found {there}); give a data set folder as data-build writes it, or one"
+            " JSONL file."
+        )
     prompts: dict[str, Prompt] = {}
     for line_number, row in enumerate(iter_jsonl(path), start=1):
         identifier, text = str(row.get("id", line_number)), row.get("prompt")
         if not isinstance(text, str):
             raise DataError(f"{path}:{line_number}: `prompt` must be a text; found {type(text).__name__}.")
         if identifier in prompts:
-            raise DataError(f"{path}:{line_number}: the id {identifier!r} occurs twice; ids must be unique within a file.")
+            raise DataError(
+                f"{path}:{line_number}: the id {identifier!r} occurs twice; ids must be unique within a file."
+            )
         prompts[identifier] = Prompt(identifier, text)
         if len(prompts) == max_rows:
             break
@@ -114,7 +124,12 @@ def read_prompts(data: Path, split: str, max_rows: int | None = None) -> list[Pr
 
 
 def build_requests(
-    prompts: list[Prompt], codec: Codec, sampling: Sampling, context: int | None, system: str, adapter: Path | None = None
+    prompts: list[Prompt],
+    codec: Codec,
+    sampling: Sampling,
+    context: int | None,
+    system: str,
+    adapter: Path | None = None,
 ) -> list[Request]:
     """`sampling.n` requests per prompt, in order.
 
@@ -124,7 +139,11 @@ def build_requests(
         adapter: folder of an adapter that is served unmerged.
     """
     lora = str(adapter) if adapter else None
-    return [replace(request, adapter=lora) for prompt in prompts for request in _requests(prompt, codec, sampling, context, system)]
+    return [
+        replace(request, adapter=lora)
+        for prompt in prompts
+        for request in _requests(prompt, codec, sampling, context, system)
+    ]
 
 
 def _requests(prompt: Prompt, codec: Codec, sampling: Sampling, context: int | None, system: str) -> Iterator[Request]:

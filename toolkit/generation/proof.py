@@ -57,8 +57,10 @@ class Proof:
 
     def __str__(self) -> str:
         return (
-            f"{self.rows} rows, {self.positions} positions, {self.dtype}: logits differ by {self.max_logit_difference:.3g} at most, {self.mean_logit_difference:.3g} in the mean; "
-            f"the likeliest token agrees at {self.agreeing_tokens:.2%}, whole greedy answers at {self.agreeing_rows:.2%} (largest gap where not: {self.largest_gap:.3g})"
+            f"{self.rows} rows, {self.positions} positions, {self.dtype}: logits differ by"
+            f" {self.max_logit_difference:.3g} at most, {self.mean_logit_difference:.3g} in the mean; the likeliest"
+            f" token agrees at {self.agreeing_tokens:.2%}, whole greedy answers at {self.agreeing_rows:.2%} (largest"
+            f" gap where not: {self.largest_gap:.3g})"
         )
 
 
@@ -104,14 +106,20 @@ def prove(system: System, prompts: list[str], prompt_format: str = "auto") -> Pr
     return _compare(expected, _answer_logits(merged, answers), dtype)
 
 
-def reference_model(base_dir: Path, adapter_dir: Path, mode: MergeMode, dtype: str, trust_remote_code: bool = False) -> PreTrainedModel:
-    """Base + adapter as PEFT computes them; for `dequantised` on explicitly rounded weights (bitsandbytes repacks its own in evaluation)."""
+def reference_model(
+    base_dir: Path, adapter_dir: Path, mode: MergeMode, dtype: str, trust_remote_code: bool = False
+) -> PreTrainedModel:
+    """Base + adapter as PEFT computes them; for `dequantised` on explicitly rounded weights (bitsandbytes repacks its
+    own in evaluation).
+    """
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
     # In the compared precision from the start: a model that is loaded in 16 bits and cast later keeps rounded buffers.
-    model = AutoModelForCausalLM.from_pretrained(base_dir, dtype=getattr(torch, dtype), trust_remote_code=trust_remote_code)
+    model = AutoModelForCausalLM.from_pretrained(
+        base_dir, dtype=getattr(torch, dtype), trust_remote_code=trust_remote_code
+    )
     if mode == "dequantised":
         stored = {entry.name: entry.dtype for path in base_dir.glob("*.safetensors") for entry in read_header(path)[1]}
         with torch.no_grad():
@@ -144,7 +152,9 @@ def _greedy_answers(model: PreTrainedModel, requests: list[Request]) -> list[tup
 
 
 def _answer_logits(model: PreTrainedModel, answers: list[tuple[list[int], list[int]]]) -> Iterator[torch.Tensor]:
-    """Logits at the positions that an answer's tokens were drawn from: float32 [tokens of the answer, vocabulary], one row at a time."""
+    """Logits at the positions that an answer's tokens were drawn from: float32 [tokens of the answer, vocabulary], one
+    row at a time.
+    """
     import torch
 
     with torch.inference_mode():
@@ -164,4 +174,6 @@ def _compare(expected: list[torch.Tensor], found: Iterator[torch.Tensor], dtype:
         top = left.topk(2).values[~same]
         gap = max([gap, *(top[:, 0] - top[:, 1]).tolist()])
     positions = sum(map(len, expected))
-    return Proof(len(expected), positions, largest, total / positions, agreeing / positions, whole / len(expected), gap, dtype)
+    return Proof(
+        len(expected), positions, largest, total / positions, agreeing / positions, whole / len(expected), gap, dtype
+    )

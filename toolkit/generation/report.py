@@ -16,7 +16,9 @@ from toolkit.records import JSON, write_json
 GENERATION_FILE = "generation.json"
 
 
-def write_generation(path: Path, job: Job, sampling: Sampling, options: EngineOptions, throughput: Throughput, predictions: list[JSON]) -> JSON:
+def write_generation(
+    path: Path, job: Job, sampling: Sampling, options: EngineOptions, throughput: Throughput, predictions: list[JSON]
+) -> JSON:
     """Write generation.json and return it; `proof` is what was measured of the merged model, None where nothing was."""
     system = job.system
     report: JSON = {

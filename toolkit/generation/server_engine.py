@@ -50,27 +50,33 @@ def connect(url: str, model: str | None) -> Server:
     except urllib.error.HTTPError as error:
         hint = f" (is {KEY_VARIABLE} set?)" if error.code in (401, 403) else ""
         raise PreflightError(
-            f"generator.server: {base}/v1/models answered {error.code}{hint}; expected an OpenAI-compatible server. Another program may have that port."
+            f"generator.server: {base}/v1/models answered {error.code}{hint}; expected an OpenAI-compatible server."
+            " Another program may have that port."
         ) from error
     except (ValueError, KeyError, TypeError, http.client.HTTPException) as error:
         raise PreflightError(
-            f"generator.server: what answers at {base} is no OpenAI-compatible server (no list of models at /v1/models); another program may have that port."
+            f"generator.server: what answers at {base} is no OpenAI-compatible server (no list of models at"
+            " /v1/models); another program may have that port."
         ) from error
     except OSError as error:
         raise PreflightError(
-            f"generator.server: nothing answers at {base} ({_reason(error)}); start the server, or correct address and port."
+            f"generator.server: nothing answers at {base} ({_reason(error)}); start the server, or correct address and"
+            " port."
         ) from error
     name = model or (next(iter(served)) if len(served) == 1 else None)
     if name not in served:
         wanted = f"not {model}" if model else "and generator.server_model names none"
         raise PreflightError(
-            f"generator.server: {base} serves {', '.join(served) or 'no model'}, {wanted}; set generator.server_model to one of them."
+            f"generator.server: {base} serves {', '.join(served) or 'no model'}, {wanted}; set generator.server_model"
+            " to one of them."
         )
     row = served[name]
     return Server(base, name, row.get("owned_by") == "vllm", row.get("max_model_len"))
 
 
-def generate_server(server: Server, requests: list[Request], sampling: Sampling, in_flight: int, tick: Tick) -> Iterator[Finished]:
+def generate_server(
+    server: Server, requests: list[Request], sampling: Sampling, in_flight: int, tick: Tick
+) -> Iterator[Finished]:
     """Answer all requests, `in_flight` at a time; yields each as it ends.
 
     Raises:
@@ -116,7 +122,12 @@ def _serve(
             done.put(error)
             return
         except (ValueError, KeyError, TypeError, IndexError) as error:
-            done.put(SteptuneError(f"generator.server: {server.url} gave an answer without text or token ids ({type(error).__name__}: {error})."))
+            done.put(
+                SteptuneError(
+                    f"generator.server: {server.url} gave an answer without text or token ids ({type(error).__name__}:"
+                    f" {error})."
+                )
+            )
             return
 
 
@@ -131,23 +142,38 @@ def _answer(server: Server, request: Request, sampling: Sampling, given_up: thre
             if error.code == 400 and "context" in said and "length" in said:
                 return Finished(request, [], PROMPT_TOO_LONG, "", len(request.prompt_ids), 0)
             if error.code not in _TRY_AGAIN:
-                raise SteptuneError(f"generator.server: {server.url} refused the prompt {request.id!r} with {error.code}: {said}") from error
+                raise SteptuneError(
+                    f"generator.server: {server.url} refused the prompt {request.id!r} with {error.code}: {said}"
+                ) from error
             reason = f"answered {error.code}"
         except (OSError, http.client.HTTPException) as error:
             reason = _reason(error)
         if pause_s is None or given_up.wait(pause_s):
             break
     raise SteptuneError(
-        f"generator.server: {server.url} stopped answering ({reason}) and did not come back within {sum(RETRY_AFTER_S):.0f} s; the answers so far are kept. Start it again and run `steptune resume`."
+        f"generator.server: {server.url} stopped answering ({reason}) and did not come back within"
+        f" {sum(RETRY_AFTER_S):.0f} s; the answers so far are kept. Start it again and run `steptune resume`."
     )
 
 
 def _body(server: Server, request: Request, sampling: Sampling) -> dict[str, Any]:
-    common = {"model": server.model, "max_tokens": request.max_tokens, "temperature": sampling.temperature, "top_p": sampling.top_p, "stream": False}
+    common = {
+        "model": server.model,
+        "max_tokens": request.max_tokens,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "stream": False,
+    }
     common |= {} if sampling.greedy else {"seed": request.seed}
     if not server.takes_token_ids:
         return {**common, "messages": [{"role": "user", "content": request.prompt}]}
-    explicit = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "add_special_tokens": False, "return_token_ids": True}
+    explicit = {
+        "top_k": 0,
+        "min_p": 0.0,
+        "repetition_penalty": 1.0,
+        "add_special_tokens": False,
+        "return_token_ids": True,
+    }
     return {**common, **explicit, "prompt": request.prompt_ids, "stop_token_ids": list(request.stop_ids)}
 
 
@@ -157,7 +183,14 @@ def _finished(request: Request, answer: dict[str, Any], server: Server) -> Finis
     if server.takes_token_ids:
         return Finished(request, list(choice["token_ids"]), reason)
     usage = answer.get("usage") or {}
-    return Finished(request, [], reason, str(choice["message"]["content"] or ""), usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0))
+    return Finished(
+        request,
+        [],
+        reason,
+        str(choice["message"]["content"] or ""),
+        usage.get("prompt_tokens", 0),
+        usage.get("completion_tokens", 0),
+    )
 
 
 def _call(url: str, body: dict[str, Any] | None, timeout_s: float) -> dict[str, Any]:

@@ -66,11 +66,18 @@ def base_system(source: ModelSource) -> System:
     """
     resolved = resolve_model(source.name)
     base_dir = local_model(resolved, source.revision)
-    return System(base_dir, resolved, fingerprint_model(str(base_dir)), trust_remote_code=source.trust_remote_code, base_dir=base_dir)
+    return System(
+        base_dir,
+        resolved,
+        fingerprint_model(str(base_dir)),
+        trust_remote_code=source.trust_remote_code,
+        base_dir=base_dir,
+    )
 
 
 def tuned_system(source: ModelSource, adapter_dir: Path, merge_mode: str, unmerged: bool, recorder: Recorder) -> System:
-    """The base model with the adapter merged into it (or taken from the cache), or to be applied by the engine (`unmerged`).
+    """The base model with the adapter merged into it (or taken from the cache), or to be applied by the engine
+    (`unmerged`).
 
     An unmerged adapter that was trained on NF4 weights gets a base that is rounded as in training.
 
@@ -83,7 +90,9 @@ def tuned_system(source: ModelSource, adapter_dir: Path, merge_mode: str, unmerg
     compared = check_base(adapter, source.name, base.base_name, base.folder, source.revision)
     mode = choose_merge_mode(merge_mode, adapter)
     rank = required_rank(adapter) if unmerged else None
-    tuned = replace(base, adapter=adapter.folder, adapter_fingerprint=adapter.fingerprint(), merge_mode=mode, lora_rank=rank)
+    tuned = replace(
+        base, adapter=adapter.folder, adapter_fingerprint=adapter.fingerprint(), merge_mode=mode, lora_rank=rank
+    )
     if unmerged and mode == "base16":
         recorder.event("adapter_unmerged", mode=mode, requested=merge_mode, base_compared_by=compared, lora_rank=rank)
         return tuned
@@ -93,7 +102,9 @@ def tuned_system(source: ModelSource, adapter_dir: Path, merge_mode: str, unmerg
         recorder.check_stop()
 
     changes = adapter.without_weights() if unmerged else adapter
-    folder, cached = cached_merge(changes, base.folder, base.base_fingerprint, mode, source.trust_remote_code, checkpoint)
+    folder, cached = cached_merge(
+        changes, base.folder, base.base_fingerprint, mode, source.trust_remote_code, checkpoint
+    )
     event = "base_rounded" if unmerged else "merged"
     recorder.event(event, mode=mode, requested=merge_mode, cached=cached, base_compared_by=compared, folder=str(folder))
     return replace(tuned, folder=folder)
@@ -115,7 +126,8 @@ def server_system(source: ModelSource, url: str, model: str | None) -> System:
 
 
 def load_codec(system: System, requested_format: str) -> Codec:
-    """Tokenizer, prompt format and stop tokens of a system; `auto` takes the format trained with the adapter, else the base's.
+    """Tokenizer, prompt format and stop tokens of a system; `auto` takes the format trained with the adapter, else the
+    base's.
 
     Raises:
         ModelError: the folder has no tokenizer that can be read.
@@ -128,10 +140,14 @@ def load_codec(system: System, requested_format: str) -> Codec:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=system.trust_remote_code)
     except (OSError, ValueError) as error:
-        raise ModelError(f"{folder} has no tokenizer that can be read ({str(error).splitlines()[0][:200]}); save it with the model.") from error
+        raise ModelError(
+            f"{folder} has no tokenizer that can be read ({str(error).splitlines()[0][:200]}); save it with the model."
+        ) from error
     stored = load_format(system.adapter) if system.adapter and requested_format == "auto" else None
     named = str(system.folder) if system.server else system.base_name
-    return Codec(tokenizer, stored or choose_format(requested_format, named, tokenizer), _stop_token_ids(system, tokenizer))
+    return Codec(
+        tokenizer, stored or choose_format(requested_format, named, tokenizer), _stop_token_ids(system, tokenizer)
+    )
 
 
 def context_limit(system: System, max_model_len: int | None) -> int | None:

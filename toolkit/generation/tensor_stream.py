@@ -60,20 +60,24 @@ def read_header(path: Path) -> tuple[bytes, list[Entry]]:
                 raise ValueError(f"header of {size} bytes")
             raw = file.read(size)
         header = {name: value for name, value in json.loads(raw).items() if name != "__metadata__"}
-        entries = [Entry(name, value["dtype"], tuple(value["shape"]), *value["data_offsets"]) for name, value in header.items()]
+        entries = [
+            Entry(name, value["dtype"], tuple(value["shape"]), *value["data_offsets"]) for name, value in header.items()
+        ]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path} is no safetensors file ({error}); download or save the model again.") from error
     entries.sort(key=lambda entry: (entry.start, entry.end))
     data_bytes = entries[-1].end if entries else 0
     if path.stat().st_size != 8 + size + data_bytes:
         raise ModelError(
-            f"{path} has {path.stat().st_size} bytes, expected {8 + size + data_bytes}; the file is damaged, download or save the model again."
+            f"{path} has {path.stat().st_size} bytes, expected {8 + size + data_bytes}; the file is damaged, download"
+            " or save the model again."
         )
     return size.to_bytes(8, "little") + raw, entries
 
 
 def rewrite(source: Path, target: Path, change: Change, checkpoint: Callable[[int], None], durable: bool = True) -> str:
-    """Write `target` as `source` with some tensors changed; returns its SHA-256. With `durable` it is on disk (fsync) on return.
+    """Write `target` as `source` with some tensors changed; returns its SHA-256. With `durable` it is on disk (fsync)
+    on return.
 
     Reading and computing go on while threads beside them hash and write what is ready; at most `AHEAD` pieces wait.
 
@@ -114,7 +118,8 @@ def large_memory(size: int) -> mmap.mmap:
 
 
 class _Sinks:
-    """Threads that each take every piece in order; the first error of one of them is raised at the next piece or at the end.
+    """Threads that each take every piece in order; the first error of one of them is raised at the next piece or at the
+    end.
 
     `buffer` lends memory for the next piece, which is lent again when all have taken it: fresh memory for each costs
     more in page faults than the arithmetic.
@@ -153,7 +158,9 @@ class _Sinks:
 
 
 def _writes_to_disk(writer: RawIOBase) -> Callable[[Buffer], None]:
-    """Writing that has the disk at work from the first piece on: left to itself the kernel starts at the fsync, after all arithmetic."""
+    """Writing that has the disk at work from the first piece on: left to itself the kernel starts at the fsync, after
+    all arithmetic.
+    """
     sync_file_range = ctypes.CDLL(None, use_errno=True).sync_file_range
     sync_file_range.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
 
@@ -184,17 +191,23 @@ def _read(reader: RawIOBase, into: memoryview) -> memoryview:
         got = reader.readinto(into[done:])
         if not got:
             raise ModelError(
-                f"{getattr(reader, 'name', 'The base model')} became shorter while it was read; keep the base model unchanged during a merge."
+                f"{getattr(reader, 'name', 'The base model')} became shorter while it was read; keep the base model"
+                " unchanged during a merge."
             )
         done += got
     return into
 
 
-def _changed(data: memoryview, entry: Entry, compute: Callable[[torch.Tensor], torch.Tensor], source: Path) -> memoryview:
+def _changed(
+    data: memoryview, entry: Entry, compute: Callable[[torch.Tensor], torch.Tensor], source: Path
+) -> memoryview:
     import torch
 
     if entry.dtype not in FLOATS:
-        raise ModelError(f"{source}: {entry.name} is stored as {entry.dtype}; an adapter can be merged into F32, F16 or BF16 weights only.")
+        raise ModelError(
+            f"{source}: {entry.name} is stored as {entry.dtype}; an adapter can be merged into F32, F16 or BF16 weights"
+            " only."
+        )
     dtype = getattr(torch, FLOATS[entry.dtype])
     weight = torch.frombuffer(data, dtype=dtype).reshape(entry.shape)
     result = compute(weight).to(dtype).contiguous()

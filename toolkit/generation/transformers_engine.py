@@ -1,4 +1,6 @@
-"""The transformers backend: left-padded batches, longest prompts first, on GPU or CPU. Needs no vLLM; the tests' oracle."""
+"""The transformers backend: left-padded batches, longest prompts first, on GPU or CPU. Needs no vLLM; the tests'
+oracle.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +23,15 @@ def load_model(folder: Path, options: EngineOptions) -> PreTrainedModel:
     import torch
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, options.dtype), trust_remote_code=options.trust_remote_code)
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=getattr(torch, options.dtype), trust_remote_code=options.trust_remote_code
+    )
     return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
 
-def generate_transformers(model: PreTrainedModel, requests: list[Request], sampling: Sampling, batch_size: int, tick: Tick) -> Iterator[Finished]:
+def generate_transformers(
+    model: PreTrainedModel, requests: list[Request], sampling: Sampling, batch_size: int, tick: Tick
+) -> Iterator[Finished]:
     """Answer all requests in batches, in the given order; yields each batch's answers when the batch is done.
 
     Args:
@@ -41,7 +47,9 @@ def generate_transformers(model: PreTrainedModel, requests: list[Request], sampl
 
 
 def _batches(requests: list[Request], size: int) -> Iterator[list[Request]]:
-    """Neighbours with the same limit: a row that only just fits the context must not be carried beyond it by the others."""
+    """Neighbours with the same limit: a row that only just fits the context must not be carried beyond it by the
+    others.
+    """
     for _, same_limit in groupby(requests, key=lambda request: request.max_tokens):
         rows = list(same_limit)
         yield from (rows[start : start + size] for start in range(0, len(rows), size))
@@ -57,9 +65,16 @@ def _generate_batch(model: PreTrainedModel, batch: list[Request], sampling: Samp
 
     longest = max(len(request.prompt_ids) for request in batch)
     stop_ids = list(batch[0].stop_ids)  # one system, one set of stop tokens
-    pad = stop_ids[0] if stop_ids else 0  # masked on the left and cut off on the right, so that its value does not matter
-    input_ids = torch.tensor([[pad] * (longest - len(request.prompt_ids)) + request.prompt_ids for request in batch], device=model.device)
-    mask = torch.tensor([[0] * (longest - len(request.prompt_ids)) + [1] * len(request.prompt_ids) for request in batch], device=model.device)
+    pad = (
+        stop_ids[0] if stop_ids else 0
+    )  # masked on the left and cut off on the right, so that its value does not matter
+    input_ids = torch.tensor(
+        [[pad] * (longest - len(request.prompt_ids)) + request.prompt_ids for request in batch], device=model.device
+    )
+    mask = torch.tensor(
+        [[0] * (longest - len(request.prompt_ids)) + [1] * len(request.prompt_ids) for request in batch],
+        device=model.device,
+    )
     # Drawing is done by _Draw with argmax behind it; the model's own sampling defaults must not mix in.
     model.generation_config = GenerationConfig(do_sample=False, eos_token_id=stop_ids or None, pad_token_id=pad)
     with torch.inference_mode():
@@ -69,7 +84,10 @@ def _generate_batch(model: PreTrainedModel, batch: list[Request], sampling: Samp
             max_new_tokens=batch[0].max_tokens,
             logits_processor=_processors(batch, sampling, longest, tick),
         )
-    return [_cut(row, request.max_tokens, stop_ids) for row, request in zip(output[:, longest:].tolist(), batch, strict=True)]
+    return [
+        _cut(row, request.max_tokens, stop_ids)
+        for row, request in zip(output[:, longest:].tolist(), batch, strict=True)
+    ]
 
 
 def _processors(batch: list[Request], sampling: Sampling, longest: int, tick: Tick) -> Any:

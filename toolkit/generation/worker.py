@@ -28,7 +28,10 @@ _PR_SET_PDEATHSIG = 1
 def job_line(folder: Path, options: EngineOptions, sampling: Sampling, requests: list[Request]) -> str:
     """The line that a worker reads."""
     rows = [{**asdict(request), "prompt": ""} for request in requests]
-    return json.dumps({"folder": str(folder), "options": asdict(options), "sampling": asdict(sampling), "requests": rows}) + "\n"
+    return (
+        json.dumps({"folder": str(folder), "options": asdict(options), "sampling": asdict(sampling), "requests": rows})
+        + "\n"
+    )
 
 
 def main() -> int:
@@ -54,7 +57,12 @@ def _run(folder: Path, options: EngineOptions, sampling: Sampling, requests: lis
     with local_engine(folder, requests, sampling, options) as generate:
         _say(replies, ready=True)
         for finished in generate(requests, lambda tokens: _say(replies, tokens=tokens)):
-            _say(replies, finished=places[id(finished.request)], ids=finished.token_ids, finish_reason=finished.finish_reason)
+            _say(
+                replies,
+                finished=places[id(finished.request)],
+                ids=finished.token_ids,
+                finish_reason=finished.finish_reason,
+            )
 
 
 def _die_with_parent() -> None:

@@ -1,7 +1,8 @@
 """How well several people agree, beyond chance: Cohen's kappa, Fleiss' kappa, Krippendorff's alpha, Gwet's AC1 and AC2.
 
 All take plain lists and return None where the coefficient is not defined: no unit with two ratings, or no variation at
-all (everybody always said the same, which chance would explain as well). `report` that as "no variation", not as 0 or 1.
+all (everybody always said the same, which chance would explain as well). `report` that as "no variation", not as 0 or
+1.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ Value = Any  # a label; a number for interval and ratio
 Unit = Sequence[Value | None]  # the ratings of one item, None where a rater gave none
 
 
-def cohen_kappa(first: Sequence[Value], second: Sequence[Value], weights: Weights = "identity", scale: Sequence[Value] = ()) -> float | None:
-    """Kappa of two raters over the same items, in [-1, 1]. Weights other than identity need values with an order, or their `scale`.
+def cohen_kappa(
+    first: Sequence[Value], second: Sequence[Value], weights: Weights = "identity", scale: Sequence[Value] = ()
+) -> float | None:
+    """Kappa of two raters over the same items, in [-1, 1]. Weights other than identity need values with an order, or
+    their `scale`.
 
     Raises:
         ValueError: the raters rated different numbers of items.
@@ -26,7 +30,10 @@ def cohen_kappa(first: Sequence[Value], second: Sequence[Value], weights: Weight
     Source: Cohen, "A coefficient of agreement for nominal scales", 1960; weighted: 1968.
     """
     if len(first) != len(second):
-        raise ValueError(f"one rater has {len(first)} ratings and the other {len(second)}; both must rate the same items in the same order")
+        raise ValueError(
+            f"one rater has {len(first)} ratings and the other {len(second)}; both must rate the same items in the same"
+            " order"
+        )
     values = _scale([first, second], scale, weights)
     weight = _weights(values, weights)
     n = len(first)
@@ -49,7 +56,8 @@ def fleiss_kappa(table: Sequence[Mapping[Hashable, int]]) -> float | None:
     raters = {sum(row.values()) for row in table}
     if len(raters) > 1:
         raise ValueError(
-            f"items have {min(raters)} to {max(raters)} ratings; Fleiss' kappa needs the same number for all, Krippendorff's alpha does not"
+            f"items have {min(raters)} to {max(raters)} ratings; Fleiss' kappa needs the same number for all,"
+            " Krippendorff's alpha does not"
         )
     if not table or (m := raters.pop()) < 2:
         return None
@@ -75,13 +83,16 @@ def krippendorff_alpha(units: Iterable[Unit], level: Level = "nominal") -> float
     observed = 0.0
     for unit in pairable:
         counts = Counter(unit)
-        observed += 2 * sum(counts[a] * counts[b] * distance(a, b) for a, b in combinations(counts, 2)) / (len(unit) - 1)
+        observed += (
+            2 * sum(counts[a] * counts[b] * distance(a, b) for a, b in combinations(counts, 2)) / (len(unit) - 1)
+        )
     expected = 2 * sum(totals[a] * totals[b] * distance(a, b) for a, b in combinations(totals, 2)) / (n - 1)
     return 1 - observed / expected if expected else None
 
 
 def gwet_ac(units: Iterable[Unit], scale: Sequence[Value] = (), weights: Weights = "identity") -> float | None:
-    """AC1 (identity weights) or AC2 of any number of raters with gaps; stays high where nearly all ratings are the same.
+    """AC1 (identity weights) or AC2 of any number of raters with gaps; stays high where nearly all ratings are the
+    same.
 
     `scale`: all values that a rating could take, in order; those that occur if left out.
 
@@ -101,7 +112,9 @@ def gwet_ac(units: Iterable[Unit], scale: Sequence[Value] = (), weights: Weights
 
 
 def pairs_within(units: Iterable[Unit], tolerance: float = 0) -> float | None:
-    """Share of the pairs of ratings of one item that differ by at most `tolerance`; None without a pair. 0 takes any labels."""
+    """Share of the pairs of ratings of one item that differ by at most `tolerance`; None without a pair. 0 takes any
+    labels.
+    """
     pairs = [pair for unit in units for pair in combinations([value for value in unit if value is not None], 2)]
     if not pairs:
         return None

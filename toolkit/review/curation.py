@@ -2,7 +2,8 @@
 
 Journals lie beside the data set in `NAME.curation/`, one a person, so that building the data set again keeps them. Rows
 of the overlap (a share chosen by hash) go to everybody, the others to whoever comes first; each person meets them in an
-order of their own. Decisions name a row by id and by a hash of its text: what was decided of another text does not count.
+order of their own. Decisions name a row by id and by a hash of its text: what was decided of another text does not
+count.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ REASONS = ("wrong", "unsafe", "incomplete", "not a how-to", "bad language", "per
 
 @dataclass(frozen=True)
 class Item:
-    """A row to decide on. `why` says what a person should look at; `twin` is the id of the row that a duplicate was left out for."""
+    """A row to decide on. `why` says what a person should look at; `twin` is the id of the row that a duplicate was
+    left out for.
+    """
 
     id: str
     prompt: str
@@ -78,18 +81,29 @@ def find_dataset(path: Path) -> Path:
         if (folder / "train.jsonl").is_file():
             return folder.absolute()
     raise DataError(
-        f"{path} holds no data set; expected a folder with train.jsonl, validation.jsonl and test.jsonl, or the folder of a data-build run."
+        f"{path} holds no data set; expected a folder with train.jsonl, validation.jsonl and test.jsonl, or the folder"
+        " of a data-build run."
     )
 
 
 def load_items(dataset: Path) -> dict[str, Item]:
-    """All rows of the splits and the near-duplicates that were left out, by id; first those that data-build asks a person about."""
+    """All rows of the splits and the near-duplicates that were left out, by id; first those that data-build asks a
+    person about.
+    """
     wanted: dict[str, list[str]] = {}
     duplicates = []
     for line in read_growing_jsonl(dataset / REVIEW_FILE):
         if line.get("twin"):
             duplicates.append(
-                Item(str(line["id"]), str(line["prompt"]), str(line["output"]), "", line.get("meta") or {}, (str(line["why"]),), str(line["twin"]))
+                Item(
+                    str(line["id"]),
+                    str(line["prompt"]),
+                    str(line["output"]),
+                    "",
+                    line.get("meta") or {},
+                    (str(line["why"]),),
+                    str(line["twin"]),
+                )
             )
         else:
             wanted.setdefault(str(line["id"]), []).append(str(line["why"]))
@@ -129,7 +143,15 @@ class Curation:
         """Read what the others have decided meanwhile."""
         self._others = {path.stem: read_journal(path) for path in journals(self.folder) if path.stem != self.annotator}
 
-    def decide(self, item: Item, verdict: Verdict, reason: str = "", prompt: str = "", output: str = "", adjudicates: bool = False) -> JSON:
+    def decide(
+        self,
+        item: Item,
+        verdict: Verdict,
+        reason: str = "",
+        prompt: str = "",
+        output: str = "",
+        adjudicates: bool = False,
+    ) -> JSON:
         """Write a decision; it is on the disk when this returns. `prompt` and `output`: the edited texts.
 
         Raises:
@@ -139,7 +161,13 @@ class Curation:
             raise DataError("A rejection needs a reason.")
         if verdict == "edit" and not (prompt.strip() and output.strip()):
             raise DataError("An edited row needs a question and steps.")
-        entry = {"id": item.id, "digest": item.digest, "verdict": verdict, "reason": reason.strip(), "seconds": self._seconds()}
+        entry = {
+            "id": item.id,
+            "digest": item.digest,
+            "verdict": verdict,
+            "reason": reason.strip(),
+            "seconds": self._seconds(),
+        }
         entry |= {"prompt": prompt.strip(), "output": output.strip()} if verdict == "edit" else {}
         return self.journal.append(DECISION, **entry, **({"adjudicates": True} if adjudicates else {}))
 
@@ -162,13 +190,27 @@ class Curation:
         return _decisions(self.journal.entries, self.items)
 
     def queue(self) -> list[Item]:
-        """What is still to decide: rows that data-build asks about first, skipped ones last, the rest in this person's order."""
+        """What is still to decide: rows that data-build asks about first, skipped ones last, the rest in this person's
+        order.
+        """
         mine = self.mine()
         theirs = {identifier for entries in self._others.values() for identifier in _decisions(entries, self.items)}
         skipped = {entry["id"]: number for number, entry in enumerate(self.journal.standing) if entry["kind"] == SKIP}
         flagged = self.flags()
-        left = [item for item in self.items.values() if item.id not in mine and (self.is_shared(item.id) or item.id not in theirs) and not item.twin]
-        return sorted(left, key=lambda item: (skipped.get(item.id, -1), not item.why, item.id not in flagged, _order(self.annotator, item.id)))
+        left = [
+            item
+            for item in self.items.values()
+            if item.id not in mine and (self.is_shared(item.id) or item.id not in theirs) and not item.twin
+        ]
+        return sorted(
+            left,
+            key=lambda item: (
+                skipped.get(item.id, -1),
+                not item.why,
+                item.id not in flagged,
+                _order(self.annotator, item.id),
+            ),
+        )
 
     def is_shared(self, identifier: str) -> bool:
         """Whether a row belongs to the overlap."""
@@ -180,7 +222,11 @@ class Curation:
 
     def disagreements(self) -> list[Item]:
         """Rows on which people decided differently and which nobody has settled."""
-        return [self.items[identifier] for identifier, ruling in self.rulings().items() if ruling.is_open and identifier in self.items]
+        return [
+            self.items[identifier]
+            for identifier, ruling in self.rulings().items()
+            if ruling.is_open and identifier in self.items
+        ]
 
     def flags(self) -> dict[str, list[tuple[str, str]]]:
         """(person, note) of the standing flags by row."""
@@ -200,7 +246,12 @@ class Curation:
 
     def history(self, identifier: str) -> list[tuple[str, JSON]]:
         """(person, entry) of all standing decisions and flags about a row, oldest first."""
-        found = [(name, entry) for name, entries in self.everybody().items() for entry in standing_entries(entries) if entry.get("id") == identifier]
+        found = [
+            (name, entry)
+            for name, entries in self.everybody().items()
+            for entry in standing_entries(entries)
+            if entry.get("id") == identifier
+        ]
         return sorted(found, key=lambda pair: pair[1]["time"])
 
     def report(self) -> JSON:
@@ -224,7 +275,9 @@ def read_journals(folder: Path) -> dict[str, list[JSON]]:
 
 
 def rulings(everybody: dict[str, list[JSON]], items: dict[str, Item] | None = None) -> dict[str, Ruling]:
-    """The outcome by row: the last adjudication, else what most people decided; a tie is open. With `items` only decisions on their present text count."""
+    """The outcome by row: the last adjudication, else what most people decided; a tie is open. With `items` only
+    decisions on their present text count.
+    """
     votes: dict[str, list[tuple[str, JSON]]] = {}
     settled: dict[str, tuple[str, JSON]] = {}
     for name, entries in everybody.items():
@@ -242,7 +295,9 @@ def _ruling(votes: list[tuple[str, JSON]], adjudicated: bool = False) -> Ruling:
     (most, count), *others = kinds.most_common()
     entry = next(entry for _, entry in votes if _same_when(entry) == most)
     is_open = bool(others) and others[0][1] == count
-    reasons = "; ".join(dict.fromkeys(vote["reason"] for _, vote in votes if _same_when(vote) == most and vote.get("reason")))
+    reasons = "; ".join(
+        dict.fromkeys(vote["reason"] for _, vote in votes if _same_when(vote) == most and vote.get("reason"))
+    )
     return Ruling(
         entry["verdict"],
         reasons,
@@ -280,7 +335,11 @@ def curation_report(everybody: dict[str, list[JSON]], items: dict[str, Item] | N
         "annotators": {name: len(entries) for name, entries in decided.items()},
         "rows_decided": len(outcome),
         "verdicts": {verdict: verdicts[verdict] for verdict in ("accept", "edit", "reject")},
-        "reasons": dict(Counter(ruling.reason for ruling in outcome.values() if ruling.verdict == "reject" and not ruling.is_open).most_common()),
+        "reasons": dict(
+            Counter(
+                ruling.reason for ruling in outcome.values() if ruling.verdict == "reject" and not ruling.is_open
+            ).most_common()
+        ),
         "open_disagreements": sum(ruling.is_open for ruling in outcome.values()),
         "adjudicated": sum(ruling.adjudicated for ruling in outcome.values()),
         "agreement": agreement_of(decided),
@@ -288,15 +347,24 @@ def curation_report(everybody: dict[str, list[JSON]], items: dict[str, Item] | N
 
 
 def agreement_of(decided: dict[str, dict[str, JSON]]) -> JSON:
-    """Agreement of the verdicts (accept, edit, reject) on rows that at least two people decided; None where it is not defined."""
-    shared = sorted(identifier for identifier, count in Counter(identifier for rows in decided.values() for identifier in rows).items() if count > 1)
-    units: list[list[Any]] = [[rows[identifier]["verdict"] for rows in decided.values() if identifier in rows] for identifier in shared]
+    """Agreement of the verdicts (accept, edit, reject) on rows that at least two people decided; None where it is not
+    defined.
+    """
+    shared = sorted(
+        identifier
+        for identifier, count in Counter(identifier for rows in decided.values() for identifier in rows).items()
+        if count > 1
+    )
+    units: list[list[Any]] = [
+        [rows[identifier]["verdict"] for rows in decided.values() if identifier in rows] for identifier in shared
+    ]
     pairs = {}
     for first, second in combinations(sorted(decided), 2):
         both = [identifier for identifier in shared if identifier in decided[first] and identifier in decided[second]]
         if both:
             kappa = cohen_kappa(
-                [decided[first][identifier]["verdict"] for identifier in both], [decided[second][identifier]["verdict"] for identifier in both]
+                [decided[first][identifier]["verdict"] for identifier in both],
+                [decided[second][identifier]["verdict"] for identifier in both],
             )
             pairs[f"{first}, {second}"] = {"rows": len(both), "cohen_kappa": _rounded(kappa)}
     same_number = len({len(unit) for unit in units}) == 1
@@ -324,7 +392,8 @@ def _agreed_overlap(folder: Path, wanted: float | None) -> float:
         return overlap
     if wanted is not None and wanted != stored["overlap"]:
         raise DataError(
-            f"This data set is curated with an overlap of {stored['overlap']}, not {wanted}; everybody must work with the same. Leave the option out."
+            f"This data set is curated with an overlap of {stored['overlap']}, not {wanted}; everybody must work with"
+            " the same. Leave the option out."
         )
     return float(stored["overlap"])
 

@@ -30,7 +30,8 @@ def check_name(name: str) -> str:
     """
     if not re.fullmatch(r"[\w][\w.@+-]{0,63}", name):
         raise UsageError(
-            f"{name!r} cannot be used as a name; expected 1 to 64 letters, digits or any of . _ - @ +, beginning with a letter or digit."
+            f"{name!r} cannot be used as a name; expected 1 to 64 letters, digits or any of . _ - @ +, beginning with a"
+            " letter or digit."
         )
     return name
 
@@ -41,7 +42,8 @@ def timed_entry(entries: list[JSON], kind: str, fields: JSON) -> JSON:
 
 
 class Journal:
-    """Opened for writing; use it as a context manager or call `close`. `make_entry` may give entries another form than the usual.
+    """Opened for writing; use it as a context manager or call `close`. `make_entry` may give entries another form than
+    the usual.
 
     Raises (when opened):
         UsageError: another process writes this journal.
@@ -56,7 +58,9 @@ class Journal:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._file.close()
-            raise UsageError(f"{path.stem} is open in another window or process; close it there, or work under another name.") from None
+            raise UsageError(
+                f"{path.stem} is open in another window or process; close it there, or work under another name."
+            ) from None
         if is_new:
             _sync_folder(path.parent)
         self._mend_torn_end()
@@ -65,7 +69,9 @@ class Journal:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -85,7 +91,10 @@ class Journal:
             os.fsync(self._file.fileno())
         except OSError as error:
             os.ftruncate(self._file.fileno(), size)
-            raise DiskFullError(f"The decision could not be written to {self.path} ({error.strerror}); free some space and decide again.") from error
+            raise DiskFullError(
+                f"The decision could not be written to {self.path} ({error.strerror}); free some space and decide"
+                " again."
+            ) from error
         self.entries.append(entry)
         return entry
 

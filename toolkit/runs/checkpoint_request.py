@@ -1,4 +1,6 @@
-"""A checkpoint on request: a viewer drops a file into the run folder, and the training answers with a checkpoint and goes on."""
+"""A checkpoint on request: a viewer drops a file into the run folder, and the training answers with a checkpoint and
+goes on.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,10 @@ def ask_for_checkpoint(run: RunFolder) -> None:
         raise UsageError(f"The run {run.id} is a {run.recipe} run, and only sft writes checkpoints{hint}.")
     state = run.state()
     if state not in ("running", "stalled", "starting"):
-        raise UsageError(f"The run {run.id} is {state}; a checkpoint can be asked for while it runs, and `steptune resume {run.id}` continues it.")
+        raise UsageError(
+            f"The run {run.id} is {state}; a checkpoint can be asked for while it runs, and `steptune resume {run.id}`"
+            " continues it."
+        )
     write_json(run.path / REQUEST_FILE, {"asked": round(time.time(), 3)})
 
 
@@ -36,10 +41,16 @@ def wait_for_checkpoint(run: RunFolder, since: float) -> JSON:
     """
     while True:
         running = run.state() in ("running", "stalled", "starting")
-        if saved := [event for event in run.events() if event.get("event") == "checkpoint_saved" and event.get("asked") and event["time"] >= since]:
+        if saved := [
+            event
+            for event in run.events()
+            if event.get("event") == "checkpoint_saved" and event.get("asked") and event["time"] >= since
+        ]:
             return saved[0]
         if not running:
-            raise SteptuneError(f"The run {run.id} {run.state()} before it saved the checkpoint; see `steptune logs {run.id}`.")
+            raise SteptuneError(
+                f"The run {run.id} {run.state()} before it saved the checkpoint; see `steptune logs {run.id}`."
+            )
         time.sleep(POLL_S)
 
 

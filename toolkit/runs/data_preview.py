@@ -23,12 +23,18 @@ def _teacher_lines(teacher: JSON) -> Iterator[str]:
     yield f"Teacher {_printable(teacher['model'])} at {_printable(teacher['base_url'])}, estimated:"
     for phase in teacher["phases"]:
         answered = f" ({phase['answered']} answered already)" if phase["answered"] else ""
-        yield f"  {phase['name']:<11} {phase['calls']} calls{answered}, {phase['tokens_in']} tokens in, {phase['tokens_out']} out"
+        yield (
+            f"  {phase['name']:<11} {phase['calls']} calls{answered}, {phase['tokens_in']} tokens in,"
+            f" {phase['tokens_out']} out"
+        )
     yield f"  together    {_amount(teacher)}"
     yield f"  at most     {_amount(teacher['at_most'])}, if every answer is as long as it may be and asked for again"
     limits = [f"{name} {teacher[name]:g}" for name in ("max_total_tokens", "max_cost") if teacher[name] is not None]
     if limits:
-        yield f"  budget      {', '.join(limits)}: {'stops the teacher before the end' if teacher['stops_at_budget'] else 'enough for the estimate'}"
+        yield (
+            f"  budget      {', '.join(limits)}:"
+            f" {'stops the teacher before the end' if teacher['stops_at_budget'] else 'enough for the estimate'}"
+        )
 
 
 def _amount(of: JSON) -> str:

@@ -48,7 +48,9 @@ class RunFolder:
 
     @property
     def leader(self) -> RunFolder:
-        """The first machine's run folder where several machines train together (toolkit.runs.nodes); otherwise this one."""
+        """The first machine's run folder where several machines train together (toolkit.runs.nodes); otherwise this
+        one.
+        """
         return RunFolder(self.path.parents[1]) if self.path.parent.name == "nodes" else self
 
     @property
@@ -167,8 +169,14 @@ def _refuse_unless_empty(path: Path) -> None:
     existing = RunFolder(path)
     if (path / "run.json").exists():
         state = existing.state()
-        advice = "follow it with `steptune logs -f`" if state in ("running", "stalled", "starting") else "continue it with `steptune resume`"
-        raise UsageError(f"--run-dir {path} already holds the run {existing.id} ({state}); {advice}, or give another folder.")
+        advice = (
+            "follow it with `steptune logs -f`"
+            if state in ("running", "stalled", "starting")
+            else "continue it with `steptune resume`"
+        )
+        raise UsageError(
+            f"--run-dir {path} already holds the run {existing.id} ({state}); {advice}, or give another folder."
+        )
     if any(path.iterdir()):
         raise UsageError(f"--run-dir {path} holds other files; give a folder that is new or empty.")
 
@@ -217,11 +225,18 @@ def find_run(name: str) -> RunFolder:
     if name == "latest" and runs:
         return runs[0]
     run_part, _, stage = name.partition("/")
-    matches = [run for run in runs if run_part in (run.id, run.path.name)] or [run for run in runs if run_part and run_part in run.id]
+    matches = [run for run in runs if run_part in (run.id, run.path.name)] or [
+        run for run in runs if run_part and run_part in run.id
+    ]
     if len(matches) > 1:
-        raise UsageError(f"{name!r} fits {len(matches)} runs ({', '.join(run.id for run in matches[:3])} ...); give more of the id.")
+        raise UsageError(
+            f"{name!r} fits {len(matches)} runs ({', '.join(run.id for run in matches[:3])} ...); give more of the id."
+        )
     if not matches:
-        raise UsageError(f"There is no run {name!r} in {runs_root()}; `steptune runs` lists them, and a path of a run folder works as well.")
+        raise UsageError(
+            f"There is no run {name!r} in {runs_root()}; `steptune runs` lists them, and a path of a run folder works"
+            " as well."
+        )
     if stage and not (matches[0].path / "stages" / stage / "run.json").exists():
         stages = sorted(path.parent.name for path in matches[0].path.glob("stages/*/run.json"))
         raise UsageError(f"The run {matches[0].id} has no stage {stage!r}; it has: {', '.join(stages) or 'none yet'}.")

@@ -16,7 +16,9 @@ _TOLD = {
     "started": lambda event: "recipe is up",
     "stage_started": lambda event: f"{event['stage']}: started",
     "stage_skipped": lambda event: f"{event['stage']}: unchanged, taken from {event['run']}",
-    "stage_ended": lambda event: f"{event['stage']}: {event['state']} after {event.get('seconds') or 0:.0f} s{_headline(event.get('headline'))}",
+    "stage_ended": lambda event: (
+        f"{event['stage']}: {event['state']} after {event.get('seconds') or 0:.0f} s{_headline(event.get('headline'))}"
+    ),
     "checkpoint_saved": lambda event: f"checkpoint at step {event.get('step')}",
     "early_stopped": lambda event: f"early stopping at step {event.get('step')}",
     "resumed": lambda event: "resumed",
@@ -26,7 +28,9 @@ _TOLD = {
 
 
 class Follower:
-    """Shows a run as it goes. On a terminal the newest progress is one line that is rewritten; elsewhere one line a tenth."""
+    """Shows a run as it goes. On a terminal the newest progress is one line that is rewritten; elsewhere one line a
+    tenth.
+    """
 
     def __init__(self, run: RunFolder, out: TextIO | None = None) -> None:
         self.run = run
@@ -85,7 +89,11 @@ def describe_progress(row: JSON) -> str:
     done, total = row.get("done", 0), row.get("total", 0)
     counted = f"{done:g}/{total:g}" if total < 1e6 else ""  # bytes are told as a share only
     parts = [row.get("stage", ""), row.get("phase", ""), counted, f"{100 * done / total:3.0f} %" if total else ""]
-    parts += [f"{name} {row[name]:.4g}" for name in ("loss", "eval_loss", "tokens_per_second") if isinstance(row.get(name), int | float)]
+    parts += [
+        f"{name} {row[name]:.4g}"
+        for name in ("loss", "eval_loss", "tokens_per_second")
+        if isinstance(row.get(name), int | float)
+    ]
     if row.get("eta_s") is not None and done < total:
         parts.append(f"eta {format_seconds(row['eta_s'])}")
     return " ".join(part for part in parts if part)
@@ -105,7 +113,9 @@ def _headline(headline: JSON | None) -> str:
 def format_headline(headline: JSON) -> str:
     """`eval_loss 1.79, best_step 40`."""
     return ", ".join(
-        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in headline.items() if value is not None
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in headline.items()
+        if value is not None
     )
 
 
@@ -119,7 +129,8 @@ def results_table(results: JSON) -> str:
         if comparison["metric"] in metrics and comparison.get("ci95"):
             low, high = comparison["ci95"]
             lines.append(
-                f"{comparison['a']} - {comparison['b']}, {comparison['metric']}: {comparison['difference']:+.3f} [{low:+.3f}, {high:+.3f}], n {comparison['n']}"
+                f"{comparison['a']} - {comparison['b']}, {comparison['metric']}: {comparison['difference']:+.3f}"
+                f" [{low:+.3f}, {high:+.3f}], n {comparison['n']}"
             )
     return "\n".join(line.rstrip() for line in lines)
 

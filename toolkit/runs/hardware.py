@@ -17,7 +17,9 @@ GIB = 1024**3
 
 
 def sample(processes: Iterable[psutil.Process]) -> dict[str, Any]:
-    """One line of hardware.jsonl. `memory_gib` is what the processes hold for themselves: resident pages that are not shared."""
+    """One line of hardware.jsonl. `memory_gib` is what the processes hold for themselves: resident pages that are not
+    shared.
+    """
     memory = psutil.virtual_memory()
     row: dict[str, Any] = {
         "time": round(time.time(), 1),
@@ -52,7 +54,11 @@ def sample_gpus() -> list[dict[str, Any]]:
     query = "index,name,memory.used,memory.total,utilization.gpu,compute_cap"
     try:
         done = subprocess.run(
-            [program, f"--query-gpu={query}", "--format=csv,noheader,nounits"], capture_output=True, text=True, timeout=5, check=False
+            [program, f"--query-gpu={query}", "--format=csv,noheader,nounits"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return []

@@ -1,4 +1,6 @@
-"""The files and folders that a run reads, with the hash of what they hold: shown before the start, so that one sees which data it is."""
+"""The files and folders that a run reads, with the hash of what they hold: shown before the start, so that one sees
+which data it is.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Which vLLM the interpreters have that generate may use: asked of each one itself, without importing what is looked for."""
+"""Which vLLM the interpreters have that generate may use: asked of each one itself, without importing what is looked
+for.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ print(json.dumps({"version": platform.python_version(), "vllm": version("vllm", 
 def probe(python: str | Path) -> JSON:
     """Python version, vLLM, and what generate needs beside it in an interpreter; `problem` says why it does not answer."""
     try:
-        done = subprocess.run([str(python), "-c", _PROBE], capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        done = subprocess.run(
+            [str(python), "-c", _PROBE], capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+        )
         found: dict[str, Any] = json.loads(done.stdout)
     except (OSError, subprocess.TimeoutExpired) as error:
         return {"python": str(python), "problem": f"does not run ({type(error).__name__})"}

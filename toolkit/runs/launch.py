@@ -25,7 +25,14 @@ from toolkit.settings import GenerateSettings, PipelineSettings, Settings, SftSe
 LAUNCH_TIMEOUT_S = 180.0
 SUPERVISOR_TIMEOUT_S = 30.0
 # Names whose values explain a run; everything else of the environment may hold secrets and is not recorded.
-RECORDED_VARIABLES = ("CUDA_VISIBLE_DEVICES", "HF_HUB_OFFLINE", "HF_HOME", "OMP_NUM_THREADS", "STEPTUNE_CACHE", "VIRTUAL_ENV")
+RECORDED_VARIABLES = (
+    "CUDA_VISIBLE_DEVICES",
+    "HF_HUB_OFFLINE",
+    "HF_HOME",
+    "OMP_NUM_THREADS",
+    "STEPTUNE_CACHE",
+    "VIRTUAL_ENV",
+)
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,9 @@ class LaunchPlan:
         if self.accelerate_config is None:
             return [self.interpreter, *script]
         launcher = Path(sys.executable).with_name("accelerate")
-        launch = [str(launcher), "launch"] if launcher.exists() else [sys.executable, "-m", "accelerate.commands.launch"]
+        launch = (
+            [str(launcher), "launch"] if launcher.exists() else [sys.executable, "-m", "accelerate.commands.launch"]
+        )
         nodes = self.nodes.arguments() if self.nodes else ()
         return [*launch, "--config_file", str(self.accelerate_config), *nodes, *self.accelerate_args, *script]
 
@@ -67,7 +76,11 @@ class LaunchPlan:
 
 
 def plan_launch(
-    recipe: str, settings: Settings, on: str | None = None, accelerate_args: tuple[str, ...] = (), planning_only: bool = False
+    recipe: str,
+    settings: Settings,
+    on: str | None = None,
+    accelerate_args: tuple[str, ...] = (),
+    planning_only: bool = False,
 ) -> LaunchPlan:
     """The plan for a recipe on `on` (an accelerate config's name or path; by default what the machine has).
 
@@ -86,7 +99,15 @@ def plan_launch(
         return LaunchPlan(recipe, settings, name, None, (), _environment(name, settings))
     shape = _shape(path)
     nodes = read_nodes(shape, path.stem, 0 if is_cpu(name) else len(sample_gpus()), planning_only)
-    return LaunchPlan(recipe, settings, name, path, (*_process_count(shape, name), *accelerate_args), _environment(name, settings), nodes)
+    return LaunchPlan(
+        recipe,
+        settings,
+        name,
+        path,
+        (*_process_count(shape, name), *accelerate_args),
+        _environment(name, settings),
+        nodes,
+    )
 
 
 def default_on() -> str:
@@ -118,7 +139,11 @@ def models_of(settings: Settings) -> list[str]:
 
 def _process_count(shape: dict[str, Any], on: str) -> tuple[str, ...]:
     """What the YAML of one machine cannot know: how many GPUs this machine shows."""
-    visible = len(sample_gpus()) if int(shape.get("num_processes", 1)) > 1 and int(shape.get("num_machines", 1)) < 2 and not is_cpu(on) else 0
+    visible = (
+        len(sample_gpus())
+        if int(shape.get("num_processes", 1)) > 1 and int(shape.get("num_machines", 1)) < 2 and not is_cpu(on)
+        else 0
+    )
     return ("--num_processes", str(visible)) if visible else ()
 
 
@@ -144,7 +169,10 @@ def start(plan: LaunchPlan, run_dir: Path | None = None, parent: str | None = No
 def _write_command(run: RunFolder, plan: LaunchPlan) -> None:
     recorded = {name: os.environ[name] for name in RECORDED_VARIABLES if name in os.environ}
     environment = {**recorded, **plan.environment, RUN_ID_VARIABLE: run.id}
-    write_json(run.path / "command.json", {"argv": plan.argv(run.leader.path), "cwd": os.getcwd(), "environment": environment, "on": plan.on})
+    write_json(
+        run.path / "command.json",
+        {"argv": plan.argv(run.leader.path), "cwd": os.getcwd(), "environment": environment, "on": plan.on},
+    )
 
 
 def resume(run: RunFolder) -> None:
@@ -156,13 +184,16 @@ def resume(run: RunFolder) -> None:
     state = run.state()
     if state == "finished":
         raise UsageError(
-            f"The run {run.id} is finished; there is nothing to resume. Start a new one with `steptune run {run.recipe} -c {run.path / 'config.yaml'}`."
+            f"The run {run.id} is finished; there is nothing to resume. Start a new one with `steptune run {run.recipe}"
+            f" -c {run.path / 'config.yaml'}`."
         )
     if state not in (*ENDED_STATES, "lost"):
         raise UsageError(f"The run {run.id} is {state}; follow it with `steptune logs -f {run.id}`.")
     if survivors := tagged_with(run.id):
         pids = ", ".join(str(process.pid) for process in survivors)
-        raise UsageError(f"Processes of {run.id} are still alive (pid {pids}); end them with `steptune stop {run.id}` first.")
+        raise UsageError(
+            f"Processes of {run.id} are still alive (pid {pids}); end them with `steptune stop {run.id}` first."
+        )
     attempts = len(list(run.path.glob("result.*.json")))
     if (run.path / "result.json").exists():
         os.replace(run.path / "result.json", run.path / f"result.{attempts + 1}.json")

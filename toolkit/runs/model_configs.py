@@ -1,4 +1,6 @@
-"""A model's config.json before the model is loaded: from its folder, the user's caches, or the two models that ship as defaults."""
+"""A model's config.json before the model is loaded: from its folder, the user's caches, or the two models that ship as
+defaults.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,9 @@ def find_model_config(model: str, revision: str | None = None) -> JSON | None:
 def _downloaded(model: str, revision: str | None) -> JSON | None:
     """From the hub's cache (https://huggingface.co/docs/huggingface_hub/guides/manage-cache), newest snapshot first."""
     home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
-    cache = Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub") / f"models--{model.replace('/', '--')}" / "snapshots"
+    cache = (
+        Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub") / f"models--{model.replace('/', '--')}" / "snapshots"
+    )
     snapshots = sorted(cache.glob("*/config.json"), key=lambda path: path.stat().st_mtime, reverse=True)
     wanted = [path for path in snapshots if revision is None or path.parent.name.startswith(revision)] or snapshots
     return next((config for path in wanted if (config := read_json(path))), None)

@@ -46,7 +46,9 @@ class StageResult:
         """Absolute path of an output. Raises SteptuneError if the stage did not write it."""
         outputs = (self.run.result or {}).get("outputs", {})
         if name not in outputs:
-            raise SteptuneError(f"The stage run {self.run.path} recorded no output {name!r}; found: {', '.join(outputs) or 'none'}.")
+            raise SteptuneError(
+                f"The stage run {self.run.path} recorded no output {name!r}; found: {', '.join(outputs) or 'none'}."
+            )
         return (self.run.path / str(outputs[name]["path"])).resolve()
 
 
@@ -79,9 +81,15 @@ class Pipeline:
         if name == "evaluate":
             predictions = {system: done[f"generate-{system}"].output("predictions") for system in ("baseline", "tuned")}
             rows = {"split": settings.generate.split, "max_rows": settings.generate.max_rows}
-            return Stage(name, name, _filled(settings.evaluate, data=dataset, predictions=predictions, adapter=adapter, **rows))
+            return Stage(
+                name, name, _filled(settings.evaluate, data=dataset, predictions=predictions, adapter=adapter, **rows)
+            )
         _, _, generate, _ = settings.stages()
-        return Stage(name, recipe_of(name), _filled(generate, data=dataset, adapter=adapter if name == "generate-tuned" else None))
+        return Stage(
+            name,
+            recipe_of(name),
+            _filled(generate, data=dataset, adapter=adapter if name == "generate-tuned" else None),
+        )
 
     def _run_stage(self, stage: Stage) -> StageResult:
         plan = launch.plan_launch(stage.recipe, stage.settings, self.on)
@@ -93,7 +101,11 @@ class Pipeline:
         self.recorder.event("stage_started", stage=stage.name, run=str(run.path), key=key)
         result = self._follow(stage, run)
         self.recorder.event(
-            "stage_ended", stage=stage.name, state=result["state"], seconds=result.get("seconds"), headline=result.get("headline", {})
+            "stage_ended",
+            stage=stage.name,
+            state=result["state"],
+            seconds=result.get("seconds"),
+            headline=result.get("headline", {}),
         )
         if result["state"] == "cancelled":
             raise Cancelled(f"The stage {stage.name} was stopped.")
@@ -102,12 +114,18 @@ class Pipeline:
         return StageResult(run, skipped=False)
 
     def _find_finished(self, name: str, key: str) -> RunFolder | None:
-        """A finished run of this stage with this key whose outputs are as they were recorded; this pipeline's own first."""
+        """A finished run of this stage with this key whose outputs are as they were recorded; this pipeline's own
+        first.
+        """
         own = self.run.path / "stages" / name
         others = _earlier_stage_runs(name, {self.run.path.parent, runs_root()}) if self.settings.reuse else iter(())
         for folder in [own, *(other for other in others if other != own)]:
             run = RunFolder(folder)
-            if (read_json(folder / "stage.json") or {}).get("key") == key and run.state() == "finished" and _outputs_are_intact(run):
+            if (
+                (read_json(folder / "stage.json") or {}).get("key") == key
+                and run.state() == "finished"
+                and _outputs_are_intact(run)
+            ):
                 return run
         return None
 
@@ -128,7 +146,10 @@ class Pipeline:
         shown: JSON = {}
         while run.state() not in ENDED_STATES:
             if run.state() == "lost":
-                raise SteptuneError(f"The stage {stage.name} was lost (its supervisor is gone); `steptune resume {self.run.id}` continues it.")
+                raise SteptuneError(
+                    f"The stage {stage.name} was lost (its supervisor is gone); `steptune resume {self.run.id}`"
+                    " continues it."
+                )
             if self.recorder.stop_requested:
                 _stop(run)
             if (row := run.progress()) and row != shown:
@@ -196,4 +217,7 @@ def _earlier_stage_runs(name: str, roots: set[Path]) -> Iterator[Path]:
 
 def _outputs_are_intact(run: RunFolder) -> bool:
     outputs = (run.result or {}).get("outputs", {})
-    return all((run.path / output["path"]).exists() and sha256_tree(run.path / output["path"]) == output["sha256"] for output in outputs.values())
+    return all(
+        (run.path / output["path"]).exists() and sha256_tree(run.path / output["path"]) == output["sha256"]
+        for output in outputs.values()
+    )

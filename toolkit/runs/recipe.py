@@ -91,10 +91,14 @@ def _known_failure(error: BaseException) -> SteptuneError | None:
         return Cancelled("The run was interrupted.")
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return OutOfMemoryError(
-            f"Out of memory ({str(error).splitlines()[0][:200] if str(error) else 'CPU'}); use a smaller batch, a shorter max_length or gradient checkpointing."
+            f"Out of memory ({str(error).splitlines()[0][:200] if str(error) else 'CPU'}); use a smaller batch, a"
+            " shorter max_length or gradient checkpointing."
         )
     if isinstance(error, OSError) and error.errno in (28, 122):  # ENOSPC, EDQUOT
-        return SteptuneError(f"No space left on the disk ({error.filename or 'run folder'}); free some and run `steptune resume` on this run.")
+        return SteptuneError(
+            f"No space left on the disk ({error.filename or 'run folder'}); free some and run `steptune resume` on this"
+            " run."
+        )
     return None
 
 

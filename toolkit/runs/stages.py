@@ -1,4 +1,6 @@
-"""The stages of a pipeline by name, in the order in which they run. Imports nothing: screens and commands read it as well."""
+"""The stages of a pipeline by name, in the order in which they run. Imports nothing: screens and commands read it as
+well.
+"""
 
 STAGE_NAMES = ("data-build", "sft", "generate-baseline", "generate-tuned", "evaluate")
 

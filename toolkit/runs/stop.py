@@ -45,7 +45,8 @@ def wait_until_ended(run: RunFolder, timeout_s: float = STOP_TIMEOUT_S) -> str:
             return state
         time.sleep(0.1)
     raise SteptuneError(
-        f"The run {run.id} did not end within {timeout_s:.0f} s; `steptune stop {run.id}` again, or look at `steptune logs {run.id}`."
+        f"The run {run.id} did not end within {timeout_s:.0f} s; `steptune stop {run.id}` again, or look at `steptune"
+        f" logs {run.id}`."
     )
 
 

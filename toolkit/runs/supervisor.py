@@ -26,7 +26,15 @@ from toolkit.errors import EXIT_CANCELLED, EXIT_DONE, EXIT_FAILED
 from toolkit.records import JSON, append_jsonl, read_json, sha256_tree, write_json
 from toolkit.runs.folder import RunFolder, lock_exclusively
 from toolkit.runs.hardware import sample
-from toolkit.runs.processes import ProcessIdentity, become_subreaper, descendants, reap_orphans, send, tagged_with, wait_until_gone
+from toolkit.runs.processes import (
+    ProcessIdentity,
+    become_subreaper,
+    descendants,
+    reap_orphans,
+    send,
+    tagged_with,
+    wait_until_gone,
+)
 
 POLL_S = 0.25
 SAMPLE_EVERY_S = 3.0
@@ -96,7 +104,10 @@ def _start_recipe(run: RunFolder) -> subprocess.Popen[bytes]:
             start_new_session=True,
             preexec_fn=_default_signals,
         )
-    identities = {"supervisor": ProcessIdentity.of(os.getpid()).to_json(), "child": ProcessIdentity.of(child.pid).to_json()}
+    identities = {
+        "supervisor": ProcessIdentity.of(os.getpid()).to_json(),
+        "child": ProcessIdentity.of(child.pid).to_json(),
+    }
     write_json(run.path / "proc.json", identities)
     return child
 
@@ -141,7 +152,9 @@ def _sample(run: RunFolder, watch: _Watch) -> None:
 
 
 def _end_leftovers(run: RunFolder, child: subprocess.Popen[bytes], watch: _Watch) -> None:
-    """End whatever the recipe left: first time to leave, then SIGTERM, then SIGKILL. No process of the run survives this."""
+    """End whatever the recipe left: first time to leave, then SIGTERM, then SIGKILL. No process of the run survives
+    this.
+    """
     if not watch.stop_asked:
         wait_until_gone(_leftovers(run, watch), LEFTOVER_GRACE_S)
     term_grace_s = PIPELINE_GRACE_S if run.recipe == "pipeline" else TERM_GRACE_S
@@ -162,13 +175,19 @@ def _leftovers(run: RunFolder, watch: _Watch) -> list[psutil.Process]:
     for pid, process in watch.seen.items():
         if process.is_running():  # by pid and start time
             known.setdefault(pid, process)
-    return [process for pid, process in known.items() if pid != own and process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    return [
+        process
+        for pid, process in known.items()
+        if pid != own and process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    ]
 
 
 def _judge(run: RunFolder, returncode: int, watch: _Watch, log_start: int) -> JSON:
     """How the run ended, from the recipe's own last word, the exit status and the signal."""
     ended = _last_word(run)
-    if returncode == 0 and run.leader != run:  # another machine of the training: the first one alone has the last word and the outputs
+    if (
+        returncode == 0 and run.leader != run
+    ):  # another machine of the training: the first one alone has the last word and the outputs
         return {"state": "finished", "exit_code": EXIT_DONE, "message": "", "outputs": {}, "headline": {}}
     if ended and ended["kind"] == "finished" and (returncode == 0 or watch.stop_asked):
         return {
@@ -179,14 +198,20 @@ def _judge(run: RunFolder, returncode: int, watch: _Watch, log_start: int) -> JS
             "headline": ended.get("headline", {}),
         }
     if watch.stop_asked or (ended and ended["kind"] == "cancelled"):
-        return {"state": "cancelled", "exit_code": EXIT_CANCELLED, "message": f"Stopped; `steptune resume {run.id}` continues it."}
+        return {
+            "state": "cancelled",
+            "exit_code": EXIT_CANCELLED,
+            "message": f"Stopped; `steptune resume {run.id}` continues it.",
+        }
     if ended and ended["kind"] != "finished":
         state = "out of memory" if ended["kind"] == "out_of_memory" else "failed"
         return {"state": state, "kind": ended["kind"], "exit_code": ended["exit_code"], "message": ended["message"]}
     if name := _signal_name(run, returncode, log_start):
         message = f"The recipe was killed by {name}; `steptune resume {run.id}` continues from what it saved."
         return {**_failure("signal", message), "signal": name}
-    return _failure("exit", f"The recipe ended with exit code {returncode} without a result; see `steptune logs {run.id}`.")
+    return _failure(
+        "exit", f"The recipe ended with exit code {returncode} without a result; see `steptune logs {run.id}`."
+    )
 
 
 def _failure(kind: str, message: str) -> JSON:
@@ -204,7 +229,9 @@ def _last_word(run: RunFolder) -> JSON | None:
 
 
 def _signal_name(run: RunFolder, returncode: int, log_start: int) -> str | None:
-    """The signal that ended the recipe: the child's own, or the one that accelerate or torch elastic reports of its worker."""
+    """The signal that ended the recipe: the child's own, or the one that accelerate or torch elastic reports of its
+    worker.
+    """
     if returncode < 0:
         return signal.Signals(-returncode).name
     with (run.path / "log.txt").open("rb") as file:
@@ -222,7 +249,9 @@ def _outputs(run: RunFolder, outputs: dict[str, str]) -> dict[str, JSON]:
 
 
 def _write_result(run: RunFolder, result: JSON, started: float, watch: _Watch) -> None:
-    """result.json, last and whole. A full disk is waited out for a while: the run is over, its record should not be lost."""
+    """result.json, last and whole. A full disk is waited out for a while: the run is over, its record should not be
+    lost.
+    """
     record: dict[str, Any] = {
         **result,
         "seconds": round(time.time() - started, 1),

@@ -22,12 +22,20 @@ def recipe_preview(plan: LaunchPlan) -> JSON:
     """The answer of `preview.py` beside the recipe; `{"error", "exit_code"}` where the rows or the model cannot be used."""
     script = catalog.find_recipe(plan.recipe).script.with_name("preview.py")
     done = subprocess.run(
-        [plan.interpreter, str(script)], input=plan.config_yaml, env={**os.environ, **plan.environment}, capture_output=True, text=True, check=False
+        [plan.interpreter, str(script)],
+        input=plan.config_yaml,
+        env={**os.environ, **plan.environment},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     try:
         answer: JSON = json.loads(done.stdout.strip().splitlines()[-1])
     except (IndexError, ValueError):
-        return {"error": f"The preview failed: {(done.stderr.strip().splitlines() or ['no output'])[-1][:300]}", "exit_code": 1}
+        return {
+            "error": f"The preview failed: {(done.stderr.strip().splitlines() or ['no output'])[-1][:300]}",
+            "exit_code": 1,
+        }
     return answer
 
 
@@ -38,7 +46,9 @@ def preview_lines(preview: JSON, colour: bool) -> Iterator[str]:
         yield f"Preview: {preview['error']}"
         return
     for split, counts in preview["counts"].items():
-        yield f"{split:<11} {counts['rows']} rows, {counts['tokens']} tokens, {counts['labelled_tokens']} of them learned"
+        yield (
+            f"{split:<11} {counts['rows']} rows, {counts['tokens']} tokens, {counts['labelled_tokens']} of them learned"
+        )
         if left_out := counts["too_long"]:
             more = f" and {len(left_out) - SHOWN_IDS} more" if len(left_out) > SHOWN_IDS else ""
             yield f"            left out, longer than max_length: {', '.join(left_out[:SHOWN_IDS])}{more}"
@@ -46,8 +56,9 @@ def preview_lines(preview: JSON, colour: bool) -> Iterator[str]:
             yield f"            nothing to learn from: {', '.join(masked[:SHOWN_IDS])}"
     proof = preview["proof"]
     yield (
-        f"proof       {proof['rows_checked']} rows: the trained prompt is the served one, one {proof['bos_token'] or 'beginning (none in this tokenizer)'}, "
-        f"{proof['eos_token']} is learned, the prompt is not ({preview['prompt_format']})"
+        f"proof       {proof['rows_checked']} rows: the trained prompt is the served one, one"
+        f" {proof['bos_token'] or 'beginning (none in this tokenizer)'}, {proof['eos_token']} is learned, the prompt is"
+        f" not ({preview['prompt_format']})"
     )
     yield f"row {preview['row']}:"
     yield from _shown(preview["tokens"], colour).split("\n")
@@ -57,10 +68,15 @@ def _shown(tokens: list[list[Any]], colour: bool) -> str:
     pieces = []
     learned_before = False
     for number, (text, learned) in enumerate(tokens):
-        visible = "".join(character if character == "\n" or character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+        visible = "".join(
+            character if character == "\n" or character.isprintable() else "\N{REPLACEMENT CHARACTER}"
+            for character in text
+        )
         if colour:
             pieces.append(f"{_SHADES[learned][number % 2]}{visible}{_RESET}")
         else:
-            pieces.append(("«" if learned and not learned_before else "»" if learned_before and not learned else "") + visible)
+            pieces.append(
+                ("«" if learned and not learned_before else "»" if learned_before and not learned else "") + visible
+            )
         learned_before = learned
     return "".join(pieces) + ("»" if learned_before and not colour else "")

@@ -1,4 +1,6 @@
-"""Whether a training fits this machine, and its options that are left to the machine: batch size and gradient checkpointing."""
+"""Whether a training fits this machine, and its options that are left to the machine: batch size and gradient
+checkpointing.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,15 @@ import psutil
 from toolkit.runs.hardware import sample_gpus
 from toolkit.runs.model_configs import find_model_config
 from toolkit.runs.strategies import Strategy, refusal, strategy_of
-from toolkit.runs.training_memory import GIB, MemoryEstimate, ModelShape, TrainingShape, estimate_memory, largest_batch, read_shape
+from toolkit.runs.training_memory import (
+    GIB,
+    MemoryEstimate,
+    ModelShape,
+    TrainingShape,
+    estimate_memory,
+    largest_batch,
+    read_shape,
+)
 from toolkit.settings import SftSettings
 
 # Left free for what the estimate cannot see: other users of the card, fragmentation.
@@ -50,11 +60,14 @@ def read_machine(shape: dict[str, Any], on_cpu: bool) -> Machine:
         free = min(gpu["memory_total_mib"] - gpu["memory_used_mib"] for gpu in gpus) * 1024**2
         return Machine("cuda", free, 2, strategy, processes, str(gpus[0]["name"]))
     # Without a card the default of the presets is still judged by what it needs on a CPU.
-    return Machine("cpu", psutil.virtual_memory().available / processes, 2 if _cpu_has_bf16() else 4, strategy, processes, "CPU")
+    return Machine(
+        "cpu", psutil.virtual_memory().available / processes, 2 if _cpu_has_bf16() else 4, strategy, processes, "CPU"
+    )
 
 
 def with_machine_choices(settings: SftSettings, machine: Machine) -> SftSettings:
-    """The settings with `auto` replaced: no checkpointing if the smallest batch fits without, then the largest batch that fits.
+    """The settings with `auto` replaced: no checkpointing if the smallest batch fits without, then the largest batch
+    that fits.
 
     The rows of an optimiser step stay: `gradient_accumulation_steps` is divided by the batch size that was found.
     For a model of an unknown family, one row at a time with checkpointing.
@@ -68,9 +81,17 @@ def with_machine_choices(settings: SftSettings, machine: Machine) -> SftSettings
         fits = model is not None and estimate_memory(model, tried).total <= usable
         checkpointing = "false" if fits else "true"
     if batch == "auto":
-        found = largest_batch(model, training_shape(settings, machine, 1, checkpointing == "true"), usable, accumulation) if model else 1
+        found = (
+            largest_batch(model, training_shape(settings, machine, 1, checkpointing == "true"), usable, accumulation)
+            if model
+            else 1
+        )
         batch, accumulation = found, accumulation // found
-    chosen = {"per_device_train_batch_size": batch, "gradient_accumulation_steps": accumulation, "gradient_checkpointing": checkpointing}
+    chosen = {
+        "per_device_train_batch_size": batch,
+        "gradient_accumulation_steps": accumulation,
+        "gradient_checkpointing": checkpointing,
+    }
     return settings.model_copy(update=chosen)
 
 
@@ -102,18 +123,33 @@ def memory_of(settings: SftSettings, machine: Machine) -> MemoryEstimate | None:
 
 def judge_training(settings: SftSettings, machine: Machine) -> Iterator[Judgement]:
     """What preflight says about a training on this machine."""
-    if found := refusal(machine.strategy, settings.quantization, settings.optim, machine.device == "cpu", settings.use_dora):
+    if found := refusal(
+        machine.strategy, settings.quantization, settings.optim, machine.device == "cpu", settings.use_dora
+    ):
         advice = " (--preset demo is made for a CPU)" if machine.device == "cpu" else ""
         yield Judgement("strategy", "refused", f"{found}{advice}")
-    if settings.attn_implementation == "flash_attention_2" and (machine.device == "cpu" or importlib.util.find_spec("flash_attn") is None):
+    if settings.attn_implementation == "flash_attention_2" and (
+        machine.device == "cpu" or importlib.util.find_spec("flash_attn") is None
+    ):
         lacking = "a CUDA card" if machine.device == "cpu" else "the package flash-attn"
-        yield Judgement("attention", "refused", f"attn_implementation=flash_attention_2 needs {lacking}; use attn_implementation=auto.")
+        yield Judgement(
+            "attention",
+            "refused",
+            f"attn_implementation=flash_attention_2 needs {lacking}; use attn_implementation=auto.",
+        )
     if missing := [name for name in settings.report_to if importlib.util.find_spec(name) is None]:
         names = " ".join(missing)
-        yield Judgement("trackers", "refused", f"report_to names {names}, which is not installed; `pip install {names}`, or leave it out.")
+        yield Judgement(
+            "trackers",
+            "refused",
+            f"report_to names {names}, which is not installed; `pip install {names}`, or leave it out.",
+        )
     if brings_code(settings.model, settings.revision) and not settings.trust_remote_code:
         yield Judgement(
-            "model", "refused", f"{settings.model} runs Python code of its own; read that code, and set trust_remote_code=true if you trust it."
+            "model",
+            "refused",
+            f"{settings.model} runs Python code of its own; read that code, and set trust_remote_code=true if you"
+            " trust it.",
         )
     yield _judge_memory(settings, machine)
 
@@ -126,15 +162,23 @@ def brings_code(model: str, revision: str | None = None) -> bool:
 def _judge_memory(settings: SftSettings, machine: Machine) -> Judgement:
     estimate = memory_of(settings, machine)
     if estimate is None:
-        return Judgement("training memory", "warning", f"{settings.model}: the memory of this model is not known before it is loaded.")
+        return Judgement(
+            "training memory",
+            "warning",
+            f"{settings.model}: the memory of this model is not known before it is loaded.",
+        )
     where = f"{machine.free / GIB:.1f} GiB free ({machine.name}, one process)"
     batch, checkpointing = settings.per_device_train_batch_size, settings.gradient_checkpointing
-    shown = f"{batch} row(s) of {settings.max_length} tokens, checkpointing {'on' if checkpointing == 'true' else 'off'}"
+    shown = (
+        f"{batch} row(s) of {settings.max_length} tokens, checkpointing {'on' if checkpointing == 'true' else 'off'}"
+    )
     if estimate.total <= machine.free:
         return Judgement("training memory", "ok", f"{estimate.total / GIB:.1f} GiB estimated for {shown}; {where}")
     advice = _smaller(settings, machine)
     level: Literal["refused", "warning"] = "refused" if machine.device == "cuda" else "warning"
-    return Judgement("training memory", level, f"{estimate.total / GIB:.1f} GiB estimated for {shown}, {where}; {advice}")
+    return Judgement(
+        "training memory", level, f"{estimate.total / GIB:.1f} GiB estimated for {shown}, {where}; {advice}"
+    )
 
 
 def _smaller(settings: SftSettings, machine: Machine) -> str:
@@ -143,7 +187,11 @@ def _smaller(settings: SftSettings, machine: Machine) -> str:
         ("set gradient_checkpointing=true", {"gradient_checkpointing": "true"}),
         ("set per_device_train_batch_size=1 and gradient_checkpointing=true", {"per_device_train_batch_size": 1}),
         ("set quantization=nf4", {"quantization": "nf4"}),
-        *((f"set max_length={length}", {"max_length": length}) for length in (1024, 512, 256) if length < settings.max_length),
+        *(
+            (f"set max_length={length}", {"max_length": length})
+            for length in (1024, 512, 256)
+            if length < settings.max_length
+        ),
     ]
     for index, (advice, _) in enumerate(changes):
         update = {key: value for _, change in changes[: index + 1] for key, value in change.items()}

@@ -10,14 +10,24 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 GIB = 1024**3
-# Labelled positions that the head on CPU scores at once (toolkit.training.labelled_head): 128 x 262,144 x 4 bytes = 134 MB.
+# Labelled positions that the head on CPU scores at once (toolkit.training.labelled_head): 128 x 262,144 x 4 bytes = 134
+# MB.
 CPU_HEAD_TOKENS = 128
 # TRL's fused head on CUDA scores tiles of at most 4,096 tokens by 32,768 words.
 CUDA_TILE = (4096, 32768)
 # CUDA context, cuBLAS workspaces and fragmentation; on a CPU Python with its libraries.
 FRAMEWORK_GIB = {"cuda": 0.9, "cpu": 1.0}
 # Families whose layers are counted below: gated MLP, grouped-query attention, RMSNorm. True: with norms of q and k.
-FAMILIES = {"llama": False, "mistral": False, "qwen2": False, "qwen3": True, "gemma": False, "gemma2": False, "gemma3_text": True, "smollm3": False}
+FAMILIES = {
+    "llama": False,
+    "mistral": False,
+    "qwen2": False,
+    "qwen3": True,
+    "gemma": False,
+    "gemma2": False,
+    "gemma3_text": True,
+    "smollm3": False,
+}
 FOUR_NORMS = frozenset({"gemma2", "gemma3_text"})
 
 
@@ -53,7 +63,9 @@ class ModelShape:
 
 @dataclass(frozen=True)
 class TrainingShape:
-    """What decides a training's memory besides the model. `tokens`: the longest row; `precision_bytes`: of the compute type, 2 or 4."""
+    """What decides a training's memory besides the model. `tokens`: the longest row; `precision_bytes`: of the compute
+    type, 2 or 4.
+    """
 
     quantization: str
     lora_r: int
@@ -136,8 +148,14 @@ def estimate_memory(model: ModelShape, training: TrainingShape) -> MemoryEstimat
 
 
 def largest_batch(model: ModelShape, training: TrainingShape, free: float, rows: int) -> int:
-    """The largest micro-batch that divides `rows` (the effective batch size of a process) and fits `free` bytes; 1 at least."""
-    fitting = [batch for batch in range(1, rows + 1) if rows % batch == 0 and estimate_memory(model, replace(training, batch=batch)).total <= free]
+    """The largest micro-batch that divides `rows` (the effective batch size of a process) and fits `free` bytes; 1 at
+    least.
+    """
+    fitting = [
+        batch
+        for batch in range(1, rows + 1)
+        if rows % batch == 0 and estimate_memory(model, replace(training, batch=batch)).total <= free
+    ]
     return max(fitting, default=1)
 
 
@@ -170,7 +188,13 @@ def _activations(model: ModelShape, training: TrainingShape) -> int:
     """What autograd keeps between the passes: all layers, or their inputs and one layer that is recomputed."""
     tokens = training.batch * training.tokens
     layer, precision = _layer_bytes_per_token(model, training), training.precision_bytes
-    mask = tokens * training.tokens * 2 if _masked(training) and not training.packing else tokens * tokens * 2 if training.packing else 0
+    mask = (
+        tokens * training.tokens * 2
+        if _masked(training) and not training.packing
+        else tokens * tokens * 2
+        if training.packing
+        else 0
+    )
     around = tokens * model.hidden * (precision + 4)  # embedding output and the input of the last norm
     kept = model.layers * model.hidden * precision + layer if training.checkpointing else model.layers * layer
     return tokens * kept + around + mask
@@ -184,9 +208,13 @@ def _layer_bytes_per_token(model: ModelShape, training: TrainingShape) -> int:
     values = 2 * a + 2 * kept_kv + 3 * f  # q, attention output, k, v, gate, its activation, up
     norms = model.norms * (h * 4 + 4) + ((a + kv) * 4 + model.heads * 8 if model.qk_norm else 0)
     adapted = {
-        name: inputs for name, (inputs, _) in model.linears.items() if training.target_modules == "all-linear" or name in training.target_modules
+        name: inputs
+        for name, (inputs, _) in model.linears.items()
+        if training.target_modules == "all-linear" or name in training.target_modules
     }
-    mask_bytes = 1 if training.device == "cuda" else precision  # PyTorch's CPU dropout keeps its noise in the input's type
+    mask_bytes = (
+        1 if training.device == "cuda" else precision
+    )  # PyTorch's CPU dropout keeps its noise in the input's type
     if training.dropout:
         lora = sum(inputs * (precision + mask_bytes) for inputs in adapted.values())
     else:  # q, k, v share their input, as do gate and up; the attention output is kept already

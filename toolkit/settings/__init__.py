@@ -19,4 +19,12 @@ SETTINGS: dict[str, type[Settings]] = {
     "pipeline": PipelineSettings,
 }
 
-__all__ = ["SETTINGS", "DataBuildSettings", "EvaluateSettings", "GenerateSettings", "PipelineSettings", "Settings", "SftSettings"]
+__all__ = [
+    "SETTINGS",
+    "DataBuildSettings",
+    "EvaluateSettings",
+    "GenerateSettings",
+    "PipelineSettings",
+    "Settings",
+    "SftSettings",
+]

@@ -23,7 +23,22 @@ def _reads_lines(encoding: str) -> str:
     return encoding
 
 
-PersonalKind = Literal["email", "phone", "card", "iban", "ip", "handle", "nik", "npwp", "ssn", "passport", "licence", "account", "name", "address"]
+PersonalKind = Literal[
+    "email",
+    "phone",
+    "card",
+    "iban",
+    "ip",
+    "handle",
+    "nik",
+    "npwp",
+    "ssn",
+    "passport",
+    "licence",
+    "account",
+    "name",
+    "address",
+]
 
 
 Stage = Literal["normalise", "anonymise", "check", "deduplicate", "split"]
@@ -44,7 +59,9 @@ class SourceSettings(Settings):
     """What every source says about itself."""
 
     path: ExistingPath = Field(description="File or folder to read.")
-    name: OptionalText = Field(None, description="Name of the source in the ledger and the card; the file name if left out.")
+    name: OptionalText = Field(
+        None, description="Name of the source in the ledger and the card; the file name if left out."
+    )
     licence: OptionalText = Field(None, description="Licence of the texts, as the card shall state it.")
     domain: OptionalText = Field(None, description="Domain written to rows that name none, for example finance.")
     language: OptionalText = Field(None, description="Language of rows that name none, as a two-letter code.")
@@ -54,8 +71,12 @@ class SourceSettings(Settings):
 class RecordSettings(SourceSettings):
     """What sources of records say about their columns."""
 
-    prompt_field: str = Field("prompt", description="Key or column that holds the question; dots lead into nested objects.")
-    output_field: str = Field("output", description="Key or column that holds the numbered steps, as text or as a list of texts.")
+    prompt_field: str = Field(
+        "prompt", description="Key or column that holds the question; dots lead into nested objects."
+    )
+    output_field: str = Field(
+        "output", description="Key or column that holds the numbered steps, as text or as a list of texts."
+    )
     columns: dict[Literal["id", "domain", "task", "register", "language", "group", "parent"], str] = Field(
         {}, description="Column by what it holds, for columns of other names: {domain: category, id: ticket.number}."
     )
@@ -88,27 +109,37 @@ class HfSource(RecordSettings):
 
 
 class DocumentsSource(SourceSettings):
-    """Manuals and FAQs: Markdown, HTML, PDF, DocBook, Mallard and text files; one file, a folder that is read recursively, or an archive (zip, tar)."""
+    """Manuals and FAQs: Markdown, HTML, PDF, DocBook, Mallard and text files; one file, a folder that is read
+    recursively, or an archive (zip, tar).
+    """
 
     type: Literal["documents"] = Field("documents", description="Kind of source.")
 
 
 class ForumSource(SourceSettings):
-    """A dump of a forum: XML like Stack Exchange's Posts.xml, or JSON or JSONL with title and answers; the accepted or best answer is taken."""
+    """A dump of a forum: XML like Stack Exchange's Posts.xml, or JSON or JSONL with title and answers; the accepted or
+    best answer is taken.
+    """
 
     type: Literal["forum"] = Field("forum", description="Kind of source.")
     min_score: int = Field(0, description="Fewest votes of an answer that was not accepted.")
 
 
-Source = Annotated[JsonlSource | CsvSource | ParquetSource | HfSource | DocumentsSource | ForumSource, Field(discriminator="type")]
+Source = Annotated[
+    JsonlSource | CsvSource | ParquetSource | HfSource | DocumentsSource | ForumSource, Field(discriminator="type")
+]
 
 
 class TeacherSettings(Settings):
     """The model that writes rows, over any OpenAI-compatible API."""
 
     model: str = Field("gpt-4o-mini", min_length=1, description="Model that the server knows.")
-    base_url: str = Field("https://api.openai.com/v1", pattern=r"^https?://\S+$", description="Address of the API, up to /v1.")
-    api_key_env: OptionalText = Field("OPENAI_API_KEY", description="Environment variable that holds the key; none for a server without keys.")
+    base_url: str = Field(
+        "https://api.openai.com/v1", pattern=r"^https?://\S+$", description="Address of the API, up to /v1."
+    )
+    api_key_env: OptionalText = Field(
+        "OPENAI_API_KEY", description="Environment variable that holds the key; none for a server without keys."
+    )
     temperature: float = Field(0.7, ge=0.0, le=2.0, description="Randomness of the answers; 0 is greedy.")
     max_tokens: int = Field(1024, ge=16, description="Most tokens of one answer.")
     concurrency: int = Field(16, ge=1, le=1024, description="Calls at the same time.")
@@ -118,16 +149,22 @@ class TeacherSettings(Settings):
     response_format: Literal["json_schema", "json_object", "text"] = Field(
         "json_schema", description="Strictest form of JSON to ask for; simpler ones follow."
     )
-    price_in: float = Field(0.0, ge=0.0, description="Price of a million prompt tokens, in the currency of the price list.")
+    price_in: float = Field(
+        0.0, ge=0.0, description="Price of a million prompt tokens, in the currency of the price list."
+    )
     price_out: float = Field(0.0, ge=0.0, description="Price of a million answer tokens.")
-    max_total_tokens: OptionalCount = Field(None, description="Most tokens of the run, prompts and answers together; then the teacher stops.")
+    max_total_tokens: OptionalCount = Field(
+        None, description="Most tokens of the run, prompts and answers together; then the teacher stops."
+    )
     max_cost: Annotated[Annotated[float, Field(gt=0.0)] | None, BeforeValidator(none_word)] = Field(
         None, description="Most money of the run; needs prices."
     )
     answers: Annotated[Path | None, BeforeValidator(_absolute_or_none)] = Field(
         None, description="File that keeps all answers for later runs; in the run folder if left out."
     )
-    terms: OptionalText = Field(None, description="Terms under which the answers may be used, as the card shall state them.")
+    terms: OptionalText = Field(
+        None, description="Terms under which the answers may be used, as the card shall state them."
+    )
 
 
 class DomainSettings(Settings):
@@ -142,7 +179,9 @@ class SynthesisSettings(Settings):
     """What the teacher writes: rows for the cells of a grid, and rows from passages of the documents."""
 
     rows: int = Field(0, ge=0, description="Rows to ask for, for the least covered cells of the grid.")
-    grounded_rows: int = Field(0, ge=0, description="Rows to ask for that are written from a passage of the document sources.")
+    grounded_rows: int = Field(
+        0, ge=0, description="Rows to ask for that are written from a passage of the document sources."
+    )
     domains: tuple[DomainSettings, ...] = Field((), description="Domains with their apps and tasks; needed for rows.")
     registers: tuple[str, ...] = Field(("formal", "casual"), min_length=1, description="Registers of the questions.")
     personas: tuple[str, ...] = Field((), description="Who asks, for example a first-time user.")
@@ -164,8 +203,12 @@ class BalanceSettings(Settings):
     """What is added to the training split, after the split and nowhere else."""
 
     paraphrases: int = Field(0, ge=0, description="Rewordings of a question that the teacher is asked for.")
-    paraphrase_share: Annotated[float, Field(gt=0.0, le=1.0)] = Field(1.0, description="Share of the training rows that are reworded.")
-    rare_cell_rows: int = Field(0, ge=0, description="Cells (domain, language, register) with fewer training rows have theirs repeated.")
+    paraphrase_share: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        1.0, description="Share of the training rows that are reworded."
+    )
+    rare_cell_rows: int = Field(
+        0, ge=0, description="Cells (domain, language, register) with fewer training rows have theirs repeated."
+    )
     most_copies: int = Field(3, ge=1, description="Most copies of one row.")
 
 
@@ -184,15 +227,25 @@ class DataBuildSettings(Settings):
     """Sources to a clean, private, de-duplicated data set with a leak-free held-out test."""
 
     sources: tuple[Source, ...] = Field(
-        min_length=1, description="Where the how-to pairs come from; each has a type: jsonl, csv, parquet, hf, documents or forum."
+        min_length=1,
+        description="Where the how-to pairs come from; each has a type: jsonl, csv, parquet, hf, documents or forum.",
     )
     strict: bool = Field(False, description="Stop at the first unreadable row instead of writing it to the ledger.")
     stages: Annotated[tuple[Stage, ...], AfterValidator(_in_order)] = Field(
-        get_args(Stage), description="Stages to run, in this order; without split the rows and the ledger are written to rows/ instead of a data set."
+        get_args(Stage),
+        description=(
+            "Stages to run, in this order; without split the rows and the ledger are written to rows/ instead of a data"
+            " set."
+        ),
     )
-    anonymise: tuple[PersonalKind, ...] = Field(get_args(PersonalKind), description="Kinds of personal data to mask; [] masks nothing.")
+    anonymise: tuple[PersonalKind, ...] = Field(
+        get_args(PersonalKind), description="Kinds of personal data to mask; [] masks nothing."
+    )
     anonymise_with: Literal["placeholder", "surrogate"] = Field(
-        "placeholder", description="What stands in for personal data: [NAME_1], or made-up names, addresses, e-mail and phone numbers."
+        "placeholder",
+        description=(
+            "What stands in for personal data: [NAME_1], or made-up names, addresses, e-mail and phone numbers."
+        ),
     )
     phone_regions: tuple[str, ...] = Field(
         ("US", "GB", "ID"), description="Countries (two-letter codes) whose national phone numbers are recognised."
@@ -205,23 +258,40 @@ class DataBuildSettings(Settings):
         description="Rules that a row must meet: the question asks, the steps instruct, and so on.",
     )
     languages: tuple[str, ...] = Field(
-        ("en", "id"), min_length=1, description="Languages of the recipe (two-letter codes), between which the language rule decides."
+        ("en", "id"),
+        min_length=1,
+        description="Languages of the recipe (two-letter codes), between which the language rule decides.",
     )
     repair_typos: bool = Field(
-        False, description="Repair typing errors in words that no language of `languages` knows; for forum text, not for edited text."
+        False,
+        description=(
+            "Repair typing errors in words that no language of `languages` knows; for forum text, not for edited text."
+        ),
     )
     near_duplicate_jaccard: float = Field(
-        0.8, gt=0.0, le=1.0, description="Jaccard similarity of character 4-grams from which two rows count as the same and one is dropped."
+        0.8,
+        gt=0.0,
+        le=1.0,
+        description="Jaccard similarity of character 4-grams from which two rows count as the same and one is dropped.",
     )
-    group_jaccard: float = Field(0.55, gt=0.0, le=1.0, description="Jaccard similarity from which two rows must lie in the same split.")
+    group_jaccard: float = Field(
+        0.55, gt=0.0, le=1.0, description="Jaccard similarity from which two rows must lie in the same split."
+    )
     test_share: Share = Field(0.15, description="Share of the rows held out for the test, by groups.")
-    validation_share: Share = Field(0.1, description="Share of the rows held out for validation during training, by groups.")
-    seed: int = Field(17, ge=0, description="Seed of the split, of the order of the grid and of the rows that are reworded.")
+    validation_share: Share = Field(
+        0.1, description="Share of the rows held out for validation during training, by groups."
+    )
+    seed: int = Field(
+        17, ge=0, description="Seed of the split, of the order of the grid and of the rows that are reworded."
+    )
     teacher: TeacherSettings = Field(
-        default_factory=TeacherSettings, description="The model that writes rows; asked only if synthesis or balance want it."
+        default_factory=TeacherSettings,
+        description="The model that writes rows; asked only if synthesis or balance want it.",
     )
     synthesis: SynthesisSettings = Field(default_factory=SynthesisSettings, description="What the teacher writes.")
-    balance: BalanceSettings = Field(default_factory=BalanceSettings, description="What is added to the training split.")
+    balance: BalanceSettings = Field(
+        default_factory=BalanceSettings, description="What is added to the training split."
+    )
     curation: CurationSettings = Field(default_factory=CurationSettings, description="Decisions of people.")
     export: tuple[ExportFormat, ...] = Field(
         (), description="Further forms of the data set: hub (README with front matter), csv, messages (chat JSONL)."
@@ -234,5 +304,7 @@ class DataBuildSettings(Settings):
     @model_validator(mode="after")
     def _money_needs_prices(self) -> Self:
         if self.teacher.max_cost is not None and not (self.teacher.price_in or self.teacher.price_out):
-            raise ValueError("teacher.max_cost needs prices: set teacher.price_in and teacher.price_out per million tokens")
+            raise ValueError(
+                "teacher.max_cost needs prices: set teacher.price_in and teacher.price_out per million tokens"
+            )
         return self

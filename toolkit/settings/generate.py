@@ -12,31 +12,56 @@ from toolkit.settings.base import OptionalCount, OptionalPath, OptionalText, Pro
 class GeneratorSettings(Settings):
     """The engine that generates, and where it lives."""
 
-    backend: Literal["vllm", "transformers"] = Field("vllm", description="Engine: vllm, or transformers where vLLM is not installed.")
-    python: OptionalPath = Field(None, description="Interpreter of the environment that has vLLM; the current one if left out.")
+    backend: Literal["vllm", "transformers"] = Field(
+        "vllm", description="Engine: vllm, or transformers where vLLM is not installed."
+    )
+    python: OptionalPath = Field(
+        None, description="Interpreter of the environment that has vLLM; the current one if left out."
+    )
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
-        "auto", description="Precision of the arithmetic; auto takes the fastest 16-bit type that the processor computes with, else float32."
+        "auto",
+        description=(
+            "Precision of the arithmetic; auto takes the fastest 16-bit type that the processor computes with, else"
+            " float32."
+        ),
     )
     max_model_len: OptionalCount = Field(
         None, description="Context in tokens that the engine plans for; longest prompt plus max_new_tokens if left out."
     )
     max_num_seqs: int = Field(64, ge=1, description="Requests in flight at once.")
     data_parallel_size: OptionalCount = Field(
-        1, description="Engines side by side, each with a copy of the model and a share of the prompts; none takes as many as the visible GPUs hold."
+        1,
+        description=(
+            "Engines side by side, each with a copy of the model and a share of the prompts; none takes as many as the"
+            " visible GPUs hold."
+        ),
     )
     tensor_parallel_size: int = Field(1, ge=1, description="GPUs that share one copy of the model.")
-    pipeline_parallel_size: int = Field(1, ge=1, description="Groups of GPUs that hold the layers of one copy in turn, for several machines.")
+    pipeline_parallel_size: int = Field(
+        1, ge=1, description="Groups of GPUs that hold the layers of one copy in turn, for several machines."
+    )
     distributed_executor_backend: Literal["auto", "mp", "ray"] = Field(
-        "auto", description="How vLLM starts the workers of one engine: mp on one machine, ray on several; auto leaves it to vLLM."
+        "auto",
+        description=(
+            "How vLLM starts the workers of one engine: mp on one machine, ray on several; auto leaves it to vLLM."
+        ),
     )
     gpu_memory_utilization: float = Field(0.9, gt=0.0, le=1.0, description="Share of GPU memory that vLLM may take.")
     cpu_kv_cache_gib: float = Field(1.0, gt=0.0, description="Memory for the key-value cache on CPU, in GiB.")
     enforce_eager: bool = Field(False, description="No graph capture or compilation: quicker start, slower tokens.")
-    unmerged: bool = Field(False, description="Let vLLM apply the adapter beside the base (LoRA) in place of merging it first.")
-    server: OptionalText = Field(
-        None, description="URL of an OpenAI-compatible server that generates in place of an engine here, for example http://localhost:8000."
+    unmerged: bool = Field(
+        False, description="Let vLLM apply the adapter beside the base (LoRA) in place of merging it first."
     )
-    server_model: OptionalText = Field(None, description="Name of the model on the server; not needed where it serves one only.")
+    server: OptionalText = Field(
+        None,
+        description=(
+            "URL of an OpenAI-compatible server that generates in place of an engine here, for example"
+            " http://localhost:8000."
+        ),
+    )
+    server_model: OptionalText = Field(
+        None, description="Name of the model on the server; not needed where it serves one only."
+    )
 
     @model_validator(mode="after")
     def _options_fit_the_backend(self) -> GeneratorSettings:
@@ -45,7 +70,8 @@ class GeneratorSettings(Settings):
             raise ValueError("unmerged needs backend vllm and no server; leave it out, or set backend to vllm")
         if self.backend == "transformers" and several:
             raise ValueError(
-                "tensor_parallel_size and pipeline_parallel_size need backend vllm; set both to 1, or data_parallel_size for several copies"
+                "tensor_parallel_size and pipeline_parallel_size need backend vllm; set both to 1, or"
+                " data_parallel_size for several copies"
             )
         if self.server and not self.server.startswith(("http://", "https://")):
             raise ValueError(f"server must be a URL with http:// or https://, found {self.server!r}")
@@ -58,24 +84,48 @@ class GenerateSettings(Settings):
     """Merge the adapter, batch-generate, and lose nothing."""
 
     required: ClassVar[tuple[str, ...]] = ("data",)
-    from_pipeline: ClassVar[tuple[str, ...]] = ("model", "revision", "trust_remote_code", "adapter", "systems", "data", "prompt_format")
+    from_pipeline: ClassVar[tuple[str, ...]] = (
+        "model",
+        "revision",
+        "trust_remote_code",
+        "adapter",
+        "systems",
+        "data",
+        "prompt_format",
+    )
 
-    model: str = Field("mistralai/Mistral-7B-Instruct-v0.2", description="Base model: a hub id, a folder, or embedded:gemma-3-270m.")
+    model: str = Field(
+        "mistralai/Mistral-7B-Instruct-v0.2", description="Base model: a hub id, a folder, or embedded:gemma-3-270m."
+    )
     revision: OptionalText = Field(None, description="Revision of the hub model; the newest if left out.")
     trust_remote_code: bool = Field(False, description="Run Python code that comes with the model.")
-    adapter: OptionalPath = Field(None, description="Adapter folder that sft wrote; none generates with the base model.")
+    adapter: OptionalPath = Field(
+        None, description="Adapter folder that sft wrote; none generates with the base model."
+    )
     systems: list[Literal["baseline", "tuned"]] = Field(
         default_factory=list,
-        description="Systems to answer with: baseline (the model alone), tuned (with the adapter), or both in one go; if empty, tuned where there is an adapter.",
+        description=(
+            "Systems to answer with: baseline (the model alone), tuned (with the adapter), or both in one go; if empty,"
+            " tuned where there is an adapter."
+        ),
     )
     merge_mode: Literal["auto", "dequantised", "base16"] = Field(
-        "auto", description="Base weights under the adapter: rounded to NF4 as in training, or 16-bit; auto follows training.json."
+        "auto",
+        description=(
+            "Base weights under the adapter: rounded to NF4 as in training, or 16-bit; auto follows training.json."
+        ),
     )
     proof_rows: int = Field(
-        64, ge=0, description="Prompts on which a merged model is measured against base + adapter before it answers; 0 leaves that out."
+        64,
+        ge=0,
+        description=(
+            "Prompts on which a merged model is measured against base + adapter before it answers; 0 leaves that out."
+        ),
     )
     data: OptionalPath = Field(None, description="Data set folder, or a JSONL file with a prompt on each line.")
-    split: Literal["test", "validation", "train"] = Field("test", description="Split to answer where data is a data set folder.")
+    split: Literal["test", "validation", "train"] = Field(
+        "test", description="Split to answer where data is a data set folder."
+    )
     max_rows: OptionalCount = Field(None, description="Answer only the first rows; all if left out.")
     prompt_format: PromptFormatName = Field(
         "auto", description="How a question becomes a prompt; auto takes the one stored with the adapter or the model."
@@ -95,7 +145,13 @@ class GenerateSettings(Settings):
         if "tuned" in self.systems and self.adapter is None:
             raise ValueError("systems names tuned, which needs adapter; give the adapter folder, or leave systems out")
         if self.generator.server and (self.adapter or self.systems):
-            raise ValueError("a server answers with what it serves; leave adapter and systems out, and name the model with generator.server_model")
+            raise ValueError(
+                "a server answers with what it serves; leave adapter and systems out, and name the model with"
+                " generator.server_model"
+            )
         if self.n > 1 and self.temperature == 0.0:
-            raise ValueError(f"n is {self.n} with temperature 0, which would give the same answer {self.n} times; set temperature above 0, or n to 1")
+            raise ValueError(
+                f"n is {self.n} with temperature 0, which would give the same answer {self.n} times; set temperature"
+                " above 0, or n to 1"
+            )
         return self

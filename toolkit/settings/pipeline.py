@@ -20,9 +20,16 @@ class PipelineSettings(Settings):
 
     data: DataBuildSettings = Field(description="Settings of data-build.")
     sft: SftSettings = Field(default_factory=SftSettings, description="Settings of sft.")
-    generate: GenerateSettings = Field(default_factory=GenerateSettings, description="Settings of generate, for both systems.")
+    generate: GenerateSettings = Field(
+        default_factory=GenerateSettings, description="Settings of generate, for both systems."
+    )
     evaluate: EvaluateSettings = Field(default_factory=EvaluateSettings, description="Settings of evaluate.")
-    reuse: bool = Field(True, description="Skip a stage whose inputs and settings did not change since an earlier pipeline in the runs folder.")
+    reuse: bool = Field(
+        True,
+        description=(
+            "Skip a stage whose inputs and settings did not change since an earlier pipeline in the runs folder."
+        ),
+    )
 
     def stages(self) -> tuple[DataBuildSettings, SftSettings, GenerateSettings, EvaluateSettings]:
         """The stages in order; generate with the model and prompt format that sft trains."""

@@ -1,4 +1,6 @@
-"""The adapter folder: what generate needs to serve exactly what was trained, and training.json to say how it came about."""
+"""The adapter folder: what generate needs to serve exactly what was trained, and training.json to say how it came
+about.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +24,18 @@ VERSIONED = ("torch", "transformers", "trl", "peft", "accelerate", "bitsandbytes
 
 
 def save_adapter(
-    checkpoint: Path, base_model: str, tokenizer: PreTrainedTokenizerBase, prompt_format: PromptFormat, training: JSON, folder: Path
+    checkpoint: Path,
+    base_model: str,
+    tokenizer: PreTrainedTokenizerBase,
+    prompt_format: PromptFormat,
+    training: JSON,
+    folder: Path,
 ) -> None:
-    """Make `folder` from a checkpoint's adapter: PEFT files, tokenizer with its chat template, prompt format, training.json, model card.
+    """Make `folder` from a checkpoint's adapter: PEFT files, tokenizer with its chat template, prompt format,
+    training.json, model card.
 
-    The adapter's config names the base model as the user did (`embedded:...`, a hub id or a path), not a cache folder of
+    The adapter's config names the base model as the user did (`embedded:...`, a hub id or a path), not a cache folder
+    of
     this machine. The folder appears whole or not at all.
 
     Raises:
@@ -37,7 +46,9 @@ def save_adapter(
     partial.mkdir(parents=True)
     for name in ADAPTER_FILES:
         if not (checkpoint / name).is_file():
-            raise ModelError(f"{checkpoint} has no {name}; the best step's checkpoint is damaged. Remove it and resume the run.")
+            raise ModelError(
+                f"{checkpoint} has no {name}; the best step's checkpoint is damaged. Remove it and resume the run."
+            )
         shutil.copyfile(checkpoint / name, partial / name)
     config = read_json(partial / "adapter_config.json") or {}
     write_json(partial / "adapter_config.json", {**config, "base_model_name_or_path": base_model})

@@ -7,7 +7,13 @@ from typing import Any
 
 import torch
 from peft import LoraConfig
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils.logging import disable_progress_bar
 
 from toolkit.errors import ModelError
@@ -18,17 +24,21 @@ from toolkit.training.options import BaseModelOptions, LoraOptions
 
 
 def load_tokenizer(base: BaseModelOptions) -> PreTrainedTokenizerBase:
-    """The base model's tokenizer. A missing pad token becomes the unknown token, or EOS: padding is never learned either way.
+    """The base model's tokenizer. A missing pad token becomes the unknown token, or EOS: padding is never learned
+    either way.
 
     Raises:
         ModelError: the model or its tokenizer cannot be found, it is an adapter, or it wants to run code of its own.
     """
     _refuse_adapters_and_code(base)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(resolve_model(base.name), revision=base.revision, trust_remote_code=base.trust_remote_code)
+        tokenizer = AutoTokenizer.from_pretrained(
+            resolve_model(base.name), revision=base.revision, trust_remote_code=base.trust_remote_code
+        )
     except (OSError, ValueError) as error:
         raise ModelError(
-            f"The tokenizer of {base.name} could not be loaded ({_first_line(error)}); check the name, the revision and the network."
+            f"The tokenizer of {base.name} could not be loaded ({_first_line(error)}); check the name, the revision and"
+            " the network."
         ) from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
@@ -39,10 +49,15 @@ def _refuse_adapters_and_code(base: BaseModelOptions) -> None:
     folder = Path(base.name).expanduser()
     if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
         trained_on = (read_json(folder / "adapter_config.json") or {}).get("base_model_name_or_path", "its base model")
-        raise ModelError(f"model: {base.name} is an adapter of {trained_on}; give the base model, or merge the two first with `steptune merge`.")
+        raise ModelError(
+            f"model: {base.name} is an adapter of {trained_on}; give the base model, or merge the two first with"
+            " `steptune merge`."
+        )
     config = read_json(Path(resolve_model(base.name)) / "config.json") or {}
     if config.get("auto_map") and not base.trust_remote_code:
-        raise ModelError(f"{base.name} runs Python code of its own; read that code, and set trust_remote_code=true if you trust it.")
+        raise ModelError(
+            f"{base.name} runs Python code of its own; read that code, and set trust_remote_code=true if you trust it."
+        )
 
 
 def load_base_model(base: BaseModelOptions, hardware: Hardware, attn_implementation: str = "sdpa") -> PreTrainedModel:
@@ -66,14 +81,16 @@ def load_base_model(base: BaseModelOptions, hardware: Hardware, attn_implementat
         return AutoModelForCausalLM.from_pretrained(resolve_model(base.name), **arguments)
     except (OSError, ValueError) as error:
         raise ModelError(
-            f"The weights of {base.name} could not be loaded ({_first_line(error)}); check the name, the revision and the network."
+            f"The weights of {base.name} could not be loaded ({_first_line(error)}); check the name, the revision and"
+            " the network."
         ) from error
 
 
 def quantization_config(quantization: str, hardware: Hardware) -> BitsAndBytesConfig | None:
     """NF4 with double quantisation (Dettmers et al. 2023), LLM.int8(), or None for 16-bit weights."""
     if quantization == "nf4":
-        # ZeRO-3 and FSDP flatten parameters of one dtype together, so the packed 4-bit bytes must claim the model's dtype.
+        # ZeRO-3 and FSDP flatten parameters of one dtype together, so the packed 4-bit bytes must claim the model's
+        # dtype.
         storage = hardware.compute_dtype if hardware.sharded else torch.uint8
         return BitsAndBytesConfig(
             load_in_4bit=True,

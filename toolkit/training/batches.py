@@ -32,9 +32,13 @@ def _padded(rows: list[dict[str, Any]], pad_token_id: int) -> dict[str, torch.Te
     longest = max(len(row["input_ids"]) for row in rows)
     missing = [longest - len(row["input_ids"]) for row in rows]
     return {
-        "input_ids": torch.tensor([row["input_ids"] + [pad_token_id] * count for row, count in zip(rows, missing, strict=True)]),
+        "input_ids": torch.tensor(
+            [row["input_ids"] + [pad_token_id] * count for row, count in zip(rows, missing, strict=True)]
+        ),
         "labels": torch.tensor([row["labels"] + [IGNORED] * count for row, count in zip(rows, missing, strict=True)]),
-        "attention_mask": torch.tensor([[1] * len(row["input_ids"]) + [0] * count for row, count in zip(rows, missing, strict=True)]),
+        "attention_mask": torch.tensor(
+            [[1] * len(row["input_ids"]) + [0] * count for row, count in zip(rows, missing, strict=True)]
+        ),
     }
 
 

@@ -20,7 +20,9 @@ def checkpoint_dir(checkpoints: Path, step: int) -> Path:
 
 
 def mark_complete(folder: Path, step: int) -> None:
-    """The last act of saving: the marker names every file with its size (DeepSpeed's are in subfolders), so that a cut-off file shows."""
+    """The last act of saving: the marker names every file with its size (DeepSpeed's are in subfolders), so that a
+    cut-off file shows.
+    """
     files = {
         file.relative_to(folder).as_posix(): file.stat().st_size
         for file in sorted(folder.rglob("*"))
@@ -33,12 +35,18 @@ def is_complete(folder: Path) -> bool:
     marker: JSON | None = read_json(folder / COMPLETE_FILE)
     if marker is None:
         return False
-    return all((folder / name).is_file() and (folder / name).stat().st_size == size for name, size in marker["files"].items())
+    return all(
+        (folder / name).is_file() and (folder / name).stat().st_size == size for name, size in marker["files"].items()
+    )
 
 
 def complete_checkpoints(checkpoints: Path) -> list[Path]:
     """Complete checkpoints, oldest step first; [] where there are none."""
-    found = [folder for folder in checkpoints.glob("checkpoint-*") if folder.name.rpartition("-")[2].isdigit() and is_complete(folder)]
+    found = [
+        folder
+        for folder in checkpoints.glob("checkpoint-*")
+        if folder.name.rpartition("-")[2].isdigit() and is_complete(folder)
+    ]
     return sorted(found, key=step_of)
 
 
@@ -60,7 +68,9 @@ def require_same_adapter(checkpoint: Path, lora: LoraConfig, base_model: str) ->
         "use_dora": lora.use_dora,
         "use_rslora": lora.use_rslora,
     }
-    differing = [f"{name} {saved.get(name)} in place of {value}" for name, value in wanted.items() if saved.get(name) != value]
+    differing = [
+        f"{name} {saved.get(name)} in place of {value}" for name, value in wanted.items() if saved.get(name) != value
+    ]
     if differing:
         raise ModelError(
             f"{checkpoint} was trained otherwise ({', '.join(differing)}), and this run trains on {base_model}; "

@@ -98,13 +98,18 @@ def finetune(
         _train(trainer, base, checkpoints, recorder)
     if report.stopped_at is not None:
         raise Cancelled(
-            f"Stopped at step {report.stopped_at} of {trainer.state.max_steps} with a checkpoint saved; `steptune resume` goes on from there."
+            f"Stopped at step {report.stopped_at} of {trainer.state.max_steps} with a checkpoint saved; `steptune"
+            " resume` goes on from there."
         )
     return _outcome(trainer, report, checkpoints, recorder, time.monotonic() - started_s)
 
 
-def sft_config(options: TrainOptions, hardware: Hardware, checkpoints: Path, train_rows: int, validate: bool) -> SFTConfig:
-    """TRL's configuration of a run. Evaluations and checkpoints fall on the same steps, so that the best step has a checkpoint."""
+def sft_config(
+    options: TrainOptions, hardware: Hardware, checkpoints: Path, train_rows: int, validate: bool
+) -> SFTConfig:
+    """TRL's configuration of a run. Evaluations and checkpoints fall on the same steps, so that the best step has a
+    checkpoint.
+    """
     eval_steps = options.eval_steps or default_eval_steps(options, train_rows, _processes())
     return SFTConfig(
         output_dir=str(checkpoints),
@@ -140,7 +145,9 @@ def sft_config(options: TrainOptions, hardware: Hardware, checkpoints: Path, tra
         bf16=hardware.compute_dtype is torch.bfloat16,
         fp16=hardware.compute_dtype is torch.float16,
         use_cpu=hardware.on_cpu,
-        ddp_backend="gloo" if hardware.on_cpu and _processes() > 1 else None,  # else accelerate takes DeepSpeed on CPU for one process
+        ddp_backend=(
+            "gloo" if hardware.on_cpu and _processes() > 1 else None
+        ),  # else accelerate takes DeepSpeed on CPU for one process
         ddp_find_unused_parameters=False,
     )
 
@@ -189,7 +196,11 @@ def _trainer(
 
 
 def _dataset(rows: list[TokenRow]) -> Dataset:
-    columns = {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows], "row": list(range(len(rows)))}
+    columns = {
+        "input_ids": [row.input_ids for row in rows],
+        "labels": [row.labels for row in rows],
+        "row": list(range(len(rows))),
+    }
     return Dataset.from_dict(columns)
 
 
@@ -208,11 +219,15 @@ def _train(trainer: CompletionTrainer, base: BaseModelOptions, checkpoints: Path
     trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
 
 
-def _outcome(trainer: CompletionTrainer, report: RunReport, checkpoints: Path, recorder: Recorder, seconds: float) -> TrainedAdapter:
+def _outcome(
+    trainer: CompletionTrainer, report: RunReport, checkpoints: Path, recorder: Recorder, seconds: float
+) -> TrainedAdapter:
     state = trainer.state
     best_step = state.best_global_step or state.global_step
     losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
-    validated: dict[int, Any] = {entry["step"]: entry["eval_loss"] for entry in state.log_history if "eval_loss" in entry}
+    validated: dict[int, Any] = {
+        entry["step"]: entry["eval_loss"] for entry in state.log_history if "eval_loss" in entry
+    }
     recorder.event("best_step", step=best_step, eval_loss=validated.get(best_step))
     return TrainedAdapter(
         checkpoint=checkpoint_dir(checkpoints, best_step),

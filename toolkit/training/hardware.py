@@ -31,7 +31,8 @@ class Hardware:
 def detect_hardware() -> Hardware:
     """By the environment that `accelerate launch` set: the local GPU unless ACCELERATE_USE_CPU is set or there is none.
 
-    bf16 on cards and processors that compute in it; else fp16 on a card (T4, V100) and fp32 on a processor, where emulated
+    bf16 on cards and processors that compute in it; else fp16 on a card (T4, V100) and fp32 on a processor, where
+    emulated
     bf16 is several times slower than fp32 (measured with AVX2: 9 against 51 GFLOP/s).
     """
     if _is_set("ACCELERATE_USE_DEEPSPEED"):
@@ -45,16 +46,23 @@ def detect_hardware() -> Hardware:
     return Hardware("cpu", dtype, sharded)
 
 
-def require_possible(hardware: Hardware, quantization: str, optim: str, attn_implementation: str, use_dora: bool) -> None:
+def require_possible(
+    hardware: Hardware, quantization: str, optim: str, attn_implementation: str, use_dora: bool
+) -> None:
     """Raises PreflightError for options that this machine cannot do, naming what works instead."""
     if found := refusal(_strategy(), quantization, optim, hardware.on_cpu, use_dora):
         raise PreflightError(str(found))
     if attn_implementation == "flash_attention_2" and not _has_flash_attention(hardware):
-        raise PreflightError("attn_implementation=flash_attention_2 needs a CUDA card and the package flash-attn; use attn_implementation=auto.")
+        raise PreflightError(
+            "attn_implementation=flash_attention_2 needs a CUDA card and the package flash-attn; use"
+            " attn_implementation=auto."
+        )
 
 
 def attention_kernel(asked: str, packing: bool, hardware: Hardware) -> str:
-    """The kernel by transformers' name. FlashAttention 2 gains where rows are joined; PyTorch's own serves everything else."""
+    """The kernel by transformers' name. FlashAttention 2 gains where rows are joined; PyTorch's own serves everything
+    else.
+    """
     if asked == "auto":
         return "flash_attention_2" if packing and _has_flash_attention(hardware) else "sdpa"
     return asked
@@ -78,13 +86,18 @@ def out_of_memory_named(base: BaseModelOptions, options: TrainOptions, hardware:
             raise
         where = "memory of this machine" if hardware.on_cpu else "memory of the GPU"
         raise OutOfMemoryError(
-            f"Out of memory: the {where} ran out with {_load(options)}; {_relief(base, options)} in the run's config.yaml, then `steptune resume`."
+            f"Out of memory: the {where} ran out with {_load(options)}; {_relief(base, options)} in the run's"
+            " config.yaml, then `steptune resume`."
         ) from error
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
     text = str(error)
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in text or "CUDA out of memory" in text
+    return (
+        isinstance(error, MemoryError | torch.OutOfMemoryError)
+        or "can't allocate memory" in text
+        or "CUDA out of memory" in text
+    )
 
 
 def _load(options: TrainOptions) -> str:
@@ -95,7 +108,10 @@ def _relief(base: BaseModelOptions, options: TrainOptions) -> str:
     """What to change first: what costs time alone, before what changes the result."""
     batch, accumulation = options.per_device_train_batch_size, options.gradient_accumulation_steps
     if batch > 1:
-        return f"set per_device_train_batch_size={batch // 2} gradient_accumulation_steps={accumulation * 2}, the same rows a step,"
+        return (
+            f"set per_device_train_batch_size={batch // 2} gradient_accumulation_steps={accumulation * 2}, the same"
+            " rows a step,"
+        )
     if not options.gradient_checkpointing:
         return "set gradient_checkpointing=true, slower with the same result,"
     if base.quantization != "nf4":

@@ -24,7 +24,11 @@ def supports_labelled_head(model: PreTrainedModel) -> bool:
     """Whether the head is a plain frozen linear layer (with or without a soft cap): others stay with TRL's."""
     config = model.config.get_text_config()
     head = model.get_output_embeddings()
-    return isinstance(head, torch.nn.Linear) and head.bias is None and not any(getattr(config, name, None) for name in _SCALED_LOGITS)
+    return (
+        isinstance(head, torch.nn.Linear)
+        and head.bias is None
+        and not any(getattr(config, name, None) for name in _SCALED_LOGITS)
+    )
 
 
 def add_labelled_head(model: PreTrainedModel) -> None:
@@ -60,7 +64,9 @@ class SummedLoss(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, labels: torch.Tensor, softcap: float | None) -> torch.Tensor:
+    def forward(
+        ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, labels: torch.Tensor, softcap: float | None
+    ) -> torch.Tensor:
         gradient = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
         loss = torch.zeros((), dtype=torch.float32, device=hidden.device)
         for start in range(0, len(hidden), CPU_HEAD_TOKENS):
@@ -83,7 +89,11 @@ class SummedLoss(torch.autograd.Function):
 
 
 def _gradient(
-    exponentials: torch.Tensor, total: torch.Tensor, slope: torch.Tensor | None, weight: torch.Tensor, labels: torch.Tensor
+    exponentials: torch.Tensor,
+    total: torch.Tensor,
+    slope: torch.Tensor | None,
+    weight: torch.Tensor,
+    labels: torch.Tensor,
 ) -> torch.Tensor:
     """(softmax - one-hot label) @ weight, with the slope of the soft cap where there is one. Overwrites `exponentials`."""
     learned = weight[labels]

@@ -1,4 +1,6 @@
-"""The guard that stops a training at the first loss or gradient that is not a number, or beyond all reason, and names its rows."""
+"""The guard that stops a training at the first loss or gradient that is not a number, or beyond all reason, and names
+its rows.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,8 @@ def check_loss(step: int, loss: torch.Tensor, per_token: torch.Tensor, vocabular
         complaints = gathered
     if named := "; ".join(complaint for complaint in complaints if complaint):
         raise SteptuneError(
-            f"Step {step}: {named}. Nothing of this step was kept; look at these rows, or lower learning_rate or raise warmup_ratio, then `steptune resume`."
+            f"Step {step}: {named}. Nothing of this step was kept; look at these rows, or lower learning_rate or raise"
+            " warmup_ratio, then `steptune resume`."
         )
 
 
@@ -44,7 +47,8 @@ def check_gradient(step: int, norm: float, rows: list[str]) -> None:
     """Raises SteptuneError if the gradient of an optimiser step is NaN or infinite; its loss was a number."""
     if not math.isfinite(norm):
         raise SteptuneError(
-            f"Step {step}: the gradient became {norm} on {_names(rows)}. Nothing of this step was kept; look at these rows, or lower learning_rate."
+            f"Step {step}: the gradient became {norm} on {_names(rows)}. Nothing of this step was kept; look at these"
+            " rows, or lower learning_rate."
         )
 
 

@@ -30,7 +30,9 @@ class LoraOptions:
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """Optimiser, length and bookkeeping of a run. `max_steps=None` trains for the epochs; `early_stopping_patience=None` never stops early."""
+    """Optimiser, length and bookkeeping of a run. `max_steps=None` trains for the epochs;
+    `early_stopping_patience=None` never stops early.
+    """
 
     learning_rate: float = 2e-4
     lr_scheduler_type: str = "cosine"

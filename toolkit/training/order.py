@@ -15,7 +15,8 @@ BATCHES_PER_POOL = 8
 
 
 class LengthGroupedOrder(Sampler[int]):
-    """Indices of all rows. Within pools of eight optimiser steps rows are sorted by length and cut into micro-batches, which are shuffled.
+    """Indices of all rows. Within pools of eight optimiser steps rows are sorted by length and cut into micro-batches,
+    which are shuffled.
 
     A pool is large enough to save most of the padding and small enough to keep the order random over the epoch.
     """
@@ -43,7 +44,9 @@ class LengthGroupedOrder(Sampler[int]):
     def _grouped(self, pool: list[int], chance: random.Random) -> Iterator[int]:
         pool = sorted(pool, key=lambda index: -self.lengths[index])
         batches = [pool[start : start + self.micro_batch] for start in range(0, len(pool), self.micro_batch)]
-        short = batches.pop() if len(batches[-1]) < self.micro_batch else []  # stays last, or it would shift the others' borders
+        short = (
+            batches.pop() if len(batches[-1]) < self.micro_batch else []
+        )  # stays last, or it would shift the others' borders
         chance.shuffle(batches)
         for batch in batches:
             yield from batch

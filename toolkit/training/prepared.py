@@ -35,7 +35,9 @@ class Prepared:
         return {"train": self.train.counts(), "validation": self.validation.counts()}
 
 
-def prepare(base: BaseModelOptions, data: Path, validation_share: float, prompt_format: str, max_length: int) -> Prepared:
+def prepare(
+    base: BaseModelOptions, data: Path, validation_share: float, prompt_format: str, max_length: int
+) -> Prepared:
     """Read, render, tokenise and prove.
 
     Raises:
@@ -47,7 +49,9 @@ def prepare(base: BaseModelOptions, data: Path, validation_share: float, prompt_
     chosen = choose_format(prompt_format, resolve_model(base.name), tokenizer)
     train = tokenise(rows.train, chosen, tokenizer, max_length, "training")
     validation = tokenise(rows.validation, chosen, tokenizer, max_length, "validation")
-    return Prepared(rows, tokenizer, chosen, train, validation, prove_prompts(rows.train, train.rows, chosen, tokenizer))
+    return Prepared(
+        rows, tokenizer, chosen, train, validation, prove_prompts(rows.train, train.rows, chosen, tokenizer)
+    )
 
 
 def preview(prepared: Prepared) -> JSON:

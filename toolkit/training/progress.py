@@ -37,7 +37,9 @@ class RunReport(TrainerCallback):
         self.seen = (self.started_s, state.num_input_tokens_seen, self.labelled)
         self.recorder.progress("train", state.global_step, state.max_steps)
 
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> TrainerControl:
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> TrainerControl:
         self.recorder.progress("train", state.global_step, state.max_steps)
         stop, save = _any_process((self.recorder.stop_requested, self._checkpoint_asked()), args.device)
         if state.global_step < state.max_steps and stop:
@@ -46,7 +48,9 @@ class RunReport(TrainerCallback):
         control.should_save = control.should_save or save or self.stopped_at is not None
         return control
 
-    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, float], **_: Any) -> None:
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, float], **_: Any
+    ) -> None:
         if "loss" not in logs:
             return
         numbers = {name: round(logs[name], 8) for name in ("loss", "learning_rate", "grad_norm") if name in logs}
@@ -56,8 +60,16 @@ class RunReport(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: dict[str, float], **_: Any
     ) -> TrainerControl:
         self._report(state, eval_loss=round(metrics["eval_loss"], 8))
-        self.seen = (time.monotonic(), state.num_input_tokens_seen, self.labelled)  # the time of an evaluation is not training time
-        if self.patience is not None and evaluations_since_best(state.log_history) >= self.patience and state.global_step < state.max_steps:
+        self.seen = (
+            time.monotonic(),
+            state.num_input_tokens_seen,
+            self.labelled,
+        )  # the time of an evaluation is not training time
+        if (
+            self.patience is not None
+            and evaluations_since_best(state.log_history) >= self.patience
+            and state.global_step < state.max_steps
+        ):
             self.early_stopped = True
             self.recorder.event("early_stopped", step=state.global_step, patience=self.patience)
             control.should_training_stop = True
@@ -79,8 +91,18 @@ class RunReport(TrainerCallback):
 
     def _report(self, state: TrainerState, **numbers: Any) -> None:
         done = state.global_step - self.first_step
-        eta_s = round((time.monotonic() - self.started_s) / done * (state.max_steps - state.global_step), 1) if done else None
-        self.recorder.metric(step=state.global_step, total_steps=state.max_steps, epoch=round(state.epoch or 0.0, 4), **numbers, eta_s=eta_s)
+        eta_s = (
+            round((time.monotonic() - self.started_s) / done * (state.max_steps - state.global_step), 1)
+            if done
+            else None
+        )
+        self.recorder.metric(
+            step=state.global_step,
+            total_steps=state.max_steps,
+            epoch=round(state.epoch or 0.0, 4),
+            **numbers,
+            eta_s=eta_s,
+        )
         if self.recorder.run_dir is not None:
             shown = "  ".join(f"{name} {value:.4g}" for name, value in numbers.items() if value is not None)
             print(f"step {state.global_step}/{state.max_steps}  {shown}", flush=True)
@@ -95,11 +117,16 @@ class RunReport(TrainerCallback):
         seconds = max(now - self.seen[0], 1e-9)
         tokens, labelled = state.num_input_tokens_seen - self.seen[1], self.labelled - self.seen[2]
         self.seen = (now, state.num_input_tokens_seen, self.labelled)
-        return {"tokens_per_second": round(tokens / seconds, 1), "labelled_tokens_per_second": round(labelled / seconds, 1)}
+        return {
+            "tokens_per_second": round(tokens / seconds, 1),
+            "labelled_tokens_per_second": round(labelled / seconds, 1),
+        }
 
 
 def evaluations_since_best(log_history: list[dict[str, float]]) -> int:
-    """Evaluations after the one with the lowest loss. Step 0 (the untrained model) does not count: training may start above it."""
+    """Evaluations after the one with the lowest loss. Step 0 (the untrained model) does not count: training may start
+    above it.
+    """
     losses = [entry["eval_loss"] for entry in log_history if "eval_loss" in entry and entry.get("step", 0) > 0]
     return len(losses) - 1 - losses.index(min(losses)) if losses else 0
 

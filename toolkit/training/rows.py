@@ -1,4 +1,6 @@
-"""Which rows train and which validate: a data set folder, a folder of JSONL files, or one file. The test split is never read."""
+"""Which rows train and which validate: a data set folder, a folder of JSONL files, or one file. The test split is never
+read.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ def load_rows(data: Path, validation_share: float) -> Rows:
         return Rows(train, validation, dataset_hash, names)
     validation = read_examples(validation_file)
     if not validation:
-        raise DataError(f"{validation_file} is empty; fill it, or remove it to take validation_share of the training rows instead.")
+        raise DataError(
+            f"{validation_file} is empty; fill it, or remove it to take validation_share of the training rows instead."
+        )
     return Rows(rows, validation, dataset_hash, names)
 
 
@@ -50,16 +54,21 @@ def _files(data: Path) -> tuple[list[Path], Path | None]:
     """Files to train on, and the validation file if there is one."""
     if data.is_file():
         if data.name == "test.jsonl":
-            raise DataError(f"{data} is the test split, which is never trained on; give the data set's folder or another file.")
+            raise DataError(
+                f"{data} is the test split, which is never trained on; give the data set's folder or another file."
+            )
         return [data], None
     validation = data / "validation.jsonl"
     validation_file = validation if validation.is_file() else None
     if (data / "train.jsonl").is_file():
         return [data / "train.jsonl"], validation_file
-    files = [file for file in sorted(data.glob("*.jsonl")) if file.name not in NOT_FOR_TRAINING and file != validation_file]
+    files = [
+        file for file in sorted(data.glob("*.jsonl")) if file.name not in NOT_FOR_TRAINING and file != validation_file
+    ]
     if not files:
         raise DataError(
-            f"{data} has no train.jsonl and no other JSONL files to train on; give a data set folder, a folder of JSONL files or one file."
+            f"{data} has no train.jsonl and no other JSONL files to train on; give a data set folder, a folder of JSONL"
+            " files or one file."
         )
     return files, validation_file
 
@@ -85,5 +94,8 @@ def hold_out(rows: list[Example], share: float) -> tuple[list[Example], list[Exa
     limit = sorted(keys)[max(1, round(share * len(rows))) - 1]
     kept = [row for row, key in zip(rows, keys, strict=True) if key > limit]
     if not kept:
-        raise DataError(f"Found {len(rows)} row(s) with too few different questions to hold some out; add rows or set validation_share to 0.")
+        raise DataError(
+            f"Found {len(rows)} row(s) with too few different questions to hold some out; add rows or set"
+            " validation_share to 0."
+        )
     return kept, [row for row, key in zip(rows, keys, strict=True) if key <= limit]

@@ -39,10 +39,22 @@ class TokenRows:
     def counts(self) -> JSON:
         tokens, labelled = sum(len(row.input_ids) for row in self.rows), sum(row.labelled for row in self.rows)
         masked = [row.id for row in self.rows if row.labelled == 0]
-        return {"rows": len(self.rows), "tokens": tokens, "labelled_tokens": labelled, "too_long": self.too_long, "fully_masked": masked}
+        return {
+            "rows": len(self.rows),
+            "tokens": tokens,
+            "labelled_tokens": labelled,
+            "too_long": self.too_long,
+            "fully_masked": masked,
+        }
 
 
-def tokenise(examples: list[Example], prompt_format: PromptFormat, tokenizer: PreTrainedTokenizerBase, max_length: int, split: str) -> TokenRows:
+def tokenise(
+    examples: list[Example],
+    prompt_format: PromptFormat,
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int,
+    split: str,
+) -> TokenRows:
     """Token ids and labels of the examples; the loss is on the completion and its EOS alone.
 
     Raises:
@@ -60,7 +72,8 @@ def tokenise(examples: list[Example], prompt_format: PromptFormat, tokenizer: Pr
             rows.append(TokenRow(example.id, ids, [IGNORED] * len(rendered.prompt_ids) + rendered.completion_ids))
     if examples and not rows:
         raise DataError(
-            f"All {len(examples)} {split} rows are longer than max_length={max_length} tokens (the shortest has {shortest}); raise max_length or shorten the answers."
+            f"All {len(examples)} {split} rows are longer than max_length={max_length} tokens (the shortest has"
+            f" {shortest}); raise max_length or shorten the answers."
         )
     return TokenRows(rows, too_long)
 
@@ -78,14 +91,23 @@ class PromptProof:
     example_completion: str
 
     def to_json(self) -> JSON:
-        return {"train_prompt_is_served_prompt": True, "exactly_one_bos": True, "eos_is_learned": True, "prompt_is_masked": True, **asdict(self)}
+        return {
+            "train_prompt_is_served_prompt": True,
+            "exactly_one_bos": True,
+            "eos_is_learned": True,
+            "prompt_is_masked": True,
+            **asdict(self),
+        }
 
 
-def prove_prompts(examples: list[Example], rows: list[TokenRow], prompt_format: PromptFormat, tokenizer: PreTrainedTokenizerBase) -> PromptProof:
+def prove_prompts(
+    examples: list[Example], rows: list[TokenRow], prompt_format: PromptFormat, tokenizer: PreTrainedTokenizerBase
+) -> PromptProof:
     """Check on up to 32 rows, spread over the data, that training and serving agree.
 
     Raises:
-        ModelError: the trained prompt differs from the served one, BOS is missing or doubled, EOS is not learned, or part of the prompt is.
+        ModelError: the trained prompt differs from the served one, BOS is missing or doubled, EOS is not learned, or
+            part of the prompt is.
     """
     by_id = {example.id: example for example in examples}
     checked = rows[:: max(1, len(rows) // PROVEN_ROWS)][:PROVEN_ROWS]
@@ -111,9 +133,13 @@ def _prove(row: TokenRow, served_prompt: list[int], tokenizer: PreTrainedTokeniz
         "part of the prompt is learned": all(label == IGNORED for label in row.labels[:length]),
         "part of the answer is not learned": row.labels[length:] == row.input_ids[length:],
         "the end-of-sequence token is not learned": row.labels[-1] == tokenizer.eos_token_id,
-        "it does not begin with exactly one beginning-of-sequence token": tokenizer.bos_token_id is None
-        or (row.input_ids[0] == tokenizer.bos_token_id and row.input_ids.count(tokenizer.bos_token_id) == 1),
+        "it does not begin with exactly one beginning-of-sequence token": (
+            tokenizer.bos_token_id is None
+            or (row.input_ids[0] == tokenizer.bos_token_id and row.input_ids.count(tokenizer.bos_token_id) == 1)
+        ),
     }
     for complaint, holds in claims.items():
         if not holds:
-            raise ModelError(f"Row {row.id}: {complaint}; choose another prompt_format, or repair the tokenizer of this model.")
+            raise ModelError(
+                f"Row {row.id}: {complaint}; choose another prompt_format, or repair the tokenizer of this model."
+            )

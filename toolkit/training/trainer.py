@@ -1,4 +1,6 @@
-"""TRL's SFTTrainer with the parts that steptune needs to be exact: loss, validation loss, order, checkpoints, NaN guard."""
+"""TRL's SFTTrainer with the parts that steptune needs to be exact: loss, validation loss, order, checkpoints, NaN
+guard.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ class CompletionTrainer(SFTTrainer):
     """SFTTrainer on rows that are already tokenised and labelled, in batches of `BatchRows`.
 
     It validates by the mean over all labelled tokens, which depends on neither batch size nor number of processes;
-    keeps `checkpoints_kept` checkpoints besides the best one; stops at the first loss that is not a number, and names its
+    keeps `checkpoints_kept` checkpoints besides the best one; stops at the first loss that is not a number, and names
+    its
     rows by `row_ids`. `on_labelled` is told the labelled tokens of each optimiser step.
     """
 
@@ -43,7 +46,9 @@ class CompletionTrainer(SFTTrainer):
         if self.labelled_head:
             add_labelled_head(base)
 
-    def compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
         """Mean loss over the labelled tokens of the whole optimiser step (`num_items_in_batch`, all processes)."""
         inputs = {name: value for name, value in inputs.items() if name != "row"}
         if not self.labelled_head:
@@ -76,9 +81,15 @@ class CompletionTrainer(SFTTrainer):
         check_gradient(self.state.global_step + 1, float(norm), self.rows_of_step)
         return norm
 
-    def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> dict[str, float]:
+    def evaluate(
+        self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval"
+    ) -> dict[str, float]:
         """`eval_loss`: negative log-likelihood per labelled token, over all validation rows of all processes."""
-        model = self.accelerator.prepare_model(self.model, evaluation_mode=True) if self.model_wrapped is self.model else self.model_wrapped
+        model = (
+            self.accelerator.prepare_model(self.model, evaluation_mode=True)
+            if self.model_wrapped is self.model
+            else self.model_wrapped
+        )
         training = model.training
         model.eval()
         totals = torch.zeros(2, dtype=torch.float64, device=self.args.device)
@@ -98,7 +109,9 @@ class CompletionTrainer(SFTTrainer):
         return metrics
 
     def _validation_batches(self) -> Any:
-        """This process's share of the validation rows, longest first; all processes get as many batches (some fully masked)."""
+        """This process's share of the validation rows, longest first; all processes get as many batches (some fully
+        masked).
+        """
         rows = sorted(self.eval_dataset, key=lambda row: -len(row["input_ids"]))
         processes, rank, size = self.args.world_size, self.args.process_index, self.args.per_device_eval_batch_size
         for start in range(0, len(rows), size * processes):
@@ -110,13 +123,17 @@ class CompletionTrainer(SFTTrainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         rows = self.train_dataset if train_dataset is None else train_dataset
         per_step = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
-        return LengthGroupedOrder([len(ids) for ids in rows["input_ids"]], self.args.train_batch_size, per_step, self.args.seed)
+        return LengthGroupedOrder(
+            [len(ids) for ids in rows["input_ids"]], self.args.train_batch_size, per_step, self.args.seed
+        )
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        """Save, mark as complete, and only then delete older ones. TRL's model card is left out: it names a hub repository.
+        """Save, mark as complete, and only then delete older ones. TRL's model card is left out: it names a hub
+        repository.
 
         Raises:
-            DiskFullError: the checkpoint could not be written; what was written of it is deleted, and the last good one stays.
+            DiskFullError: the checkpoint could not be written; what was written of it is deleted, and the last good one
+                stays.
         """
         folder = checkpoint_dir(Path(self.args.output_dir), self.state.global_step)
         try:
@@ -131,7 +148,8 @@ class CompletionTrainer(SFTTrainer):
             last = last_complete(folder.parent)
             kept = f"{last.name} is whole and stays" if last else "there is no earlier one"
             raise DiskFullError(
-                f"The checkpoint of step {self.state.global_step} could not be written ({str(error)[:160]}); {kept}. Free some disk space, then `steptune resume`."
+                f"The checkpoint of step {self.state.global_step} could not be written ({str(error)[:160]}); {kept}."
+                " Free some disk space, then `steptune resume`."
             ) from error
         if self.args.should_save:
             best = checkpoint_dir(folder.parent, self.state.best_global_step) if self.state.best_global_step else None
@@ -140,5 +158,9 @@ class CompletionTrainer(SFTTrainer):
 
 
 def _is_write_failure(error: Exception) -> bool:
-    """Whether saving failed at the file system: safetensors and tokenizers (Rust) and torch.save wrap the system's error in their own."""
-    return isinstance(error, OSError) or any(mark in str(error) for mark in ("(os error ", "PytorchStreamWriter", "iostream"))
+    """Whether saving failed at the file system: safetensors and tokenizers (Rust) and torch.save wrap the system's
+    error in their own.
+    """
+    return isinstance(error, OSError) or any(
+        mark in str(error) for mark in ("(os error ", "PytorchStreamWriter", "iostream")
+    )

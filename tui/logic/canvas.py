@@ -33,7 +33,10 @@ class Canvas:
 
     def lines(self) -> list[tuple[Span, ...]]:
         """One line a row; neighbouring cells of one style are one span."""
-        return [_spans([self._character(bits) for bits in row], styles) for row, styles in zip(self._bits, self._styles, strict=True)]
+        return [
+            _spans([self._character(bits) for bits in row], styles)
+            for row, styles in zip(self._bits, self._styles, strict=True)
+        ]
 
     def _character(self, bits: int) -> str:
         if not bits:

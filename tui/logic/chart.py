@@ -47,7 +47,9 @@ class ChartOptions:
 
 def draw(title: str, curves: Sequence[Curve], width: int, height: int, options: ChartOptions) -> list[Line]:
     """Exactly `height` lines: title, plot, marks and x axis."""
-    curves = [Curve(curve.name, smoothed(curve.points) if options.smooth else curve.points, curve.style) for curve in curves]
+    curves = [
+        Curve(curve.name, smoothed(curve.points) if options.smooth else curve.points, curve.style) for curve in curves
+    ]
     curves = [curve for curve in curves if curve.points]
     plot_width, plot_height = width - GUTTER - 1, height - (3 if options.marks else 2)
     head = _head(title, curves, width, options)
@@ -110,7 +112,9 @@ def nice(value: float) -> float:
 
 
 def x_axis(curves: Sequence[Curve], known_end: float | None) -> tuple[float, float]:
-    """From the first point (0 where it is near) to the known end of the run, or to a round number beyond the last point."""
+    """From the first point (0 where it is near) to the known end of the run, or to a round number beyond the last
+    point.
+    """
     first = min(curve.points[0][0] for curve in curves)
     last = max(curve.points[-1][0] for curve in curves)
     start = 0.0 if 0 <= first <= 0.2 * max(last, 1) else first
@@ -121,7 +125,9 @@ def x_axis(curves: Sequence[Curve], known_end: float | None) -> tuple[float, flo
     return start, max(end, start + 1)
 
 
-def _plot(canvas: Canvas, curve: Curve, x_range: tuple[float, float], y_range: tuple[float, float], is_log: bool) -> None:
+def _plot(
+    canvas: Canvas, curve: Curve, x_range: tuple[float, float], y_range: tuple[float, float], is_log: bool
+) -> None:
     x_scale = (canvas.columns - 1) / (x_range[1] - x_range[0])
     y_scale = (canvas.rows - 1) / (y_range[1] - y_range[0])
 
@@ -195,8 +201,14 @@ def merged(cells: Sequence[tuple[str, str]]) -> list[Span]:
 
 def _x_labels(x_start: float, x_end: float, width: int) -> Line:
     labels = [number(_rounded(x_start + (x_end - x_start) * part)) for part in (0, 0.5, 1)]
-    left, middle, right = (str(int(float(label))) if float(label).is_integer() and abs(float(label)) < 1e6 else label for label in labels)
-    text = left + middle.center(max(0, width - len(left) - len(right))) + right if width > 24 else left + right.rjust(max(0, width - len(left)))
+    left, middle, right = (
+        str(int(float(label))) if float(label).is_integer() and abs(float(label)) < 1e6 else label for label in labels
+    )
+    text = (
+        left + middle.center(max(0, width - len(left) - len(right))) + right
+        if width > 24
+        else left + right.rjust(max(0, width - len(left)))
+    )
     return line((" " * GUTTER + "└" + text[:width], "dim"))
 
 
@@ -217,8 +229,28 @@ def strip_chart(points: Sequence[Point], width: int, ascii_only: bool = False, s
     canvas = Canvas(width, 1, ascii_only)
     curve = Curve("", points, style)
     low, high = min(point[1] for point in points), max(point[2] for point in points)
-    _plot(canvas, curve, (points[0][0], max(points[-1][0], points[0][0] + 1)), (low, high if high > low else low + 1), False)
+    _plot(
+        canvas,
+        curve,
+        (points[0][0], max(points[-1][0], points[0][0] + 1)),
+        (low, high if high > low else low + 1),
+        False,
+    )
     return canvas.lines()[0]
 
 
-__all__ = ["GUTTER", "ChartOptions", "Curve", "Mark", "bar", "draw", "merged", "nice", "smoothed", "strip_chart", "width_of", "x_axis", "y_axis"]
+__all__ = [
+    "GUTTER",
+    "ChartOptions",
+    "Curve",
+    "Mark",
+    "bar",
+    "draw",
+    "merged",
+    "nice",
+    "smoothed",
+    "strip_chart",
+    "width_of",
+    "x_axis",
+    "y_axis",
+]

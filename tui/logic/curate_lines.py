@@ -18,7 +18,11 @@ def prompt_lines(item: Item, width: int, with_meta: bool) -> list[Line]:
     lines += [line((part, "bold")) for part in wrap(clean_text(item.prompt), width)]
     if with_meta:
         lines.append(())
-        lines += [line((f"{clean(key)} ", "dim"), clean(value)) for key, value in {"split": item.split, **item.meta}.items() if value]
+        lines += [
+            line((f"{clean(key)} ", "dim"), clean(value))
+            for key, value in {"split": item.split, **item.meta}.items()
+            if value
+        ]
     return lines
 
 
@@ -26,7 +30,11 @@ def output_lines(item: Item, width: int, twin: Item | None) -> list[Line]:
     """The steps; for a near-duplicate the row that was kept below them."""
     lines = _steps(item.output, width)
     if twin is not None:
-        lines += [(), line((f"kept instead: {clean(twin.id)}", "dim")), *(line((part, "bold")) for part in wrap(clean_text(twin.prompt), width))]
+        lines += [
+            (),
+            line((f"kept instead: {clean(twin.id)}", "dim")),
+            *(line((part, "bold")) for part in wrap(clean_text(twin.prompt), width)),
+        ]
         lines += _steps(twin.output, width)
     return lines
 
@@ -54,18 +62,24 @@ def _entry_lines(name: str, entry: JSON, item: Item, width: int) -> list[Line]:
     settled = " (settles it)" if entry.get("adjudicates") else ""
     when = age(time.time() - float(entry.get("time", 0)))
     head = line(
-        (f"{clean(name)} ", "bold"), (verdict, VERDICT_STYLES.get(verdict, "warn")), (f"{settled} {when}{', of another text' if old else ''}", "dim")
+        (f"{clean(name)} ", "bold"),
+        (verdict, VERDICT_STYLES.get(verdict, "warn")),
+        (f"{settled} {when}{', of another text' if old else ''}", "dim"),
     )
     lines = [head, *(line(f"  {part}") for part in wrap(note, width - 2) if note)]
     if verdict == "edit":
-        lines += [line((f"  {part}", "added")) for part in wrap(clean_text(f"{entry.get('prompt')}\n{entry.get('output')}"), width - 2)]
+        lines += [
+            line((f"  {part}", "added"))
+            for part in wrap(clean_text(f"{entry.get('prompt')}\n{entry.get('output')}"), width - 2)
+        ]
     return lines
 
 
 def edit_text_of(item: Item) -> str:
     """What an editor is opened with."""
     return (
-        f"# The first line is the question, the numbered lines are the steps. Lines that begin with # do not count.\n{item.prompt}\n\n{item.output}\n"
+        "# The first line is the question, the numbered lines are the steps. Lines that begin with # do not"
+        f" count.\n{item.prompt}\n\n{item.output}\n"
     )
 
 
@@ -74,5 +88,8 @@ def read_edit(text: str) -> tuple[str, str]:
     kept = [raw.strip() for raw in text.split("\n") if raw.strip() and not raw.lstrip().startswith("#")]
     if len(kept) < 2:
         return "", ""
-    steps = [raw.lstrip("0123456789").removeprefix(".").removeprefix(")").strip() if raw[0].isdigit() else raw for raw in kept[1:]]
+    steps = [
+        raw.lstrip("0123456789").removeprefix(".").removeprefix(")").strip() if raw[0].isdigit() else raw
+        for raw in kept[1:]
+    ]
     return kept[0], "\n".join(f"{number}. {step}" for number, step in enumerate(steps, start=1))

@@ -1,4 +1,5 @@
-"""The entries of an option that is a list of models or a mapping (sources, predictions): added, removed and filled in one by one.
+"""The entries of an option that is a list of models or a mapping (sources, predictions): added, removed and filled in
+one by one.
 
 The form keeps such an option as one YAML text, as the command line takes it. Here it is a list of entries; every change
 writes the text anew, short: what an entry leaves at its default is left out.
@@ -31,8 +32,16 @@ class Entries:
     def _items_of(self, value: Any) -> list[Any]:
         if self.shape.is_mapping:
             value_name = self.shape.kinds[0].fields[1].key
-            return [{"name": str(name), value_name: item} for name, item in value.items()] if isinstance(value, dict) else []
-        return [dict(item) if isinstance(item, dict) else item for item in value] if isinstance(value, list | tuple) else []
+            return (
+                [{"name": str(name), value_name: item} for name, item in value.items()]
+                if isinstance(value, dict)
+                else []
+            )
+        return (
+            [dict(item) if isinstance(item, dict) else item for item in value]
+            if isinstance(value, list | tuple)
+            else []
+        )
 
     def kind_of(self, item: Any) -> EntryKind | None:
         """None where the entry is no mapping or of a type that does not exist."""
@@ -45,7 +54,11 @@ class Entries:
         """A new entry of a kind, at the end; returns its index."""
         if self.shape.is_mapping:
             taken = {item["name"] for item in self.items}
-            name = next(name for number in range(1, len(taken) + 2) if (name := f"new-{number}" if number > 1 else "new") not in taken)
+            name = next(
+                name
+                for number in range(1, len(taken) + 2)
+                if (name := f"new-{number}" if number > 1 else "new") not in taken
+            )
             self.items.append({"name": name})
         else:
             self.items.append({"type": tag} if tag else {})
@@ -57,7 +70,9 @@ class Entries:
         self.write()
 
     def write(self) -> None:
-        """Hand the entries to the form. Names that are empty or given twice cannot be in a mapping: the form then stays as it was."""
+        """Hand the entries to the form. Names that are empty or given twice cannot be in a mapping: the form then stays
+        as it was.
+        """
         if self.own_problems():
             return
         value = self._value(self.items)
@@ -72,13 +87,17 @@ class Entries:
             return {}
         count = Counter(item["name"] for item in self.items)
         return {
-            index: "give it a name" if not item["name"] else f"another one is named {item['name']} as well; give it a name of its own"
+            index: "give it a name"
+            if not item["name"]
+            else f"another one is named {item['name']} as well; give it a name of its own"
             for index, item in enumerate(self.items)
             if not item["name"] or count[item["name"]] > 1
         }
 
     def problems(self, index: int, found: Iterable[Problem]) -> dict[str, str]:
-        """What is wrong with one entry, by its field ("" for the entry itself): of the form's problems those that are about it."""
+        """What is wrong with one entry, by its field ("" for the entry itself): of the form's problems those that are
+        about it.
+        """
         if index in (own := self.own_problems()):
             return {"name": own[index]}
         place = f"{self.key}.{self.items[index]['name']}" if self.shape.is_mapping else f"{self.key}.{index}"
@@ -104,7 +123,13 @@ class Entries:
         item = self.items[index]
         if self.shape.is_mapping or not isinstance(item, dict):
             return ""
-        return clean("  ".join(f"{name}={value_text(value)}" for name, value in self._short(item).items() if name not in ("type", "path")))
+        return clean(
+            "  ".join(
+                f"{name}={value_text(value)}"
+                for name, value in self._short(item).items()
+                if name not in ("type", "path")
+            )
+        )
 
     def _value(self, items: list[Any]) -> Any:
         if self.shape.is_mapping:
@@ -119,11 +144,17 @@ class Entries:
             return item
         names = [field.key for field in kind.fields]
         ordered = [*(name for name in names if name in item), *(name for name in item if name not in names)]
-        return {name: item[name] for name in ordered if item[name] is not None and (name not in kind.defaults or item[name] != kind.defaults[name])}
+        return {
+            name: item[name]
+            for name in ordered
+            if item[name] is not None and (name not in kind.defaults or item[name] != kind.defaults[name])
+        }
 
 
 class EntryForm:
-    """One entry being filled in, with the same fields as a form; every change is written to the form that it is part of."""
+    """One entry being filled in, with the same fields as a form; every change is written to the form that it is part
+    of.
+    """
 
     def __init__(self, entries: Entries, index: int) -> None:
         self.entries, self.index = entries, index

@@ -71,12 +71,16 @@ class _Readers:
 
     @classmethod
     def of(cls, path: Path) -> _Readers:
-        metrics, hardware, events = (GrowingJsonl(path / name) for name in ("metrics.jsonl", "hardware.jsonl", "events.jsonl"))
+        metrics, hardware, events = (
+            GrowingJsonl(path / name) for name in ("metrics.jsonl", "hardware.jsonl", "events.jsonl")
+        )
         return cls(path, metrics, hardware, events, LogFile(path / "log.txt"))
 
 
 class RunFeed:
-    """Follows a run folder. A live pipeline is followed through its newest stage, an ended one through its training, or through the stage that `pin` names."""
+    """Follows a run folder. A live pipeline is followed through its newest stage, an ended one through its training, or
+    through the stage that `pin` names.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -172,13 +176,17 @@ def describe(row: JSON) -> Event | None:
         "supervisor_gone": "the supervisor is gone: the recipe saves and ends",
         "ending_leftovers": "ending processes that the recipe left",
         "warning": f"warning: {clean(row.get('message', ''))}",
-        "ended": f"ended: {clean(row.get('kind', '?'))} {clean(str(row.get('message', '')).split(chr(10))[0])}".rstrip(),
+        "ended": (
+            f"ended: {clean(row.get('kind', '?'))} {clean(str(row.get('message', '')).split(chr(10))[0])}".rstrip()
+        ),
     }
     if not name:
         return None
     time_value, step = row.get("time"), row.get("step")
     fields = {key: value for key, value in row.items() if key not in ("time", "event")}
-    other = clean(name.replace("_", " ")) + "".join(f" {clean(key)}={clean(value)[:60]}" for key, value in list(fields.items())[:4])
+    other = clean(name.replace("_", " ")) + "".join(
+        f" {clean(key)}={clean(value)[:60]}" for key, value in list(fields.items())[:4]
+    )
     return Event(
         as_number(time_value),
         clean(name),

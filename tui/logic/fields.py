@@ -1,4 +1,6 @@
-"""The fields of a form, read from a recipe's settings model: kind, choices and help of each option, and the parts they stand in."""
+"""The fields of a form, read from a recipe's settings model: kind, choices and help of each option, and the parts they
+stand in.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ Kind = Literal["text", "number", "switch", "choice", "list", "entries"]
 
 @dataclass(frozen=True)
 class Field:
-    """One option: `key` is its dotted name, `section` the part of the form that it stands in. `shape` is that of an option with entries."""
+    """One option: `key` is its dotted name, `section` the part of the form that it stands in. `shape` is that of an
+    option with entries.
+    """
 
     key: str
     section: str
@@ -45,7 +49,9 @@ class Section:
 
 @dataclass(frozen=True)
 class EntryKind:
-    """One kind of entry. `tag` is its `type`, "" where all entries are of one kind; `defaults` are what its fields have when left out."""
+    """One kind of entry. `tag` is its `type`, "" where all entries are of one kind; `defaults` are what its fields have
+    when left out.
+    """
 
     tag: str
     help: str
@@ -118,7 +124,9 @@ def _sections(model: type[BaseModel], prefix: str, help_text: str, hidden: set[s
 
 def _field(model: type[BaseModel], name: str, key: str, section: str) -> Field:
     info = model.model_fields[name]
-    needs = (info.default is PydanticUndefined and info.default_factory is None) or name in getattr(model, "required", ())
+    needs = (info.default is PydanticUndefined and info.default_factory is None) or name in getattr(
+        model, "required", ()
+    )
     shape = _entry_shape(info.annotation, info.description or "")
     kind, choices = ("entries", ()) if shape else _kind(info.annotation)
     return Field(key, section, kind, info.description or "", choices, needs, shape)
@@ -134,7 +142,9 @@ def _kind(annotation: Any) -> tuple[Kind, tuple[str, ...]]:
     if origin is Literal:
         return "choice", tuple(str(choice) for choice in get_args(option))
     if origin in (tuple, list, dict, set):
-        literals = [choice for inner in get_args(option) for choice in _unwrapped(inner) if get_origin(choice) is Literal]
+        literals = [
+            choice for inner in get_args(option) for choice in _unwrapped(inner) if get_origin(choice) is Literal
+        ]
         return "list", tuple(str(choice) for literal in literals for choice in get_args(literal))
     if option is bool:
         return "switch", ("true", "false")
@@ -169,12 +179,19 @@ def _entry_kind(model: type[BaseModel], tags: tuple[str, ...]) -> EntryKind:
     fields = [_field(model, name, name, "") for name in model.model_fields if name != "type"]
     if _tag(model):
         fields.insert(0, Field("type", "", "choice", model.model_fields["type"].description or "", tags))
-    defaults = {name: info.default for name, info in model.model_fields.items() if info.default is not PydanticUndefined and name != "type"}
+    defaults = {
+        name: info.default
+        for name, info in model.model_fields.items()
+        if info.default is not PydanticUndefined and name != "type"
+    }
     return EntryKind(_tag(model), (model.__doc__ or "").strip().splitlines()[0], tuple(fields), defaults)
 
 
 def _mapping_kind(value: Any, help_text: str) -> EntryKind:
     kind, choices = _kind(value)
     value_name = "path" if Path in _unwrapped(value) else "value"
-    fields = (Field("name", "", "text", "What it is called.", required=True), Field(value_name, "", kind, help_text, choices, required=True))
+    fields = (
+        Field("name", "", "text", "What it is called.", required=True),
+        Field(value_name, "", kind, help_text, choices, required=True),
+    )
     return EntryKind("", "", fields, {})

@@ -15,8 +15,19 @@ from dataclasses import dataclass
 from typing import Any
 
 _TERM = re.compile(r"^(?P<key>[A-Za-z_][\w.\-]*)(?P<op>>=|<=|!=|=|>|<|~)(?P<value>.*)$")
-_ORDER: dict[str, Callable[[Any, Any], bool]] = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
-ALIASES = {"lr": "learning_rate", "bs": "per_device_train_batch_size", "epochs": "num_train_epochs", "r": "lora_r", "alpha": "lora_alpha"}
+_ORDER: dict[str, Callable[[Any, Any], bool]] = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+}
+ALIASES = {
+    "lr": "learning_rate",
+    "bs": "per_device_train_batch_size",
+    "epochs": "num_train_epochs",
+    "r": "lora_r",
+    "alpha": "lora_alpha",
+}
 
 
 class FilterError(ValueError):
@@ -60,7 +71,9 @@ def matches(terms: tuple[Term, ...], columns: dict[str, Any], settings: dict[str
 
 def _fits(term: Term, columns: dict[str, Any], settings: dict[str, Any]) -> bool:
     if not term.key:
-        return any(term.value in str(columns.get(name, "")).lower() for name in ("id", "recipe", "model", "state", "note"))
+        return any(
+            term.value in str(columns.get(name, "")).lower() for name in ("id", "recipe", "model", "state", "note")
+        )
     return any(_compare(term, value) for value in _values(term.key, columns, settings))
 
 

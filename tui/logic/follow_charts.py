@@ -29,7 +29,9 @@ class ChartPlan:
 
 
 def plan_charts(view: FeedView, metric: str | None, count: int, drawing: Drawing) -> list[ChartPlan]:
-    """Up to `count` charts, the one of `metric` first; where there is room for several, the last ones are of the hardware."""
+    """Up to `count` charts, the one of `metric` first; where there is room for several, the last ones are of the
+    hardware.
+    """
     names = view.curves.names()
     first = names.index(metric) if metric in names else 0
     hardware = [name for name in HARDWARE if name in view.hardware.series] if count > 1 else []
@@ -37,7 +39,9 @@ def plan_charts(view: FeedView, metric: str | None, count: int, drawing: Drawing
     plans = []
     for index, name in enumerate(shown):
         title = f"{name}  {index + first + 1}/{len(names)}, m changes" if count == 1 and len(names) > 1 else name
-        plans.append(ChartPlan(title, (Curve(name, view.curves.series[name].points(), "s1"),), _options(view, name, drawing)))
+        plans.append(
+            ChartPlan(title, (Curve(name, view.curves.series[name].points(), "s1"),), _options(view, name, drawing))
+        )
     plain = ChartOptions(ascii_only=drawing.ascii_only)
     plans += [ChartPlan(name, (Curve(name, view.hardware.series[name].points(), "s2"),), plain) for name in hardware]
     return plans or [ChartPlan("no metrics yet" if view.row.live else "no metrics", (), ChartOptions())]
@@ -55,8 +59,16 @@ def _options(view: FeedView, name: str, drawing: Drawing) -> ChartOptions:
 
 def marks(view: FeedView) -> list[Mark]:
     """Under the curve: checkpoints, where early stopping struck, and the best step."""
-    found = [Mark(event.step, "◆", "accent") for event in view.events if event.name == "checkpoint_saved" and event.step is not None]
-    found += [Mark(event.step, "┃", "warn") for event in view.events if event.name == "early_stopped" and event.step is not None]
+    found = [
+        Mark(event.step, "◆", "accent")
+        for event in view.events
+        if event.name == "checkpoint_saved" and event.step is not None
+    ]
+    found += [
+        Mark(event.step, "┃", "warn")
+        for event in view.events
+        if event.name == "early_stopped" and event.step is not None
+    ]
     if (best := view.best_step) is not None:
         found.append(Mark(best, "★", "mark"))
     return found

@@ -19,7 +19,12 @@ def head_lines(view: FeedView, width: int, now: float) -> list[Line]:
     row, subject = view.row, view.subject
     sign, style = STATE_SIGNS.get(row.state, ("?", "dim"))
     took = duration(seconds_running(row, now))
-    first = line((f" {row.id}", "bold"), (f"  {row.recipe}  ", "dim"), (f"{sign} {row.state}", style), (f"  {took}" if took != "-" else "", "dim"))
+    first = line(
+        (f" {row.id}", "bold"),
+        (f"  {row.recipe}  ", "dim"),
+        (f"{sign} {row.state}", style),
+        (f"  {took}" if took != "-" else "", "dim"),
+    )
     model = cut(row.model, max(0, width - width_of(first) - 2))
     first = line(*first, (f"  {model}" if model else "", "dim"))
     if view.gone:
@@ -28,7 +33,9 @@ def head_lines(view: FeedView, width: int, now: float) -> list[Line]:
         notes = _reading_notes(view)
         lines = wrap(row.message or row.headline or _where(row), width - 2)[: 1 if notes else 2]
         tone = "bad" if row.state in ("failed", "out of memory", "lost", "unreadable") else ""
-        shown = [line((f" {text}", tone)) for text in lines] + ([line((cut(" " + "   ".join(notes), width), "dim"))] if notes else [])
+        shown = [line((f" {text}", tone)) for text in lines] + (
+            [line((cut(" " + "   ".join(notes), width), "dim"))] if notes else []
+        )
         return [first, *shown, *[()] * (2 - len(shown))]
     return [first, _progress_line(subject if subject.total else row, width), _facts_line(view, width)]
 
@@ -60,7 +67,9 @@ def _facts_line(view: FeedView, width: int) -> Line:
 def _reading_notes(view: FeedView) -> list[str]:
     """What a reader should know about the files: not read to the end yet, or damaged lines."""
     notes = [f"reading the metrics, {view.behind >> 20} MiB to go"] if view.behind > 1 << 20 else []
-    return notes + ([f"{view.unreadable} unreadable {'line' if view.unreadable == 1 else 'lines'}"] if view.unreadable else [])
+    return notes + (
+        [f"{view.unreadable} unreadable {'line' if view.unreadable == 1 else 'lines'}"] if view.unreadable else []
+    )
 
 
 def stage_lines(view: FeedView, width: int, now: float) -> list[Line]:
@@ -97,7 +106,10 @@ def info_lines(view: FeedView, width: int, height: int, now: float) -> list[Line
 def hardware_line(newest: JSON, gpus: tuple[JSON, ...], width: int) -> Line:
     if not newest:
         return line((" no hardware samples yet", "dim"))
-    text = f" CPU {number(newest.get('cpu_percent'))} %   memory {gib(newest.get('memory_gib'))}, {gib(newest.get('memory_free_gib'))} free"
+    text = (
+        f" CPU {number(newest.get('cpu_percent'))} %   memory {gib(newest.get('memory_gib'))},"
+        f" {gib(newest.get('memory_free_gib'))} free"
+    )
     return line((cut(text + ("" if gpus else "   no GPU"), width), ""))
 
 
@@ -107,7 +119,9 @@ def gpu_line(gpu: JSON, width: int) -> Line:
     name = clean(gpu.get("name", "GPU")).replace("NVIDIA ", "")
     text = f" {(used or 0) / 1024:.1f}/{(total or 0) / 1024:.1f} GiB  {number(gpu.get('utilization_percent'))} %"
     return line(
-        fit(f" GPU {clean(gpu.get('index', '?'))} {cut(name, 16)}", 23), *bar(share, max(4, min(20, width - 23 - len(text))), "s2"), (text, "dim")
+        fit(f" GPU {clean(gpu.get('index', '?'))} {cut(name, 16)}", 23),
+        *bar(share, max(4, min(20, width - 23 - len(text))), "s2"),
+        (text, "dim"),
     )
 
 
@@ -116,9 +130,13 @@ def event_line(event: Event, width: int) -> Line:
         when = time.strftime("%H:%M:%S", time.localtime(event.time)) if event.time is not None else "--:--:--"
     except (OverflowError, ValueError, OSError):  # a time that no calendar has
         when = "--:--:--"
-    tone = {"checkpoint_saved": "accent", "warning": "warn", "early_stopped": "warn", "stop_asked": "warn", "supervisor_gone": "bad"}.get(
-        event.name, ""
-    )
+    tone = {
+        "checkpoint_saved": "accent",
+        "warning": "warn",
+        "early_stopped": "warn",
+        "stop_asked": "warn",
+        "supervisor_gone": "bad",
+    }.get(event.name, "")
     return line((f" {when} ", "dim"), (cut(event.text, max(0, width - 10)), tone))
 
 

@@ -13,7 +13,11 @@ from tui.logic.text import clean, fit, fit_right
 
 def forest_lines(report: Report, width: int) -> list[Line]:
     """Paired differences with their intervals around zero."""
-    rows = [row for row in report.comparisons if is_interval(row.get("ci95")) and as_finite(row.get("difference")) is not None]
+    rows = [
+        row
+        for row in report.comparisons
+        if is_interval(row.get("ci95")) and as_finite(row.get("difference")) is not None
+    ]
     if not rows:
         return [line(("no paired comparison in this report", "dim"))]
     label_width = min(38, max(len(_label(row)) for row in rows) + 1)
@@ -21,9 +25,20 @@ def forest_lines(report: Report, width: int) -> list[Line]:
     plot = max(12, width - label_width - numbers_width - 1)
     reach = max(max(abs(row["ci95"][0]), abs(row["ci95"][1]), abs(row["difference"])) for row in rows) or 1.0
     reach = _round_up(reach)
-    lines = [line(("paired differences, 95 % interval", "title"), (f"   right of 0: the first is better   n {clean(rows[0].get('n', '-'))}", "dim"))]
+    lines = [
+        line(
+            ("paired differences, 95 % interval", "title"),
+            (f"   right of 0: the first is better   n {clean(rows[0].get('n', '-'))}", "dim"),
+        )
+    ]
     for row in rows:
-        lines.append(line(fit(_label(row), label_width), *_forest_bar(row, plot, reach), *([_forest_numbers(row)] if numbers_width else [])))
+        lines.append(
+            line(
+                fit(_label(row), label_width),
+                *_forest_bar(row, plot, reach),
+                *([_forest_numbers(row)] if numbers_width else []),
+            )
+        )
     scale = f"{-reach:+.3g}" + "0".center(plot - 2 * len(f"{reach:+.3g}")) + f"{reach:+.3g}"
     lines.append(line(" " * label_width, (scale, "dim")))
     return lines

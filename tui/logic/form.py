@@ -43,7 +43,13 @@ class Form:
     @property
     def source(self) -> str:
         """What the form started from, for people."""
-        return f"preset {self.preset}" if self.preset else f"run {self.config_file.parent.name}" if self.config_file else "preset default"
+        return (
+            f"preset {self.preset}"
+            if self.preset
+            else f"run {self.config_file.parent.name}"
+            if self.config_file
+            else "preset default"
+        )
 
     def text(self, key: str) -> str:
         """The value of an option as its text in the form."""
@@ -112,7 +118,11 @@ class Form:
                 return {**values, **{name.partition("=")[0]: None for name in overrides}}
             except ConfigError as error:
                 # Options that only a user can give are filled with something that exists, to learn all the others.
-                overrides = [f"{problem.key}={_placeholder(problem.key)}" for problem in error.problems if "is required" in problem.message]
+                overrides = [
+                    f"{problem.key}={_placeholder(problem.key)}"
+                    for problem in error.problems
+                    if "is required" in problem.message
+                ]
         return self._defaults()
 
     def _defaults(self) -> dict[str, Any]:
@@ -172,4 +182,10 @@ def _default(recipe: str, key: str) -> Any:
 
 
 def _placeholder(key: str) -> str:
-    return "{baseline: /}" if key.endswith("predictions") else "[{type: jsonl, path: /}]" if key.endswith("sources") else "/"
+    return (
+        "{baseline: /}"
+        if key.endswith("predictions")
+        else "[{type: jsonl, path: /}]"
+        if key.endswith("sources")
+        else "/"
+    )

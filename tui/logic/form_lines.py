@@ -15,7 +15,11 @@ from tui.logic.values import difference, with_bundled
 
 def status_lines(form: Form, problems: Sequence[Problem], width: int) -> list[Line]:
     """Two lines: what is to be corrected, or how to go on; and the same as a command."""
-    elsewhere = [problem for problem in problems if not any(problem.key == key or problem.key.startswith(f"{key}.") for key in form.fields)]
+    elsewhere = [
+        problem
+        for problem in problems
+        if not any(problem.key == key or problem.key.startswith(f"{key}.") for key in form.fields)
+    ]
     if elsewhere:
         return [line((cut(f" {clean(problem)}", width), "bad")) for problem in elsewhere[:2]]
     command = line((cut(f" $ {clean(form.command_text())}", width), "dim"))
@@ -33,7 +37,9 @@ def difference_lines(form: Form, settings: Settings | None, last: RunRow | None,
     if last is not None:
         lines += [(), line((cut(f" changed from the last run {last.id}", width), "title"))]
         before = with_bundled(load_settings(last.path))
-        lines += _change_lines(difference(before, {key: value for key, value in flatten(values).items() if key in before}), width)
+        lines += _change_lines(
+            difference(before, {key: value for key, value in flatten(values).items() if key in before}), width
+        )
     return lines
 
 

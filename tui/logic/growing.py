@@ -1,6 +1,7 @@
 """Reading a JSONL file that another process appends to, a bounded piece at a time.
 
-A torn last line is not there yet. A damaged line, one that is no object, or one longer than `MAX_LINE` is counted and left out.
+A torn last line is not there yet. A damaged line, one that is no object, or one longer than `MAX_LINE` is counted and
+left out.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ CHUNK = 1 << 20
 
 
 class GrowingJsonl:
-    """Remembers how far it has read. `unreadable` counts the lines left out, `generation` rises when the file was replaced."""
+    """Remembers how far it has read. `unreadable` counts the lines left out, `generation` rises when the file was
+    replaced.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -1,4 +1,6 @@
-"""A line as the screens compute it: pieces of text with the name of a style. No Textual here, so tests compare plain values."""
+"""A line as the screens compute it: pieces of text with the name of a style. No Textual here, so tests compare plain
+values.
+"""
 
 from __future__ import annotations
 

@@ -90,7 +90,9 @@ class LogFile:
     @property
     def line_count(self) -> int:
         """Lines up to `indexed`; a last line without a newline counts."""
-        return self._newlines[-1] + self._last_block_newlines + (0 if self._ends_with_newline or not self.indexed else 1)
+        return (
+            self._newlines[-1] + self._last_block_newlines + (0 if self._ends_with_newline or not self.indexed else 1)
+        )
 
     def lines(self, first: int, count: int) -> list[str]:
         """Cleaned lines from 0-based `first`; fewer at the end of what is indexed."""
@@ -134,7 +136,9 @@ class LogFile:
             return os.pread(descriptor, length, position)
         return b""
 
-    def find(self, pattern: re.Pattern[str], start: int, backwards: bool = False, max_lines: int = 200_000) -> tuple[int | None, int]:
+    def find(
+        self, pattern: re.Pattern[str], start: int, backwards: bool = False, max_lines: int = 200_000
+    ) -> tuple[int | None, int]:
         """The nearest line at or after (before) `start` that matches, and the line from which to go on if none did.
 
         Looks at `max_lines` lines at most, so that a caller can stop in between.

@@ -7,7 +7,9 @@ from typing import Any
 
 
 def as_number(value: Any) -> float | None:
-    """A number as a float, NaN and infinity too; None for what is no number. A whole number beyond all floats is infinite."""
+    """A number as a float, NaN and infinity too; None for what is no number. A whole number beyond all floats is
+    infinite.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

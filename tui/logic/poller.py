@@ -73,7 +73,9 @@ class Poller(threading.Thread):
             more = [self._poll(feed) for feed in self._feeds]
             while self._retired:
                 self._retired.popleft().close()
-            wait_s = 0.02 if any(more) else (0.1 if not self.snapshot.complete and self.snapshot.rows else self._interval())
+            wait_s = (
+                0.02 if any(more) else (0.1 if not self.snapshot.complete and self.snapshot.rows else self._interval())
+            )
             self._wake.wait(wait_s)
             self._wake.clear()
 

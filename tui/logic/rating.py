@@ -39,7 +39,11 @@ class Rating:
         """What gets a digit: the criteria, the answers to rank, or the one guess."""
         if self.task.kind == SCORES:
             return [criterion.name for criterion in self.packet.criteria]
-        return [f"answer {letter}" for letter in LETTERS[: len(self.task.unit.answers)]] if self.task.kind == RANK else ["guess"]
+        return (
+            [f"answer {letter}" for letter in LETTERS[: len(self.task.unit.answers)]]
+            if self.task.kind == RANK
+            else ["guess"]
+        )
 
     @property
     def missing(self) -> list[str]:
@@ -65,7 +69,11 @@ class Rating:
         self.message = ""
         if self.finished:
             return
-        low, high = {SCORES: (LOWEST, HIGHEST), RANK: (1, len(self.task.unit.answers)), GUESS: (0, len(self.packet.guess_options))}[self.task.kind]
+        low, high = {
+            SCORES: (LOWEST, HIGHEST),
+            RANK: (1, len(self.task.unit.answers)),
+            GUESS: (0, len(self.packet.guess_options)),
+        }[self.task.kind]
         if not low <= number <= high:
             self.message = f"{low} to {high} here"
             return
@@ -83,7 +91,9 @@ class Rating:
         self.load(self.at if self.finished else max(0, min(self.at + step, len(self.session.tasks) - 1)))
 
     def submit(self) -> str | None:
-        """Record the decision and go on. None if something is missing; else what there is to say about a practice unit, mostly ""."""
+        """Record the decision and go on. None if something is missing; else what there is to say about a practice unit,
+        mostly "".
+        """
         if self.finished:
             return ""
         if self.missing:
@@ -104,7 +114,11 @@ class Rating:
 
     def head(self, width: int) -> Line:
         units = [unit.name for unit in self.packet.units]
-        what = f"rank the {len(self.task.unit.answers)} answers" if self.task.answer is None else f"answer {LETTERS[self.task.answer]}"
+        what = (
+            f"rank the {len(self.task.unit.answers)} answers"
+            if self.task.answer is None
+            else f"answer {LETTERS[self.task.answer]}"
+        )
         place = f" Unit {units.index(self.task.unit.name) + 1} of {len(units)}, {what}"
         done = f"{self.session.done} of {len(self.session.tasks)} done "
         part = _PARTS[self.task.unit.part]
@@ -121,12 +135,20 @@ class Rating:
     def text(self, width: int) -> list[Line]:
         """The answer, or all answers with their letters for the ranking."""
         if self.finished:
-            return [(), line(("  All done. Thank you: everything is saved.", "good")), line(("  esc leaves; b goes back to change something", "dim"))]
+            return [
+                (),
+                line(("  All done. Thank you: everything is saved.", "good")),
+                line(("  esc leaves; b goes back to change something", "dim")),
+            ]
         if self.task.answer is not None:
             return _answer_lines(self.task.unit.answers[self.task.answer], width)
         lines: list[Line] = []
         for letter, answer, rank in zip(LETTERS, self.task.unit.answers, self.values, strict=False):
-            lines += [line((f" Answer {letter}", "title"), (f"   rank {rank}" if rank else "", "accent")), *_answer_lines(answer, width), ()]
+            lines += [
+                line((f" Answer {letter}", "title"), (f"   rank {rank}" if rank else "", "accent")),
+                *_answer_lines(answer, width),
+                (),
+            ]
         return lines
 
     def rubric(self, width: int) -> list[Line]:
@@ -158,13 +180,18 @@ class Rating:
                     )
                 )
             lines.append(())
-        lines += [line((" " + part, "dim")) for part in wrap(f"x critical failure: {clean(self.packet.critical)}", width - 2)]
+        lines += [
+            line((" " + part, "dim")) for part in wrap(f"x critical failure: {clean(self.packet.critical)}", width - 2)
+        ]
         return [*lines, self._status(width)]
 
     def _row(self, index: int, width: int) -> Line:
         value = self.values[index]
         lead = line(
-            ("▸ " if index == self.cursor else "  ", "mark"), fit(clean(self.rows[index]), 18), (f"[{value}]" if value else "[ ]", "accent"), " "
+            ("▸ " if index == self.cursor else "  ", "mark"),
+            fit(clean(self.rows[index]), 18),
+            (f"[{value}]" if value else "[ ]", "accent"),
+            " ",
         )
         return (*lead, *line((cut(self._meaning(index), max(0, width - 24)), "" if value else "dim")))
 

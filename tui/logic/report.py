@@ -12,7 +12,13 @@ from toolkit.records import JSON
 from tui.logic.numbers import as_finite
 from tui.logic.text import clean
 
-METRIC_NAMES = {"rouge_l": "ROUGE-L", "bertscore_f1": "BERTScore F1", "format_conformance": "format", "step_f1": "step F1", "order_tau": "order τ"}
+METRIC_NAMES = {
+    "rouge_l": "ROUGE-L",
+    "bertscore_f1": "BERTScore F1",
+    "format_conformance": "format",
+    "step_f1": "step F1",
+    "order_tau": "order τ",
+}
 MAX_RESULTS_BYTES = 400 << 20
 
 
@@ -48,7 +54,10 @@ class Report:
     def metrics(self) -> list[str]:
         """Every metric that some system has, the best known first."""
         names = dict.fromkeys(name for system in self.systems.values() for name in mappings_of(system.get("metrics")))
-        return [*(name for name in METRIC_NAMES if name in names), *(name for name in names if name not in METRIC_NAMES)]
+        return [
+            *(name for name in METRIC_NAMES if name in names),
+            *(name for name in names if name not in METRIC_NAMES),
+        ]
 
 
 def mappings_of(value: Any) -> dict[str, JSON]:
@@ -69,12 +78,16 @@ def load_report(path: Path) -> Report:
     """Never raises: a problem is part of the report."""
     try:
         if path.stat().st_size > MAX_RESULTS_BYTES:
-            return Report(path, {}, f"{path} is larger than {MAX_RESULTS_BYTES >> 20} MiB; look at report.html instead.")
+            return Report(
+                path, {}, f"{path} is larger than {MAX_RESULTS_BYTES >> 20} MiB; look at report.html instead."
+            )
         document = json.loads(path.read_text(encoding="utf-8", errors="replace"))
     except (OSError, ValueError, RecursionError) as error:
         return Report(path, {}, f"{path} cannot be read: {clean(error)}")
     if not isinstance(document, dict):
-        return Report(path, {}, f"{path} holds {type(document).__name__}, expected the results of `steptune run evaluate`.")
+        return Report(
+            path, {}, f"{path} holds {type(document).__name__}, expected the results of `steptune run evaluate`."
+        )
     return Report(path, document)
 
 

@@ -38,7 +38,9 @@ def item_columns(item: JSON, width: int) -> list[Line]:
         bodies = [wrap(columns[name], column_width) for name in group]
         lines.append(_side_by_side([(name, "title") for name in group], column_width))
         for index in range(max(map(len, bodies))):
-            lines.append(_side_by_side([(body[index] if index < len(body) else "", "") for body in bodies], column_width))
+            lines.append(
+                _side_by_side([(body[index] if index < len(body) else "", "") for body in bodies], column_width)
+            )
         lines.append(())
         for score_row in _score_rows(item, group):
             lines.append(_side_by_side([(text, "dim") for text in score_row], column_width))
@@ -62,7 +64,11 @@ def _score_rows(item: JSON, group: list[str]) -> list[list[str]]:
     for metric in metrics:
         values = [as_finite(scores.get(name, {}).get(metric)) for name in group]
         if any(value is not None for value in values):
-            rows.append(["" if value is None else f"{METRIC_NAMES.get(metric, clean(metric))} {value:.3f}" for value in values])
+            rows.append(
+                ["" if value is None else f"{METRIC_NAMES.get(metric, clean(metric))} {value:.3f}" for value in values]
+            )
     if isinstance(failed, dict) and any(failed.get(name) for name in group):
-        rows.append([f"failed: {clean(', '.join(map(str, failed[name])))}" if failed.get(name) else "" for name in group])
+        rows.append(
+            [f"failed: {clean(', '.join(map(str, failed[name])))}" if failed.get(name) else "" for name in group]
+        )
     return rows

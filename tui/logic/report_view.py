@@ -25,18 +25,27 @@ def report_lines(report: Report, width: int) -> list[Line]:
 
 
 def table_lines(report: Report, width: int) -> list[Line]:
-    """System by metric: mean, 95 % interval and floor; metrics for which there is no room with their interval are named below."""
+    """System by metric: mean, 95 % interval and floor; metrics for which there is no room with their interval are named
+    below.
+    """
     metrics = report.metrics()
     if not metrics or not report.systems:
         return [line(("no metrics in this report", "dim"))]
     name_width = min(12, max(8, max(len(clean(name)) for name in report.systems) + 1))
     shown = metrics[: max(1, (width - name_width) // INTERVAL_WIDTH)]
     cell_width = (width - name_width) // len(shown)
-    lines = [line(fit("", name_width), *((fit(METRIC_NAMES.get(name, clean(name)), cell_width), "title") for name in shown))]
+    lines = [
+        line(fit("", name_width), *((fit(METRIC_NAMES.get(name, clean(name)), cell_width), "title") for name in shown))
+    ]
     has_floors = False
     for system, values in report.systems.items():
         found = [mappings_of(values.get("metrics")).get(name) for name in shown]
-        lines.append(line((fit(clean(system), name_width), "bold"), *(span for metric in found for span in _metric_cell(metric, cell_width))))
+        lines.append(
+            line(
+                (fit(clean(system), name_width), "bold"),
+                *(span for metric in found for span in _metric_cell(metric, cell_width)),
+            )
+        )
         floors = [as_finite((metric or {}).get("floor")) for metric in found]
         if any(floor is not None for floor in floors):
             has_floors = True
@@ -53,7 +62,9 @@ def table_lines(report: Report, width: int) -> list[Line]:
 def _metric_cell(metric: JSON | None, width: int) -> list[Span]:
     if not metric or as_finite(metric.get("mean")) is None:
         floor = as_finite((metric or {}).get("floor"))
-        return [Span(fit("-" + (f" floor {floor:.3f}" if floor is not None and width >= FLOOR_WIDTH else ""), width), "dim")]
+        return [
+            Span(fit("-" + (f" floor {floor:.3f}" if floor is not None and width >= FLOOR_WIDTH else ""), width), "dim")
+        ]
     mean = float(metric["mean"])
     interval: Any = metric.get("ci95")
     parts = [(f"{mean:.3f}", "")]

@@ -12,7 +12,9 @@ from tui.logic.text import clean, cut, fit, wrap
 MAX_BEFORE_LOG = 9
 
 
-def detail_lines(row: RunRow, log: Sequence[str], settings: dict[str, Any] | None, width: int, height: int) -> list[Line]:
+def detail_lines(
+    row: RunRow, log: Sequence[str], settings: dict[str, Any] | None, width: int, height: int
+) -> list[Line]:
     """Up to `height` lines. `settings` None leaves them out (there is no room)."""
     if width < 10:
         return []
@@ -22,10 +24,16 @@ def detail_lines(row: RunRow, log: Sequence[str], settings: dict[str, Any] | Non
         lines += [line((part, style)) for part in wrap(row.message, width)[:3]]
     if row.headline:
         lines += [line((part, "bold")) for part in wrap(row.headline, width)[:2]]
-    lines += [line(fit(stage.stage, 19), (cut(f"{stage.state} {stage.headline}", width - 19), "dim")) for stage in row.stages]
+    lines += [
+        line(fit(stage.stage, 19), (cut(f"{stage.state} {stage.headline}", width - 19), "dim")) for stage in row.stages
+    ]
     if settings is not None:
-        shown = [(key, value) for key, value in settings.items() if value not in (None, [], {}, "")][: max(0, MAX_BEFORE_LOG - len(lines))]
-        lines += [line((fit(cut(clean(key), 29), 30), "dim"), cut(clean(value), max(4, width - 30))) for key, value in shown]
+        shown = [(key, value) for key, value in settings.items() if value not in (None, [], {}, "")][
+            : max(0, MAX_BEFORE_LOG - len(lines))
+        ]
+        lines += [
+            line((fit(cut(clean(key), 29), 30), "dim"), cut(clean(value), max(4, width - 30))) for key, value in shown
+        ]
     if not lines:
         lines.append(line((cut(row.model or row.recipe, width), "dim")))
     rest = height - len(lines) - 1

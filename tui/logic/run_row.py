@@ -95,7 +95,11 @@ def read_row(path: Path, deep: bool = True) -> RunRow:
     try:
         return _read_row(path, deep)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        reason = "no permission to read it" if isinstance(error, PermissionError) else f"its files cannot be read ({type(error).__name__})"
+        reason = (
+            "no permission to read it"
+            if isinstance(error, PermissionError)
+            else f"its files cannot be read ({type(error).__name__})"
+        )
         return RunRow(path, clean(path.name), "?", "unreadable", created=_folder_time(path), message=reason)
 
 
@@ -159,9 +163,13 @@ def _newest_metrics(path: Path, state: str) -> dict[str, Any]:
 
 
 def _stages(path: Path, pipeline_is_live: bool) -> tuple[RunRow, ...]:
-    """A pipeline's stages in the order in which they run: those that ran, were taken from elsewhere, and are still to come."""
+    """A pipeline's stages in the order in which they run: those that ran, were taken from elsewhere, and are still to
+    come.
+    """
     ran = {
-        folder.name: read_row(folder) for folder in (path / "stages").glob("*") if (folder / "run.json").exists() and ".before-" not in folder.name
+        folder.name: read_row(folder)
+        for folder in (path / "stages").glob("*")
+        if (folder / "run.json").exists() and ".before-" not in folder.name
     }
     skipped = {}
     for event in tail_jsonl(path / "events.jsonl", 65536):
@@ -172,7 +180,9 @@ def _stages(path: Path, pipeline_is_live: bool) -> tuple[RunRow, ...]:
         if name in ran:
             rows.append(replace(ran[name], stage=clean(name)))
         elif name in skipped:
-            rows.append(RunRow(Path(skipped[name]), name, name, "unchanged", stage=name, message=f"taken from {skipped[name]}"))
+            rows.append(
+                RunRow(Path(skipped[name]), name, name, "unchanged", stage=name, message=f"taken from {skipped[name]}")
+            )
         elif pipeline_is_live:
             rows.append(RunRow(path / "stages" / name, name, name, "waiting", stage=name))
     return tuple(rows)
@@ -222,4 +232,6 @@ def seconds_running(row: RunRow, now: float | None = None) -> float | None:
     """How long the run has taken or is taking."""
     if row.seconds is not None:
         return row.seconds
-    return None if row.created is None or not row.live else max(0.0, (time.time() if now is None else now) - row.created)
+    return (
+        None if row.created is None or not row.live else max(0.0, (time.time() if now is None else now) - row.created)
+    )

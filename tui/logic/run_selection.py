@@ -15,7 +15,9 @@ from tui.logic.text import clean, cut
 
 
 class RunSelection:
-    """`rows` are those of the last snapshot that the filter lets through, in order; `marked` is in the order of marking."""
+    """`rows` are those of the last snapshot that the filter lets through, in order; `marked` is in the order of
+    marking.
+    """
 
     def __init__(self) -> None:
         self.rows: list[RunRow] = []

@@ -71,12 +71,20 @@ def run_line(row: RunRow, width: int, marked: bool = False, now: float | None = 
     now = time.time() if now is None else now
     columns = visible_columns(width)
     sign, style = STATE_SIGNS.get(row.state, ("?", "dim"))
-    spans: list[Span] = [Span("▸" if marked else " ", "mark"), Span(fit(f"{sign} {_word(row.state)}", SIGN_WIDTH), style)]
+    spans: list[Span] = [
+        Span("▸" if marked else " ", "mark"),
+        Span(fit(f"{sign} {_word(row.state)}", SIGN_WIDTH), style),
+    ]
     spans.append(Span(fit(cut_start(row.id, _id_width(width, columns) - 1), _id_width(width, columns)), ""))
     for column in columns:
         text = column.cell(row, now)
         spans.append(
-            Span((fit_right if column.right else fit)(cut(text, column.width - (0 if column.right else 1)), column.width), "" if text else "dim")
+            Span(
+                (fit_right if column.right else fit)(
+                    cut(text, column.width - (0 if column.right else 1)), column.width
+                ),
+                "" if text else "dim",
+            )
         )
     if (rest := width - sum(len(span.text) for span in spans) - 2) >= MIN_REST - 2:
         spans.append(Span("  " + cut(row.headline or row.message, max(0, rest)), "dim"))
@@ -95,13 +103,19 @@ def select(
 ) -> list[RunRow]:
     """The rows that a filter lets through, in order. `settings_of` is asked only where the filter names a setting."""
     needs_settings = any(term.key and term.key not in RunRow.columns(EMPTY_ROW) for term in terms)
-    found = [row for row in rows if matches(terms, row.columns(), settings_of(row) if needs_settings else {})] if terms else list(rows)
+    found = (
+        [row for row in rows if matches(terms, row.columns(), settings_of(row) if needs_settings else {})]
+        if terms
+        else list(rows)
+    )
     return sorted(found, key=_ORDER[sort]) if sort in _ORDER else found
 
 
 _STATE_ORDER = {
     state: index
-    for index, state in enumerate(("running", "stalled", "starting", "failed", "out of memory", "lost", "unreadable", "cancelled", "finished"))
+    for index, state in enumerate(
+        ("running", "stalled", "starting", "failed", "out of memory", "lost", "unreadable", "cancelled", "finished")
+    )
 }
 _ORDER: dict[str, Callable[[RunRow], Any]] = {
     "state": lambda row: _STATE_ORDER.get(row.state, 99),

@@ -1,4 +1,6 @@
-"""The list of runs, kept up to date for the price of a few stat calls. Polling, because inotify does not see writers on NFS."""
+"""The list of runs, kept up to date for the price of a few stat calls. Polling, because inotify does not see writers on
+NFS.
+"""
 
 from __future__ import annotations
 

@@ -66,7 +66,18 @@ class Series:
 
     def _halve(self) -> None:
         pairs = zip(self.buckets[::2], self.buckets[1::2], strict=False)
-        merged = [Bucket(a.x_first, b.x_last, min(a.low, b.low), max(a.high, b.high), b.last, a.total + b.total, a.count + b.count) for a, b in pairs]
+        merged = [
+            Bucket(
+                a.x_first,
+                b.x_last,
+                min(a.low, b.low),
+                max(a.high, b.high),
+                b.last,
+                a.total + b.total,
+                a.count + b.count,
+            )
+            for a, b in pairs
+        ]
         if len(self.buckets) % 2:
             merged.append(self.buckets[-1])
         self.buckets = merged

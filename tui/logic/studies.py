@@ -40,9 +40,15 @@ def find_seats(runs_root: Path) -> list[Seat]:
 
 def _studies(base: Path, runs_root: Path) -> Iterator[Path]:
     try:
-        folders = sorted(path for path in base.iterdir() if path.is_dir() and path != runs_root and not path.name.startswith("."))
+        folders = sorted(
+            path for path in base.iterdir() if path.is_dir() and path != runs_root and not path.name.startswith(".")
+        )
         for folder in folders:
-            inside = [folder] if (folder / "manifest.json").is_file() else sorted(path for path in folder.iterdir() if path.is_dir())
+            inside = (
+                [folder]
+                if (folder / "manifest.json").is_file()
+                else sorted(path for path in folder.iterdir() if path.is_dir())
+            )
             yield from (path for path in inside if (path / "manifest.json").is_file() and (path / "packets").is_dir())
     except OSError:
         return
@@ -56,4 +62,12 @@ def _seat(folder: StudyFolder, rater: str) -> Seat:
     except SteptuneError as error:
         return Seat(packet.path, folder.path.name, packet.title, rater, 0, len(tasks), str(error))
     done = sum(task.identity in values for task in tasks)
-    return Seat(packet.path, folder.path.name, packet.title, rater, done, len(tasks), "locked" if folder.lock_file.exists() else "")
+    return Seat(
+        packet.path,
+        folder.path.name,
+        packet.title,
+        rater,
+        done,
+        len(tasks),
+        "locked" if folder.lock_file.exists() else "",
+    )

@@ -28,9 +28,17 @@ def value_text(value: Any) -> str:
         return f"{value:g}" if float(f"{value:g}") == value else repr(value)
     if isinstance(value, list | tuple | dict):
         plain = list(value) if isinstance(value, tuple) else value
-        return yaml.safe_dump(plain, default_flow_style=True, width=1_000_000, sort_keys=False, allow_unicode=True).strip()
+        return yaml.safe_dump(
+            plain, default_flow_style=True, width=1_000_000, sort_keys=False, allow_unicode=True
+        ).strip()
     text = str(value)
-    return text if parsed(text) == text or not text.strip() else json.dumps(text, ensure_ascii=False) if isinstance(value, str) else text
+    return (
+        text
+        if parsed(text) == text or not text.strip()
+        else json.dumps(text, ensure_ascii=False)
+        if isinstance(value, str)
+        else text
+    )
 
 
 def parsed(text: str) -> Any:

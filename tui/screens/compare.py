@@ -135,7 +135,12 @@ class CompareScreen(Page):
                 self._write(Path(given).expanduser())
 
         self.app.push_screen(
-            Ask("Write the comparison to", default, "A .csv with the same name is written beside it. Existing files are replaced."), answered
+            Ask(
+                "Write the comparison to",
+                default,
+                "A .csv with the same name is written beside it. Existing files are replaced.",
+            ),
+            answered,
         )
 
     def _write(self, path: Path) -> None:
@@ -155,12 +160,22 @@ def table_lines(comparison: Comparison, width: int) -> list[Line]:
     labels = comparison.labels
     name_width = min(34, max(16, width // 4))
     column = max(8, (width - name_width) // len(labels))
-    header = line((fit("", name_width), ""), *((fit(cut(label, column - 1), column), f"s{index}") for index, label in enumerate(labels, start=1)))
+    header = line(
+        (fit("", name_width), ""),
+        *((fit(cut(label, column - 1), column), f"s{index}") for index, label in enumerate(labels, start=1)),
+    )
     lines = [header, line((" numbers", "title"))]
-    lines += [_row(name, values, name_width, column) for name, values in comparison.numbers.items() if any(value is not None for value in values)]
+    lines += [
+        _row(name, values, name_width, column)
+        for name, values in comparison.numbers.items()
+        if any(value is not None for value in values)
+    ]
     lines.append(line((" settings that differ" if comparison.settings else " no setting differs", "title")))
     return lines + [_row(name, values, name_width, column) for name, values in comparison.settings.items()]
 
 
 def _row(name: str, values: Sequence[Any], name_width: int, column: int) -> Line:
-    return line((fit(cut(f"  {name}", name_width - 1), name_width), "dim"), *(fit(cut(cell(value), column - 1), column) for value in values))
+    return line(
+        (fit(cut(f"  {name}", name_width - 1), name_width), "dim"),
+        *(fit(cut(cell(value), column - 1), column) for value in values),
+    )

@@ -26,7 +26,9 @@ OTHER = "another reason"
 
 
 class CurateScreen(Page):
-    """Prompt over response, or side by side with the history. Three views: one's queue, near-duplicates, disagreements (to settle)."""
+    """Prompt over response, or side by side with the history. Three views: one's queue, near-duplicates, disagreements
+    (to settle).
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back"),
@@ -92,7 +94,8 @@ class CurateScreen(Page):
         self.show_head(
             "#curate-head",
             f"{self.view}: {place}",
-            f"{clean(self.curation.annotator)}, {len(self.curation.mine())} decided" + (f"  {clean(item.id)}" if item else ""),
+            f"{clean(self.curation.annotator)}, {len(self.curation.mine())} decided"
+            + (f"  {clean(item.id)}" if item else ""),
         )
         self.query_one("#curate-note", Panel).show([line((f" {self.last}", "dim"))])
         prompt, history, output = (
@@ -111,7 +114,9 @@ class CurateScreen(Page):
         prompt.show([line(" ", *spans) for spans in lines])
         history.display = self.is_wide
         history.show(
-            [line(("─" * width, "dim")), *(line(" ", *spans) for spans in history_lines(self.curation, item, width))] if self.is_wide else []
+            [line(("─" * width, "dim")), *(line(" ", *spans) for spans in history_lines(self.curation, item, width))]
+            if self.is_wide
+            else []
         )
         twin = self.curation.items.get(item.twin) if item.twin else None
         output.set_lines([line(" ", *spans) for spans in output_lines(item, width, twin)])
@@ -150,7 +155,10 @@ class CurateScreen(Page):
             if reason == OTHER:
                 self.app.push_screen(Ask("Why is it rejected?"), with_reason)
             elif reason and reason.strip():
-                self._decided(lambda item: self.curation.decide(item, "reject", reason, adjudicates=self._settles), f"rejected ({clean(reason)})")
+                self._decided(
+                    lambda item: self.curation.decide(item, "reject", reason, adjudicates=self._settles),
+                    f"rejected ({clean(reason)})",
+                )
 
         self.app.push_screen(Choose("Why is it rejected?", [(reason, "") for reason in (*REASONS, OTHER)]), with_reason)
 
@@ -164,7 +172,10 @@ class CurateScreen(Page):
         if (prompt, output) == (self.item.prompt, self.item.output):
             self.notify("Nothing was changed; a accepts the row as it is.", markup=False)
             return
-        self._decided(lambda item: self.curation.decide(item, "edit", prompt=prompt, output=output, adjudicates=self._settles), "edited")
+        self._decided(
+            lambda item: self.curation.decide(item, "edit", prompt=prompt, output=output, adjudicates=self._settles),
+            "edited",
+        )
 
     def action_skip(self) -> None:
         if self.item is not None:
@@ -220,5 +231,10 @@ class CurateScreen(Page):
         alpha = agreement["krippendorff_alpha"]
         lines += [(), *(line(f"{clean(name)}: {count} rows decided") for name, count in report["annotators"].items())]
         lines += [line(f"open disagreements {report['open_disagreements']}, settled {report['adjudicated']}")]
-        lines += [line(f"Krippendorff's alpha on {agreement['rows']} shared rows: {'not defined' if alpha is None else f'{alpha:.3f}'}")]
+        lines += [
+            line(
+                f"Krippendorff's alpha on {agreement['rows']} shared rows:"
+                f" {'not defined' if alpha is None else f'{alpha:.3f}'}"
+            )
+        ]
         self.app.push_screen(Reading("History and agreement", lines))

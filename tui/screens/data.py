@@ -77,7 +77,11 @@ class DataScreen(Page):
             line(("  `data-build` builds one; `pipeline` begins with it.", "dim")),
         ]
         view.set_count(len(self.found))
-        self.show_head("#data-head", f"{len(self.found)} data set{'s' if len(self.found) != 1 else ''}", "↵ opens the card, c curates")
+        self.show_head(
+            "#data-head",
+            f"{len(self.found)} data set{'s' if len(self.found) != 1 else ''}",
+            "↵ opens the card, c curates",
+        )
 
     def _draw(self, index: int, width: int) -> Line:
         found = self.found[index]

@@ -66,7 +66,11 @@ class Ask(Dialog):
         panel = self.query_one("#question", Panel)
         lines = [
             line((self.question, "bold")),
-            *([line((part, "dim")) for part in wrap(self.hint, min(84, int(self.app.size.width * 0.9) - 7))] if self.hint else []),
+            *(
+                [line((part, "dim")) for part in wrap(self.hint, min(84, int(self.app.size.width * 0.9) - 7))]
+                if self.hint
+                else []
+            ),
         ]
         panel.styles.height = len(lines)
         panel.show(lines)
@@ -94,7 +98,11 @@ class Choose(Dialog):
             yield ItemList(self._draw, id="choices")
 
     def on_mount(self) -> None:
-        width = min(76, int(self.app.size.width * 0.9) - 7, max(30, *(len(name) + len(note) + 6 for name, note in self.choices), len(self.question)))
+        width = min(
+            76,
+            int(self.app.size.width * 0.9) - 7,
+            max(30, *(len(name) + len(note) + 6 for name, note in self.choices), len(self.question)),
+        )
         question, choices = self.query_one("#question", Panel), self.query_one("#choices", ItemList)
         question.styles.width = choices.styles.width = width
         choices.styles.height = min(len(self.choices), self.app.size.height - 10)

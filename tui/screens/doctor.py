@@ -63,7 +63,11 @@ class DoctorScreen(Page):
         view = self.query_one("#doctor", TextView)
         width = max(30, (view.scrollable_content_region.width or self.size.width) - 2)
         if self.problem or self.findings:
-            view.set_lines([line((part, "bad")) for part in wrap(self.problem, width)] if self.problem else doctor_lines(self.findings, width))
+            view.set_lines(
+                [line((part, "bad")) for part in wrap(self.problem, width)]
+                if self.problem
+                else doctor_lines(self.findings, width)
+            )
 
     def action_copy(self) -> None:
         self.steptune.copy_text(json.dumps(self.findings, indent=2), "The findings")
@@ -73,7 +77,9 @@ def ask_doctor() -> tuple[JSON, str]:
     """(findings, problem) of `steptune doctor --json`."""
     command = [sys.executable, "-P", "-m", "toolkit.cli", "doctor", "--json"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, stdin=subprocess.DEVNULL
+        )
         found = json.loads(done.stdout)
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         return {}, f"`steptune doctor --json` did not answer: {clean(error)}"
@@ -87,7 +93,9 @@ def doctor_lines(findings: JSON, width: int) -> list[Line]:
 
     def add(name: str, text: Any, style: str = "") -> None:
         first, *rest = wrap(clean(text), width - 13)
-        lines.extend([line((f" {fit(name, 11)} ", "dim"), (first, style)), *(line(" " * 13, (part, style)) for part in rest)])
+        lines.extend(
+            [line((f" {fit(name, 11)} ", "dim"), (first, style)), *(line(" " * 13, (part, style)) for part in rest)]
+        )
 
     if machine:
         gpus = machine.get("gpus") or []

@@ -53,24 +53,41 @@ class EntriesScreen(Page):
         field = self.form.fields[self.key]
         self.show_head("#entries-head", field.name, cut(field.help, self.size.width - len(field.name) - 4))
         _, problems = self.form.check()
-        self.problems = [next(iter(self.entries.problems(index, problems).items()), ("", "")) for index in range(len(self.entries.items))]
+        self.problems = [
+            next(iter(self.entries.problems(index, problems).items()), ("", ""))
+            for index in range(len(self.entries.items))
+        ]
         self.list.set_count(len(self.entries.items))
         own = [problem.message for problem in problems if problem.key == self.key]
         wrong = sum(bool(text) for _, text in self.problems)
         text = own[0] if own else f"{wrong} to be corrected" if wrong else ""
-        status = line((f" ✗ {text}", "bad")) if text else line((" ✓ ", "good"), ("esc", "key"), " goes back to the form")
+        status = (
+            line((f" ✗ {text}", "bad")) if text else line((" ✓ ", "good"), ("esc", "key"), " goes back to the form")
+        )
         self.query_one("#form-status", Panel).show([status])
 
     def _draw(self, index: int, width: int) -> Line:
         what, where = self.entries.summary(index)
         name, problem = self.problems[index]
-        text = cut(f"✗ {name}: {problem}" if name else f"✗ {problem}", width - 24) if problem else cut_start(where, width - 24)
+        text = (
+            cut(f"✗ {name}: {problem}" if name else f"✗ {problem}", width - 24)
+            if problem
+            else cut_start(where, width - 24)
+        )
         rest = "" if problem else cut(f"  {self.entries.details(index)}", max(0, width - 24 - len(text)))
-        return line((f" {index + 1:>3}  ", "dim"), (fit(cut(what, 17), 18), "bold"), (text, "bad" if problem else ""), (rest, "dim"))
+        return line(
+            (f" {index + 1:>3}  ", "dim"),
+            (fit(cut(what, 17), 18), "bold"),
+            (text, "bad" if problem else ""),
+            (rest, "dim"),
+        )
 
     def on_item_list_chosen(self, message: ItemList.Chosen) -> None:
         if self.entries.kind_of(self.entries.items[message.index]) is None:
-            self.notify("This entry is of no known type; D removes it, and ctrl+e in the form edits its text.", severity="warning")
+            self.notify(
+                "This entry is of no known type; D removes it, and ctrl+e in the form edits its text.",
+                severity="warning",
+            )
             return
         self.app.push_screen(EntryScreen(self.form, EntryForm(self.entries, message.index)))
 
@@ -125,7 +142,9 @@ class EntryScreen(FieldsPage):
             return
         entries = self.entry.entries
         self.show_head(
-            "#form-head", entries.form.fields[entries.key].name, f"entry {self.entry.index + 1} of {len(entries.items)}: {self.entry.kind.help}"
+            "#form-head",
+            entries.form.fields[entries.key].name,
+            f"entry {self.entry.index + 1} of {len(entries.items)}: {self.entry.kind.help}",
         )
         elsewhere = self.view.problems.get("", "")
         wrong = len(self.view.problems)

@@ -107,7 +107,10 @@ class FieldsPage(PromptPage):
                 self.check()
 
         field = self.filled.fields[key]
-        self.app.push_screen(Choose(f"{field.name}: {field.help}", [(choice, "") for choice in field.choices], self.filled.text(key)), chosen)
+        self.app.push_screen(
+            Choose(f"{field.name}: {field.help}", [(choice, "") for choice in field.choices], self.filled.text(key)),
+            chosen,
+        )
 
     def _edit(self, key: str) -> None:
         """An input over the value, at its place in the list."""

@@ -111,7 +111,9 @@ class FollowScreen(RunPage):
     def _tick(self) -> None:
         """The clock of a live run, and curves that were held back."""
         self._show_charts_if_due()
-        if self.is_current and self.row.live and time.monotonic() - self._head_shown >= 0.9 * TICK_S:  # else the feed has just drawn it
+        if (
+            self.is_current and self.row.live and time.monotonic() - self._head_shown >= 0.9 * TICK_S
+        ):  # else the feed has just drawn it
             self._show_head()
 
     # What is shown ---------------------------------------------------------------------------------------------
@@ -148,7 +150,9 @@ class FollowScreen(RunPage):
 
     def _show_charts(self) -> None:
         self._charts_due, self._charts_shown, started = False, time.monotonic(), time.thread_time()
-        drawing = Drawing(bool(self.options.get("log_axis")), bool(self.options.get("smooth")), self.steptune.ascii_only)
+        drawing = Drawing(
+            bool(self.options.get("log_axis")), bool(self.options.get("smooth")), self.steptune.ascii_only
+        )
         plans = plan_charts(self.view, self.metric, CHARTS if self.is_wide else 1, drawing)
         for index in range(CHARTS):
             chart = self.query_one(f"#chart-{index}", Chart)
@@ -203,7 +207,10 @@ class FollowScreen(RunPage):
 
         settings = load_settings(self.subject.path)
         self.app.push_screen(
-            Reading(f"Settings of {self.subject.id}", follow_lines.setting_lines(settings, 100) or [line(("config.yaml cannot be read", "bad"))])
+            Reading(
+                f"Settings of {self.subject.id}",
+                follow_lines.setting_lines(settings, 100) or [line(("config.yaml cannot be read", "bad"))],
+            )
         )
 
     def action_outputs(self) -> None:

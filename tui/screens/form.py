@@ -64,7 +64,13 @@ class FormScreen(FieldsPage):
     def redraw(self) -> None:
         if not self.is_whole:
             return
-        count = f"{len(self.form.changes)} changed" if self.form.changes else "as the preset has it" if self.form.preset else "as that run had it"
+        count = (
+            f"{len(self.form.changes)} changed"
+            if self.form.changes
+            else "as the preset has it"
+            if self.form.preset
+            else "as that run had it"
+        )
         head = line(
             (f" {self.form.recipe}", "title"),
             (f"  {clean(self.form.source)}", ""),
@@ -78,7 +84,14 @@ class FormScreen(FieldsPage):
             side.show(self._difference_lines(side.size.width - 2)[: side.size.height])
 
     def _difference_lines(self, width: int) -> list[Line]:
-        last = next((row for row in self.steptune.snapshot.rows if row.recipe == self.form.recipe and row.state != "unreadable"), None)
+        last = next(
+            (
+                row
+                for row in self.steptune.snapshot.rows
+                if row.recipe == self.form.recipe and row.state != "unreadable"
+            ),
+            None,
+        )
         return difference_lines(self.form, self.settings, last, width)
 
     def open_entries(self, key: str) -> None:
@@ -105,7 +118,10 @@ class FormScreen(FieldsPage):
                 self.form.on = None if name == automatic else name
                 self.redraw()
 
-        names = [(name, catalog.first_comment(catalog.accelerate_config_path(name))) for name in catalog.accelerate_config_names()]
+        names = [
+            (name, catalog.first_comment(catalog.accelerate_config_path(name)))
+            for name in catalog.accelerate_config_names()
+        ]
         choices = [(automatic, "single_gpu with an NVIDIA GPU, else cpu"), *names]
         self.app.push_screen(Choose("Hardware (--on)", choices, self.form.on or automatic), chosen)
 

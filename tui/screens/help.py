@@ -38,7 +38,13 @@ def help_lines(screen: Screen[Any]) -> list[Line]:
         binding = active.binding
         if not binding.description or binding.action in _LEFT_OUT:
             continue
-        owner = "Everywhere" if active.node is screen.app else "This screen" if active.node is screen else "In the list or field"
+        owner = (
+            "Everywhere"
+            if active.node is screen.app
+            else "This screen"
+            if active.node is screen
+            else "In the list or field"
+        )
         keys, description = groups.setdefault(owner, {}).get(binding.action, ([], binding.description))
         # Textual binds some actions itself (ctrl+q); the words are those of the shorter key.
         shorter = not keys or len(key) < min(map(len, keys))
@@ -47,7 +53,10 @@ def help_lines(screen: Screen[Any]) -> list[Line]:
     for owner in ("This screen", "In the list or field", "Everywhere"):
         if owner in groups:
             lines += [line((owner, "title"))]
-            lines += [line((f"  {fit(' '.join(dict.fromkeys(keys)), 14)}", "key"), description) for keys, description in groups[owner].values()]
+            lines += [
+                line((f"  {fit(' '.join(dict.fromkeys(keys)), 14)}", "key"), description)
+                for keys, description in groups[owner].values()
+            ]
             lines.append(())
     return lines
 
@@ -67,7 +76,9 @@ class HelpScreen(Dialog):
             yield TextView(self.help_text, id="lines")
 
     def on_mount(self) -> None:
-        self.query_one("#question", Panel).show([line(("Keys", "title"), ("   esc closes, ctrl+p has every action by name", "dim"))])
+        self.query_one("#question", Panel).show(
+            [line(("Keys", "title"), ("   esc closes, ctrl+p has every action by name", "dim"))]
+        )
         lines = self.query_one("#lines", TextView)
         lines.styles.height = min(len(self.help_text), self.app.size.height - 8)
         lines.focus()

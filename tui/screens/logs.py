@@ -118,7 +118,11 @@ class LogsScreen(PromptPage):
         self._searching = True
         pattern, view = self.log_view.pattern, self.log_view
         last = self.feed.log.line_count - 1
-        start = (view.match_line + (-1 if backwards else 1)) if view.match_line is not None else (last if view.following and backwards else view.top)
+        start = (
+            (view.match_line + (-1 if backwards else 1))
+            if view.match_line is not None
+            else (last if view.following and backwards else view.top)
+        )
 
         def search() -> int | None:
             found: int | None = None
@@ -132,7 +136,10 @@ class LogsScreen(PromptPage):
     def _found(self, number: int | None, backwards: bool) -> None:
         self._searching = False
         if number is None:
-            self.notify(f"No match {'before' if backwards else 'after'} here; {'n' if backwards else 'N'} looks the other way.", severity="warning")
+            self.notify(
+                f"No match {'before' if backwards else 'after'} here; {'n' if backwards else 'N'} looks the other way.",
+                severity="warning",
+            )
             return
         self.log_view.match_line = number
         self.log_view.show_line(number)

@@ -55,7 +55,10 @@ class NewScreen(Page):
     def redraw(self) -> None:
         """Drafts and presets may have changed meanwhile."""
         drafts = self.steptune.store.drafts()
-        entries = [Entry(clean(draft.get("recipe", "?")), note=_draft_note(draft), draft=name) for name, draft in drafts.items()]
+        entries = [
+            Entry(clean(draft.get("recipe", "?")), note=_draft_note(draft), draft=name)
+            for name, draft in drafts.items()
+        ]
         for name in catalog.RECIPES:
             try:
                 recipe = catalog.find_recipe(name)
@@ -68,7 +71,11 @@ class NewScreen(Page):
         first = next((index for index, entry in enumerate(entries) if entry.preset or entry.draft), 0)
         picker = self.query_one("#picker", ItemList)
         picker.set_count(len(entries), picker.cursor or first)
-        text = "read-only: nothing can be started" if self.steptune.read_only else "a recipe and the preset to start from; ↵ opens its form"
+        text = (
+            "read-only: nothing can be started"
+            if self.steptune.read_only
+            else "a recipe and the preset to start from; ↵ opens its form"
+        )
         self.show_head("#new-head", "New run", text)
 
     def _draw(self, index: int, width: int) -> Line:

@@ -40,7 +40,12 @@ def output_files(row: RunRow) -> list[Path]:
         if root.suffix == ".jsonl" and root.is_file():
             found.append(root)
         elif root.is_dir():
-            found += [path for pattern in ("*.jsonl", "*/*.jsonl") for path in sorted(root.glob(pattern)) if path.name not in records]
+            found += [
+                path
+                for pattern in ("*.jsonl", "*/*.jsonl")
+                for path in sorted(root.glob(pattern))
+                if path.name not in records
+            ]
     return list(dict.fromkeys(path.resolve() for path in found))[:200]
 
 
@@ -121,13 +126,20 @@ class RowsScreen(Page):
         view = self.query_one("#rows", ItemList)
         view.set_count(len(self.rows))
         state = "" if self.rows.complete else " and more, reading"
-        self.show_head("#rows-head", clean(self.rows.path.name), f"{len(self.rows)} rows{state}, {file_size(self.rows.size)}")
+        self.show_head(
+            "#rows-head", clean(self.rows.path.name), f"{len(self.rows)} rows{state}, {file_size(self.rows.size)}"
+        )
         self._show_row()
 
     def _draw(self, index: int, width: int) -> Line:
         row = self.rows.row(index)
         name = clean(row.get("id", index + 1))
-        text = clean(next((row[key] for key in ("prompt", "output", "reason", "text", "unreadable") if row.get(key)), str(row)[:500]))
+        text = clean(
+            next(
+                (row[key] for key in ("prompt", "output", "reason", "text", "unreadable") if row.get(key)),
+                str(row)[:500],
+            )
+        )
         return line((fit(cut(f" {name}", 17), 18), "dim"), cut(text, width - 18))
 
     def _show_row(self) -> None:

@@ -70,7 +70,10 @@ class Page(Screen[Any]):
         small = event.size.width < MIN_COLUMNS or event.size.height < MIN_ROWS
         self.set_class(small, "-too-small")
         if small:
-            text = f"This terminal has {event.size.width}x{event.size.height} characters; steptune's screens need {MIN_COLUMNS}x{MIN_ROWS}. Make it larger, or use the commands: steptune runs, steptune logs -f RUN."
+            text = (
+                f"This terminal has {event.size.width}x{event.size.height} characters; steptune's screens need"
+                f" {MIN_COLUMNS}x{MIN_ROWS}. Make it larger, or use the commands: steptune runs, steptune logs -f RUN."
+            )
             self.query_one("#too-small", Panel).show([line(part) for part in wrap(text, max(10, event.size.width))])
         self.call_after_refresh(self._update_frame)
         self.call_after_refresh(self._redraw_if_whole)
@@ -78,7 +81,9 @@ class Page(Screen[Any]):
     def _update_frame(self) -> None:
         if not self.is_whole or not self.is_current:
             return
-        self.query_one(TopBar).update(self.steptune.current_mode, len(self.steptune.snapshot.live), self.steptune.read_only)
+        self.query_one(TopBar).update(
+            self.steptune.current_mode, len(self.steptune.snapshot.live), self.steptune.read_only
+        )
         self.query_one(KeyBar).update(self)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:

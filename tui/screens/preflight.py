@@ -80,7 +80,13 @@ class PreflightScreen(Page):
     def redraw(self) -> None:
         if not self.is_whole:
             return
-        head = (" looking ...", "dim") if self.looking else (" this machine cannot run it", "bad") if self.refused else (" ready: L launches", "good")
+        head = (
+            (" looking ...", "dim")
+            if self.looking
+            else (" this machine cannot run it", "bad")
+            if self.refused
+            else (" ready: L launches", "good")
+        )
         if self.launching:
             head = (" launching ...", "accent")
         self.query_one("#preflight-head", Panel).show([line((f" Preflight of {self.form.recipe}", "title"), head)])
@@ -92,17 +98,27 @@ class PreflightScreen(Page):
         for check in self.checks:
             sign, style = _SIGNS[check.level]
             first, *rest = wrap(clean(check.message), width - 24)
-            lines.append(line((f" {sign} ", style), fit(clean(check.name), 20), (first, "" if check.level == "ok" else style)))
+            lines.append(
+                line((f" {sign} ", style), fit(clean(check.name), 20), (first, "" if check.level == "ok" else style))
+            )
             lines += [line(" " * 23, (part, "" if check.level == "ok" else style)) for part in rest]
         if self.memory:
-            lines += [(), line((" memory of one training process, estimated", "title")), *(line(f"   {clean(text)}") for text in self.memory)]
+            lines += [
+                (),
+                line((" memory of one training process, estimated", "title")),
+                *(line(f"   {clean(text)}") for text in self.memory),
+            ]
         if self.plan is not None:
             folder = self.steptune.root / f"<time>-{self.form.recipe}-<id>"
             lines += [(), *_titled("same on the command line", self.form.command_text(), width)]
             lines += [(), *_titled("starts", " ".join(map(str, self.plan.argv(folder))), width)]
             environment = " ".join(f"{name}={value}" for name, value in self.plan.environment.items())
             lines += [(), *_titled("environment", environment, width), (), *_titled("in", str(folder), width)]
-            lines += [(), line((" config", "title")), *(line((f"   {clean(text)}", "dim")) for text in self.plan.config_yaml.splitlines())]
+            lines += [
+                (),
+                line((" config", "title")),
+                *(line((f"   {clean(text)}", "dim")) for text in self.plan.config_yaml.splitlines()),
+            ]
         return lines
 
     def action_copy(self) -> None:

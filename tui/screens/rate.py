@@ -1,4 +1,6 @@
-"""Rating: one answer with its rubric, then the ranking of a unit's answers, at the end the guesses. No system's name is known here."""
+"""Rating: one answer with its rubric, then the ranking of a unit's answers, at the end the guesses. No system's name is
+known here.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ def open_rating(app: SteptuneApp, packet: Path) -> None:
 
 
 class RateScreen(Page):
-    """A digit sets the row and goes to the next, Enter records when nothing is missing. What is recorded is on the disk."""
+    """A digit sets the row and goes to the next, Enter records when nothing is missing. What is recorded is on the
+    disk.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Leave"),
@@ -113,7 +117,12 @@ class RateScreen(Page):
                 self.redraw()
 
         if self.rating.task.kind == "scores":
-            self.app.push_screen(Ask("Comment on this answer", self.rating.comment, "For the report; say nothing that tells who you are."), keep)
+            self.app.push_screen(
+                Ask(
+                    "Comment on this answer", self.rating.comment, "For the report; say nothing that tells who you are."
+                ),
+                keep,
+            )
 
     def action_submit(self) -> None:
         try:

@@ -75,7 +75,12 @@ class ReportScreen(PromptPage):
         panel.styles.height = min(len(lines), self.size.height - frame)
         panel.show([line(" ", *spans) for spans in lines])
         self.query_one("#report-head", Panel).show(
-            [line((f" {clean(self.title_text)}", "bold"), (cut(f"  {clean(self.path)}", max(0, width - len(self.title_text) - 2)), "dim"))]
+            [
+                line(
+                    (f" {clean(self.title_text)}", "bold"),
+                    (cut(f"  {clean(self.path)}", max(0, width - len(self.title_text) - 2)), "dim"),
+                )
+            ]
         )
         self._order_items()
         self.items_view.empty = [line(("  no items" if not self.wanted else "  no item fits", "dim"))]
@@ -84,9 +89,14 @@ class ReportScreen(PromptPage):
 
     def _show_items_head(self, width: int) -> None:
         cells = "".join(clean(name)[:9].rjust(9) for name in self.systems)
-        order = ("as in the file", *(f"worst {name} first" for name in self.systems))[self.order] if self.systems else ""
+        order = (
+            ("as in the file", *(f"worst {name} first" for name in self.systems))[self.order] if self.systems else ""
+        )
         title = f" {len(self.items)} items"
-        note = cut(f"  {order}" + (f"  /{clean(self.wanted)}" if self.wanted else ""), max(0, width - len(title) - len(cells) - 10))
+        note = cut(
+            f"  {order}" + (f"  /{clean(self.wanted)}" if self.wanted else ""),
+            max(0, width - len(title) - len(cells) - 10),
+        )
         gap = " " * max(1, self.items_view.scrollable_content_region.width - len(title) - len(note) - len(cells))
         self.query_one("#items-head", Panel).show([line((title, "title"), (note, "dim"), gap, (cells, "dim"))])
 
@@ -94,7 +104,11 @@ class ReportScreen(PromptPage):
         assert self.report is not None
         items = self.report.items
         if self.wanted:
-            items = [item for item in items if self.wanted in f"{item.get('id')} {item.get('prompt')} {item.get('outputs')}".lower()]
+            items = [
+                item
+                for item in items
+                if self.wanted in f"{item.get('id')} {item.get('prompt')} {item.get('outputs')}".lower()
+            ]
         if self.order and self.order <= len(self.systems):
             name = self.systems[self.order - 1]
             items = sorted(items, key=lambda item: _score(item, name))
@@ -135,6 +149,10 @@ class ReportScreen(PromptPage):
 
 def _score(item: dict[str, Any], system: str) -> float:
     scores = item.get("scores")
-    value = scores.get(system, {}).get("rouge_l") if isinstance(scores, dict) and isinstance(scores.get(system), dict) else None
+    value = (
+        scores.get(system, {}).get("rouge_l")
+        if isinstance(scores, dict) and isinstance(scores.get(system), dict)
+        else None
+    )
     found = as_finite(value)
     return float("inf") if found is None else found

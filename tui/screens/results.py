@@ -77,7 +77,12 @@ class ResultsScreen(Page):
 
         row = self.found[index].row
         when = age(time.time() - row.created) if row.created else "-"
-        return line(f" {fit(cut(row.id, 37), 38)}", (fit(row.recipe, 10), "dim"), (fit(when, 8), "dim"), cut(row.headline, max(0, width - 57)))
+        return line(
+            f" {fit(cut(row.id, 37), 38)}",
+            (fit(row.recipe, 10), "dim"),
+            (fit(when, 8), "dim"),
+            cut(row.headline, max(0, width - 57)),
+        )
 
     def on_item_list_chosen(self, message: ItemList.Chosen) -> None:
         evaluation = self.found[message.index]

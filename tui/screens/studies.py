@@ -44,18 +44,32 @@ class StudiesScreen(Page):
         view.empty = [
             (),
             line("  There is no blind study in this folder yet."),
-            line(("  `steptune study new` makes one; `steptune study rate PACKET` opens a packet from elsewhere.", "dim")),
+            line(
+                ("  `steptune study new` makes one; `steptune study rate PACKET` opens a packet from elsewhere.", "dim")
+            ),
         ]
         view.set_count(len(seats))
         self.show_head("#studies-head", f"{len(seats)} packet{'s' if len(seats) != 1 else ''} to rate", "↵ opens one")
 
     def _draw(self, index: int, width: int) -> Line:
         seat = self.seats[index]
-        problem = clean(seat.problem).replace(f"{clean(str(seat.packet.parents[1]))}/", "")  # the study is named in front
+        problem = clean(seat.problem).replace(
+            f"{clean(str(seat.packet.parents[1]))}/", ""
+        )  # the study is named in front
         state = problem or f"{seat.done} of {seat.tasks} done"
-        style = "bad" if seat.problem not in ("", "locked") else "dim" if seat.problem else "good" if seat.done == seat.tasks else ""
+        style = (
+            "bad"
+            if seat.problem not in ("", "locked")
+            else "dim"
+            if seat.problem
+            else "good"
+            if seat.done == seat.tasks
+            else ""
+        )
         return line(
-            f" {fit(cut(clean(seat.name), 23), 24)}", (fit(cut(clean(seat.rater), 15), 16), "accent"), (cut(state, max(0, width - 42)), style)
+            f" {fit(cut(clean(seat.name), 23), 24)}",
+            (fit(cut(clean(seat.rater), 15), 16), "accent"),
+            (cut(state, max(0, width - 42)), style),
         )
 
     def on_item_list_chosen(self, message: ItemList.Chosen) -> None:

@@ -54,7 +54,11 @@ class TopBar(Panel):
         room = self.size.width - width_of(spans)
         watch = " read-only " if read_only else ""
         # What does not fit beside the places is left out, read-only last.
-        notes = (watch + (f" ● {live} live " if live else " no run is live "), watch + (f" ● {live} " if live else ""), watch)
+        notes = (
+            watch + (f" ● {live} live " if live else " no run is live "),
+            watch + (f" ● {live} " if live else ""),
+            watch,
+        )
         right = next((note for note in notes if len(note) < room), "")
         spans += [Span(" " * max(0, room - len(right))), Span(right, "good" if live else "dim")]
         self.show([line(*spans)])
@@ -94,7 +98,9 @@ class KeyBar(Panel):
 
 
 def shown_keys(screen: Screen[object]) -> list[tuple[str, str]]:
-    """(first key, description) of each binding that the bottom line shows: those of the focused widget and screen first."""
+    """(first key, description) of each binding that the bottom line shows: those of the focused widget and screen
+    first.
+    """
     found: dict[str, str] = {}  # key by description; of several keys the shortest
     for key, active in screen.active_bindings.items():
         binding = active.binding

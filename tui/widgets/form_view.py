@@ -59,12 +59,16 @@ class FormView(ItemList):
             self.call_after_refresh(self._reveal)
 
     def _section(self, section: Section, width: int) -> list[Entry]:
-        fields = [field for field in section.fields if self.wanted in field.key.lower() or self.wanted in field.help.lower()]
+        fields = [
+            field for field in section.fields if self.wanted in field.key.lower() or self.wanted in field.help.lower()
+        ]
         if not fields:
             return []
         folded = section.title in self.folded and not self.wanted
         found = [self._heading(section, folded, width)] if section.title else []
-        return found if folded else found + [Entry(section, field, tuple(self._field(field, width))) for field in fields]
+        return (
+            found if folded else found + [Entry(section, field, tuple(self._field(field, width))) for field in fields]
+        )
 
     def _heading(self, section: Section, folded: bool, width: int) -> Entry:
         changed = sum(self.form.is_changed(key) for key in self.form.fields if key.startswith(f"{section.title}."))
@@ -75,7 +79,9 @@ class FormView(ItemList):
         return Entry(section, None, (line((text, "title"), (note, "bad" if wrong else "mark"), (rest, "dim")),))
 
     def _field(self, field: Field, width: int) -> list[Line]:
-        problem = self.problems.get(field.key) or next((text for key, text in self.problems.items() if key.startswith(f"{field.key}.")), "")
+        problem = self.problems.get(field.key) or next(
+            (text for key, text in self.problems.items() if key.startswith(f"{field.key}.")), ""
+        )
         changed = self.form.is_changed(field.key)
         entries = self._entries(field, width)
         text = clean(self.form.text(field.key)) if entries is None else _count(entries)
@@ -110,7 +116,11 @@ class FormView(ItemList):
             place = f"{field.key}.{what if entries.shape.is_mapping else index}"
             wrong = any(key == place or key.startswith(f"{place}.") for key in self.problems)
             lines.append(
-                line((f"    {'✗' if wrong else '·'} ", "bad" if wrong else "dim"), fit(cut(what, 11), 12), (cut_start(where, max(8, width - 19)), ""))
+                line(
+                    (f"    {'✗' if wrong else '·'} ", "bad" if wrong else "dim"),
+                    fit(cut(what, 11), 12),
+                    (cut_start(where, max(8, width - 19)), ""),
+                )
             )
         return lines
 
@@ -124,7 +134,10 @@ class FormView(ItemList):
             if any(field.key == key for field in section.fields) and section.title in self.folded:
                 self.folded.discard(section.title)
                 self.rebuild()
-        index = next((index for index, entry in enumerate(self.entries) if entry.field is not None and entry.field.key == key), None)
+        index = next(
+            (index for index, entry in enumerate(self.entries) if entry.field is not None and entry.field.key == key),
+            None,
+        )
         if index is not None:
             self.move_to(index)
 
@@ -152,7 +165,11 @@ class FormView(ItemList):
 
     def action_section(self, step: int) -> None:
         headings: Sequence[int] = [index for index, entry in enumerate(self.entries) if entry.field is None] or [0]
-        later = [index for index in headings if index > self.cursor] if step > 0 else [index for index in reversed(headings) if index < self.cursor]
+        later = (
+            [index for index in headings if index > self.cursor]
+            if step > 0
+            else [index for index in reversed(headings) if index < self.cursor]
+        )
         self.move_to(later[0] if later else headings[0 if step > 0 else -1])
 
     def fold(self) -> None:
@@ -160,7 +177,13 @@ class FormView(ItemList):
         if self.entries and (title := self.entries[self.cursor].section.title):
             self.folded ^= {title}
             self.rebuild()
-            self.move_to(next(index for index, entry in enumerate(self.entries) if entry.section.title == title and entry.field is None))
+            self.move_to(
+                next(
+                    index
+                    for index, entry in enumerate(self.entries)
+                    if entry.section.title == title and entry.field is None
+                )
+            )
 
 
 def _count(entries: Sequence[Line]) -> str:

@@ -128,12 +128,18 @@ def changed_cells(old: Line, new: Line, width: int) -> tuple[int, int] | None:
     while index < min(len(old), len(new)) and old[index] == new[index]:
         left += cell_len(new[index].text)
         index += 1
-    if index < min(len(old), len(new)) and old[index].style == new[index].style and old[index].text.isascii() == new[index].text.isascii():
+    if (
+        index < min(len(old), len(new))
+        and old[index].style == new[index].style
+        and old[index].text.isascii() == new[index].text.isascii()
+    ):
         for a, b in zip(old[index].text, new[index].text, strict=False):
             if a != b:
                 break
             left += cell_len(a)
-    right = _common_end(old[index:], new[index:], sum(cell_len(span.text) for span in old), sum(cell_len(span.text) for span in new))
+    right = _common_end(
+        old[index:], new[index:], sum(cell_len(span.text) for span in old), sum(cell_len(span.text) for span in new)
+    )
     reach = max(sum(cell_len(span.text) for span in old), sum(cell_len(span.text) for span in new))
     end = min(width, reach - right)
     return (min(left, width), end) if end > min(left, width) else (0, width)

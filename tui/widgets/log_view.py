@@ -61,7 +61,9 @@ class LogView(LineView, can_focus=True):
 
     def _draw(self, text: str, number: int | None, width: int) -> Line:
         shown = text[self.left_column : self.left_column + width]
-        spans = line(*_with_matches(shown, self.pattern), *([("…", "dim")] if len(text) > self.left_column + width else []))
+        spans = line(
+            *_with_matches(shown, self.pattern), *([("…", "dim")] if len(text) > self.left_column + width else [])
+        )
         return selected(spans) if number is not None and number == self.match_line else spans
 
     def show_line(self, number: int) -> None:

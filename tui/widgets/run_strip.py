@@ -32,7 +32,9 @@ class RunStrip(Vertical):
         name = f"─ {row.id} " if row else ""
         self.query_one("#runs-rule", Panel).show([line((fit(name + "─" * max(0, width - len(name)), width), "dim"))])
 
-    def show_run(self, row: RunRow | None, view: FeedView | None, settings: dict[str, Any] | None, ascii_only: bool) -> None:
+    def show_run(
+        self, row: RunRow | None, view: FeedView | None, settings: dict[str, Any] | None, ascii_only: bool
+    ) -> None:
         """`settings` None leaves them out, where there is no room."""
         chart, text = self.query_one("#runs-chart", Chart), self.query_one("#runs-text", Panel)
         if row is None:
@@ -42,6 +44,8 @@ class RunStrip(Vertical):
         name = next(iter(view.curves.names()), "loss") if view else "loss"
         series = view.curves.series.get(name) if view else None
         end = row.total if row.phase == "train" or row.total else None
-        chart.show(name, [Curve(name, series.points())] if series else [], ChartOptions(ascii_only=ascii_only, x_end=end))
+        chart.show(
+            name, [Curve(name, series.points())] if series else [], ChartOptions(ascii_only=ascii_only, x_end=end)
+        )
         side = self.query_one("#runs-side").size
         text.show(detail_lines(row, view.log if view else (), settings, side.width - 1, side.height))

@@ -18,7 +18,9 @@ def write(path: Path, text: str) -> Path:
 
 
 def test_unknown_key_wrong_type_and_missing_file_are_reported_together_with_file_and_line(tmp_path: Path) -> None:
-    file = write(tmp_path / "bad.yaml", "sources:\n  - {type: jsonl, path: /no/such.jsonl}\ntest_shar: 0.2\nseed: abc\n")
+    file = write(
+        tmp_path / "bad.yaml", "sources:\n  - {type: jsonl, path: /no/such.jsonl}\ntest_shar: 0.2\nseed: abc\n"
+    )
     with pytest.raises(ConfigError) as caught:
         config.resolve("data-build", config_file=file)
     assert [str(problem) for problem in caught.value.problems] == [
@@ -80,7 +82,9 @@ def test_what_the_pipeline_fills_in_is_refused(tmp_path: Path) -> None:
 
 
 def test_sources_given_on_the_command_line_replace_the_presets(tmp_path: Path) -> None:
-    settings = config.resolve("pipeline", "demo", overrides=[f'data.sources=[{{"type":"documents","path":"{tmp_path}"}}]'])
+    settings = config.resolve(
+        "pipeline", "demo", overrides=[f'data.sources=[{{"type":"documents","path":"{tmp_path}"}}]']
+    )
     assert isinstance(settings, PipelineSettings)
     assert [(source.type, source.path) for source in settings.data.sources] == [("documents", tmp_path)]
 
@@ -124,13 +128,16 @@ def test_every_preset_resolves_and_survives_the_run_folder(recipe: str, tmp_path
         settings = config.resolve(recipe, preset, overrides=inputs.get(recipe, []))
         resolved = write(tmp_path / "config.yaml", config.dump(settings, recipe))
         assert config.load_resolved(recipe, resolved) == settings, preset
-        assert catalog.first_comment(catalog.preset_path(recipe, preset)), f"{recipe}/{preset}.yaml needs a first-line description"
+        assert catalog.first_comment(catalog.preset_path(recipe, preset)), (
+            f"{recipe}/{preset}.yaml needs a first-line description"
+        )
 
 
 @pytest.mark.parametrize("recipe", catalog.RECIPES)
 def test_every_option_has_help_and_is_read_somewhere(recipe: str) -> None:
     sources = "\n".join(
-        path.read_text(encoding="utf-8") for path in [*catalog.recipes_dir().glob("*/run.py"), *Path(config.__file__).parent.rglob("*.py")]
+        path.read_text(encoding="utf-8")
+        for path in [*catalog.recipes_dir().glob("*/run.py"), *Path(config.__file__).parent.rglob("*.py")]
     )
     for name, field in _fields(SETTINGS[recipe]):
         assert field.description, f"{recipe}.{name} has no help"

@@ -12,7 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.errors import DataError, DiskFullError
-from toolkit.records import append_jsonl, dump_line, iter_jsonl, read_examples, read_growing_jsonl, read_json, sha256_tree, write_json, write_text
+from toolkit.records import (
+    append_jsonl,
+    dump_line,
+    iter_jsonl,
+    read_examples,
+    read_growing_jsonl,
+    read_json,
+    sha256_tree,
+    write_json,
+    write_text,
+)
 
 
 def test_the_minimal_form_gets_line_numbers_as_ids(tmp_path: Path) -> None:
@@ -61,7 +71,10 @@ def test_a_torn_last_line_is_not_there_yet(tmp_path: Path) -> None:
     assert read_growing_jsonl(file) == [{"step": 1}, {"step": 2}, {"step": 3}]
 
 
-@given(st.lists(st.dictionaries(st.text(), st.one_of(st.text(), st.floats(), st.integers())), max_size=5), st.integers(0, 400))
+@given(
+    st.lists(st.dictionaries(st.text(), st.one_of(st.text(), st.floats(), st.integers())), max_size=5),
+    st.integers(0, 400),
+)
 def test_any_prefix_of_a_file_reads_as_its_complete_lines(rows: list, cut: int) -> None:
     import tempfile
 
@@ -74,10 +87,15 @@ def test_any_prefix_of_a_file_reads_as_its_complete_lines(rows: list, cut: int) 
 
 
 def test_nan_and_infinity_become_null() -> None:
-    assert json.loads(dump_line({"loss": float("nan"), "list": [float("inf"), 1.5]})) == {"loss": None, "list": [None, 1.5]}
+    assert json.loads(dump_line({"loss": float("nan"), "list": [float("inf"), 1.5]})) == {
+        "loss": None,
+        "list": [None, 1.5],
+    }
 
 
-def test_a_full_disk_keeps_the_old_file_and_leaves_no_temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_keeps_the_old_file_and_leaves_no_temporary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "result.json"
     write_json(file, {"old": True})
 

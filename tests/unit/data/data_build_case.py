@@ -22,7 +22,9 @@ SPLITS = ("train", "validation", "test")
 def build(sources: list[Source], run_dir: Path, strict: bool = False, max_chars: int = 4000, **changed: Any) -> JSON:
     """The card of a data set built into run_dir/dataset."""
     options, quiet = {**OPTIONS, **changed}, Recorder(None)
-    batch = clean(collect(sources, strict, quiet), Cleaning(("email", "phone"), ("US", "GB", "ID"), 2, 15, max_chars), quiet)
+    batch = clean(
+        collect(sources, strict, quiet), Cleaning(("email", "phone"), ("US", "GB", "ID"), 2, 15, max_chars), quiet
+    )
     batch = deduplicate(batch, 0.8, quiet)
     split = split_by_groups(batch, recorder=quiet, **options)
     return publish(run_dir / "dataset", batch, split, sources, options, quiet)
@@ -41,7 +43,10 @@ def pair(number: int) -> JSON:
 
 def write_rows(path: Path, rows: list[JSON | str]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{row if isinstance(row, str) else json.dumps(row, ensure_ascii=False)}\n" for row in rows), encoding="utf-8")
+    path.write_text(
+        "".join(f"{row if isinstance(row, str) else json.dumps(row, ensure_ascii=False)}\n" for row in rows),
+        encoding="utf-8",
+    )
     return path
 
 

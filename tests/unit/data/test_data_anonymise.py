@@ -45,7 +45,9 @@ def test_other_numbers_stay(text: str) -> None:
 
 
 def test_placeholders_are_shared_by_question_and_steps_and_counted() -> None:
-    row = anonymise_row(Row("s", "f:1", prompt="Who is a@b.org?", output="1. Mail a@b.org.\n2. Mail c@d.org."), ("email",), REGIONS)
+    row = anonymise_row(
+        Row("s", "f:1", prompt="Who is a@b.org?", output="1. Mail a@b.org.\n2. Mail c@d.org."), ("email",), REGIONS
+    )
     assert (row.prompt, row.output) == ("Who is [EMAIL_1]?", "1. Mail [EMAIL_1].\n2. Mail [EMAIL_2].")
     assert row.masks == {"email": 3}
 
@@ -59,6 +61,10 @@ def test_numbering_goes_on_behind_placeholders_of_the_input() -> None:
 
 
 @example("a@b.org xx0812-3456-7890")
-@given(st.lists(st.sampled_from(["a@b.org", " ", "+44 20 7946 0123", "[PHONE_1]", "x", "0812-3456-7890", "."]), max_size=8).map("".join))
+@given(
+    st.lists(
+        st.sampled_from(["a@b.org", " ", "+44 20 7946 0123", "[PHONE_1]", "x", "0812-3456-7890", "."]), max_size=8
+    ).map("".join)
+)
 def test_masking_twice_is_masking_once(text: str) -> None:
     assert masked(masked(text)) == masked(text)

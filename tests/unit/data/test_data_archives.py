@@ -14,7 +14,10 @@ from toolkit.errors import DataError
 from toolkit.runs.recorder import Recorder
 
 PAGE = "# Change the lamp\n\n1. Open it.\n2. Close it.\n"
-MALLARD = '<page xmlns="http://projectmallard.org/1.0/" id="p"><title>Change it</title><steps><item><p>Open.</p></item>{}</steps></page>'
+MALLARD = (
+    '<page xmlns="http://projectmallard.org/1.0/" id="p"><title>Change'
+    " it</title><steps><item><p>Open.</p></item>{}</steps></page>"
+)
 
 
 def read(path: Path, strict: bool = False) -> Batch:
@@ -30,7 +33,11 @@ def tar(path: Path, *members: tuple[str, bytes | None, bytes], mode: str = "w:gz
     with tarfile.open(path, mode) as archive:
         for name, content, kind in members:
             member = tarfile.TarInfo(name)
-            member.type, member.linkname, member.size = kind, "/etc/passwd" if content is None else "", len(content or b"")
+            member.type, member.linkname, member.size = (
+                kind,
+                "/etc/passwd" if content is None else "",
+                len(content or b""),
+            )
             archive.addfile(member, io.BytesIO(content or b""))
     return path
 
@@ -38,7 +45,9 @@ def tar(path: Path, *members: tuple[str, bytes | None, bytes], mode: str = "w:gz
 def test_an_archive_is_read_like_a_folder(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("docs/b.md", PAGE.replace("lamp", "bulb"))
-        archive.writestr("docs/a.page", MALLARD.format('<include xmlns="http://www.w3.org/2001/XInclude" href="more.xml"/>'))
+        archive.writestr(
+            "docs/a.page", MALLARD.format('<include xmlns="http://www.w3.org/2001/XInclude" href="more.xml"/>')
+        )
         archive.writestr("docs/more.xml", '<item xmlns="http://projectmallard.org/1.0/"><p>Close.</p></item>')
         archive.writestr("picture.png", b"\x89PNG")
     tar(tmp_path / "b.tar.gz", ("docs/a.md", PAGE.encode(), tarfile.REGTYPE))
@@ -47,7 +56,11 @@ def test_an_archive_is_read_like_a_folder(tmp_path: Path) -> None:
         ("a.zip/docs/b.md:1", "1. Open it.\n2. Close it."),
     ]
     assert [row.place for row in read(tmp_path / "b.tar.gz").kept] == ["b.tar.gz/docs/a.md:1"]
-    assert [row.place.split("/", 1)[1] for row in read(tmp_path).kept] == ["a.zip/docs/a.page:1", "a.zip/docs/b.md:1", "b.tar.gz/docs/a.md:1"]
+    assert [row.place.split("/", 1)[1] for row in read(tmp_path).kept] == [
+        "a.zip/docs/a.page:1",
+        "a.zip/docs/b.md:1",
+        "b.tar.gz/docs/a.md:1",
+    ]
 
 
 def test_members_that_climb_out_or_are_links_are_named_and_nothing_is_written(tmp_path: Path) -> None:
@@ -61,7 +74,10 @@ def test_members_that_climb_out_or_are_links_are_named_and_nothing_is_written(tm
     batch = read(tmp_path / "in" / "a.zip")
     assert [row.place for row in batch.kept] == ["a.zip/ok.md:1"]
     assert told(batch) == [
-        *((f"a.zip/{name}", "its path leads out of the archive") for name in ("../../out.md", "/tmp/out.md", "C:\\out.md", "..\\out.md")),
+        *(
+            (f"a.zip/{name}", "its path leads out of the archive")
+            for name in ("../../out.md", "/tmp/out.md", "C:\\out.md", "..\\out.md")
+        ),
         ("a.zip/ok.md", "occurs twice in the archive; the first one is read"),
         ("a.zip/link.md", "a link in the archive"),
     ]
@@ -74,7 +90,10 @@ def test_members_that_climb_out_or_are_links_are_named_and_nothing_is_written(tm
     ]
     batch = read(tar(tmp_path / "in" / "b.tar", *members, mode="w"))
     assert [row.place for row in batch.kept] == ["b.tar/ok.md:1"]
-    assert [reason for _, reason in told(batch)] == ["its path leads out of the archive", *["a link or device in the archive"] * 2]
+    assert [reason for _, reason in told(batch)] == [
+        "its path leads out of the archive",
+        *["a link or device in the archive"] * 2,
+    ]
     with pytest.raises(DataError, match=r"\.\./out\.md: its path leads out"):
         read(tmp_path / "in" / "b.tar", strict=True)
 
@@ -108,7 +127,10 @@ def test_a_member_that_lies_about_its_size_is_stopped_by_what_it_holds(tmp_path:
     assert reason.startswith("damaged in the archive")
 
 
-@pytest.mark.parametrize(("name", "raw"), [("a.zip", b"PK\x03\x04 cut"), ("a.tar.gz", b"\x1f\x8b cut"), ("a.tar", b""), ("a.tar.xz", b"no archive")])
+@pytest.mark.parametrize(
+    ("name", "raw"),
+    [("a.zip", b"PK\x03\x04 cut"), ("a.tar.gz", b"\x1f\x8b cut"), ("a.tar", b""), ("a.tar.xz", b"no archive")],
+)
 def test_archives_that_cannot_be_read_are_named(tmp_path: Path, name: str, raw: bytes) -> None:
     (tmp_path / name).write_bytes(raw)
     ((place, reason),) = told(read(tmp_path / name))

@@ -20,8 +20,20 @@ from toolkit.records import JSON, iter_jsonl, read_examples, read_json, sha256_t
 RECIPES = Path(__file__).resolve().parents[3] / "recipes"
 SAMPLE = [
     Source("jsonl", RECIPES / "sample" / "howto", name="howto", licence="Apache-2.0"),
-    Source("documents", RECIPES / "sample" / "documents" / "faq.html", licence="Apache-2.0", domain="ecommerce", language="en"),
-    Source("documents", RECIPES / "sample" / "documents" / "manual.md", licence="Apache-2.0", domain="devices", language="en"),
+    Source(
+        "documents",
+        RECIPES / "sample" / "documents" / "faq.html",
+        licence="Apache-2.0",
+        domain="ecommerce",
+        language="en",
+    ),
+    Source(
+        "documents",
+        RECIPES / "sample" / "documents" / "manual.md",
+        licence="Apache-2.0",
+        domain="devices",
+        language="en",
+    ),
 ]
 
 
@@ -33,11 +45,17 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, JSON]:
 
 def test_the_sample_funnel(sample: tuple[Path, JSON]) -> None:
     _, card = sample
-    assert card["funnel"] == {"rows_in": 325, "dropped": {"no numbered steps under this title": 8, "exact duplicate": 1}, "rows_kept": 316}
+    assert card["funnel"] == {
+        "rows_in": 325,
+        "dropped": {"no numbered steps under this title": 8, "exact duplicate": 1},
+        "rows_kept": 316,
+    }
     assert 0.11 <= card["splits"]["test"]["share"] <= 0.19
     assert card["warnings"] == []
     assert card["masked"] == {"email": 2, "phone": 2}
-    assert [(source["name"], source["licence"], source["rows_in"], source["rows_kept"]) for source in card["sources"]] == [
+    assert [
+        (source["name"], source["licence"], source["rows_in"], source["rows_kept"]) for source in card["sources"]
+    ] == [
         ("howto", "Apache-2.0", 288, 288),
         ("faq.html", "Apache-2.0", 15, 11),
         ("manual.md", "Apache-2.0", 22, 17),
@@ -51,7 +69,11 @@ def test_the_ledger_adds_up_to_the_input_and_to_the_splits(sample: tuple[Path, J
     for split in SPLITS:
         rows = read_examples(run_dir / "dataset" / f"{split}.jsonl")
         assert len(rows) == ended.count(split) == card["splits"][split]["rows"]
-        assert all(row.output.split("\n")[n].startswith(f"{n + 1}. ") for row in rows for n in range(row.output.count("\n") + 1))
+        assert all(
+            row.output.split("\n")[n].startswith(f"{n + 1}. ")
+            for row in rows
+            for n in range(row.output.count("\n") + 1)
+        )
         assert all({"source", "group", "language", "task", "domain"} <= set(row.meta) for row in rows)
 
 
@@ -64,16 +86,35 @@ def test_the_card_states_everything_and_no_paths_or_times(sample: tuple[Path, JS
     assert card["sha256"]["test.jsonl"] == sha256_tree(dataset / "test.jsonl")
     assert str(RECIPES) not in "".join(file.read_text() for file in dataset.iterdir())
     assert [heading for heading in text.splitlines() if heading.startswith("#")] == [
-        "# Data card", "## Funnel", "## Splits", "## Coverage", "## Length", "## Masked", "## Sources", "## Settings", "## SHA-256"
-    ]  # fmt: skip
+        "# Data card",
+        "## Funnel",
+        "## Splits",
+        "## Coverage",
+        "## Length",
+        "## Masked",
+        "## Sources",
+        "## Settings",
+        "## SHA-256",
+    ]
 
 
 def test_the_same_recipe_twice_gives_the_same_bytes(sample: tuple[Path, JSON], tmp_path: Path) -> None:
     run_dir, _ = sample
     build(SAMPLE, tmp_path)
     names = sorted(file.name for file in (run_dir / "dataset").iterdir())
-    assert names == ["card.json", "card.md", "leak_certificate.json", "ledger.jsonl", "review.jsonl", "test.jsonl", "train.jsonl", "validation.jsonl"]
-    assert all((run_dir / "dataset" / name).read_bytes() == (tmp_path / "dataset" / name).read_bytes() for name in names)
+    assert names == [
+        "card.json",
+        "card.md",
+        "leak_certificate.json",
+        "ledger.jsonl",
+        "review.jsonl",
+        "test.jsonl",
+        "train.jsonl",
+        "validation.jsonl",
+    ]
+    assert all(
+        (run_dir / "dataset" / name).read_bytes() == (tmp_path / "dataset" / name).read_bytes() for name in names
+    )
 
 
 def test_a_data_set_can_be_built_from_a_data_set(sample: tuple[Path, JSON], tmp_path: Path) -> None:
@@ -84,7 +125,8 @@ def test_a_data_set_can_be_built_from_a_data_set(sample: tuple[Path, JSON], tmp_
         (source / name).unlink()
     build([Source("jsonl", source)], tmp_path)
     assert all(
-        next(iter_jsonl(tmp_path / "dataset" / f"{split}.jsonl"))["id"] in {row["id"] for row in iter_jsonl(source / f"{split}.jsonl")}
+        next(iter_jsonl(tmp_path / "dataset" / f"{split}.jsonl"))["id"]
+        in {row["id"] for row in iter_jsonl(source / f"{split}.jsonl")}
         for split in SPLITS
     )
 
@@ -95,7 +137,10 @@ def test_a_leak_fails_the_run_and_publishes_nothing(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("toolkit.data.deduplicate.similar_pairs", lambda grams, threshold: iter(()))
     rows: list[JSON | str] = []
     for number in range(60):
-        rows += [pair(number), {**pair(number), "id": f"again{number}", "prompt": pair(number)["prompt"].replace("mend", "repair")}]
+        rows += [
+            pair(number),
+            {**pair(number), "id": f"again{number}", "prompt": pair(number)["prompt"].replace("mend", "repair")},
+        ]
     with pytest.raises(DataError, match="cross two splits"):
         build([Source("jsonl", write_rows(tmp_path / "a.jsonl", rows))], tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["a.jsonl"]
@@ -128,7 +173,16 @@ def test_a_failure_while_writing_keeps_the_older_attempt(tmp_path: Path, monkeyp
 LINES = st.one_of(
     st.integers(0, 6).map(pair),
     st.builds(lambda n: {**pair(n), "id": "same"}, st.integers(0, 6)),
-    st.sampled_from(["{", "[]", "null", '{"prompt": "How?", "output": "x"}', '{"prompt": "How?"}', '{"prompt": "?", "output": "1. a\\n2. b"}']),
+    st.sampled_from(
+        [
+            "{",
+            "[]",
+            "null",
+            '{"prompt": "How?", "output": "x"}',
+            '{"prompt": "How?"}',
+            '{"prompt": "?", "output": "1. a\\n2. b"}',
+        ]
+    ),
 )
 
 
@@ -140,7 +194,9 @@ def test_every_line_is_in_the_ledger_once(tmp_path: Path, lines: list[JSON | str
     entries = ledger(tmp_path)
     assert [entry["place"] for entry in entries] == [f"a.jsonl:{n}" for n in range(1, len(rows) + 1)]
     kept = [entry["id"] for entry in entries if entry["ended"] != "dropped"]
-    assert sorted(kept) == sorted(row["id"] for split in SPLITS for row in iter_jsonl(tmp_path / "dataset" / f"{split}.jsonl"))
+    assert sorted(kept) == sorted(
+        row["id"] for split in SPLITS for row in iter_jsonl(tmp_path / "dataset" / f"{split}.jsonl")
+    )
     assert card["funnel"]["rows_in"] == len(rows) == len(kept) + sum(card["funnel"]["dropped"].values())
     assert all(entry["kept_for"] in kept for entry in entries if entry["kept_for"])
 
@@ -160,7 +216,12 @@ def test_the_default_preset_is_the_demo_until_somebody_names_other_sources() -> 
 def test_the_demo_preset_runs_as_a_recipe(tmp_path: Path) -> None:
     text = (RECIPES / "data-build" / "demo.yaml").read_text()
     (tmp_path / "config.yaml").write_text(text.replace("bundled:", f"{RECIPES}/"))
-    run = subprocess.run([sys.executable, RECIPES / "data-build" / "run.py", "--run-dir", tmp_path], capture_output=True, text=True, timeout=60)
+    run = subprocess.run(
+        [sys.executable, RECIPES / "data-build" / "run.py", "--run-dir", tmp_path],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert (run.returncode, run.stderr) == (0, "")
     ended = list(iter_jsonl(tmp_path / "events.jsonl"))[-1]
     assert (ended["kind"], ended["outputs"], ended["headline"]["rows"]) == ("finished", {"dataset": "dataset"}, 316)
@@ -168,7 +229,14 @@ def test_the_demo_preset_runs_as_a_recipe(tmp_path: Path) -> None:
 
 def test_strict_ends_with_exit_code_2(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "a.jsonl", [pair(1), "{"])
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"strict": True, "sources": [{"type": "jsonl", "path": str(path)}]}))
-    run = subprocess.run([sys.executable, RECIPES / "data-build" / "run.py", "--run-dir", tmp_path], capture_output=True, text=True, timeout=60)
+    (tmp_path / "config.yaml").write_text(
+        yaml.safe_dump({"strict": True, "sources": [{"type": "jsonl", "path": str(path)}]})
+    )
+    run = subprocess.run(
+        [sys.executable, RECIPES / "data-build" / "run.py", "--run-dir", tmp_path],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert run.returncode == 2
     assert run.stderr.startswith(f"{path}: a.jsonl:2: not valid JSON")

@@ -11,7 +11,10 @@ from toolkit.data.rows import Batch, Row
 from toolkit.data.similarity import GramSets, comparable, crossing_pairs, plan_bands, similar_pairs
 from toolkit.runs.recorder import Recorder
 
-PIN = "1. Open the {app} app and sign in.\n2. Tap Profile, then Security settings.\n3. Choose Reset PIN and confirm with the code sent to your phone.\n4. Enter the new PIN twice."
+PIN = (
+    "1. Open the {app} app and sign in.\n2. Tap Profile, then Security settings.\n3. Choose Reset PIN and confirm with"
+    " the code sent to your phone.\n4. Enter the new PIN twice."
+)
 
 
 def jaccard(left: str, right: str) -> float:
@@ -32,7 +35,9 @@ def kept_and_dropped(*rows: Row) -> tuple[list[str], list[tuple[str, str, str]]]
 def test_copies_are_left_out_for_the_first() -> None:
     a = row("a", "How do I reset my PIN?", PIN.format(app="Gojek"))
     b = row("b", "how do I reset my PIN", PIN.format(app="Gojek").replace(".\n", "\n"))
-    c = row("c", "How do I reset my PIN?", PIN.format(app="Gojek").replace("Choose", "Chose").replace("twice", "two times"))
+    c = row(
+        "c", "How do I reset my PIN?", PIN.format(app="Gojek").replace("Choose", "Chose").replace("twice", "two times")
+    )
     assert kept_and_dropped(a, b, c) == (["a"], [("b", "exact duplicate", "a"), ("c", "near-duplicate", "a")])
 
 

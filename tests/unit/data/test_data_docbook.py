@@ -27,7 +27,11 @@ def test_procedures_lists_and_questions_of_a_book(tmp_path: Path) -> None:
     assert [(row.prompt, row.output.split("\n")) for row in batch.kept] == [
         (
             "How do I change the bulb?",
-            ["1. Open Tools > Lamp or press Ctrl+L.", "2. Do this: lift the lid; take it off.", "3. See Changing the bulb. It may be hot"],
+            [
+                "1. Open Tools > Lamp or press Ctrl+L.",
+                "2. Do this: lift the lid; take it off.",
+                "3. See Changing the bulb. It may be hot",
+            ],
         ),
         ("How do I clean the foot?", ["1. Wash it.", "2. Dry it."]),
         ("How do I clean the lid?", ["1. Wipe it.", "2. Dry it."]),
@@ -37,13 +41,23 @@ def test_procedures_lists_and_questions_of_a_book(tmp_path: Path) -> None:
 
 
 def test_entities_of_the_file_and_of_the_standard_are_read_and_others_named(tmp_path: Path) -> None:
-    doctype = '<!DOCTYPE article PUBLIC "-//OASIS//DTD DocBook XML V4.5//EN" "http://localhost:1/docbookx.dtd" [<!ENTITY lamp "Lamp">]>'
-    body = "<article><title>Change the bulb</title><orderedlist><listitem><para>Open &{};.</para></listitem><listitem><para>Close it.</para></listitem></orderedlist></article>"
+    doctype = (
+        '<!DOCTYPE article PUBLIC "-//OASIS//DTD DocBook XML V4.5//EN" "http://localhost:1/docbookx.dtd" [<!ENTITY lamp'
+        ' "Lamp">]>'
+    )
+    body = (
+        "<article><title>Change the bulb</title><orderedlist><listitem><para>Open"
+        " &{};.</para></listitem><listitem><para>Close it.</para></listitem></orderedlist></article>"
+    )
     (tmp_path / "a.docbook").write_text(doctype + body.format("lamp").replace("Close it", "Close&nbsp;it"))
     (tmp_path / "b.docbook").write_text(doctype + body.format("appname"))
     batch = read(tmp_path)
-    assert [(row.place.split("/")[1], row.output) for row in batch.kept] == [("a.docbook:1", "1. Open Lamp.\n2. Close it.")]
-    assert [item.reason.split(",")[0] for item in batch.dropped] == ["not well-formed XML (Entity 'appname' not defined"]
+    assert [(row.place.split("/")[1], row.output) for row in batch.kept] == [
+        ("a.docbook:1", "1. Open Lamp.\n2. Close it.")
+    ]
+    assert [item.reason.split(",")[0] for item in batch.dropped] == [
+        "not well-formed XML (Entity 'appname' not defined"
+    ]
 
 
 def test_other_xml_is_named_and_bombs_do_no_harm(tmp_path: Path) -> None:
@@ -51,4 +65,7 @@ def test_other_xml_is_named_and_bombs_do_no_harm(tmp_path: Path) -> None:
     (tmp_path / "bomb.xml").write_text(f'<!DOCTYPE book [<!ENTITY e0 "ha">{levels}]><book><title>&e9;</title></book>')
     (tmp_path / "feed.xml").write_text("<rss><item/></rss>")
     batch = read(tmp_path)
-    assert [item.reason.split(" (")[0] for item in batch.dropped] == ["not well-formed XML", "XML that is neither DocBook nor Mallard"]
+    assert [item.reason.split(" (")[0] for item in batch.dropped] == [
+        "not well-formed XML",
+        "XML that is neither DocBook nor Mallard",
+    ]

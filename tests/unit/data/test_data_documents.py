@@ -24,7 +24,10 @@ def read_text(tmp_path: Path, name: str, text: str, language: str = "en") -> tup
 
 def mallard(body: str, language: str = "", head: str = "") -> str:
     lang = f' xml:lang="{language}"' if language else ""
-    return f'{head}<page xmlns="http://projectmallard.org/1.0/" xmlns:if="http://projectmallard.org/if/1.0/" id="p"{lang}>{body}</page>'
+    return (
+        f'{head}<page xmlns="http://projectmallard.org/1.0/" xmlns:if="http://projectmallard.org/if/1.0/"'
+        f' id="p"{lang}>{body}</page>'
+    )
 
 
 def test_the_sample_faq_gives_each_question_with_steps_once_per_place() -> None:
@@ -51,7 +54,9 @@ def test_the_sample_faq_gives_each_question_with_steps_once_per_place() -> None:
     ]
     fragile = kept[5].output.split("\n")
     assert (
-        fragile[1] == "2. Protect the item: wrap each piece on its own in two layers of bubble wrap; tape the wrap shut so that it cannot slip off."
+        fragile[1]
+        == "2. Protect the item: wrap each piece on its own in two layers of bubble wrap; tape the wrap shut so that it"
+        " cannot slip off."
     )
     assert kept[1].output.split("\n")[2] == "3. Choose Delivery options, then Another day."
 
@@ -62,10 +67,17 @@ def test_the_sample_manual_gives_its_17_tasks_and_no_log_or_table() -> None:
     assert kept[5].prompt == "How do I set up a guest network?"
     assert (
         kept[5].output.split("\n")[2]
-        == "3. Fill in the details: type a name that differs from your main network; type a password that you don't use anywhere else."
+        == "3. Fill in the details: type a name that differs from your main network; type a password that you don't use"
+        " anywhere else."
     )
     assert kept[6].output.startswith("1. Sign in to the admin page on a computer or tablet.\n2. Open Wi-Fi > Share.\n")
-    assert [item.row.place for item in dropped] == ["manual.md:1", "manual.md:7", "manual.md:117", "manual.md:177", "manual.md:189"]
+    assert [item.row.place for item in dropped] == [
+        "manual.md:1",
+        "manual.md:7",
+        "manual.md:117",
+        "manual.md:177",
+        "manual.md:189",
+    ]
 
 
 def test_each_question_of_a_page_is_a_group_of_its_own() -> None:
@@ -77,7 +89,9 @@ def test_each_question_of_a_page_is_a_group_of_its_own() -> None:
 def test_lists_in_navigation_tables_code_and_notes_are_no_howtos(tmp_path: Path) -> None:
     ol = "<ol><li>Open it.</li><li>Close it.</li></ol>"
     page = (
-        f"<h1>Change the lamp</h1><p>Easy.</p><nav>{ol}</nav><header>{ol}</header><table><tr><td>{ol}</td></tr></table><pre>1. a\n2. b</pre>"
+        "<h1>Change the"
+        f" lamp</h1><p>Easy.</p><nav>{ol}</nav><header>{ol}</header><table><tr><td>{ol}</td></tr></table><pre>1. a\n2."
+        " b</pre>"
         f'<div class="cookie-banner">{ol}</div><div role="dialog">{ol}</div><aside>{ol}</aside><footer>{ol}</footer>'
     )
     kept, dropped = read_text(tmp_path, "a.html", page)
@@ -85,45 +99,65 @@ def test_lists_in_navigation_tables_code_and_notes_are_no_howtos(tmp_path: Path)
 
 
 def test_an_interrupted_list_goes_on(tmp_path: Path) -> None:
-    kept, _ = read_text(tmp_path, "a.md", "# Change the lamp\n\n1. Switch off.\n\nWait.\n\n2. Unscrew it.\n3. Fit the new one.\n")
+    kept, _ = read_text(
+        tmp_path, "a.md", "# Change the lamp\n\n1. Switch off.\n\nWait.\n\n2. Unscrew it.\n3. Fit the new one.\n"
+    )
     assert [row.output for row in kept] == ["1. Switch off.\n2. Unscrew it.\n3. Fit the new one."]
-    kept, _ = read_text(tmp_path, "a.html", "<h1>Change the lamp</h1><ol><li>Switch off.</ol><p>Wait.</p><ol start=2><li>Unscrew it.<li>Fit it.</ol>")
+    kept, _ = read_text(
+        tmp_path,
+        "a.html",
+        "<h1>Change the lamp</h1><ol><li>Switch off.</ol><p>Wait.</p><ol start=2><li>Unscrew it.<li>Fit it.</ol>",
+    )
     assert [row.output for row in kept] == ["1. Switch off.\n2. Unscrew it.\n3. Fit it."]
 
 
 def test_several_lists_under_a_title_are_told_apart_by_the_line_before(tmp_path: Path) -> None:
     steps = "1. Open it.\n2. Close it.\n"
-    kept, dropped = read_text(tmp_path, "a.md", f"# Turn Bluetooth on or off\n\n{steps}\nOr:\n\n{steps}\nTo turn Bluetooth off:\n\n{steps}")
+    kept, dropped = read_text(
+        tmp_path, "a.md", f"# Turn Bluetooth on or off\n\n{steps}\nOr:\n\n{steps}\nTo turn Bluetooth off:\n\n{steps}"
+    )
     assert [row.prompt for row in kept] == ["How do I turn Bluetooth off?"]
-    assert [item.reason for item in dropped] == ["several lists under one title, and no line says what this one is for"] * 2
+    assert [item.reason for item in dropped] == [
+        "several lists under one title, and no line says what this one is for"
+    ] * 2
 
 
 def test_a_list_that_holds_for_one_case_is_no_answer_to_the_title(tmp_path: Path) -> None:
-    kept, dropped = read_text(tmp_path, "a.md", "# Print a booklet\n\nIf the pages are no multiple of 4:\n\n1. Make pages.\n2. Add them.\n")
-    assert (kept, [item.reason for item in dropped]) == ([], ["the steps hold for one case only: 'If the pages are no multiple of 4:'"])
+    kept, dropped = read_text(
+        tmp_path, "a.md", "# Print a booklet\n\nIf the pages are no multiple of 4:\n\n1. Make pages.\n2. Add them.\n"
+    )
+    assert (kept, [item.reason for item in dropped]) == (
+        [],
+        ["the steps hold for one case only: 'If the pages are no multiple of 4:'"],
+    )
 
 
 def test_wordings_that_a_script_chooses_between_are_read_once(tmp_path: Path) -> None:
     choice = "<span><span hidden class=mac>Preferences</span><span hidden>Tools - Options</span></span>"
-    page = f"<h1>Change the lamp</h1><span hidden><ol><li>Open {choice}.<li><div><img alt='Note icon'></div><p>Close it.</p></ol></span>"
+    page = (
+        f"<h1>Change the lamp</h1><span hidden><ol><li>Open {choice}.<li><div><img alt='Note icon'></div><p>Close"
+        " it.</p></ol></span>"
+    )
     kept, _ = read_text(tmp_path, "a.html", page)
     assert [row.output for row in kept] == ["1. Open Tools - Options.\n2. Close it."]
 
 
 def test_icons_stand_for_their_alternative_text_and_pages_without_end_are_read(tmp_path: Path) -> None:
-    kept, _ = read_text(tmp_path, "a.html", '<h2>Change the lamp<ol><li>Tap <img alt="Menu" src=x><br>now<li>Tap <b>Save</b> .')
-    assert [(row.prompt, row.output) for row in kept] == [("How do I change the lamp?", "1. Tap Menu now\n2. Tap Save.")]
+    kept, _ = read_text(
+        tmp_path, "a.html", '<h2>Change the lamp<ol><li>Tap <img alt="Menu" src=x><br>now<li>Tap <b>Save</b> .'
+    )
+    assert [(row.prompt, row.output) for row in kept] == [
+        ("How do I change the lamp?", "1. Tap Menu now\n2. Tap Save.")
+    ]
 
 
 def test_a_mallard_page_gives_labels_keys_notes_and_general_content(tmp_path: Path) -> None:
-    page = mallard(
-        """<title>Change the <app>lamp</app></title><steps>
+    page = mallard("""<title>Change the <app>lamp</app></title><steps>
         <item><p>Open <guiseq><gui>Settings</gui><gui><media src="x"/> Lamp</gui></guiseq>.</p><note><p>It may be dark</p></note></item>
         <item><p>Press <keyseq><key>Ctrl</key><key>S</key></keyseq> or <media src="y"><span>Save</span></media></p></item>
         <item><if:choose><if:when test="platform:gnome-classic"><p>Classic.</p></if:when><p>General.</p></if:choose></item>
         <item><p if:test="platform:ubuntu">Ubuntu.</p><p>Choose:</p><list><item><p>Left</p></item><item><p>Open the box</p></item></list></item>
-        </steps>"""
-    )
+        </steps>""")
     kept, _ = read_text(tmp_path, "p.page", page)
     assert [(row.prompt, row.lineage) for row in kept] == [("How do I change the lamp?", ("mallard:p",))]
     assert kept[0].output.split("\n") == [
@@ -137,16 +171,23 @@ def test_a_mallard_page_gives_labels_keys_notes_and_general_content(tmp_path: Pa
 def test_mallard_sections_take_their_own_titles_and_the_language_of_the_page(tmp_path: Path) -> None:
     steps = "<steps><item><p>Buka kotak.</p></item><item><p>Tutup kotak.</p></item></steps>"
     page = mallard(
-        f"<title>Kotak</title><section><title>Membuka kotak</title>{steps}</section><section><title>Ubah kotak</title>{steps}</section>", "id"
+        f"<title>Kotak</title><section><title>Membuka kotak</title>{steps}</section><section><title>Ubah"
+        f" kotak</title>{steps}</section>",
+        "id",
     )
     kept, dropped = read_text(tmp_path, "p.page", page)
-    assert [(row.prompt, row.meta["language"]) for row in kept] == [("Bagaimana cara membuka kotak?", "id"), ("Bagaimana cara mengubah kotak?", "id")]
+    assert [(row.prompt, row.meta["language"]) for row in kept] == [
+        ("Bagaimana cara membuka kotak?", "id"),
+        ("Bagaimana cara mengubah kotak?", "id"),
+    ]
     assert dropped == []
 
 
 def test_untranslated_steps_are_left_out(tmp_path: Path) -> None:
     page = mallard(
-        "<title>Membuka kotak</title><steps><item><p>Buka kotak.</p></item><item><p>Close the box with your hand.</p></item></steps>", "id"
+        "<title>Membuka kotak</title><steps><item><p>Buka kotak.</p></item><item><p>Close the box with your"
+        " hand.</p></item></steps>",
+        "id",
     )
     kept, dropped = read_text(tmp_path, "p.page", page)
     assert kept == []
@@ -158,12 +199,21 @@ def test_includes_are_followed_inside_the_source_only(tmp_path: Path) -> None:
     (tmp_path / "secret.xml").write_text('<item xmlns="http://projectmallard.org/1.0/"><p>Secret.</p></item>')
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "more.xml").write_text('<item xmlns="http://projectmallard.org/1.0/"><p>Close it.</p></item>')
-    for name, href in (("a", "more.xml"), ("b", "../secret.xml"), ("c", "http://localhost:1/x.xml"), ("d", "file:///etc/passwd")):
-        body = f'<title>Change the lamp</title><steps><item><p>Open it.</p></item><xi:include {xi} href="{href}"/></steps>'
+    for name, href in (
+        ("a", "more.xml"),
+        ("b", "../secret.xml"),
+        ("c", "http://localhost:1/x.xml"),
+        ("d", "file:///etc/passwd"),
+    ):
+        body = (
+            f'<title>Change the lamp</title><steps><item><p>Open it.</p></item><xi:include {xi} href="{href}"/></steps>'
+        )
         (tmp_path / "in" / f"{name}.page").write_text(mallard(body))
     kept, dropped = read(tmp_path / "in")
     assert [(row.place, row.output) for row in kept] == [("in/a.page:1", "1. Open it.\n2. Close it.")]
-    assert [item.reason for item in dropped if ".page" in item.row.place] == ["a step stands in another file that cannot be read"] * 3
+    assert [item.reason for item in dropped if ".page" in item.row.place] == [
+        "a step stands in another file that cannot be read"
+    ] * 3
 
 
 def test_entity_bombs_and_external_entities_do_no_harm(tmp_path: Path) -> None:
@@ -175,7 +225,10 @@ def test_entity_bombs_and_external_entities_do_no_harm(tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("SECRET")
     steps = "<steps><item><p>&app; &x;</p></item><item><p>Close it.</p></item></steps>"
-    page = mallard(f"<title>Change the lamp</title>{steps}", head=f'<!DOCTYPE page [<!ENTITY app "Lamp"><!ENTITY x SYSTEM "file://{secret}">]>')
+    page = mallard(
+        f"<title>Change the lamp</title>{steps}",
+        head=f'<!DOCTYPE page [<!ENTITY app "Lamp"><!ENTITY x SYSTEM "file://{secret}">]>',
+    )
     kept, dropped = read_text(tmp_path, "x.page", page)
     assert "SECRET" not in "".join(row.output for row in kept)
     assert [row.output for row in kept] in ([], ["1. Lamp\n2. Close it."])
@@ -208,7 +261,9 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
 
 
 def test_deep_nesting_is_left_out_not_a_crash(tmp_path: Path) -> None:
-    kept, dropped = read_text(tmp_path, "a.html", "<h1>Change the lamp</h1>" + "<div>" * 20000 + "<ol><li>Open it.<li>Close it.</ol>")
+    kept, dropped = read_text(
+        tmp_path, "a.html", "<h1>Change the lamp</h1>" + "<div>" * 20000 + "<ol><li>Open it.<li>Close it.</ol>"
+    )
     assert (kept, [item.reason for item in dropped]) == ([], ["nested too deeply"])
     kept, dropped = read_text(tmp_path, "a.md", "# Change the lamp\n\n" + "> " * 3000 + "x\n\n" + "- " * 3000 + "x\n")
     assert kept == []

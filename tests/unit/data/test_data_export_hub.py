@@ -25,7 +25,9 @@ print(json.dumps({name: {"columns": rows.column_names, "rows": rows.to_list()} f
 
 @pytest.mark.slow
 def test_load_dataset_reads_the_splits_and_columns_offline(tmp_path: Path) -> None:
-    source = Source("jsonl", write_rows(tmp_path / "a.jsonl", [{**pair(n), "language": "en"} for n in range(60)]), licence="MIT")
+    source = Source(
+        "jsonl", write_rows(tmp_path / "a.jsonl", [{**pair(n), "language": "en"} for n in range(60)]), licence="MIT"
+    )
     card = build([source], tmp_path / "run")
     export(tmp_path / "run/dataset", tmp_path / "export", ("hub",), card)
     argv = [sys.executable, "-c", LOAD, str(tmp_path / "export/hub"), str(tmp_path / "cache")]
@@ -34,4 +36,6 @@ def test_load_dataset_reads_the_splits_and_columns_offline(tmp_path: Path) -> No
     for split in SPLITS:
         written = read_examples(tmp_path / f"run/dataset/{split}.jsonl")
         assert loaded[split]["columns"] == COLUMNS
-        assert [(row["id"], row["prompt"], row["output"]) for row in loaded[split]["rows"]] == [(row.id, row.prompt, row.output) for row in written]
+        assert [(row["id"], row["prompt"], row["output"]) for row in loaded[split]["rows"]] == [
+            (row.id, row.prompt, row.output) for row in written
+        ]

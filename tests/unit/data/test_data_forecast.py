@@ -24,7 +24,10 @@ def config(tmp_path: Path, url: str = "http://127.0.0.1:9/v1", **teacher: object
     options = {
         "sources": [{"type": "jsonl", "path": str(write_rows(tmp_path / "rows.jsonl", [*rows, "{broken"]))}],
         "teacher": {"model": "m", "base_url": url, "api_key_env": "none", "max_tokens": 200, "attempts": 2, **teacher},
-        "synthesis": {"rows": 12, "domains": [{"name": "finance", "apps": ["Gojek", "DANA"], "tasks": ["reset the PIN"]}]},
+        "synthesis": {
+            "rows": 12,
+            "domains": [{"name": "finance", "apps": ["Gojek", "DANA"], "tasks": ["reset the PIN"]}],
+        },
         "rules": [],
         "anonymise": [],
     }
@@ -41,10 +44,16 @@ def forecast(path: Path, capsys: pytest.CaptureFixture[str], *overrides: str) ->
 
 def test_calls_tokens_and_money_are_told_before_the_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = config(tmp_path, price_in=1.0, price_out=2.0, max_cost=0.001)
-    shown = forecast(path, capsys, "synthesis.judge_min_score=4", "balance.paraphrases=2", "test_share=0.25", "validation_share=0.25")
+    shown = forecast(
+        path, capsys, "synthesis.judge_min_score=4", "balance.paraphrases=2", "test_share=0.25", "validation_share=0.25"
+    )
     teacher = shown["teacher"]
     assert shown["sources"] == [{"name": "rows.jsonl", "rows": 30, "left_out": 1}]
-    assert [(phase["name"], phase["calls"]) for phase in teacher["phases"]] == [("grid", 12), ("judge", 12), ("paraphrase", 21)]
+    assert [(phase["name"], phase["calls"]) for phase in teacher["phases"]] == [
+        ("grid", 12),
+        ("judge", 12),
+        ("paraphrase", 21),
+    ]
     assert (teacher["calls"], teacher["at_most"]["calls"], teacher["at_most"]["tokens_out"]) == (45, 90, 45 * 2 * 200)
     assert teacher["cost"] == pytest.approx((teacher["tokens_in"] + 2 * teacher["tokens_out"]) / 1e6, abs=1e-4)
     assert teacher["stops_at_budget"]
@@ -61,7 +70,9 @@ def test_without_a_teacher_or_prices_nothing_is_made_up(tmp_path: Path, capsys: 
     assert forecast(path, capsys)["teacher"]["cost"] is None
 
 
-def test_sources_that_cannot_be_read_give_the_exit_code_of_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sources_that_cannot_be_read_give_the_exit_code_of_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main([*DRY_RUN, str(config(tmp_path)), "strict=true"]) == 2
     assert "Preview: " in capsys.readouterr().out
 

@@ -80,21 +80,33 @@ def test_a_cut_dump_gives_what_stands_before_the_cut(tmp_path: Path) -> None:
 
 def test_an_entity_bomb_in_a_dump_does_no_harm(tmp_path: Path) -> None:
     levels = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
-    batch = read(tmp_path / "Posts.xml", f'<!DOCTYPE posts [<!ENTITY e0 "ha">{levels}]><posts><row Id="1" PostTypeId="1" Title="&e9;"/></posts>')
+    batch = read(
+        tmp_path / "Posts.xml",
+        f'<!DOCTYPE posts [<!ENTITY e0 "ha">{levels}]><posts><row Id="1" PostTypeId="1" Title="&e9;"/></posts>',
+    )
     assert batch.kept == []
     assert [item.unreadable for item in batch.dropped][-1:] == [True]
 
 
 THREADS = [
-    {"id": 1, "title": "How do I save a file?", "answers": [{"id": 2, "body": BAD, "score": 9}, {"id": 3, "body": OL, "accepted": True}]},
-    {"id": "b", "question": "How do I quit?", "accepted_answer_id": 6, "answers": [{"id": 5, "text": BAD}, {"id": 6, "text": "1) Open nano.\n2) Press Ctrl+S."}]},
+    {
+        "id": 1,
+        "title": "How do I save a file?",
+        "answers": [{"id": 2, "body": BAD, "score": 9}, {"id": 3, "body": OL, "accepted": True}],
+    },
+    {
+        "id": "b",
+        "question": "How do I quit?",
+        "accepted_answer_id": 6,
+        "answers": [{"id": 5, "text": BAD}, {"id": 6, "text": "1) Open nano.\n2) Press Ctrl+S."}],
+    },
     {"question": {"title": "How do I leave?"}, "answers": [{"text": BAD, "votes": 2}, {"text": OL, "votes": 3}]},
     {"id": "d", "title": "How do I go?", "answers": []},
     {"id": "e", "title": "How do I come?"},
     7,
     {"id": "f", "title": "How\ud800?", "answers": [{"text": OL}]},
     {"id": "g", "title": "How\0?", "answers": [{"text": OL}]},
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("form", ["t.json", "t.jsonl", "o.json"])
@@ -120,8 +132,12 @@ def test_json_threads_in_each_form(tmp_path: Path, form: str) -> None:
 
 
 def test_json_that_is_broken_or_no_list_of_threads_is_named(tmp_path: Path) -> None:
-    assert told(read(tmp_path / "a.json", "[{")) == [("a.json", "", "not valid JSON (Expecting property name enclosed in double quotes at column 3)")]
-    assert told(read(tmp_path / "a.json", "7")) == [("a.json", "", "found a int where a thread (a JSON object) was expected")]
+    assert told(read(tmp_path / "a.json", "[{")) == [
+        ("a.json", "", "not valid JSON (Expecting property name enclosed in double quotes at column 3)")
+    ]
+    assert told(read(tmp_path / "a.json", "7")) == [
+        ("a.json", "", "found a int where a thread (a JSON object) was expected")
+    ]
     (tmp_path / "a.json").write_bytes(b'["Caf\xe9"]')
     (item,) = collect([Source("forum", tmp_path / "a.json")], False, Recorder(None)).dropped
     assert item.reason.startswith("the file is not utf-8")

@@ -24,7 +24,10 @@ from toolkit.data.rows import Dropped, Row
         ("Langkah 1 Buka Setelan.\nLangkah ke-2 Ketuk Wi-Fi.", ["Buka Setelan.", "Ketuk Wi-Fi."]),
         ("Langkah 1: Buka Setelan. Langkah 2: Ketuk Wi-Fi.", ["Buka Setelan.", "Ketuk Wi-Fi."]),
         ("2) Open1. 2) Tap", ["Open1.", "Tap"]),
-        ("1. Read Step 2 of the wizard.\nStep 2 of the wizard is next.", ["Read Step 2 of the wizard. Step 2 of the wizard is next."]),
+        (
+            "1. Read Step 2 of the wizard.\nStep 2 of the wizard is next.",
+            ["Read Step 2 of the wizard. Step 2 of the wizard is next."],
+        ),
         ("- Open Settings.\n- Tap Wi-Fi.", ["Open Settings.", "Tap Wi-Fi."]),
         ("• Open Settings.\n• Tap Wi-Fi.", ["Open Settings.", "Tap Wi-Fi."]),
         ("1) Open Settings. 2) Tap Wi-Fi. 3) Wait.", ["Open Settings.", "Tap Wi-Fi.", "Wait."]),
@@ -34,10 +37,22 @@ from toolkit.data.rows import Dropped, Row
         ("1. Open Settings.\n\n2. Tap Wi-Fi.\n\n", ["Open Settings.", "Tap Wi-Fi."]),
         ("1. Open Settings.\n1. Tap Wi-Fi.\n1. Wait.", ["Open Settings.", "Tap Wi-Fi.", "Wait."]),
         ("2. Open Settings.\n4. Tap Wi-Fi.\n5. ", ["Open Settings.", "Tap Wi-Fi."]),
-        ("1. Fill in:\n   1. Type a name.\n   2. Type a PIN.\n2. Tap Save.", ["Fill in: type a name; type a PIN.", "Tap Save."]),
-        ("1. Fill in:\n- Type a name.\n- Type a PIN.\n2. Tap Save.", ["Fill in: type a name; type a PIN.", "Tap Save."]),
-        ("1. Isi data:\n   a) Ketik nama.\n   b) Ketik PIN.\n2. Simpan.", ["Isi data: ketik nama; ketik PIN.", "Simpan."]),
-        ("1. Open http://192.168.1.1 now.\n2. Pay Rp 1.500.000 by 3.30 p.m.", ["Open http://192.168.1.1 now.", "Pay Rp 1.500.000 by 3.30 p.m."]),
+        (
+            "1. Fill in:\n   1. Type a name.\n   2. Type a PIN.\n2. Tap Save.",
+            ["Fill in: type a name; type a PIN.", "Tap Save."],
+        ),
+        (
+            "1. Fill in:\n- Type a name.\n- Type a PIN.\n2. Tap Save.",
+            ["Fill in: type a name; type a PIN.", "Tap Save."],
+        ),
+        (
+            "1. Isi data:\n   a) Ketik nama.\n   b) Ketik PIN.\n2. Simpan.",
+            ["Isi data: ketik nama; ketik PIN.", "Simpan."],
+        ),
+        (
+            "1. Open http://192.168.1.1 now.\n2. Pay Rp 1.500.000 by 3.30 p.m.",
+            ["Open http://192.168.1.1 now.", "Pay Rp 1.500.000 by 3.30 p.m."],
+        ),
     ],
 )
 def test_each_list_form_becomes_the_same_steps(text: str, steps: list[str]) -> None:
@@ -45,7 +60,9 @@ def test_each_list_form_becomes_the_same_steps(text: str, steps: list[str]) -> N
 
 
 def test_text_around_the_steps_is_taken_away_and_noted() -> None:
-    row = normalise_row(Row("s", "f:1", prompt="How?", output="Here is how:\n\n1. Open it.\n2. Close it.\n\nHope this helps!"))
+    row = normalise_row(
+        Row("s", "f:1", prompt="How?", output="Here is how:\n\n1. Open it.\n2. Close it.\n\nHope this helps!")
+    )
     assert isinstance(row, Row)
     assert (row.output, row.notes) == ("1. Open it.\n2. Close it.", ("text around the steps removed",))
 
@@ -67,7 +84,27 @@ def test_broken_unicode_is_repaired_and_invisible_characters_go() -> None:
 
 
 PIECES = st.sampled_from(
-    ["1. ", "2) ", "Step 3: ", "- ", "\n", "  ", "   1. ", "Open", "**", "__", "…", "\u200b", "â€™", "(4) ", ":", ".", "Langkah 2 ", "\t", "x"]
+    [
+        "1. ",
+        "2) ",
+        "Step 3: ",
+        "- ",
+        "\n",
+        "  ",
+        "   1. ",
+        "Open",
+        "**",
+        "__",
+        "…",
+        "\u200b",
+        "â€™",
+        "(4) ",
+        ":",
+        ".",
+        "Langkah 2 ",
+        "\t",
+        "x",
+    ]
 )
 
 

@@ -31,7 +31,11 @@ def masked(text: str, with_surrogates: bool = False) -> str:
         (is_npwp, "013000666091000", "123456789091000"),  # the example of python-stdnum
         (is_nik, "3171015708900001", "3171013213900001"),
         (is_ssn, "536904399", "666904399"),
-        (is_passport_zone, "L898902C36UTO7408122F1204159ZE184226B<<<<<10", "L898902C46UTO7408122F1204159ZE184226B<<<<<10"),  # ICAO 9303-4
+        (
+            is_passport_zone,
+            "L898902C36UTO7408122F1204159ZE184226B<<<<<10",
+            "L898902C46UTO7408122F1204159ZE184226B<<<<<10",
+        ),  # ICAO 9303-4
     ],
 )
 def test_published_numbers_pass_and_changed_ones_fail(check: object, valid: str, invalid: str) -> None:
@@ -109,16 +113,40 @@ def test_what_the_tagger_is_unsure_of_stays_and_is_marked_for_review(monkeypatch
 
 
 def test_surrogates_read_like_the_real_thing_and_are_the_same_for_the_same_person() -> None:
-    text = "My name is Susan Walker. Write to Susan Walker at sw@mail.com or +44 20 7946 0123, card 4111 1111 1111 1111."
-    assert masked(text, with_surrogates=True) == (
-        "My name is Alex Sample. Write to Alex Sample at person1@example.org or +1 202-555-0101, card [CARD_1]."
+    text = (
+        "My name is Susan Walker. Write to Susan Walker at sw@mail.com or +44 20 7946 0123, card 4111 1111 1111 1111."
+    )
+    assert (
+        masked(text, with_surrogates=True)
+        == "My name is Alex Sample. Write to Alex Sample at person1@example.org or +1 202-555-0101, card [CARD_1]."
     )
 
 
 PIECES = [
-    "My name is ", "Susan Walker", "Budi Santoso", " lives at ", "12 Baker Street, Springfield", "Jl. Merdeka No. 12", "sw@mail.com", "4111 1111 1111 1111", " ", "\n", ", ", ".",
-    "+44 20 7946 0123", "[NAME_1]", "3171015708900001", "SSN 536-90-4399", "Tap Settings", "@rina_88", "8.8.8.8", "IBAN GB82 WEST 1234 5698 7654 32", "Regards,\n", "Alex Sample", "x"
-]  # fmt: skip
+    "My name is ",
+    "Susan Walker",
+    "Budi Santoso",
+    " lives at ",
+    "12 Baker Street, Springfield",
+    "Jl. Merdeka No. 12",
+    "sw@mail.com",
+    "4111 1111 1111 1111",
+    " ",
+    "\n",
+    ", ",
+    ".",
+    "+44 20 7946 0123",
+    "[NAME_1]",
+    "3171015708900001",
+    "SSN 536-90-4399",
+    "Tap Settings",
+    "@rina_88",
+    "8.8.8.8",
+    "IBAN GB82 WEST 1234 5698 7654 32",
+    "Regards,\n",
+    "Alex Sample",
+    "x",
+]
 
 
 @example("Susan Walker 4111 1111 1111 1111@rina_88", True)
@@ -147,7 +175,10 @@ def test_training_and_test_templates_are_disjoint() -> None:
     scripts = resource("..").resolve().parents[1] / "scripts" / "pii"
     if not scripts.exists():
         pytest.skip("an installed package has no scripts")
-    lines = {name: {re.sub(r"\W+", " ", line).casefold() for line in (scripts / name).read_text().splitlines()} for name in ("train_en.txt", "test_en.txt", "train_id.txt", "test_id.txt")}  # fmt: skip
+    lines = {
+        name: {re.sub(r"\W+", " ", line).casefold() for line in (scripts / name).read_text().splitlines()}
+        for name in ("train_en.txt", "test_en.txt", "train_id.txt", "test_id.txt")
+    }
     assert not (lines["train_en.txt"] & lines["test_en.txt"]) | (lines["train_id.txt"] & lines["test_id.txt"])
 
 

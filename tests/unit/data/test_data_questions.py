@@ -56,8 +56,34 @@ def test_a_topic_is_no_question(title: str, language: str) -> None:
 
 
 def test_gerunds_lead_to_their_verbs() -> None:
-    gerunds = ["setting", "changing", "adding", "sharing", "opening", "freeing", "getting", "tying", "logging", "resetting", "visiting", "tapping"]
-    assert [english_verb(word) for word in gerunds] == ["set", "change", "add", "share", "open", "free", "get", None, "log", "reset", "visit", "tap"]
+    gerunds = [
+        "setting",
+        "changing",
+        "adding",
+        "sharing",
+        "opening",
+        "freeing",
+        "getting",
+        "tying",
+        "logging",
+        "resetting",
+        "visiting",
+        "tapping",
+    ]
+    assert [english_verb(word) for word in gerunds] == [
+        "set",
+        "change",
+        "add",
+        "share",
+        "open",
+        "free",
+        "get",
+        None,
+        "log",
+        "reset",
+        "visit",
+        "tap",
+    ]
 
 
 def test_active_forms_follow_the_first_letter() -> None:

@@ -1,4 +1,6 @@
-"""Whatever bytes a file holds, a reader gives rows and left-out rows, each with its place, and never an error of its own."""
+"""Whatever bytes a file holds, a reader gives rows and left-out rows, each with its place, and never an error of its
+own.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,45 @@ from toolkit.errors import DataError
 from toolkit.runs.recorder import Recorder
 
 TAGS = st.sampled_from(
-    ["<h1>", "</h1>", "<h2>Change it", "<ol>", "<ol start=3>", "</ol>", "<li>Open it.", "<ul>", "</ul>", "<details>", "<summary>How?", "</summary>", "<dl>", "<dt>", "<dd>", "<p>1. Open", "<p>2) Tap", "<h3>Step 1: Go</h3>", "<button aria-controls=a>How?</button>", "<div id=a hidden>", "</div>", "<img alt=x>", "<table>", "<br>2. Go", "\x00", '<div itemtype="https://schema.org/Question">', "<b itemprop=name>How?</b>", "<div itemprop=acceptedAnswer>", '<div class="accepted-answer">', "&nbsp;", "<!--", "]]>", '<script type="application/ld+json">', '{"@type":"HowTo","name":"How?","step":["a","b"]}', "</script>", '<div class="faq-question">']
-)  # fmt: skip
+    [
+        "<h1>",
+        "</h1>",
+        "<h2>Change it",
+        "<ol>",
+        "<ol start=3>",
+        "</ol>",
+        "<li>Open it.",
+        "<ul>",
+        "</ul>",
+        "<details>",
+        "<summary>How?",
+        "</summary>",
+        "<dl>",
+        "<dt>",
+        "<dd>",
+        "<p>1. Open",
+        "<p>2) Tap",
+        "<h3>Step 1: Go</h3>",
+        "<button aria-controls=a>How?</button>",
+        "<div id=a hidden>",
+        "</div>",
+        "<img alt=x>",
+        "<table>",
+        "<br>2. Go",
+        "\x00",
+        '<div itemtype="https://schema.org/Question">',
+        "<b itemprop=name>How?</b>",
+        "<div itemprop=acceptedAnswer>",
+        '<div class="accepted-answer">',
+        "&nbsp;",
+        "<!--",
+        "]]>",
+        '<script type="application/ld+json">',
+        '{"@type":"HowTo","name":"How?","step":["a","b"]}',
+        "</script>",
+        '<div class="faq-question">',
+    ]
+)
 XML = st.sampled_from(
     [
         "<book>",
@@ -68,14 +107,18 @@ HEADS = st.sampled_from(
 )
 BODIES = st.one_of(
     st.binary(max_size=200),
-    st.lists(TAGS | st.text(max_size=5), max_size=25).map(lambda parts: "".join(parts).encode("utf-8", "surrogatepass")),
+    st.lists(TAGS | st.text(max_size=5), max_size=25).map(
+        lambda parts: "".join(parts).encode("utf-8", "surrogatepass")
+    ),
     st.lists(XML, max_size=20).map(lambda parts: "".join(parts).encode()),
 )
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(KINDS, HEADS, BODIES)
-def test_any_bytes_in_any_kind_of_source_end_as_rows_or_one_clear_error(kind: tuple[str, str], head: bytes, body: bytes) -> None:
+def test_any_bytes_in_any_kind_of_source_end_as_rows_or_one_clear_error(
+    kind: tuple[str, str], head: bytes, body: bytes
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"a{kind[1]}"
         path.write_bytes(head + body)
@@ -111,5 +154,7 @@ def test_a_line_of_200_mb_is_passed_over_without_being_held(tmp_path: Path, kind
         file.write(b"\n")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     batch = collect([Source(kind, path)], False, Recorder(None))  # type: ignore[arg-type]
-    assert [item.reason for item in batch.dropped if isinstance(item, Dropped)] == ["the line is longer than 1,000,000 bytes"]
+    assert [item.reason for item in batch.dropped if isinstance(item, Dropped)] == [
+        "the line is longer than 1,000,000 bytes"
+    ]
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kB

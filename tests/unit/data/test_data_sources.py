@@ -15,7 +15,9 @@ BAD_LINES = {
     b'{"prompt": "How?"}': "`output` is missing",
     b'{"prompt": 7, "output": "1. a\\n2. b"}': "`prompt` is a int, not a text",
     b'["How?"]': "found a list where a JSON object was expected",
-    b'{"prompt": "Caf\xe9?", "output": "1. a\\n2. b"}': "byte 16 of the line is not utf-8; set the source's `encoding` or save the file as UTF-8",
+    b'{"prompt": "Caf\xe9?", "output": "1. a\\n2. b"}': (
+        "byte 16 of the line is not utf-8; set the source's `encoding` or save the file as UTF-8"
+    ),
     b'{"prompt": "How\x00?", "output": "1. a\\n2. b"}': "NUL byte in the line",
     b'{"prompt": "How\\u0000?", "output": "1. a\\n2. b"}': "NUL byte in `prompt`",
     b'{"prompt": "How\\ud800?", "output": "1. a\\n2. b"}': "`prompt` holds half of a surrogate pair, which is not text",
@@ -69,7 +71,9 @@ def test_a_folder_is_read_in_the_order_of_its_names_and_meta_comes_along(tmp_pat
     write_rows(tmp_path / "in" / "b.jsonl", [{**pair(2), "meta": {"domain": "travel", "unknown": 1}}])
     write_rows(tmp_path / "in" / "a.jsonl", [{**pair(1), "register": "formal"}])
     write_rows(tmp_path / "in" / ".hidden.jsonl", [pair(3)])
-    rows = collect([Source("jsonl", tmp_path / "in", name="mine", domain="finance", language="en")], False, Recorder(None)).kept
+    rows = collect(
+        [Source("jsonl", tmp_path / "in", name="mine", domain="finance", language="en")], False, Recorder(None)
+    ).kept
     assert [(row.place, row.meta) for row in rows] == [
         ("in/a.jsonl:1", {"source": "mine", "domain": "finance", "language": "en", "register": "formal"}),
         ("in/b.jsonl:1", {"source": "mine", "domain": "travel", "language": "en"}),
@@ -84,7 +88,9 @@ def test_field_names_and_steps_as_a_list(tmp_path: Path) -> None:
 
 def test_csv_with_quoted_lines_another_delimiter_and_encoding(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    path.write_bytes('id;Frage;Antwort;domain\nx;"Wie geht\'s im Caf\xe9; schnell?";"1. Eins\n2. Zwei";travel\n'.encode("latin-1"))
+    path.write_bytes(
+        'id;Frage;Antwort;domain\nx;"Wie geht\'s im Caf\xe9; schnell?";"1. Eins\n2. Zwei";travel\n'.encode("latin-1")
+    )
     source = Source("csv", path, prompt_field="Frage", output_field="Antwort", delimiter=";", encoding="latin-1")
     (row,) = collect([source], False, Recorder(None)).kept
     assert (row.given_id, row.prompt, row.output, row.meta["domain"], row.place) == (
@@ -98,7 +104,9 @@ def test_csv_with_quoted_lines_another_delimiter_and_encoding(tmp_path: Path) ->
 
 def test_csv_faults_end_in_the_ledger_and_a_missing_column_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    path.write_bytes(b'prompt,output\nHow?,"1. a\n2. b"\n"How"x,1. a\nHow\x00?,1. a\n\nWhy?\nHow,"1. c\n2. d"\nHow,"1. open')
+    path.write_bytes(
+        b'prompt,output\nHow?,"1. a\n2. b"\n"How"x,1. a\nHow\x00?,1. a\n\nWhy?\nHow,"1. c\n2. d"\nHow,"1. open'
+    )
     batch = collect([Source("csv", path)], False, Recorder(None))
     assert [row.place for row in batch.kept] == ["a.csv:3", "a.csv:9"]
     assert [(item.row.place, item.reason) for item in batch.dropped] == [

@@ -15,7 +15,9 @@ from toolkit.records import JSON, iter_jsonl, write_jsonl
 
 def test_shares_come_close_to_what_was_asked(tmp_path: Path) -> None:
     card = build([Source("jsonl", write_rows(tmp_path / "a.jsonl", [pair(n) for n in range(380)]))], tmp_path)
-    assert card["splits"]["train"]["rows"] + card["splits"]["validation"]["rows"] + card["splits"]["test"]["rows"] == 380
+    assert (
+        card["splits"]["train"]["rows"] + card["splits"]["validation"]["rows"] + card["splits"]["test"]["rows"] == 380
+    )
     assert 0.11 <= card["splits"]["test"]["share"] <= 0.19
     assert 0.06 <= card["splits"]["validation"]["share"] <= 0.14
 
@@ -27,7 +29,11 @@ def test_shares_of_many_groups_are_exact_to_a_percent() -> None:
 
 
 def test_a_share_of_zero_leaves_the_split_empty(tmp_path: Path) -> None:
-    card = build([Source("jsonl", write_rows(tmp_path / "a.jsonl", [pair(n) for n in range(40)]))], tmp_path, validation_share=0.0)
+    card = build(
+        [Source("jsonl", write_rows(tmp_path / "a.jsonl", [pair(n) for n in range(40)]))],
+        tmp_path,
+        validation_share=0.0,
+    )
     assert (card["splits"]["validation"]["rows"], card["warnings"][:0]) == (0, [])
     assert (tmp_path / "dataset" / "validation.jsonl").read_text() == ""
 
@@ -79,9 +85,14 @@ def test_relatives_of_a_row_left_out_as_a_copy_follow_the_row_that_was_kept(tmp_
 
 
 def test_near_duplicates_that_both_stay_share_a_split(tmp_path: Path) -> None:
-    output = "1. Open {app} and sign in with your number.\n2. Tap Profile, then Security.\n3. Choose Reset PIN and confirm.\n4. Enter the new PIN twice and save it."
+    output = (
+        "1. Open {app} and sign in with your number.\n2. Tap Profile, then Security.\n3. Choose Reset PIN and"
+        " confirm.\n4. Enter the new PIN twice and save it."
+    )
     apps = ["Gojek", "DANA", "OVO", "LinkAja", "ShopeePay", "Jenius"]
-    rows: list[JSON | str] = [{"prompt": f"How do I reset the PIN in {app}?", "output": output.format(app=app)} for app in apps]
+    rows: list[JSON | str] = [
+        {"prompt": f"How do I reset the PIN in {app}?", "output": output.format(app=app)} for app in apps
+    ]
     for seed in range(6):
         build([Source("jsonl", write_rows(tmp_path / "a.jsonl", rows))], tmp_path / str(seed), seed=seed)
         splits = split_ids(tmp_path / str(seed))
@@ -111,20 +122,28 @@ def test_a_clean_data_set_is_certified(dataset: Path) -> None:
 def test_an_exact_copy_in_another_split_is_found(dataset: Path) -> None:
     inject(dataset)
     leaks = find_leaks(dataset, 0.55)
-    assert [(leak.kind, leak.left_split, leak.right_split, leak.right_id) for leak in leaks] == [("exact", "train", "test", "injected")]
+    assert [(leak.kind, leak.left_split, leak.right_split, leak.right_id) for leak in leaks] == [
+        ("exact", "train", "test", "injected")
+    ]
     with pytest.raises(DataError, match="1 pairs of rows cross"):
         certify(dataset, 0.55)
 
 
 def test_a_near_copy_in_another_split_is_found(dataset: Path) -> None:
     victim = next(iter_jsonl(dataset / "train.jsonl"))
-    inject(dataset, prompt=victim["prompt"].replace("How do I", "How can one"), output=victim["output"].replace("done", "finished"))
+    inject(
+        dataset,
+        prompt=victim["prompt"].replace("How do I", "How can one"),
+        output=victim["output"].replace("done", "finished"),
+    )
     assert [leak.kind for leak in find_leaks(dataset, 0.55)] == ["near-duplicate"]
 
 
 def test_a_shared_group_or_parent_is_found(dataset: Path) -> None:
     victim = next(iter_jsonl(dataset / "train.jsonl"))
     inject(dataset, prompt="Wie?", output="1. Eins.\n2. Zwei.", meta={"group": victim["meta"]["group"]})
-    assert [(leak.kind, leak.detail) for leak in find_leaks(dataset, 0.55)] == [("lineage", f"group {victim['meta']['group']}")]
+    assert [(leak.kind, leak.detail) for leak in find_leaks(dataset, 0.55)] == [
+        ("lineage", f"group {victim['meta']['group']}")
+    ]
     inject(dataset, id="child", prompt="Was?", output="1. Drei.\n2. Vier.", meta={"group": "x", "parent": victim["id"]})
     assert [leak.detail for leak in find_leaks(dataset, 0.55) if leak.right_id == "child"] == [f"row {victim['id']}"]

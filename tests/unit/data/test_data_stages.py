@@ -24,14 +24,18 @@ CLEANING = Cleaning(("email",), ("US",), 2, 15, 4000)
 
 
 def rows_of_two_parts(folder: Path) -> Path:
-    rows: list[JSON | str] = [{**pair(n), "output": f"{pair(n)['output']}\n4. Mail person{n}@mail.com."} for n in range(1_300)]
+    rows: list[JSON | str] = [
+        {**pair(n), "output": f"{pair(n)['output']}\n4. Mail person{n}@mail.com."} for n in range(1_300)
+    ]
     return write_rows(folder / "a.jsonl", [*rows, pair(7), "{"])
 
 
 def config(folder: Path, source: Path, **options: object) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.yaml").write_text(
-        yaml.safe_dump({"sources": [{"type": "jsonl", "path": str(source)}], "repair_typos": False, "rules": [], **options})
+        yaml.safe_dump(
+            {"sources": [{"type": "jsonl", "path": str(source)}], "repair_typos": False, "rules": [], **options}
+        )
     )
     return [sys.executable, str(RECIPE), "--run-dir", str(folder)]
 
@@ -42,7 +46,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("built")
     source = rows_of_two_parts(folder)
     subprocess.run(config(folder / "run", source), check=True, timeout=120)
-    assert sorted(path.name for path in (folder / "run").iterdir()) == ["config.yaml", "dataset", "events.jsonl", "metrics.jsonl", "stages"]
+    assert sorted(path.name for path in (folder / "run").iterdir()) == [
+        "config.yaml",
+        "dataset",
+        "events.jsonl",
+        "metrics.jsonl",
+        "stages",
+    ]
     return source, sha256_tree(folder / "run" / "dataset")
 
 
@@ -53,7 +63,9 @@ def test_two_processes_make_the_same_bytes_as_one(built: tuple[Path, str], tmp_p
     assert sha256_tree(tmp_path / "dataset") == built[1]
 
 
-def test_a_killed_build_goes_on_from_its_parts_and_ends_with_the_same_bytes(built: tuple[Path, str], tmp_path: Path) -> None:
+def test_a_killed_build_goes_on_from_its_parts_and_ends_with_the_same_bytes(
+    built: tuple[Path, str], tmp_path: Path
+) -> None:
     argv = config(tmp_path, built[0])
     process = subprocess.Popen(argv)
     while process.poll() is None and not list(tmp_path.glob("stages/rows-*/000000.jsonl")):
@@ -73,13 +85,19 @@ def test_a_killed_build_goes_on_from_its_parts_and_ends_with_the_same_bytes(buil
 
 def test_a_process_that_comes_when_all_is_done_ends_at_once(built: tuple[Path, str]) -> None:
     argv = [sys.executable, str(RECIPE), "--run-dir", str(built[0].parent / "run")]
-    done = subprocess.run(argv, env={**os.environ, "RANK": "1", "WORLD_SIZE": "2"}, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        argv, env={**os.environ, "RANK": "1", "WORLD_SIZE": "2"}, capture_output=True, text=True, timeout=60
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_some_stages_alone_write_rows_and_a_ledger(tmp_path: Path) -> None:
     row = {"id": "a", "prompt": "How?", "output": "1) Mail a@b.org."}
-    subprocess.run(config(tmp_path, write_rows(tmp_path / "a.jsonl", [row, row, "{"]), stages=["anonymise", "normalise"]), check=True, timeout=60)
+    subprocess.run(
+        config(tmp_path, write_rows(tmp_path / "a.jsonl", [row, row, "{"]), stages=["anonymise", "normalise"]),
+        check=True,
+        timeout=60,
+    )
     assert [(line["id"], line["output"]) for line in iter_jsonl(tmp_path / "rows" / "rows.jsonl")] == [
         ("a", "1. Mail [EMAIL_1]."),
         ("a.jsonl/a", "1. Mail [EMAIL_1]."),
@@ -117,7 +135,19 @@ def test_a_stop_ends_the_row_work_at_a_part(tmp_path: Path) -> None:
 
 def test_rows_on_the_disk_behave_like_a_list(tmp_path: Path) -> None:
     rows = [
-        Row("s", f"f:{n}", n, f"Frage {n}\u2028?", "1. Öffnen.\n2. 結果", "g", f"i{n}", {"language": "de"}, ("l",), {"email": n}, ("note",))
+        Row(
+            "s",
+            f"f:{n}",
+            n,
+            f"Frage {n}\u2028?",
+            "1. Öffnen.\n2. 結果",
+            "g",
+            f"i{n}",
+            {"language": "de"},
+            ("l",),
+            {"email": n},
+            ("note",),
+        )
         for n in range(7)
     ]
     write_part(part_path(tmp_path, 0), rows[:3])

@@ -32,7 +32,13 @@ from toolkit.review.curation import Curation
 from toolkit.runs.recorder import Recorder
 
 QUIET = Recorder(None)
-GRID = Grid((Domain("finance", ("Gojek", "DANA"), ("reset the PIN",)),), ("formal", "casual"), ("en", "id"), ("a novice",), ("easy", "hard"))
+GRID = Grid(
+    (Domain("finance", ("Gojek", "DANA"), ("reset the PIN",)),),
+    ("formal", "casual"),
+    ("en", "id"),
+    ("a novice",),
+    ("easy", "hard"),
+)
 
 
 def test_the_least_covered_cells_come_first() -> None:
@@ -62,23 +68,38 @@ def test_quotes_must_stand_in_the_passage() -> None:
         ("How do I lock it?", "1. Open [insert app].\n2. Tap Lock.", "en", "a placeholder was left: '[insert app]'"),
         ("How do I call [NAME_1]?", "1. Open it.\n2. Tap [PHONE_1].", "en", ""),
         ("How do I lock it?", "1. I'm sorry, I cannot open it.\n2. Tap.", "en", "the answer refuses"),
-        ("Bagaimana cara mengunci ponsel saya?", "1. Buka Pengaturan ponsel Anda.\n2. Ketuk tombol kunci layar.", "en", "the text is in another language than it says: id instead of en"),
+        (
+            "Bagaimana cara mengunci ponsel saya?",
+            "1. Buka Pengaturan ponsel Anda.\n2. Ketuk tombol kunci layar.",
+            "en",
+            "the text is in another language than it says: id instead of en",
+        ),
         ("Wie sperre ich es?", "1. Das Telefon ist da.\n2. Sperren.", "de", "the question does not ask"),
     ],
-)  # fmt: skip
+)
 def test_rules(prompt: str, output: str, language: str, reason: str) -> None:
-    row = Row("s", "p", prompt=prompt.replace("Wie sperre ich es?", "Sperren."), output=output, meta={"language": language})
+    row = Row(
+        "s", "p", prompt=prompt.replace("Wie sperre ich es?", "Sperren."), output=output, meta={"language": language}
+    )
     assert broken_rule(row, RULE_NAMES, ("en", "id")) == reason
 
 
 def test_slots_of_a_question() -> None:
-    assert slots('How do I send [NAME_1] 50 from "My Wallet" in Gojek Pay?') == {"[NAME_1]", "50", '"My Wallet"', "Gojek Pay"}
+    assert slots('How do I send [NAME_1] 50 from "My Wallet" in Gojek Pay?') == {
+        "[NAME_1]",
+        "50",
+        '"My Wallet"',
+        "Gojek Pay",
+    }
 
 
 def test_passages_carry_the_lineage_of_their_section(tmp_path: Path) -> None:
-    (tmp_path / "a.md").write_text("# Reset the router\nHold the button for ten seconds.\n```\n# no heading\n```\n## Short\nx\n")
+    (tmp_path / "a.md").write_text(
+        "# Reset the router\nHold the button for ten seconds.\n```\n# no heading\n```\n## Short\nx\n"
+    )
     (tmp_path / "b.html").write_text(
-        "<body><nav>menu</nav><h2>Pair a phone</h2><p>Open <b>Bluetooth</b> and choose it.</p><ul><li>Tap Pair.</ul></body>"
+        "<body><nav>menu</nav><h2>Pair a phone</h2><p>Open <b>Bluetooth</b> and choose it.</p><ul><li>Tap"
+        " Pair.</ul></body>"
     )
     chunks = list(read_chunks(tmp_path, "docs", "", "en", "utf-8", 10, 400))
     assert [(chunk.title, chunk.text) for chunk in chunks] == [
@@ -108,15 +129,24 @@ def test_passages_of_mallard_docbook_and_pdf_alone_and_in_archives(tmp_path: Pat
     (docs / ".old").mkdir()
     (docs / ".old" / "wifi.page").write_text(MALLARD)
     (docs / "broken.xml").write_text("<article><title>Cut")
-    (docs / "lamp.pdf").write_bytes(pdf([[*column(50, 700, "Change the bulb", LAMP), (50, 560, 10, "The lamp lasts for ten years.")]]))
+    (docs / "lamp.pdf").write_bytes(
+        pdf([[*column(50, 700, "Change the bulb", LAMP), (50, 560, 10, "The lamp lasts for ten years.")]])
+    )
     (docs / "scanned.pdf").write_bytes(b"%PDF-1.4 cut")
     expected = [
         ("lamp.pdf#change-the-bulb", "Change the bulb", LAMP_TEXT),
-        ("printer.xml#change-the-ink", "Change the ink", "Use the right colour.\nThere are two:\nred\nno more.\nOpen the lid."),
+        (
+            "printer.xml#change-the-ink",
+            "Change the ink",
+            "Use the right colour.\nThere are two:\nred\nno more.\nOpen the lid.",
+        ),
         ("mallard:wifi", "Join a network", "Have the password at hand.\nOpen Settings > Wi-Fi."),
         ("mallard:wifi", "Leave it", "Others stay joined."),
     ]
-    found = [(chunk.lineage.removeprefix("docs/"), chunk.title, chunk.text) for chunk in read_chunks(docs, "docs", "", "en", "utf-8", 10, 400)]
+    found = [
+        (chunk.lineage.removeprefix("docs/"), chunk.title, chunk.text)
+        for chunk in read_chunks(docs, "docs", "", "en", "utf-8", 10, 400)
+    ]
     assert found == expected
     with zipfile.ZipFile(tmp_path / "docs.zip", "w") as archive:
         for file in docs.glob("*.*"):
@@ -130,13 +160,22 @@ def test_passages_of_mallard_docbook_and_pdf_alone_and_in_archives(tmp_path: Pat
 
 def test_a_teacher_that_wrote_nothing_usable_is_named_with_the_way_out() -> None:
     kept, dropped = [Row("docs", "a.md:1", id="1")], [Dropped(Row(SYNTHETIC, "ask"), "cut at teacher.max_tokens")]
-    with pytest.raises(DataError, match=r"The teacher wrote no usable row: 1 asked for, none kept \(first: cut at .*synthesis\.rows=0"):
+    with pytest.raises(
+        DataError, match=r"The teacher wrote no usable row: 1 asked for, none kept \(first: cut at .*synthesis\.rows=0"
+    ):
         require_rows(Batch(kept, dropped))
     require_rows(Batch([*kept, Row(SYNTHETIC, "", id="2")], dropped))
 
 
 def _batch(tmp_path: Path, count: int = 60) -> tuple[Batch, list[Source]]:
-    sources = [Source("jsonl", write_rows(tmp_path / "a.jsonl", [{**pair(n), "domain": "rare" if n < 3 else "usual"} for n in range(count)]))]
+    sources = [
+        Source(
+            "jsonl",
+            write_rows(
+                tmp_path / "a.jsonl", [{**pair(n), "domain": "rare" if n < 3 else "usual"} for n in range(count)]
+            ),
+        )
+    ]
     return deduplicate(clean(collect(sources, False, QUIET), Cleaning((), (), 2, 15, 4000), QUIET), 0.8, QUIET), sources
 
 
@@ -154,7 +193,11 @@ def test_rare_cells_are_repeated_in_train_only_and_the_ledger_adds_up(tmp_path: 
     assert card["pictures"] == ["coverage.svg", "lengths.svg"]
     export(tmp_path / "dataset", tmp_path / "export", ("hub", "csv", "messages"), card)
     front = yaml.safe_load((tmp_path / "export/hub/README.md").read_text().split("---\n")[1])
-    assert [entry["path"] for entry in front["configs"][0]["data_files"]] == ["data/train.jsonl", "data/validation.jsonl", "data/test.jsonl"]
+    assert [entry["path"] for entry in front["configs"][0]["data_files"]] == [
+        "data/train.jsonl",
+        "data/validation.jsonl",
+        "data/test.jsonl",
+    ]
     with (tmp_path / "export/csv/train.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == card["splits"]["train"]["rows"]
     chat = next(iter_jsonl(tmp_path / "export/messages/train.jsonl"))
@@ -170,7 +213,10 @@ def test_decisions_of_people_flow_into_the_next_build(tmp_path: Path) -> None:
     curation.decide(curation.items["twin"], "accept")
     curation.close()
     items = curation.items
-    rows = [Row("s", "p", at, item.prompt, item.output, id=item.id) for at, item in enumerate(items[f"r{n:02}"] for n in range(5))]
+    rows = [
+        Row("s", "p", at, item.prompt, item.output, id=item.id)
+        for at, item in enumerate(items[f"r{n:02}"] for n in range(5))
+    ]
     batch = Batch(rows).without_copies({})
     curated = apply_curation(batch, tmp_path / "dataset.curation", False, lambda row: row)
     assert [(item.row.id, item.reason) for item in curated.batch.dropped] == [("r00", "rejected: unsafe")]

@@ -14,7 +14,12 @@ from toolkit.errors import DataError
 from toolkit.runs.recorder import Recorder
 
 RECORDS = [
-    {"ticket": {"no": 7}, "q": "How do I open it?", "a": {"steps": ["Lift the lid.", "Take it out."]}, "area": "travel"},
+    {
+        "ticket": {"no": 7},
+        "q": "How do I open it?",
+        "a": {"steps": ["Lift the lid.", "Take it out."]},
+        "area": "travel",
+    },
     {"ticket": {"no": 8}, "q": "How do I close it?", "a": {"steps": ["Put it in.", "Shut the lid."]}, "area": None},
 ]
 COLUMNS = {"prompt_field": "q", "output_field": "a.steps", "columns": {"id": "ticket.no", "domain": "area"}}
@@ -39,7 +44,10 @@ def test_a_column_map_reaches_into_nested_objects_in_every_kind_of_source(tmp_pa
     for kind, name in (("parquet", "a.parquet"), ("jsonl", "a.jsonl"), ("hf", "saved")):
         batch = read(Source(kind, tmp_path / name, name="x", **COLUMNS))
         assert rows(batch) == ROWS
-    assert [row.place for row in read(Source("parquet", tmp_path / "a.parquet", **COLUMNS)).kept] == ["a.parquet:1", "a.parquet:2"]
+    assert [row.place for row in read(Source("parquet", tmp_path / "a.parquet", **COLUMNS)).kept] == [
+        "a.parquet:1",
+        "a.parquet:2",
+    ]
 
 
 def test_datasets_folders_give_all_splits_or_the_one_asked_for(tmp_path: Path) -> None:
@@ -50,7 +58,11 @@ def test_datasets_folders_give_all_splits_or_the_one_asked_for(tmp_path: Path) -
     for name, part in parts.items():
         part.to_parquet(hub / "data" / f"{name}-00000-of-00001.parquet")
     for folder in ("saved", "hub"):
-        assert [row.place for row in read(Source("hf", tmp_path / folder)).kept] == [f"{folder}/test:1", f"{folder}/train:1", f"{folder}/train:2"]
+        assert [row.place for row in read(Source("hf", tmp_path / folder)).kept] == [
+            f"{folder}/test:1",
+            f"{folder}/train:1",
+            f"{folder}/train:2",
+        ]
         assert [row.given_id for row in read(Source("hf", tmp_path / folder, split="test")).kept] == ["r3"]
     with pytest.raises(DataError, match="has no split 'dev'; it has: test, train"):
         read(Source("hf", hub, split="dev"))
@@ -69,7 +81,11 @@ def test_a_folder_that_is_no_dataset_is_one_clear_error(tmp_path: Path) -> None:
 def test_a_cut_parquet_file_is_named_and_a_damaged_one_read_up_to_the_damage(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pq.write_table(
-        pa.Table.from_pylist([pair(number) for number in range(3000)]), path, row_group_size=1000, compression="none", use_dictionary=False
+        pa.Table.from_pylist([pair(number) for number in range(3000)]),
+        path,
+        row_group_size=1000,
+        compression="none",
+        use_dictionary=False,
     )
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])

@@ -62,15 +62,26 @@ def serve(tmp_path: Path) -> Iterator[Callable[[float], str]]:
 
 
 def asks(count: int) -> list[Ask]:
-    return [Ask(str(number), "Write one how-to.", f"About thing {number}; write to joe@example.org", HowTo) for number in range(count)]
+    return [
+        Ask(str(number), "Write one how-to.", f"About thing {number}; write to joe@example.org", HowTo)
+        for number in range(count)
+    ]
 
 
 def teacher(url: str, ledger: AnswerLedger, budget: Budget | None = None) -> Teacher:
     options = Options("m", url, concurrency=16, timeout_s=1.0, first_pause_s=0.02)
-    return Teacher(options, ledger, budget or Budget(Prices(1, 2)), lambda text: text.replace("joe@example.org", "[EMAIL_1]"), Recorder(None))
+    return Teacher(
+        options,
+        ledger,
+        budget or Budget(Prices(1, 2)),
+        lambda text: text.replace("joe@example.org", "[EMAIL_1]"),
+        Recorder(None),
+    )
 
 
-def test_every_ask_is_answered_or_accounted_for_and_nothing_is_asked_twice(serve: Callable[[float], str], tmp_path: Path) -> None:
+def test_every_ask_is_answered_or_accounted_for_and_nothing_is_asked_twice(
+    serve: Callable[[float], str], tmp_path: Path
+) -> None:
     url = serve(0.2)
     with AnswerLedger(tmp_path / "answers.jsonl", "run") as ledger:
         replies = teacher(url, ledger).ask_all(asks(80), "ask")
@@ -96,7 +107,9 @@ with AnswerLedger(Path({str(tmp_path / "answers.jsonl")!r}), "run") as ledger:
     teacher({url!r}, ledger).ask_all(asks(2000), "ask")
 """
     child = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
-    while not (tmp_path / "answers.jsonl").exists() or (tmp_path / "answers.jsonl").read_text().count('"answered"') < 50:
+    while (
+        not (tmp_path / "answers.jsonl").exists() or (tmp_path / "answers.jsonl").read_text().count('"answered"') < 50
+    ):
         time.sleep(0.02)
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
@@ -119,7 +132,9 @@ def test_a_budget_stops_the_calls_and_says_so(serve: Callable[[float], str], tmp
     assert 0 < asked.budget.tokens <= 20_000
 
 
-def test_with_a_larger_budget_the_calls_go_on_and_none_is_paid_twice(serve: Callable[[float], str], tmp_path: Path) -> None:
+def test_with_a_larger_budget_the_calls_go_on_and_none_is_paid_twice(
+    serve: Callable[[float], str], tmp_path: Path
+) -> None:
     url = serve(0.0)
     with AnswerLedger(tmp_path / "answers.jsonl", "run") as ledger:
         first = teacher(url, ledger, Budget(Prices(), max_tokens=20_000))
@@ -130,7 +145,9 @@ def test_with_a_larger_budget_the_calls_go_on_and_none_is_paid_twice(serve: Call
         second = teacher(url, ledger, Budget(Prices(), max_tokens=1_000_000))
         after = second.ask_all(asks(300), "ask")
     assert (second.reused, second.calls) == (paid, 300 - paid)
-    assert [old.value for old in before if old.value] == [new.value for old, new in zip(before, after, strict=True) if old.value]
+    assert [old.value for old in before if old.value] == [
+        new.value for old, new in zip(before, after, strict=True) if old.value
+    ]
     assert second.budget.tokens == 300 * 180  # what the first part cost counts in the second's budget
     sent = Counter(json.loads(line)["key"] for line in (tmp_path / "log").read_text().splitlines())
     assert (len(sent), max(sent.values())) == (300, 1)

@@ -87,7 +87,9 @@ def test_forms_of_a_word_are_not_changed_into_each_other() -> None:
 
 def test_what_a_text_means_is_a_word_of_its_language() -> None:
     assert repair_typos("Pilih kolum yang ingin diurutkan.", BOTH)[0] == "Pilih kolom yang ingin diurutkan."
-    assert repair_typos("Choose the colum that you want to sort.", BOTH)[0] == "Choose the column that you want to sort."
+    assert (
+        repair_typos("Choose the colum that you want to sort.", BOTH)[0] == "Choose the column that you want to sort."
+    )
 
 
 def test_a_vocabulary_comes_back_from_its_file() -> None:
@@ -97,7 +99,10 @@ def test_a_vocabulary_comes_back_from_its_file() -> None:
 
 
 def test_a_repair_is_noted() -> None:
-    row = clean_row(Row("s", "f:1", prompt="How?", output="1. Open the setings.\n2. Done."), Cleaning((), (), 1, 15, 4000, languages=BOTH))
+    row = clean_row(
+        Row("s", "f:1", prompt="How?", output="1. Open the setings.\n2. Done."),
+        Cleaning((), (), 1, 15, 4000, languages=BOTH),
+    )
     assert isinstance(row, Row)
     assert (row.output, row.notes) == ("1. Open the settings.\n2. Done.", (REPAIRED,))
 

@@ -17,12 +17,26 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("tiny-bert")
     letters = [*"abcdefghijklmnopqrstuvwxyz0123456789.,!?:-<>/()[]"]
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *letters, *(f"##{letter}" for letter in letters)]
+    vocabulary = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        *WORDS,
+        *letters,
+        *(f"##{letter}" for letter in letters),
+    ]
     (folder / "vocab.txt").write_text("\n".join(dict.fromkeys(vocabulary)) + "\n", encoding="utf-8")
     BertTokenizerFast(vocab=str(folder / "vocab.txt"), model_max_length=48).save_pretrained(folder)
     torch.manual_seed(0)
     config = BertConfig(
-        vocab_size=len(set(vocabulary)), hidden_size=32, num_hidden_layers=3, num_attention_heads=2, intermediate_size=64, max_position_embeddings=48
+        vocab_size=len(set(vocabulary)),
+        hidden_size=32,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=48,
     )
     BertModel(config).save_pretrained(folder)
     return folder
@@ -41,7 +55,8 @@ def test_set(tmp_path: Path) -> Callable[..., Path]:
         write_rows(tmp_path / "dataset" / "test.jsonl", rows)
         for name, texts in outputs.items():
             predictions = [
-                {"id": f"q{index}", "prompt": f"How {index}?", "output": text, "finish_reason": "stop"} for index, text in enumerate(texts)
+                {"id": f"q{index}", "prompt": f"How {index}?", "output": text, "finish_reason": "stop"}
+                for index, text in enumerate(texts)
             ]
             write_rows(tmp_path / name / "predictions.jsonl", predictions)
         return tmp_path

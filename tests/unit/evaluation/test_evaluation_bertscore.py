@@ -44,7 +44,9 @@ def largest_difference(model: str, layer: int, pairs: list[tuple[str, str]], idf
 
 
 def test_identical_texts_score_one_and_order_of_pairs_is_kept(tiny_bert: Path) -> None:
-    first, second, third = ours(str(tiny_bert), None, [(TEXTS[1], TEXTS[1]), (TEXTS[0], TEXTS[3]), (f" {TEXTS[2]} ", TEXTS[2])])
+    first, second, third = ours(
+        str(tiny_bert), None, [(TEXTS[1], TEXTS[1]), (TEXTS[0], TEXTS[3]), (f" {TEXTS[2]} ", TEXTS[2])]
+    )
     assert first.f1 == pytest.approx(1, abs=1e-6)
     assert third.f1 == pytest.approx(1, abs=1e-6)
     assert 0 < second.f1 < 1
@@ -68,7 +70,12 @@ def test_long_texts_are_cut_and_counted(tiny_bert: Path) -> None:
 
 def test_each_text_is_encoded_once(tiny_bert: Path) -> None:
     progress: list[tuple[int, int]] = []
-    encode(load_encoder(str(tiny_bert)), ["wait", "open", "wait", "open the app"], 2, lambda done, total: progress.append((done, total)))
+    encode(
+        load_encoder(str(tiny_bert)),
+        ["wait", "open", "wait", "open the app"],
+        2,
+        lambda done, total: progress.append((done, total)),
+    )
     assert progress == [(1, 3), (3, 3)]
 
 
@@ -96,12 +103,22 @@ def test_roberta_reads_the_first_word_like_any_other(tmp_path: Path) -> None:
 
     trained = ByteLevelBPETokenizer()
     trained.train_from_iterator(
-        [" ".join(WORDS)] * 20, vocab_size=400, special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"], show_progress=False
+        [" ".join(WORDS)] * 20,
+        vocab_size=400,
+        special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"],
+        show_progress=False,
     )
     trained.save_model(str(tmp_path))
     RobertaTokenizerFast.from_pretrained(tmp_path).save_pretrained(tmp_path)
     RobertaModel(
-        RobertaConfig(vocab_size=400, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, max_position_embeddings=66)
+        RobertaConfig(
+            vocab_size=400,
+            hidden_size=32,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=32,
+            max_position_embeddings=66,
+        )
     ).save_pretrained(tmp_path)
     encoder = load_encoder(str(tmp_path))
     first, second = encoder.tokenizer("wait wait")["input_ids"][1:-1]
@@ -144,7 +161,9 @@ def test_idf_weights_are_those_of_the_formula(tiny_bert: Path) -> None:
     plain = scorer(str(tiny_bert))
     idf = idf_over(plain, ["wait", "wait open", "open the app"])
     wait, app, cls = (plain.encoder.tokenizer.convert_tokens_to_ids(token) for token in ("wait", "app", "[CLS]"))
-    assert (idf.weights[wait], idf.weights[app], idf.weights[cls], idf.unseen) == pytest.approx((math.log(4 / 3), math.log(4 / 2), 0.0, math.log(4)))
+    assert (idf.weights[wait], idf.weights[app], idf.weights[cls], idf.unseen) == pytest.approx(
+        (math.log(4 / 3), math.log(4 / 2), 0.0, math.log(4))
+    )
 
 
 def test_a_rare_token_counts_more_with_idf() -> None:
@@ -162,7 +181,10 @@ def test_a_rare_token_counts_more_with_idf() -> None:
 def test_no_batch_size_and_no_company_changes_a_bit(tiny_bert: Path, size: int) -> None:
     texts = [" ".join(WORDS[: 1 + index % 9]) for index in range(40)] + TEXTS
     encoder = load_encoder(str(tiny_bert))
-    together, alone = encode(encoder, texts, size, quiet), {text: encode(encoder, [text], 1, quiet)[text] for text in TEXTS}
+    together, alone = (
+        encode(encoder, texts, size, quiet),
+        {text: encode(encoder, [text], 1, quiet)[text] for text in TEXTS},
+    )
     assert all(together[text].vectors.numpy().tobytes() == alone[text].vectors.numpy().tobytes() for text in TEXTS)
 
 
@@ -182,7 +204,10 @@ def test_embeddings_are_kept_by_weights_and_text(tiny_bert: Path, tmp_path: Path
     same, other = scorer(str(tiny_bert), 2, tmp_path), scorer(str(tiny_bert), 3, tmp_path)
     assert set(same.cache.embeddings([*TEXTS, "new"])) == set(TEXTS)
     assert other.cache.embeddings(TEXTS) == {}
-    assert same.embed(TEXTS)[TEXTS[0]].vectors.numpy().tobytes() == encode(same.encoder, TEXTS[:1], 1, quiet)[TEXTS[0]].vectors.numpy().tobytes()
+    assert (
+        same.embed(TEXTS)[TEXTS[0]].vectors.numpy().tobytes()
+        == encode(same.encoder, TEXTS[:1], 1, quiet)[TEXTS[0]].vectors.numpy().tobytes()
+    )
 
 
 def test_a_damaged_cache_is_made_anew(tiny_bert: Path, tmp_path: Path) -> None:
@@ -226,7 +251,14 @@ SMALL = {"vocab_size": 60, "hidden_size": 16, "num_hidden_layers": 3, "num_atten
         ("xlnet", {"vocab_size": 60, "d_model": 16, "n_layer": 3, "n_head": 2, "d_inner": 16}),
         (
             "bart",
-            {"vocab_size": 60, "d_model": 16, "encoder_layers": 3, "decoder_layers": 2, "encoder_attention_heads": 2, "decoder_attention_heads": 2},
+            {
+                "vocab_size": 60,
+                "d_model": 16,
+                "encoder_layers": 3,
+                "decoder_layers": 2,
+                "encoder_attention_heads": 2,
+                "decoder_attention_heads": 2,
+            },
         ),
     ],
 )
@@ -246,7 +278,10 @@ def test_the_layers_above_are_dropped_in_every_family(kind: str, sizes: dict[str
 
 @pytest.mark.slow
 def test_hub_models_get_the_layer_of_bert_scores_table() -> None:
-    assert [known_layer(name) for name in ("roberta-large", "FacebookAI/roberta-large", "microsoft/deberta-v3-large", "me/roberta-large")] == [
+    assert [
+        known_layer(name)
+        for name in ("roberta-large", "FacebookAI/roberta-large", "microsoft/deberta-v3-large", "me/roberta-large")
+    ] == [
         17,
         17,
         12,

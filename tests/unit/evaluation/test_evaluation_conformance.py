@@ -10,7 +10,15 @@ def failed(text: str, finish_reason: str | None = "stop") -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "text", [GOOD, "1) A\n2) B", "Step 1: A\nStep 2: B", "**1.** A\n**2.** B", "① A\n② B", "#### 1. A\nfirst\n#### 2. B\nsecond"]
+    "text",
+    [
+        GOOD,
+        "1) A\n2) B",
+        "Step 1: A\nStep 2: B",
+        "**1.** A\n**2.** B",
+        "① A\n② B",
+        "#### 1. A\nfirst\n#### 2. B\nsecond",
+    ],
 )
 def test_one_numbered_list_in_one_style_conforms(text: str) -> None:
     assert failed(text) == set()

@@ -22,7 +22,12 @@ def test_predictions_are_joined_by_id_in_the_order_of_the_references(tmp_path: P
 
 def test_missing_and_extra_ids_are_named(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "p.jsonl", rows("a", "x", "y"))
-    with pytest.raises(DataError, match=r"found 3 predictions, expected 2, one for each reference\. Missing: b\. Not among the references: x, y\."):
+    with pytest.raises(
+        DataError,
+        match=(
+            r"found 3 predictions, expected 2, one for each reference\. Missing: b\. Not among the references: x, y\."
+        ),
+    ):
         read_system("tuned", path, ITEMS)
 
 
@@ -40,7 +45,10 @@ def test_an_output_that_is_no_text_is_refused_and_an_empty_one_is_not(tmp_path: 
 
 
 def test_predictions_for_other_questions_are_refused(tmp_path: Path) -> None:
-    path = write_rows(tmp_path / "p.jsonl", [{"id": "a", "prompt": "What?", "output": "x"}, {"id": "b", "prompt": " Why? ", "output": "x"}])
+    path = write_rows(
+        tmp_path / "p.jsonl",
+        [{"id": "a", "prompt": "What?", "output": "x"}, {"id": "b", "prompt": " Why? ", "output": "x"}],
+    )
     with pytest.raises(DataError, match="the prompt of a is not the reference's prompt"):
         read_system("tuned", path, ITEMS)
 

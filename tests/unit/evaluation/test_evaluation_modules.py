@@ -9,7 +9,10 @@ from evaluation_samples import numbered
 from toolkit.errors import UsageError
 from toolkit.evaluation.modules import NAMES, metric_path
 
-REFERENCES = [numbered("Open the app.", "Choose settings.", "Tap wifi."), numbered("Press power.", "Wait for the light.")]
+REFERENCES = [
+    numbered("Open the app.", "Choose settings.", "Tap wifi."),
+    numbered("Press power.", "Wait for the light."),
+]
 REVERSED = numbered("Tap wifi.", "Choose settings.", "Open the app.")
 
 
@@ -38,8 +41,12 @@ def test_modules_are_loaded_by_path_and_score(tiny_bert: Path) -> None:
     assert rouge["scores"] == [pytest.approx(3 / 7), 1.0]
     form = evaluate.load(metric_path("format")).compute(predictions=[REVERSED, "Press power."])
     assert (form["format_conformance"], form["conforms"]) == (0.5, [True, False])
-    bert = evaluate.load(metric_path("bertscore")).compute(predictions=["", REFERENCES[1]], references=REFERENCES, model=str(tiny_bert))
+    bert = evaluate.load(metric_path("bertscore")).compute(
+        predictions=["", REFERENCES[1]], references=REFERENCES, model=str(tiny_bert)
+    )
     assert bert["f1"] == [0.0, pytest.approx(1, abs=1e-6)]
-    steps = evaluate.load(metric_path("steps")).compute(predictions=[REVERSED, ""], references=REFERENCES, model=str(tiny_bert), threshold=0.99)
+    steps = evaluate.load(metric_path("steps")).compute(
+        predictions=[REVERSED, ""], references=REFERENCES, model=str(tiny_bert), threshold=0.99
+    )
     assert (steps["scores"], steps["order_tau"]) == ([1.0, 0.0], -1.0)
     assert math.isnan(steps["taus"][1])

@@ -23,7 +23,12 @@ REFERENCES = [numbered("Open the app.", f"Wait {index}.") for index in range(4)]
 
 
 def settings_for(folder: Path, model: Path) -> EvaluateSettings:
-    return EvaluateSettings(predictions={"tuned": folder / "tuned"}, data=folder / "dataset", bertscore_model=str(model), bootstrap_samples=200)
+    return EvaluateSettings(
+        predictions={"tuned": folder / "tuned"},
+        data=folder / "dataset",
+        bertscore_model=str(model),
+        bootstrap_samples=200,
+    )
 
 
 def run(run_dir: Path, settings: EvaluateSettings) -> subprocess.CompletedProcess[str]:
@@ -31,12 +36,18 @@ def run(run_dir: Path, settings: EvaluateSettings) -> subprocess.CompletedProces
     (run_dir / "config.yaml").write_text(yaml.safe_dump(settings.model_dump(mode="json")), encoding="utf-8")
     command = [sys.executable, str(ROOT / "recipes" / "evaluate" / "run.py"), "--run-dir", str(run_dir)]
     return subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, "HF_HUB_OFFLINE": "1", "STEPTUNE_CACHE": str(run_dir / "cache")}, check=False
+        command,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "STEPTUNE_CACHE": str(run_dir / "cache")},
+        check=False,
     )
 
 
 @pytest.mark.slow
-def test_the_recipe_writes_the_report_and_ends_with_its_headline(test_set: Callable[..., Path], tiny_bert: Path, tmp_path: Path) -> None:
+def test_the_recipe_writes_the_report_and_ends_with_its_headline(
+    test_set: Callable[..., Path], tiny_bert: Path, tmp_path: Path
+) -> None:
     ended = run(tmp_path / "run", settings_for(test_set(REFERENCES, {"tuned": REFERENCES}), tiny_bert))
     assert (ended.returncode, ended.stderr) == (0, "")
     last = read_growing_jsonl(tmp_path / "run" / "events.jsonl")[-1]
@@ -47,7 +58,9 @@ def test_the_recipe_writes_the_report_and_ends_with_its_headline(test_set: Calla
 
 
 @pytest.mark.slow
-def test_a_user_mistake_is_one_sentence_and_exit_code_2(test_set: Callable[..., Path], tiny_bert: Path, tmp_path: Path) -> None:
+def test_a_user_mistake_is_one_sentence_and_exit_code_2(
+    test_set: Callable[..., Path], tiny_bert: Path, tmp_path: Path
+) -> None:
     ended = run(tmp_path / "run", settings_for(test_set(REFERENCES, {"tuned": REFERENCES[:2]}), tiny_bert))
     assert ended.returncode == 2
     assert "found 2 predictions, expected 4, one for each reference. Missing: q2, q3." in ended.stderr
@@ -55,8 +68,12 @@ def test_a_user_mistake_is_one_sentence_and_exit_code_2(test_set: Callable[..., 
 
 
 @pytest.mark.slow
-def test_a_number_below_its_threshold_fails_the_run_after_the_report(test_set: Callable[..., Path], tiny_bert: Path, tmp_path: Path) -> None:
-    settings = settings_for(test_set(REFERENCES, {"tuned": REFERENCES[::-1]}), tiny_bert).model_copy(update={"fail_under": {"rouge_l": 0.999}})
+def test_a_number_below_its_threshold_fails_the_run_after_the_report(
+    test_set: Callable[..., Path], tiny_bert: Path, tmp_path: Path
+) -> None:
+    settings = settings_for(test_set(REFERENCES, {"tuned": REFERENCES[::-1]}), tiny_bert).model_copy(
+        update={"fail_under": {"rouge_l": 0.999}}
+    )
     ended = run(tmp_path / "run", settings)
     assert ended.returncode == 1
     assert "tuned: rouge_l is 0.8, expected at least 0.999. The report is in" in ended.stderr
@@ -68,7 +85,9 @@ def test_the_gate_of_the_command_line_is_an_option_of_evaluate(tmp_path: Path) -
     assert _thresholds("pipeline", ["step_f1_difference=0"]) == ["evaluate.fail_under.step_f1_difference=0"]
     with pytest.raises(UsageError, match="belongs to evaluate and pipeline"):
         _thresholds("sft", ["rouge_l=0.2"])
-    with pytest.raises(ValidationError, match="'rouge' is no number of an evaluation; there are: rouge_l, rouge_l_difference"):
+    with pytest.raises(
+        ValidationError, match="'rouge' is no number of an evaluation; there are: rouge_l, rouge_l_difference"
+    ):
         EvaluateSettings(fail_under={"rouge": 0.2})
 
 

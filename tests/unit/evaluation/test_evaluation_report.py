@@ -26,7 +26,9 @@ def results(test_set: Callable[..., Path], tiny_bert: Path) -> dict[str, Any]:
     folder = test_set(REFERENCES, {"baseline": [EVIL, "\x00\x1b[31mred", "", "wait " * 10_000], NAME: REFERENCES})
     items, source = read_references(folder / "dataset", "test")
     systems = [read_system(name, folder / name, items) for name in ("baseline", NAME)]
-    return evaluate_systems(items, systems, human_system(items, source), MetricOptions(str(tiny_bert)), 200, Recorder(None))
+    return evaluate_systems(
+        items, systems, human_system(items, source), MetricOptions(str(tiny_bert)), 200, Recorder(None)
+    )
 
 
 class Tags(HTMLParser):
@@ -74,9 +76,16 @@ def test_markdown_keeps_its_tables_whole(results: dict[str, Any]) -> None:
 
 def test_report_folder_has_its_four_files(results: dict[str, Any], tmp_path: Path) -> None:
     adapter = tmp_path / "adapter"
-    write_json(adapter / "training.json", {"base_model": "embedded:gemma-3-270m", "settings": {"lora_r": 16}, "best_step": 7})
+    write_json(
+        adapter / "training.json", {"base_model": "embedded:gemma-3-270m", "settings": {"lora_r": 16}, "best_step": 7}
+    )
     write_report(tmp_path / "report", results, adapter)
-    assert sorted(path.name for path in (tmp_path / "report").iterdir()) == ["model_card.md", "report.html", "report.md", "results.json"]
+    assert sorted(path.name for path in (tmp_path / "report").iterdir()) == [
+        "model_card.md",
+        "report.html",
+        "report.md",
+        "results.json",
+    ]
     assert read_json(tmp_path / "report" / "results.json") == results
     card = (tmp_path / "report" / "model_card.md").read_text(encoding="utf-8")
     assert card.startswith('---\nbase_model: "embedded:gemma-3-270m"\nlicense: gemma\n')
@@ -94,7 +103,9 @@ def test_visible_replaces_control_characters_and_keeps_lines() -> None:
     assert visible("a\x00b\r\nc\td") == "a\ufffdb\nc\td"
 
 
-@pytest.mark.parametrize(("low", "high", "expected"), [(0.0, 1.0, [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]), (-0.03, 0.11, [0.0, 0.05, 0.1])])
+@pytest.mark.parametrize(
+    ("low", "high", "expected"), [(0.0, 1.0, [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]), (-0.03, 0.11, [0.0, 0.05, 0.1])]
+)
 def test_axis_has_round_ticks(low: float, high: float, expected: list[float]) -> None:
     assert axis_ticks(low, high) == expected
 

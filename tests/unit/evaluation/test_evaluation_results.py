@@ -22,7 +22,9 @@ HOSTILE = ["", "**\n__", "wait " * 10_000, "<script>alert(1)</script>", "1. \x00
 def evaluated(folder: Path, names: list[str], tiny_bert: Path, recorder: Recorder | None = None) -> dict[str, Any]:
     items, source = read_references(folder / "dataset", "test")
     systems = [read_system(name, folder / name, items) for name in names]
-    return evaluate_systems(items, systems, human_system(items, source), MetricOptions(str(tiny_bert)), 500, recorder or Recorder(None))
+    return evaluate_systems(
+        items, systems, human_system(items, source), MetricOptions(str(tiny_bert)), 500, recorder or Recorder(None)
+    )
 
 
 @pytest.fixture
@@ -54,7 +56,9 @@ def test_the_human_answers_are_not_scored_against_themselves(results: dict[str, 
 
 
 def test_the_human_ceiling_comes_from_second_references(tmp_path: Path, tiny_bert: Path) -> None:
-    rows: list[dict[str, Any]] = [{"id": name, "prompt": f"How {name}?", "output": f"1. Open {name}.\n2. Wait."} for name in "abc"]
+    rows: list[dict[str, Any]] = [
+        {"id": name, "prompt": f"How {name}?", "output": f"1. Open {name}.\n2. Wait."} for name in "abc"
+    ]
     rows[0]["meta"] = {"references": ["1. Press it.", "1. Open a.\n2. Wait."[::-1], "1. open a!"]}
     write_rows(tmp_path / "dataset" / "test.jsonl", rows)
     write_rows(tmp_path / "tuned" / "predictions.jsonl", [{"id": name, "output": "1. Wait."} for name in "abc"])
@@ -65,17 +69,27 @@ def test_the_human_ceiling_comes_from_second_references(tmp_path: Path, tiny_ber
 def test_paired_comparison_and_its_floor(results: dict[str, Any]) -> None:
     rouge, similarity, form, steps, order = results["comparisons"]
     assert [row["metric"] for row in (rouge, similarity, form, steps, order)] == results["family"]
-    assert (rouge["a"], rouge["b"], rouge["wins"], rouge["ties"], rouge["losses"], rouge["n"]) == ("tuned", "baseline", 8, 0, 0, 8)
+    assert (rouge["a"], rouge["b"], rouge["wins"], rouge["ties"], rouge["losses"], rouge["n"]) == (
+        "tuned",
+        "baseline",
+        8,
+        0,
+        0,
+        8,
+    )
     assert rouge["p"] == pytest.approx(2 / 2**8)
     assert rouge["p_holm"] == pytest.approx(5 * 2 / 2**8)
     assert rouge["shares"]["win"] == {"count": 8, "n": 8, "share": 1.0, "ci95": pytest.approx([0.675592, 1.0])}
     assert rouge["smallest_detectable"] == pytest.approx(0, abs=1e-6)
-    assert rouge["above_floor"]["difference"] == pytest.approx(rouge["difference"] - rouge["floor_difference"], abs=1e-5)
+    assert rouge["above_floor"]["difference"] == pytest.approx(
+        rouge["difference"] - rouge["floor_difference"], abs=1e-5
+    )
 
 
 def test_the_verdict_comes_first_with_difference_interval_and_n(results: dict[str, Any]) -> None:
     assert results["verdict"].startswith(
-        "tuned is closer to the human answers than baseline: +0.875 ROUGE-L (95 % interval +0.875 to +0.875, n = 8 items)"
+        "tuned is closer to the human answers than baseline: +0.875 ROUGE-L (95 % interval +0.875 to +0.875, n = 8"
+        " items)"
     )
     assert "other items' references" in results["verdict"]
 
@@ -83,8 +97,12 @@ def test_the_verdict_comes_first_with_difference_interval_and_n(results: dict[st
 def test_an_interval_with_zero_shows_no_difference(test_set: Callable[..., Path], tiny_bert: Path) -> None:
     mixed = [good if index % 2 else bad for index, (good, bad) in enumerate(zip(GOOD, BAD, strict=True))]
     opposite = [bad if index % 2 else good for index, (good, bad) in enumerate(zip(GOOD, BAD, strict=True))]
-    verdict = evaluated(test_set(REFERENCES, {"baseline": mixed, "tuned": opposite}), ["baseline", "tuned"], tiny_bert)["verdict"]
-    assert verdict.startswith("The data do not show a difference between tuned and baseline: 0.000 ROUGE-L (95 % interval −")
+    verdict = evaluated(test_set(REFERENCES, {"baseline": mixed, "tuned": opposite}), ["baseline", "tuned"], tiny_bert)[
+        "verdict"
+    ]
+    assert verdict.startswith(
+        "The data do not show a difference between tuned and baseline: 0.000 ROUGE-L (95 % interval −"
+    )
 
 
 @pytest.mark.parametrize(
@@ -98,7 +116,9 @@ def test_an_interval_with_zero_shows_no_difference(test_set: Callable[..., Path]
         (0.2, None, 0.01, "unclear"),
     ],
 )
-def test_words_follow_interval_and_corrected_test(difference: float, ci95: list[float] | None, p_holm: float, expected: str) -> None:
+def test_words_follow_interval_and_corrected_test(
+    difference: float, ci95: list[float] | None, p_holm: float, expected: str
+) -> None:
     assert conclusion({"difference": difference, "ci95": ci95, "p_holm": p_holm}) == expected
 
 
@@ -114,13 +134,16 @@ def test_one_system_alone_works(test_set: Callable[..., Path], tiny_bert: Path) 
     results = evaluated(test_set(REFERENCES, {"mine": GOOD}), ["mine"], tiny_bert)
     assert results["comparisons"] == []
     assert results["verdict"].startswith(
-        "mine scores 0.875 ROUGE-L (95 % interval 0.875 to 0.875, n = 8); its floor is 0.750, and there is no second system"
+        "mine scores 0.875 ROUGE-L (95 % interval 0.875 to 0.875, n = 8); its floor is 0.750, and there is no second"
+        " system"
     )
     assert headline(results)["system"] == "mine"
 
 
 def test_one_item_alone_works(test_set: Callable[..., Path], tiny_bert: Path) -> None:
-    results = evaluated(test_set(REFERENCES[:1], {"baseline": BAD[:1], "tuned": GOOD[:1]}), ["baseline", "tuned"], tiny_bert)
+    results = evaluated(
+        test_set(REFERENCES[:1], {"baseline": BAD[:1], "tuned": GOOD[:1]}), ["baseline", "tuned"], tiny_bert
+    )
     metric = results["systems"]["tuned"]["metrics"]["rouge_l"]
     assert (metric["ci95"], metric["floor"], metric["n"]) == (None, None, 1)
     assert "no interval: all items are in one group" in results["verdict"]

@@ -19,7 +19,11 @@ def ours(reference: str, candidate: str) -> float:
 
 
 def test_equals_rouge_score_on_real_texts() -> None:
-    texts = [json.loads(line)["output"] for path in sorted(SAMPLE.glob("*.jsonl")) for line in path.read_text(encoding="utf-8").splitlines()]
+    texts = [
+        json.loads(line)["output"]
+        for path in sorted(SAMPLE.glob("*.jsonl"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]
     generator = random.Random(1)
     for _ in range(150):
         reference, candidate = generator.choice(texts), generator.choice(texts)
@@ -34,7 +38,10 @@ def test_equals_rouge_score_on_random_texts() -> None:
         assert ours(reference, candidate) == peer(reference, candidate)
 
 
-@pytest.mark.parametrize(("left", "right", "expected"), [("", "abc", 0), ("abc", "abc", 3), ("abcbdab", "bdcaba", 4), ("xmjyauz", "mzjawxu", 4)])
+@pytest.mark.parametrize(
+    ("left", "right", "expected"),
+    [("", "abc", 0), ("abc", "abc", 3), ("abcbdab", "bdcaba", 4), ("xmjyauz", "mzjawxu", 4)],
+)
 def test_longest_common_subsequence(left: str, right: str, expected: int) -> None:
     assert lcs_length(left, right) == expected
 
@@ -46,7 +53,9 @@ def test_published_example_of_lin() -> None:
 
 
 def test_published_example_of_lin_for_the_union() -> None:
-    found = rouge_lsum([["w1", "w2", "w3", "w4", "w5"]], [["w1", "w2", "w6", "w7", "w8"], ["w1", "w3", "w8", "w9", "w5"]])
+    found = rouge_lsum(
+        [["w1", "w2", "w3", "w4", "w5"]], [["w1", "w2", "w6", "w7", "w8"], ["w1", "w3", "w8", "w9", "w5"]]
+    )
     assert (found.recall, found.precision, round(found.f1, 4)) == (0.8, 0.4, 0.5333)
     assert rouge_lsum([], [["a"]]).f1 == 0.0
 
@@ -55,7 +64,10 @@ def test_union_equals_rouge_score_on_random_lines() -> None:
     generator = random.Random(5)
     scorer = rouge_scorer.RougeScorer(["rougeLsum"])
     for _ in range(200):
-        reference, candidate = ("\n".join(" ".join(generator.choices("abcd", k=generator.randint(0, 7))) for _ in range(4)) for _ in range(2))
+        reference, candidate = (
+            "\n".join(" ".join(generator.choices("abcd", k=generator.randint(0, 7))) for _ in range(4))
+            for _ in range(2)
+        )
         theirs = scorer.score(reference, candidate)["rougeLsum"]
         ours = rouge_lsum(*([tokenize(line) for line in text.splitlines()] for text in (reference, candidate)))
         assert (ours.precision, ours.recall, ours.f1) == (theirs.precision, theirs.recall, theirs.fmeasure)

@@ -42,7 +42,9 @@ def test_what_each_kind_does() -> None:
 
 def test_a_negation_is_taken_out_where_there_is_one() -> None:
     only = numbered("Do not press power.", "Do not press power.")
-    assert "1. Press power." in (perturb("negate", only, OTHER, 0) or "") or "2. Press power." in (perturb("negate", only, OTHER, 0) or "")
+    assert "1. Press power." in (perturb("negate", only, OTHER, 0) or "") or "2. Press power." in (
+        perturb("negate", only, OTHER, 0) or ""
+    )
     assert "should not" in (perturb("negate", numbered("You should wait.", "You should wait."), OTHER, 0) or "")
 
 
@@ -55,18 +57,30 @@ def test_a_single_step_cannot_be_damaged() -> None:
 def test_order_is_noticed_by_order_tau_and_numbers_by_the_format(tiny_bert: Path) -> None:
     words = ["app", "settings", "wifi", "file", "window", "power", "button", "light"]
     items = [
-        TestItem(str(index), "", numbered(f"Open the {word}.", f"Turn {word} on.", f"Close {words[index - 1]}.", "Wait for it."), str(index))
+        TestItem(
+            str(index),
+            "",
+            numbered(f"Open the {word}.", f"Turn {word} on.", f"Close {words[index - 1]}.", "Wait for it."),
+            str(index),
+        )
         for index, word in enumerate(words)
     ]
     options = MetricOptions(str(tiny_bert), step_threshold=0.999, sensitivity_items=6)
     metrics = load_text_metrics(options, lambda done, total: None)
     damaged = damage(items, options)
     matcher = load_matcher(metrics.bert, [text for pair in damaged_pairs(damaged) for text in pair], items, options)
-    rows = {(row["perturbation"], row["metric"]): row for row in measure_sensitivity(damaged, metrics, matcher, options, 300)}
+    rows = {
+        (row["perturbation"], row["metric"]): row
+        for row in measure_sensitivity(damaged, metrics, matcher, options, 300)
+    }
     assert len(rows) == 36
     assert {row["n"] for row in rows.values()} == {6}
     answers = {key: noticed(row) for key, row in rows.items()}
-    assert (answers["shuffle", "order_tau"], answers["shuffle", "step_f1"], answers["shuffle", "format_conformance"]) == ("yes", "no", "no")
+    assert (
+        answers["shuffle", "order_tau"],
+        answers["shuffle", "step_f1"],
+        answers["shuffle", "format_conformance"],
+    ) == ("yes", "no", "no")
     assert (answers["shuffle", "rouge_l"], answers["shuffle", "rouge_lsum"]) == ("yes", "no")
     assert (answers["unnumber", "format_conformance"], answers["unnumber", "rouge_l"]) == ("yes", "no")
     assert rows["drop", "step_f1"]["drop"] == pytest.approx(1 - 6 / 7)

@@ -36,7 +36,9 @@ def test_paired_comparison_of_the_sleep_data() -> None:
     assert result == compare(SLEEP_2, SLEEP_1, ALONE, samples=10_000, seed=17)
 
 
-@pytest.mark.parametrize(("degrees", "expected"), [(1, 12.70620474), (2, 4.30265273), (9, 2.26215716), (30, 2.04227246), (44, 2.01536757)])
+@pytest.mark.parametrize(
+    ("degrees", "expected"), [(1, 12.70620474), (2, 4.30265273), (9, 2.26215716), (30, 2.04227246), (44, 2.01536757)]
+)
 def test_t_quantiles_are_the_tabulated_ones(degrees: int, expected: float) -> None:
     assert t_quantile(0.975, degrees) == pytest.approx(expected, abs=1e-7)
     assert t_cdf(0.0, degrees) == 0.5
@@ -61,7 +63,9 @@ def test_bootstrap_covers_the_true_mean_about_as_often_as_claimed() -> None:
     generator = np.random.default_rng(5)
     hits = 0
     for seed in range(300):
-        low, high = bootstrap_interval(cluster(generator.normal(size=40), [str(index) for index in range(40)]), 500, seed) or (1.0, 0.0)
+        low, high = bootstrap_interval(
+            cluster(generator.normal(size=40), [str(index) for index in range(40)]), 500, seed
+        ) or (1.0, 0.0)
         hits += low <= 0 <= high
     assert 0.90 <= hits / 300 <= 0.98
 

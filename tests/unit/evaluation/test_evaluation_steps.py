@@ -26,7 +26,18 @@ def test_known_markers_start_a_step(line: str, style: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["10 minutes later", "2024 was good", "1.5 cups of rice", "2024. A year", "Step one", "Stepping 1: no", "3", "1.Open", "a. Open"]
+    "line",
+    [
+        "10 minutes later",
+        "2024 was good",
+        "1.5 cups of rice",
+        "2024. A year",
+        "Step one",
+        "Stepping 1: no",
+        "3",
+        "1.Open",
+        "a. Open",
+    ],
 )
 def test_other_lines_with_numbers_are_no_steps(line: str) -> None:
     assert parse_answer(line).steps == []
@@ -34,7 +45,9 @@ def test_other_lines_with_numbers_are_no_steps(line: str) -> None:
 
 
 def test_continuation_and_nested_lines_belong_to_their_step() -> None:
-    answer = parse_answer("1. Open the box.\n   - Keep the lid.\n   1. Cut the tape.\n2. Wait\nfor the light.\n\n   It blinks.\n")
+    answer = parse_answer(
+        "1. Open the box.\n   - Keep the lid.\n   1. Cut the tape.\n2. Wait\nfor the light.\n\n   It blinks.\n"
+    )
     assert answer.steps == [
         Step(1, "1.", "Open the box.\n- Keep the lid.\n1. Cut the tape."),
         Step(2, "1.", "Wait\nfor the light.\n\n   It blinks."),
@@ -44,7 +57,11 @@ def test_continuation_and_nested_lines_belong_to_their_step() -> None:
 
 def test_text_around_the_list_is_kept_apart() -> None:
     answer = parse_answer("Here is how:\n\n1. Open it.\n2. Close it.\n\nGood luck!")
-    assert (answer.before, [step.text for step in answer.steps], answer.after) == ("Here is how:", ["Open it.", "Close it."], "Good luck!")
+    assert (answer.before, [step.text for step in answer.steps], answer.after) == (
+        "Here is how:",
+        ["Open it.", "Close it."],
+        "Good luck!",
+    )
 
 
 def test_a_new_sentence_directly_below_the_last_step_is_outside() -> None:
@@ -57,7 +74,9 @@ def test_the_paragraph_below_a_heading_is_the_step() -> None:
     assert answer.after == "Done!"
 
 
-@pytest.mark.parametrize("text", ["", " \n\n", "\x00", "**", "1.", "**1.**\n__2.__", "①", "<script>alert(1)</script>", "1. " * 5000])
+@pytest.mark.parametrize(
+    "text", ["", " \n\n", "\x00", "**", "1.", "**1.**\n__2.__", "①", "<script>alert(1)</script>", "1. " * 5000]
+)
 def test_hostile_texts_are_parsed(text: str) -> None:
     parse_answer(text)
     strip_markers(text)

@@ -97,7 +97,8 @@ def test_false_friends_start_no_step(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("1、打开\n2、关闭", ["打开", "关闭"]), ("١. افتح\n٢. أغلق", ["افتح", "أغلق"]), ("１．開く", ["開く"])]
+    ("text", "expected"),
+    [("1、打开\n2、关闭", ["打开", "关闭"]), ("١. افتح\n٢. أغلق", ["افتح", "أغلق"]), ("１．開く", ["開く"])],
 )
 def test_other_scripts_have_steps_too(text: str, expected: list[str]) -> None:
     assert [step.text for step in parse_answer(text).steps] == expected

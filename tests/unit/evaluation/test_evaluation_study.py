@@ -62,10 +62,23 @@ def study_report(**changes: Any) -> dict[str, Any]:
                 "n_raters": 2,
             }
         ],
-        "agreement": {"accuracy": {"krippendorff_alpha": constant, "gwet_ac2": coefficient, "exact": coefficient, "within_one": coefficient}},
+        "agreement": {
+            "accuracy": {
+                "krippendorff_alpha": constant,
+                "gwet_ac2": coefficient,
+                "exact": coefficient,
+                "within_one": coefficient,
+            }
+        },
         "ranking": {"strengths": {"tuned": coefficient}, "order_effect": coefficient},
         "item_scores": [
-            {"item": f"q{index}", "system": system, "scores": {"accuracy": score + index % 2 / 10}, "critical_failure": failure, "raters": 2}
+            {
+                "item": f"q{index}",
+                "system": system,
+                "scores": {"accuracy": score + index % 2 / 10},
+                "critical_failure": failure,
+                "raters": 2,
+            }
             for index in range(8)
             for system, score, failure in rated
         ],
@@ -73,7 +86,9 @@ def study_report(**changes: Any) -> dict[str, Any]:
     }
 
 
-def evaluated(folder: Path, tiny_bert: Path, report: dict[str, Any] | None, judge: JudgeOptions | None = None) -> dict[str, Any]:
+def evaluated(
+    folder: Path, tiny_bert: Path, report: dict[str, Any] | None, judge: JudgeOptions | None = None
+) -> dict[str, Any]:
     items, source = read_references(folder / "dataset", "test")
     systems = [read_system(name, folder / name, items) for name in ("baseline", "tuned")]
     study = None
@@ -88,7 +103,9 @@ def test_the_published_schema_is_the_schema_in_use() -> None:
     assert SCHEMA_FILE.read_text(encoding="utf-8") == json_schema()
 
 
-def test_results_with_and_without_a_study_are_of_the_published_form(test_set: Callable[..., Path], tiny_bert: Path) -> None:
+def test_results_with_and_without_a_study_are_of_the_published_form(
+    test_set: Callable[..., Path], tiny_bert: Path
+) -> None:
     import jsonschema
 
     schema = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
@@ -106,7 +123,13 @@ def test_a_joined_study_is_shown_before_wins_and_correlated(test_set: Callable[.
     assert rows["rouge_l"]["spearman"] == pytest.approx(0.87, abs=0.05)
     assert rows["format_conformance"]["n"] == 24
     html, text = render_html(results), render_markdown(results)
-    headings = ["Scores", "Differences on the same items", "What people say", "Win, tie, loss", "What each metric notices"]
+    headings = [
+        "Scores",
+        "Differences on the same items",
+        "What people say",
+        "Win, tie, loss",
+        "What each metric notices",
+    ]
     headings += ["Do the metrics go with the people?", "Failures", "Best items", "Worst items", "Limits", "Signatures"]
     places = [html.index(f"<h2>{heading}</h2>") for heading in headings]
     assert places == sorted(places)
@@ -115,8 +138,12 @@ def test_a_joined_study_is_shown_before_wins_and_correlated(test_set: Callable[.
     assert "No person has judged" not in html
 
 
-def test_without_a_study_the_report_says_that_no_person_has_judged(test_set: Callable[..., Path], tiny_bert: Path) -> None:
-    assert "No person has judged these answers" in render_html(evaluated(test_set(REFERENCES, {"baseline": BAD, "tuned": GOOD}), tiny_bert, None))
+def test_without_a_study_the_report_says_that_no_person_has_judged(
+    test_set: Callable[..., Path], tiny_bert: Path
+) -> None:
+    assert "No person has judged these answers" in render_html(
+        evaluated(test_set(REFERENCES, {"baseline": BAD, "tuned": GOOD}), tiny_bert, None)
+    )
 
 
 @pytest.mark.parametrize(
@@ -125,10 +152,15 @@ def test_without_a_study_the_report_says_that_no_person_has_judged(test_set: Cal
         ({"verified": False}, "did not verify"),
         ({"criteria": "accuracy"}, "criteria: Input should be a valid list"),
         ({"study_schema": 7}, "study_schema"),
-        ({"item_scores": [{"item": "x1", "system": "tuned", "scores": {}, "raters": 1}]}, "rates 1 items that are not evaluated here, such as x1"),
+        (
+            {"item_scores": [{"item": "x1", "system": "tuned", "scores": {}, "raters": 1}]},
+            "rates 1 items that are not evaluated here, such as x1",
+        ),
     ],
 )
-def test_a_study_that_does_not_fit_is_refused(test_set: Callable[..., Path], tiny_bert: Path, changes: dict[str, Any], message: str) -> None:
+def test_a_study_that_does_not_fit_is_refused(
+    test_set: Callable[..., Path], tiny_bert: Path, changes: dict[str, Any], message: str
+) -> None:
     with pytest.raises(DataError, match=message):
         evaluated(test_set(REFERENCES, {"baseline": BAD, "tuned": GOOD}), tiny_bert, study_report(**changes))
 
@@ -214,6 +246,8 @@ def test_the_gate_names_every_number_below_its_threshold() -> None:
     with pytest.raises(BelowThresholdError) as caught:
         require_at_least(headline, {"rouge_l": 0.3, "step_f1": 0.1}, "r/report")
     assert (
-        str(caught.value) == "tuned: rouge_l is 0.2, expected at least 0.3; step_f1 is not defined, expected at least 0.1. The report is in r/report."
+        str(caught.value)
+        == "tuned: rouge_l is 0.2, expected at least 0.3; step_f1 is not defined, expected at least 0.1. The report is"
+        " in r/report."
     )
     assert caught.value.exit_code == 1

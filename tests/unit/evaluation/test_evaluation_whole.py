@@ -47,18 +47,31 @@ def without_times(path: Path) -> str:
     return json.dumps(document)
 
 
-def run(run_dir: Path, settings: EvaluateSettings, launcher: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
+def run(
+    run_dir: Path, settings: EvaluateSettings, launcher: list[str], **environment: str
+) -> subprocess.CompletedProcess[str]:
     run_dir.mkdir()
     (run_dir / "config.yaml").write_text(yaml.safe_dump(settings.model_dump(mode="json")), encoding="utf-8")
     command = [*launcher, str(ROOT / "recipes" / "evaluate" / "run.py"), "--run-dir", str(run_dir)]
-    variables = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", "STEPTUNE_CACHE": str(run_dir / "cache"), **environment}
+    variables = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "CUDA_VISIBLE_DEVICES": "",
+        "STEPTUNE_CACHE": str(run_dir / "cache"),
+        **environment,
+    }
     return subprocess.run(command, capture_output=True, text=True, env=variables, check=False)
 
 
 @pytest.mark.slow
-def test_one_and_two_processes_and_any_batch_size_give_the_same_bytes(test_set: Callable[..., Path], tiny_bert: Path, tmp_path: Path) -> None:
+def test_one_and_two_processes_and_any_batch_size_give_the_same_bytes(
+    test_set: Callable[..., Path], tiny_bert: Path, tmp_path: Path
+) -> None:
     folder = test_set(REFERENCES, {"baseline": BAD, "tuned": GOOD})
-    common: dict[str, Any] = {"predictions": {name: folder / name for name in ("baseline", "tuned")}, "data": folder / "dataset"}
+    common: dict[str, Any] = {
+        "predictions": {name: folder / name for name in ("baseline", "tuned")},
+        "data": folder / "dataset",
+    }
     common |= {"bertscore_model": str(tiny_bert), "bootstrap_samples": 200, "sensitivity_items": 4}
     accelerate = [str(Path(sys.executable).with_name("accelerate")), "launch", "--config_file"]
     shapes = {
@@ -75,29 +88,43 @@ def test_one_and_two_processes_and_any_batch_size_give_the_same_bytes(test_set: 
 
 
 @pytest.mark.slow
-def test_with_sockets_blocked_nothing_tries_to_connect(test_set: Callable[..., Path], tiny_bert: Path, tmp_path: Path) -> None:
+def test_with_sockets_blocked_nothing_tries_to_connect(
+    test_set: Callable[..., Path], tiny_bert: Path, tmp_path: Path
+) -> None:
     """Without HF_HUB_OFFLINE: not even a try."""
     (tmp_path / "block").mkdir()
     (tmp_path / "block" / "sitecustomize.py").write_text(NO_SOCKETS, encoding="utf-8")
     folder = test_set(REFERENCES, {"baseline": BAD, "tuned": GOOD})
     predictions = {name: folder / name for name in ("baseline", "tuned")}
-    settings = EvaluateSettings(predictions=predictions, data=folder / "dataset", bertscore_model=str(tiny_bert), bootstrap_samples=200)
-    ended = run(tmp_path / "run", settings, [sys.executable], PYTHONPATH=f"{tmp_path / 'block'}:{ROOT}", HF_HUB_OFFLINE="0")
+    settings = EvaluateSettings(
+        predictions=predictions, data=folder / "dataset", bertscore_model=str(tiny_bert), bootstrap_samples=200
+    )
+    ended = run(
+        tmp_path / "run", settings, [sys.executable], PYTHONPATH=f"{tmp_path / 'block'}:{ROOT}", HF_HUB_OFFLINE="0"
+    )
     assert (ended.returncode, "CONNECTION ATTEMPT" in ended.stderr) == (0, False), ended.stderr[-2000:]
 
 
 def test_texts_of_a_hundred_thousand_tokens(test_set: Callable[..., Path], tiny_bert: Path) -> None:
     long_list = numbered(*["Open the app and wait." for _ in range(20_000)])
     outputs = ["wait " * 100_000, long_list, *GOOD[2:]]
-    tuned = evaluated(test_set(REFERENCES, {"tuned": outputs}), ["tuned"], MetricOptions(str(tiny_bert), sensitivity_items=0))["systems"]["tuned"]
+    tuned = evaluated(
+        test_set(REFERENCES, {"tuned": outputs}), ["tuned"], MetricOptions(str(tiny_bert), sensitivity_items=0)
+    )["systems"]["tuned"]
     assert (tuned["metrics"]["bertscore_f1"]["truncated"], tuned["metrics"]["step_f1"]["truncated"]) == (2, 1)
     assert tuned["rates"]["repetitive"]["count"] == 2
 
 
 def test_right_to_left_and_east_asian_texts(test_set: Callable[..., Path], tiny_bert: Path) -> None:
-    references = ["١. افتح التطبيق\n٢. اضغط على الإعدادات", "1、打开应用\n2、点击设置", "1. פתח את האפליקציה\n2. לחץ על הגדרות"]
+    references = [
+        "١. افتح التطبيق\n٢. اضغط على الإعدادات",
+        "1、打开应用\n2、点击设置",
+        "1. פתח את האפליקציה\n2. לחץ על הגדרות",
+    ]
     options = MetricOptions(str(tiny_bert), rouge_tokenizer="unicode", sensitivity_items=0)
-    results = evaluated(test_set(references, {"baseline": references[::-1], "tuned": references}), ["baseline", "tuned"], options)
+    results = evaluated(
+        test_set(references, {"baseline": references[::-1], "tuned": references}), ["baseline", "tuned"], options
+    )
     tuned = results["systems"]["tuned"]
     assert (tuned["metrics"]["rouge_l"]["mean"], tuned["metrics"]["format_conformance"]["mean"]) == (1.0, 1.0)
     html = render_html(results)
@@ -106,17 +133,32 @@ def test_right_to_left_and_east_asian_texts(test_set: Callable[..., Path], tiny_
 
 
 def test_systems_that_answer_alike_do_not_differ(test_set: Callable[..., Path], tiny_bert: Path) -> None:
-    results = evaluated(test_set(REFERENCES, {"baseline": GOOD, "tuned": GOOD}), ["baseline", "tuned"], MetricOptions(str(tiny_bert)))
+    results = evaluated(
+        test_set(REFERENCES, {"baseline": GOOD, "tuned": GOOD}), ["baseline", "tuned"], MetricOptions(str(tiny_bert))
+    )
     row = results["comparisons"][0]
-    assert (row["difference"], row["ci95"], row["p"], row["p_holm"], row["effect"], row["ties"]) == (0.0, [0.0, 0.0], 1.0, 1.0, None, 8)
+    assert (row["difference"], row["ci95"], row["p"], row["p_holm"], row["effect"], row["ties"]) == (
+        0.0,
+        [0.0, 0.0],
+        1.0,
+        1.0,
+        None,
+        8,
+    )
     assert results["verdict"].startswith("The data do not show a difference between tuned and baseline: 0.000 ROUGE-L")
     assert "<svg" in render_html(results)
 
 
 def test_all_outputs_empty(test_set: Callable[..., Path], tiny_bert: Path) -> None:
-    results = evaluated(test_set(REFERENCES, {"baseline": [""] * 8, "tuned": GOOD}), ["baseline", "tuned"], MetricOptions(str(tiny_bert)))
+    results = evaluated(
+        test_set(REFERENCES, {"baseline": [""] * 8, "tuned": GOOD}),
+        ["baseline", "tuned"],
+        MetricOptions(str(tiny_bert)),
+    )
     baseline = results["systems"]["baseline"]
-    assert {name: baseline["metrics"][name]["mean"] for name in ("rouge_l", "bertscore_f1", "step_f1", "order_tau")} == {
+    assert {
+        name: baseline["metrics"][name]["mean"] for name in ("rouge_l", "bertscore_f1", "step_f1", "order_tau")
+    } == {
         "rouge_l": 0.0,
         "bertscore_f1": 0.0,
         "step_f1": 0.0,
@@ -131,7 +173,9 @@ def test_all_outputs_empty(test_set: Callable[..., Path], tiny_bert: Path) -> No
 
 def test_idf_with_one_item_is_reported_as_undefined(test_set: Callable[..., Path], tiny_bert: Path) -> None:
     options = MetricOptions(str(tiny_bert), bertscore_idf=True)
-    results = evaluated(test_set(REFERENCES[:1], {"baseline": BAD[:1], "tuned": GOOD[:1]}), ["baseline", "tuned"], options)
+    results = evaluated(
+        test_set(REFERENCES[:1], {"baseline": BAD[:1], "tuned": GOOD[:1]}), ["baseline", "tuned"], options
+    )
     metric = results["systems"]["tuned"]["metrics"]["bertscore_f1"]
     assert (metric["mean"], metric["n"], metric["undefined"]) == (None, 0, 1)
     assert "|idf:yes(" in metric["signature"]
@@ -139,13 +183,25 @@ def test_idf_with_one_item_is_reported_as_undefined(test_set: Callable[..., Path
 
 
 @pytest.mark.slow
-def test_the_packages_of_the_field_are_backends_with_the_same_numbers(test_set: Callable[..., Path], tiny_bert: Path) -> None:
+def test_the_packages_of_the_field_are_backends_with_the_same_numbers(
+    test_set: Callable[..., Path], tiny_bert: Path
+) -> None:
     folder = test_set(REFERENCES, {"baseline": BAD, "tuned": GOOD})
-    own = evaluated(folder, ["baseline", "tuned"], MetricOptions(str(tiny_bert), bertscore_layer=3, sensitivity_items=4))
-    peer_options = MetricOptions(str(tiny_bert), bertscore_layer=3, sensitivity_items=4, rouge_backend="rouge-score", bertscore_backend="bert-score")
+    own = evaluated(
+        folder, ["baseline", "tuned"], MetricOptions(str(tiny_bert), bertscore_layer=3, sensitivity_items=4)
+    )
+    peer_options = MetricOptions(
+        str(tiny_bert),
+        bertscore_layer=3,
+        sensitivity_items=4,
+        rouge_backend="rouge-score",
+        bertscore_backend="bert-score",
+    )
     peers = evaluated(folder, ["baseline", "tuned"], peer_options)
     for name in ("baseline", "tuned"):
         for metric in ("rouge_l", "bertscore_f1"):
             ours, theirs = (results["systems"][name]["metrics"][metric] for results in (own, peers))
             assert ours["mean"] == pytest.approx(theirs["mean"], abs=1.5e-6)
-            assert ("backend:rouge-score-0.1.2" if metric == "rouge_l" else "backend:bert-score-0.3.13") in theirs["signature"]
+            assert ("backend:rouge-score-0.1.2" if metric == "rouge_l" else "backend:bert-score-0.3.13") in theirs[
+                "signature"
+            ]

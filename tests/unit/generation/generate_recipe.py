@@ -18,18 +18,24 @@ def run_generate(run_dir: Path, recorder: Recorder | None = None, **settings: An
     """The recipe's `main` with these settings; `generator` is completed with the transformers backend in float32."""
     run_dir.mkdir(exist_ok=True)
     generator = {"backend": "transformers", "dtype": "float32", "max_num_seqs": 3, **settings.pop("generator", {})}
-    specification = importlib.util.spec_from_file_location("generate_recipe_under_test", recipes_dir() / "generate" / "run.py")
+    specification = importlib.util.spec_from_file_location(
+        "generate_recipe_under_test", recipes_dir() / "generate" / "run.py"
+    )
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
-    resolved = GenerateSettings.model_validate({"max_new_tokens": 6, "proof_rows": 0, **settings, "generator": generator})
+    resolved = GenerateSettings.model_validate(
+        {"max_new_tokens": 6, "proof_rows": 0, **settings, "generator": generator}
+    )
     outcome: Outcome = module.main(resolved, Run(run_dir, recorder or Recorder(run_dir)))
     return outcome
 
 
 def write_prompts(path: Path, *texts: str) -> Path:
-    path.write_text("".join(json.dumps({"id": f"q{number}", "prompt": text}) + "\n" for number, text in enumerate(texts)))
+    path.write_text(
+        "".join(json.dumps({"id": f"q{number}", "prompt": text}) + "\n" for number, text in enumerate(texts))
+    )
     return path
 
 

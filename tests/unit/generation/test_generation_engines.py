@@ -32,7 +32,10 @@ from toolkit.runs.recorder import Recorder
 from toolkit.settings import GenerateSettings
 
 OPTIONS = EngineOptions("transformers", "float32", max_num_seqs=3)
-PROMPTS = [Prompt(str(number), "word " * number + "?") for number in (4, 1, 3, 2, 0)] + [Prompt("empty", ""), Prompt("long", "x" * 90)]
+PROMPTS = [Prompt(str(number), "word " * number + "?") for number in (4, 1, 3, 2, 0)] + [
+    Prompt("empty", ""),
+    Prompt("long", "x" * 90),
+]
 
 
 def run_system(
@@ -49,7 +52,12 @@ def run_system(
     source = ModelSource(model)
     system = tuned_system(source, adapter, "auto", False, recorder) if adapter else base_system(source)
     codec = load_codec(system, "auto")
-    job = Job(system, codec, build_requests(prompts, codec, sampling, context_limit(system, None), system.fingerprint), Journal(run_dir))
+    job = Job(
+        system,
+        codec,
+        build_requests(prompts, codec, sampling, context_limit(system, None), system.fingerprint),
+        Journal(run_dir),
+    )
     throughput = answer_requests([job], sampling, options, recorder)
     predictions = job.journal.write_predictions(job.requests)
     write_generation(run_dir / "generation.json", job, sampling, options, throughput, predictions)
@@ -104,13 +112,21 @@ def test_draws_depend_on_the_row_and_the_seed_but_not_on_the_batch(tmp_path: Pat
     base = str(make_base(tmp_path / "base"))
 
     def outputs(name: str, sampling: Sampling, batch: int) -> list[str]:
-        rows = run_system(tmp_path / name, base, Recorder(None), sampling, EngineOptions("transformers", "float32", max_num_seqs=batch))
+        rows = run_system(
+            tmp_path / name,
+            base,
+            Recorder(None),
+            sampling,
+            EngineOptions("transformers", "float32", max_num_seqs=batch),
+        )
         return [row["output"] for row in rows]
 
     drawn = Sampling(6, temperature=1.0, top_p=0.9)
     assert outputs("a", drawn, 5) == outputs("b", drawn, 2)
     assert outputs("c", Sampling(6, temperature=1.0, top_p=0.9, seed=18), 5) != outputs("a", drawn, 5)
-    assert outputs("d", Sampling(6, temperature=1.0, top_p=1e-6), 5) == outputs("e", Sampling(6), 5)  # nothing but the likeliest
+    assert outputs("d", Sampling(6, temperature=1.0, top_p=1e-6), 5) == outputs(
+        "e", Sampling(6), 5
+    )  # nothing but the likeliest
 
 
 class StopAfter(Recorder):
@@ -137,7 +153,9 @@ def test_stopped_run_continues_to_the_same_bytes(tmp_path: Path) -> None:
     assert kept.count(b"\n") == 3
     partial.write_bytes(kept[:-5])
     run_system(tmp_path / "run", base, Recorder(tmp_path / "run"), Sampling(6))
-    assert (tmp_path / "run" / "predictions.jsonl").read_bytes() == (tmp_path / "whole" / "predictions.jsonl").read_bytes()
+    assert (tmp_path / "run" / "predictions.jsonl").read_bytes() == (
+        tmp_path / "whole" / "predictions.jsonl"
+    ).read_bytes()
     events = read_growing_jsonl(tmp_path / "run" / "events.jsonl")
     assert [(event["answers"], event["missing"]) for event in events if event["event"] == "resumed"] == [(2, 3)]
     assert len({row["key"] for row in read_growing_jsonl(partial)}) == 5
@@ -147,7 +165,9 @@ def test_adapter_is_merged_prompted_as_trained_and_recorded(tmp_path: Path) -> N
     base = make_base(tmp_path / "base")
     training = {"base_model": str(base), "base_fingerprint": fingerprint_model(str(base)), "quantization": "nf4"}
     adapter = make_adapter(tmp_path / "adapter", base, training=training)
-    (adapter / "prompt_format.json").write_text(json.dumps({"name": "howto", "prefix": "<", "suffix": ">", "answer_prefix": ""}))
+    (adapter / "prompt_format.json").write_text(
+        json.dumps({"name": "howto", "prefix": "<", "suffix": ">", "answer_prefix": ""})
+    )
     (tmp_path / "run").mkdir()
     recorder = Recorder(tmp_path / "run")
     run_system(tmp_path / "run", str(base), recorder, Sampling(4), adapter=adapter)
@@ -168,17 +188,40 @@ def test_adapter_is_merged_prompted_as_trained_and_recorded(tmp_path: Path) -> N
 
 
 def test_vllm_arguments_plan_memory_for_the_hardware() -> None:
-    options = EngineOptions("vllm", "bfloat16", 8, tensor_parallel_size=2, gpu_memory_utilization=0.8, cpu_kv_cache_gib=0.5, enforce_eager=True)
+    options = EngineOptions(
+        "vllm",
+        "bfloat16",
+        8,
+        tensor_parallel_size=2,
+        gpu_memory_utilization=0.8,
+        cpu_kv_cache_gib=0.5,
+        enforce_eager=True,
+    )
     on_gpu, on_cpu = (engine_arguments(Path("m"), options, 100, on_cpu) for on_cpu in (False, True))
-    assert (on_gpu["gpu_memory_utilization"], on_gpu["tensor_parallel_size"], "kv_cache_memory_bytes" in on_gpu) == (0.8, 2, False)
+    assert (on_gpu["gpu_memory_utilization"], on_gpu["tensor_parallel_size"], "kv_cache_memory_bytes" in on_gpu) == (
+        0.8,
+        2,
+        False,
+    )
     assert (on_cpu["kv_cache_memory_bytes"], "gpu_memory_utilization" in on_cpu) == (2**29, False)
-    assert (on_cpu["dtype"], on_cpu["max_model_len"], on_cpu["max_num_seqs"], on_cpu["enforce_eager"]) == ("bfloat16", 100, 8, True)
+    assert (on_cpu["dtype"], on_cpu["max_model_len"], on_cpu["max_num_seqs"], on_cpu["enforce_eager"]) == (
+        "bfloat16",
+        100,
+        8,
+        True,
+    )
 
 
 def test_missing_vllm_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "vllm", None)
     with pytest.raises(PreflightError, match=r"cannot import it .*generator\.backend=transformers"):
-        run_system(tmp_path / "run", str(make_base(tmp_path / "base")), Recorder(None), Sampling(4), EngineOptions("vllm", "float32"))
+        run_system(
+            tmp_path / "run",
+            str(make_base(tmp_path / "base")),
+            Recorder(None),
+            Sampling(4),
+            EngineOptions("vllm", "float32"),
+        )
 
 
 def test_dtype_follows_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,12 +245,25 @@ def test_presets_are_valid(name: str) -> None:
 
 
 def start_recipe(
-    run_dir: Path, model: Path, data: Path, backend: str, max_new_tokens: int, settings: dict[str, Any] | None = None, **options: int
+    run_dir: Path,
+    model: Path,
+    data: Path,
+    backend: str,
+    max_new_tokens: int,
+    settings: dict[str, Any] | None = None,
+    **options: int,
 ) -> subprocess.Popen[bytes]:
     """The recipe as the launcher starts it, with output to a file and the run's id in its environment."""
     run_dir.mkdir(exist_ok=True)
     generator = {"backend": backend, "enforce_eager": True, "cpu_kv_cache_gib": 0.25, "dtype": "float32", **options}
-    given = {"model": str(model), "data": data, "max_new_tokens": max_new_tokens, "generator": generator, "proof_rows": 0, **(settings or {})}
+    given = {
+        "model": str(model),
+        "data": data,
+        "max_new_tokens": max_new_tokens,
+        "generator": generator,
+        "proof_rows": 0,
+        **(settings or {}),
+    }
     (run_dir / "config.yaml").write_text(yaml.safe_dump(GenerateSettings.model_validate(given).model_dump(mode="json")))
     command = [sys.executable, str(recipes_dir() / "generate" / "run.py"), "--run-dir", str(run_dir)]
     with (run_dir / "log.txt").open("ab") as log:
@@ -245,9 +301,15 @@ def test_unmerged_adapter_and_its_base_share_an_engine_and_give_what_each_gives_
     base = make_base(tmp_path / "base")
     adapter = make_adapter(tmp_path / "adapter", base, r=3)
     data = tmp_path / "p.jsonl"
-    data.write_text("".join(json.dumps({"id": str(number), "prompt": f"Question {number}"}) + "\n" for number in range(6)))
+    data.write_text(
+        "".join(json.dumps({"id": str(number), "prompt": f"Question {number}"}) + "\n" for number in range(6))
+    )
     run_system(
-        tmp_path / "baseline", str(base), Recorder(None), Sampling(8), prompts=[Prompt(str(number), f"Question {number}") for number in range(6)]
+        tmp_path / "baseline",
+        str(base),
+        Recorder(None),
+        Sampling(8),
+        prompts=[Prompt(str(number), f"Question {number}") for number in range(6)],
     )
     run_system(
         tmp_path / "tuned",
@@ -261,8 +323,12 @@ def test_unmerged_adapter_and_its_base_share_an_engine_and_give_what_each_gives_
     process = start_recipe(tmp_path / "both", base, data, "vllm", 8, settings=both, unmerged=True)
     assert process.wait(timeout=600) == 0, (tmp_path / "both" / "log.txt").read_text()[-3000:]
     for name in ("baseline", "tuned"):
-        assert (tmp_path / "both" / name / "predictions.jsonl").read_bytes() == (tmp_path / name / "predictions.jsonl").read_bytes(), name
-    assert [event["event"] for event in read_growing_jsonl(tmp_path / "both" / "events.jsonl")].count("engine_started") == 1
+        assert (tmp_path / "both" / name / "predictions.jsonl").read_bytes() == (
+            tmp_path / name / "predictions.jsonl"
+        ).read_bytes(), name
+    assert [event["event"] for event in read_growing_jsonl(tmp_path / "both" / "events.jsonl")].count(
+        "engine_started"
+    ) == 1
 
 
 @pytest.mark.slow
@@ -272,7 +338,9 @@ def test_sigterm_ends_vllm_with_130_and_the_run_can_continue(tmp_path: Path) -> 
     data.write_text("".join(json.dumps({"id": prompt.id, "prompt": prompt.text}) + "\n" for prompt in PROMPTS))
     run_dir = tmp_path / "run"
     process = start_recipe(run_dir, base, data, "vllm", 50)
-    while process.poll() is None and not any(event["event"] == "engine_started" for event in read_growing_jsonl(run_dir / "events.jsonl")):
+    while process.poll() is None and not any(
+        event["event"] == "engine_started" for event in read_growing_jsonl(run_dir / "events.jsonl")
+    ):
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
     code = process.wait(timeout=120)
@@ -287,8 +355,23 @@ def test_sigterm_ends_vllm_with_130_and_the_run_can_continue(tmp_path: Path) -> 
 def test_kill_at_twenty_random_moments_loses_and_repeats_nothing(tmp_path: Path) -> None:
     base = make_base(tmp_path / "base")
     data = tmp_path / "p.jsonl"
-    data.write_text("".join(json.dumps({"id": str(number), "prompt": f"Question {number * 7919 % 1000}"}) + "\n" for number in range(24)))
-    command = [sys.executable, "benchmarks/kill_moments.py", "--model", str(base), "--data", str(data), "--kills", "20", "--max-new-tokens", "16"]
+    data.write_text(
+        "".join(
+            json.dumps({"id": str(number), "prompt": f"Question {number * 7919 % 1000}"}) + "\n" for number in range(24)
+        )
+    )
+    command = [
+        sys.executable,
+        "benchmarks/kill_moments.py",
+        "--model",
+        str(base),
+        "--data",
+        str(data),
+        "--kills",
+        "20",
+        "--max-new-tokens",
+        "16",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True, cwd=recipes_dir().parent)
     report = json.loads(done.stdout.splitlines()[-1])
     assert (report["kills"], report["rows"]) == (20, 24)
@@ -300,7 +383,9 @@ def test_kill_at_twenty_random_moments_loses_and_repeats_nothing(tmp_path: Path)
 def test_engines_side_by_side_give_the_same_bytes_and_die_with_their_parent(tmp_path: Path) -> None:
     base = make_base(tmp_path / "base")
     data = tmp_path / "p.jsonl"
-    data.write_text("".join(json.dumps({"id": str(number), "prompt": f"Question {number}"}) + "\n" for number in range(12)))
+    data.write_text(
+        "".join(json.dumps({"id": str(number), "prompt": f"Question {number}"}) + "\n" for number in range(12))
+    )
     shared_memory = set(os.listdir("/dev/shm"))
     killed = start_recipe(tmp_path / "two", base, data, "transformers", 40, data_parallel_size=2, max_num_seqs=1)
     while killed.poll() is None and len(read_growing_jsonl(tmp_path / "two" / "partial.jsonl")) < 3:
@@ -311,8 +396,15 @@ def test_engines_side_by_side_give_the_same_bytes_and_die_with_their_parent(tmp_
     while left_behind(tmp_path / "two") and time.monotonic() < deadline:
         time.sleep(0.1)
     assert left_behind(tmp_path / "two") == []
-    assert start_recipe(tmp_path / "two", base, data, "transformers", 40, data_parallel_size=2, max_num_seqs=1).wait(timeout=600) == 0
+    assert (
+        start_recipe(tmp_path / "two", base, data, "transformers", 40, data_parallel_size=2, max_num_seqs=1).wait(
+            timeout=600
+        )
+        == 0
+    )
     assert start_recipe(tmp_path / "one", base, data, "transformers", 40).wait(timeout=600) == 0
-    assert (tmp_path / "two" / "predictions.jsonl").read_bytes() == (tmp_path / "one" / "predictions.jsonl").read_bytes()
+    assert (tmp_path / "two" / "predictions.jsonl").read_bytes() == (
+        tmp_path / "one" / "predictions.jsonl"
+    ).read_bytes()
     assert len(read_growing_jsonl(tmp_path / "two" / "partial.jsonl")) == 12
     assert (left_behind(tmp_path / "two"), set(os.listdir("/dev/shm")) - shared_memory) == ([], set())

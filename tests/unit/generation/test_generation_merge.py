@@ -26,7 +26,10 @@ ADAPTERS = {
     "plain": {},
     "rslora": {"use_rslora": True},
     "dora": {"use_dora": True},
-    "patterns": {"rank_pattern": {"q_proj": 8, "layers.1.mlp.up_proj": 2}, "alpha_pattern": {"v_proj": 3, ".*down_proj": 5}},
+    "patterns": {
+        "rank_pattern": {"q_proj": 8, "layers.1.mlp.up_proj": 2},
+        "alpha_pattern": {"v_proj": 3, ".*down_proj": 5},
+    },
     "two modules": {"target_modules": ["q_proj", "v_proj"]},
     "saved head": {"modules_to_save": ["lm_head"]},
     "embeddings": {"target_modules": ["embed_tokens", "o_proj"]},
@@ -94,7 +97,9 @@ def test_dequantised_merge_is_the_rounded_base_plus_the_adapter(tmp_path: Path, 
     assert len(linear) == 14
     assert differing(merged, peft_merge(explicit, adapter, "bfloat16")) == {}
     assert all(torch.equal(merged[name], weights[name]) for name in weights if name not in linear)
-    assert not torch.equal(merged["model.layers.0.mlp.down_proj.weight"], weights["model.layers.0.mlp.down_proj.weight"])
+    assert not torch.equal(
+        merged["model.layers.0.mlp.down_proj.weight"], weights["model.layers.0.mlp.down_proj.weight"]
+    )
 
 
 def test_quantised_layers_are_those_that_bitsandbytes_replaces_in_training(tmp_path: Path) -> None:
@@ -103,9 +108,18 @@ def test_quantised_layers_are_those_that_bitsandbytes_replaces_in_training(tmp_p
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
     base = make_base(tmp_path / "base", dtype="bfloat16")
-    settings = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=torch.bfloat16)
+    settings = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
     model = AutoModelForCausalLM.from_pretrained(base, quantization_config=settings, dtype=torch.bfloat16)
-    trained = {f"{name}.weight": module.weight for name, module in model.named_modules() if isinstance(module, bitsandbytes.nn.Linear4bit)}
+    trained = {
+        f"{name}.weight": module.weight
+        for name, module in model.named_modules()
+        if isinstance(module, bitsandbytes.nn.Linear4bit)
+    }
     assert set(nf4.quantised_layers(base)) == set(trained)
     weights = load_weights(base)
     for name, parameter in trained.items():
@@ -118,7 +132,10 @@ def test_auto_mode_follows_training_json(tmp_path: Path) -> None:
     modes = {}
     for quantization in ("nf4", "8bit", "none", None):
         folder = make_adapter(
-            tmp_path / f"adapter-{quantization}", base, training={"quantization": quantization} if quantization else None, target_modules=["q_proj"]
+            tmp_path / f"adapter-{quantization}",
+            base,
+            training={"quantization": quantization} if quantization else None,
+            target_modules=["q_proj"],
         )
         modes[quantization] = choose_merge_mode("auto", read_adapter(folder))
     assert modes == {"nf4": "dequantised", "8bit": "base16", "none": "base16", None: "base16"}
@@ -129,16 +146,25 @@ def test_adapter_of_another_base_is_refused_by_fingerprint_and_by_shape(tmp_path
     base, other, wide = make_base(tmp_path / "base"), make_base(tmp_path / "other", seed=5), tmp_path / "wide"
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    LlamaForCausalLM(LlamaConfig(hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=4, vocab_size=130)).save_pretrained(
-        wide
-    )
+    LlamaForCausalLM(
+        LlamaConfig(hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=4, vocab_size=130)
+    ).save_pretrained(wide)
     adapter = read_adapter(
         make_adapter(
-            tmp_path / "adapter", base, training={"base_model": "my-base", "base_fingerprint": fingerprint_model(str(base)), "quantization": "none"}
+            tmp_path / "adapter",
+            base,
+            training={
+                "base_model": "my-base",
+                "base_fingerprint": fingerprint_model(str(base)),
+                "quantization": "none",
+            },
         )
     )
     assert check_base(adapter, str(base), str(base), base) == "fingerprint"
-    with pytest.raises(ModelError, match=r"was trained on my-base \(fingerprint .*\), but model is .*other.* set model to the adapter's base"):
+    with pytest.raises(
+        ModelError,
+        match=r"was trained on my-base \(fingerprint .*\), but model is .*other.* set model to the adapter's base",
+    ):
         check_base(adapter, str(other), str(other), other)
     with pytest.raises(ModelError, match=r"expects model\.layers\.0\.\S+ with shape"):
         check_base(adapter, str(wide), str(wide), wide)
@@ -149,7 +175,12 @@ def test_adapter_of_another_base_is_refused_by_fingerprint_and_by_shape(tmp_path
 def test_hub_fingerprint_cannot_be_compared_with_a_folder_so_shapes_decide(tmp_path: Path) -> None:
     base = make_base(tmp_path / "base")
     training = {"base_model": "org/tiny", "base_fingerprint": fingerprint_model("org/tiny"), "quantization": "none"}
-    assert check_base(read_adapter(make_adapter(tmp_path / "adapter", base, training=training)), str(base), str(base), base) == "shapes"
+    assert (
+        check_base(
+            read_adapter(make_adapter(tmp_path / "adapter", base, training=training)), str(base), str(base), base
+        )
+        == "shapes"
+    )
 
 
 def test_model_folder_without_weights_is_named(tmp_path: Path) -> None:
@@ -228,16 +259,23 @@ def test_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert list(out.parent.iterdir()) == []
 
 
-def test_command_merges_and_says_so_and_refuses_a_used_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_merges_and_says_so_and_refuses_a_used_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     base = make_base(tmp_path / "base")
     adapter = make_adapter(
-        tmp_path / "adapter", base, training={"base_model": str(base), "base_fingerprint": fingerprint_model(str(base)), "quantization": "nf4"}
+        tmp_path / "adapter",
+        base,
+        training={"base_model": str(base), "base_fingerprint": fingerprint_model(str(base)), "quantization": "nf4"},
     )
     out = tmp_path / "out"
     assert main([str(adapter), "--out", str(out)]) == 0
     assert capsys.readouterr().out.startswith(f"Merged {adapter} into {base} (dequantised): {out}, 0.00 GB in ")
     record = json.loads((out / "merge.json").read_text())
-    assert (record["mode"], record["nf4"]) == ("dequantised", {"layers": 14, "block_size": 64, "double_quantisation": True})
+    assert (record["mode"], record["nf4"]) == (
+        "dequantised",
+        {"layers": 14, "block_size": 64, "double_quantisation": True},
+    )
     assert is_intact(out)
     assert main([str(adapter), "--out", str(out)]) == 2
     assert capsys.readouterr().err == f"{out} is not an empty folder; give a new folder for the merged model.\n"

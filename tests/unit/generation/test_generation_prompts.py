@@ -44,7 +44,12 @@ def answer(name: str, text: str = "1. Go.") -> Answer:
 
 
 def test_prompts_keep_their_order_and_need_no_reference(tmp_path: Path) -> None:
-    path = write_rows(tmp_path / "p.jsonl", {"id": "b", "prompt": "Two?"}, {"prompt": ""}, {"id": 7, "prompt": "Three?", "output": "1. x"})
+    path = write_rows(
+        tmp_path / "p.jsonl",
+        {"id": "b", "prompt": "Two?"},
+        {"prompt": ""},
+        {"id": 7, "prompt": "Three?", "output": "1. x"},
+    )
     assert read_prompts(path, "test") == [Prompt("b", "Two?"), Prompt("2", ""), Prompt("7", "Three?")]
     assert read_prompts(path, "test", max_rows=1) == [Prompt("b", "Two?")]
 
@@ -85,10 +90,17 @@ def test_requests_fit_the_context_and_the_rest_is_refused() -> None:
 
 def test_key_changes_with_whatever_changes_the_answer() -> None:
     def key(text: str = "a", identifier: str = "1", system: str = "s", **sampling: float) -> str:
-        return build_requests([Prompt(identifier, text)], CODEC, Sampling(**{"max_new_tokens": 4, **sampling}), None, system)[0].key  # type: ignore[arg-type]
+        return build_requests(
+            [Prompt(identifier, text)], CODEC, Sampling(**{"max_new_tokens": 4, **sampling}), None, system
+        )[0].key  # type: ignore[arg-type]
 
     assert key() == key(identifier="2") == key(seed=3)  # greedy: neither row nor seed matters
-    drawn = {key(temperature=1.0), key(temperature=1.0, identifier="2"), key(temperature=1.0, seed=3), key(temperature=1.0, top_p=0.5)}
+    drawn = {
+        key(temperature=1.0),
+        key(temperature=1.0, identifier="2"),
+        key(temperature=1.0, seed=3),
+        key(temperature=1.0, top_p=0.5),
+    }
     assert len({key(), key("b"), key(system="t"), key(max_new_tokens=5), *drawn}) == 8
 
 
@@ -117,11 +129,27 @@ def test_journal_continues_after_a_torn_line_with_no_row_twice_and_none_lost(tmp
         second.add(answer(name))
     second.write_predictions(requests)
 
-    assert (tmp_path / "torn" / "predictions.jsonl").read_bytes() == (tmp_path / "whole" / "predictions.jsonl").read_bytes()
+    assert (tmp_path / "torn" / "predictions.jsonl").read_bytes() == (
+        tmp_path / "whole" / "predictions.jsonl"
+    ).read_bytes()
     assert sorted(Journal(tmp_path / "torn").answers) == ["key-a", "key-b", "key-c"]
     rows = [json.loads(line) for line in (tmp_path / "torn" / "predictions.jsonl").read_text().splitlines()]
-    assert rows[0] == {"id": "a", "prompt": "a", "output": "1. Go.", "finish_reason": "stop", "prompt_tokens": 2, "output_tokens": 3}
-    assert rows[3] == {"id": "d", "prompt": "", "output": "", "finish_reason": "empty_prompt", "prompt_tokens": 0, "output_tokens": 0}
+    assert rows[0] == {
+        "id": "a",
+        "prompt": "a",
+        "output": "1. Go.",
+        "finish_reason": "stop",
+        "prompt_tokens": 2,
+        "output_tokens": 3,
+    }
+    assert rows[3] == {
+        "id": "d",
+        "prompt": "",
+        "output": "",
+        "finish_reason": "empty_prompt",
+        "prompt_tokens": 0,
+        "output_tokens": 0,
+    }
 
 
 def test_equal_requests_are_generated_once_and_answered_each(tmp_path: Path) -> None:

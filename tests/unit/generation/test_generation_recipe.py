@@ -46,7 +46,9 @@ def prompts(tmp_path: Path) -> Path:
 
 def test_both_systems_in_one_go_are_the_two_alone(tmp_path: Path, base: Path, adapter: Path, prompts: Path) -> None:
     both = tmp_path / "both"
-    outcome = run_generate(both, model=str(base), adapter=adapter, data=prompts, systems=["baseline", "tuned"], proof_rows=2)
+    outcome = run_generate(
+        both, model=str(base), adapter=adapter, data=prompts, systems=["baseline", "tuned"], proof_rows=2
+    )
     run_generate(tmp_path / "baseline", model=str(base), data=prompts)
     run_generate(tmp_path / "tuned", model=str(base), adapter=adapter, data=prompts)
     assert {name: str(path.relative_to(both)) for name, path in outcome.outputs.items()} == {
@@ -61,7 +63,9 @@ def test_both_systems_in_one_go_are_the_two_alone(tmp_path: Path, base: Path, ad
     assert outcome.headline["answers"] == 6
 
 
-def test_merged_model_is_measured_once_and_the_result_travels(tmp_path: Path, base: Path, adapter: Path, prompts: Path) -> None:
+def test_merged_model_is_measured_once_and_the_result_travels(
+    tmp_path: Path, base: Path, adapter: Path, prompts: Path
+) -> None:
     for name in ("first", "second"):
         run_generate(tmp_path / name, model=str(base), adapter=adapter, data=prompts, proof_rows=64)
         report = read_json(tmp_path / name / "generation.json")
@@ -70,7 +74,10 @@ def test_merged_model_is_measured_once_and_the_result_travels(tmp_path: Path, ba
         assert (proof["rows"], proof["dtype"]) == (3, "float32")
         assert 0 < proof["max_logit_difference"] < 0.1  # the merged weights are rounded to bfloat16 once, and no more
         assert proof["agreeing_tokens"] > 0.9
-    assert events(tmp_path / "first", "proof")[0]["max_logit_difference"] == events(tmp_path / "second", "proof")[0]["max_logit_difference"]
+    assert (
+        events(tmp_path / "first", "proof")[0]["max_logit_difference"]
+        == events(tmp_path / "second", "proof")[0]["max_logit_difference"]
+    )
 
 
 def test_wrong_merge_shows_in_the_proof(tmp_path: Path, base: Path, adapter: Path, prompts: Path) -> None:
@@ -89,12 +96,16 @@ def test_wrong_merge_shows_in_the_proof(tmp_path: Path, base: Path, adapter: Pat
     assert bad.agreeing_tokens < good.agreeing_tokens
 
 
-def test_n_gives_each_prompt_its_samples_each_with_its_own_repeatable_seed(tmp_path: Path, base: Path, prompts: Path) -> None:
+def test_n_gives_each_prompt_its_samples_each_with_its_own_repeatable_seed(
+    tmp_path: Path, base: Path, prompts: Path
+) -> None:
     drawn = {"model": str(base), "data": prompts, "temperature": 1.0}
     for name, n in (("one", 1), ("three", 3), ("again", 3)):
         run_generate(tmp_path / name, **drawn, n=n)
     three = rows(tmp_path / "three")
-    assert [(row["id"], row["sample"]) for row in three] == [(f"q{number}", sample) for number in range(3) for sample in range(3)]
+    assert [(row["id"], row["sample"]) for row in three] == [
+        (f"q{number}", sample) for number in range(3) for sample in range(3)
+    ]
     assert [row["output"] for row in three if row["sample"] == 0] == [row["output"] for row in rows(tmp_path / "one")]
     assert len({row["output"] for row in three}) > 3
     assert rows(tmp_path / "again") == three
@@ -104,7 +115,13 @@ def test_n_gives_each_prompt_its_samples_each_with_its_own_repeatable_seed(tmp_p
 def test_prompts_of_control_characters_and_duplicates_are_answered_or_named(tmp_path: Path, base: Path) -> None:
     data = write_prompts(tmp_path / "p.jsonl", "\x00\x07\x1b[31m", "\u202e\ufeff", " \t\n", "x" * 200, "How?")
     run_generate(tmp_path / "run", model=str(base), data=data)
-    assert [row["finish_reason"] for row in rows(tmp_path / "run")] == ["length", "length", "empty_prompt", "prompt_too_long", "length"]
+    assert [row["finish_reason"] for row in rows(tmp_path / "run")] == [
+        "length",
+        "length",
+        "empty_prompt",
+        "prompt_too_long",
+        "length",
+    ]
     assert rows(tmp_path / "run")[0]["prompt"] == "\x00\x07\x1b[31m"
     twice = tmp_path / "twice.jsonl"
     twice.write_text('{"id": "a", "prompt": "x"}\n{"id": "a", "prompt": "y"}\n')
@@ -127,7 +144,10 @@ def test_memory_that_does_not_suffice_is_said_before_loading_with_the_numbers(
     tmp_path: Path, base: Path, prompts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "available_bytes", lambda: 2**28)
-    with pytest.raises(PreflightError, match=r"1 engine\(s\) with 0\.000338 GiB of weights in float32, .* need 0\.5 GiB, 0\.25 GiB are available"):
+    with pytest.raises(
+        PreflightError,
+        match=r"1 engine\(s\) with 0\.000338 GiB of weights in float32, .* need 0\.5 GiB, 0\.25 GiB are available",
+    ):
         run_generate(tmp_path / "run", model=str(base), data=prompts)
     assert events(tmp_path / "run", "engine_started") == []
 
@@ -135,7 +155,9 @@ def test_memory_that_does_not_suffice_is_said_before_loading_with_the_numbers(
 def test_cache_smaller_than_the_longest_request_is_refused(base: Path) -> None:
     request = Request("1", "x", [1] * 1000, 1000, 0, "k")
     options = EngineOptions("vllm", "float32", cpu_kv_cache_gib=0.0005)
-    with pytest.raises(PreflightError, match=r"cpu_kv_cache_gib is 0\.0005, and the longest request \(2000 tokens, .* needs 0\.00095"):
+    with pytest.raises(
+        PreflightError, match=r"cpu_kv_cache_gib is 0\.0005, and the longest request \(2000 tokens, .* needs 0\.00095"
+    ):
         memory.require_memory(base, options, [request], on_cpu=True)
     # 2 layers x key and value x 1 head of 32 x 4 bytes, as the model's own cache has them
     assert memory.cache_bytes(base, "float32", 2000) == 2000 * 2 * 2 * 32 * 4
@@ -187,10 +209,17 @@ def test_adapters_that_vllm_does_not_serve_are_refused_by_reason(tmp_path: Path,
 
 
 def test_adapter_of_another_revision_is_refused_with_both_named(tmp_path: Path, base: Path) -> None:
-    training = {"base_model": "org/tiny", "base_fingerprint": fingerprint_model("org/tiny"), "revision": "v1", "quantization": "none"}
+    training = {
+        "base_model": "org/tiny",
+        "base_fingerprint": fingerprint_model("org/tiny"),
+        "revision": "v1",
+        "quantization": "none",
+    }
     adapter = read_adapter(make_adapter(tmp_path / "adapter", base, training=training))
     assert check_base(adapter, "org/tiny", "org/tiny", base, "v1") == "fingerprint"
-    with pytest.raises(ModelError, match=r"trained on revision v1 of org/tiny, but model is org/tiny at revision v2; set revision=v1"):
+    with pytest.raises(
+        ModelError, match=r"trained on revision v1 of org/tiny, but model is org/tiny at revision v2; set revision=v1"
+    ):
         check_base(adapter, "org/tiny", "org/tiny", base, "v2")
 
 
@@ -226,7 +255,9 @@ def test_requests_are_dealt_evenly_and_each_worker_has_its_own_hardware(monkeypa
 
 
 def test_executor_and_lora_reach_vllm() -> None:
-    options = EngineOptions("vllm", "bfloat16", pipeline_parallel_size=2, distributed_executor_backend="ray").with_lora_rank(16)
+    options = EngineOptions(
+        "vllm", "bfloat16", pipeline_parallel_size=2, distributed_executor_backend="ray"
+    ).with_lora_rank(16)
     arguments = engine_arguments(Path("m"), options, 100, on_cpu=False)
     assert (arguments["pipeline_parallel_size"], arguments["distributed_executor_backend"]) == (2, "ray")
     assert (arguments["enable_lora"], arguments["max_lora_rank"]) == (True, 16)

@@ -35,7 +35,9 @@ def local_answers(tmp_path: Path, base: Path, data: Path) -> dict[tuple[int, ...
     codec = load_codec(base_system(ModelSource(str(base))), "auto")
     requests = build_requests(read_prompts(data, "test"), codec, Sampling(6), 96, "s")
     model = load_model(base, EngineOptions("transformers", "float32"))
-    done = generate_transformers(model, [request for request in requests if not request.refused], Sampling(6), 3, lambda tokens: None)
+    done = generate_transformers(
+        model, [request for request in requests if not request.refused], Sampling(6), 3, lambda tokens: None
+    )
     return {tuple(finished.request.prompt_ids): finished.token_ids for finished in done}
 
 
@@ -56,7 +58,10 @@ def test_vllm_server_gets_token_ids_and_gives_the_local_text(tmp_path: Path) -> 
     assert path == "/v1/completions"
     assert body["prompt"][0] == 1
     assert body["prompt"].count(1) == 1  # exactly one BOS
-    assert {key: body[key] for key in ("model", "max_tokens", "temperature", "stop_token_ids", "add_special_tokens", "top_k")} == {
+    assert {
+        key: body[key]
+        for key in ("model", "max_tokens", "temperature", "stop_token_ids", "add_special_tokens", "top_k")
+    } == {
         "model": "tiny",
         "max_tokens": 6,
         "temperature": 0.0,
@@ -78,7 +83,10 @@ def test_chat_server_gets_the_question_and_its_own_counts_are_kept(tmp_path: Pat
 
     with openai_server(answer, CHAT) as url:
         run_generate(tmp_path / "run", model="org/none", data=data, generator={"server": url})
-    assert [(row["id"], row["output"], row["finish_reason"], row["prompt_tokens"], row["output_tokens"]) for row in rows(tmp_path / "run")] == [
+    assert [
+        (row["id"], row["output"], row["finish_reason"], row["prompt_tokens"], row["output_tokens"])
+        for row in rows(tmp_path / "run")
+    ] == [
         ("q0", "1. How?", "stop", 7, 4),
         ("q1", "1. Why?", "stop", 7, 4),
         ("q2", "", "prompt_too_long", 0, 0),
@@ -103,7 +111,9 @@ def test_server_that_dies_half_way_keeps_the_answers_and_the_run_continues(tmp_p
     settings = {"model": "org/none", "data": data, "generator": {"max_num_seqs": 1}}
     with openai_server(answer, CHAT) as url:
         settings["generator"]["server"] = url  # type: ignore[index]
-        with pytest.raises(SteptuneError, match=r"stopped answering \(answered 503\).* answers so far are kept.*steptune resume"):
+        with pytest.raises(
+            SteptuneError, match=r"stopped answering \(answered 503\).* answers so far are kept.*steptune resume"
+        ):
             run_generate(tmp_path / "run", **settings)
         assert len(read_growing_jsonl(tmp_path / "run" / "partial.jsonl")) == 4
         alive = True
@@ -113,7 +123,10 @@ def test_server_that_dies_half_way_keeps_the_answers_and_the_run_continues(tmp_p
 
 
 def test_port_of_another_program_and_port_of_none_are_told_apart(tmp_path: Path) -> None:
-    with pytest.raises(PreflightError, match=r"no OpenAI-compatible server .*another program may have that port"), _greeter() as url:
+    with (
+        pytest.raises(PreflightError, match=r"no OpenAI-compatible server .*another program may have that port"),
+        _greeter() as url,
+    ):
         connect(url, None)
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -134,7 +147,9 @@ def test_model_that_the_server_does_not_have_is_named(tmp_path: Path) -> None:
         assert connect(url, "other").model == "other"
         data = write_prompts(tmp_path / "p.jsonl", "How?")
         with pytest.raises(SteptuneError, match=r"refused the prompt 'q0' with 404"):
-            run_generate(tmp_path / "run", model="org/none", data=data, generator={"server": url, "server_model": "other"})
+            run_generate(
+                tmp_path / "run", model="org/none", data=data, generator={"server": url, "server_model": "other"}
+            )
 
 
 class _greeter:

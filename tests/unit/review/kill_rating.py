@@ -1,8 +1,10 @@
-"""Kill a rater with SIGKILL at random moments, again and again, and count acknowledged ratings that are not in the file.
+"""Kill a rater with SIGKILL at random moments, again and again, and count acknowledged ratings that are not in the
+file.
 
     python -m tests.unit.review.kill_rating PACKET KILLS
 
-Prints `{"kills", "acknowledged", "lost"}`. The rater is a real `Session` in a process of its own; what it acknowledges goes
+Prints `{"kills", "acknowledged", "lost"}`. The rater is a real `Session` in a process of its own; what it acknowledges
+goes
 through a pipe, after `rate` has returned.
 """
 
@@ -63,7 +65,9 @@ def _rate_until_killed(packet: Packet, pipe: int) -> None:
             while True:
                 task = session.tasks[at % len(session.tasks)]
                 if task.kind == "scores":
-                    session.rate(task, {criterion.name: 1 + at % 5 for criterion in packet.criteria}, comment="é" * (at % 40))
+                    session.rate(
+                        task, {criterion.name: 1 + at % 5 for criterion in packet.criteria}, comment="é" * (at % 40)
+                    )
                 elif task.kind == "rank":
                     session.rank(task, [1] * len(task.unit.answers))
                 else:

@@ -23,7 +23,9 @@ Rule = Callable[[str], float]  # a source's level on the scale of 1 to 5
 
 
 def sample_files(folder: Path, count: int = 12) -> tuple[Path, dict[str, Path]]:
-    """References and two systems' predictions: `tuned` drops the last step, `baseline` gives the answer to another question."""
+    """References and two systems' predictions: `tuned` drops the last step, `baseline` gives the answer to another
+    question.
+    """
     rows = [row for path in sorted(SAMPLE.glob("*.jsonl")) for row in read_examples(path)[:8]][:count]
     folder.mkdir(parents=True, exist_ok=True)
     references = folder / "references.jsonl"
@@ -35,19 +37,38 @@ def sample_files(folder: Path, count: int = 12) -> tuple[Path, dict[str, Path]]:
     files = {}
     for name, outputs in made.items():
         files[name] = folder / f"{name}.jsonl"
-        lines = [{"id": row.id, "prompt": row.prompt, "output": output, "finish_reason": "stop"} for row, output in zip(rows, outputs, strict=True)]
+        lines = [
+            {"id": row.id, "prompt": row.prompt, "output": output, "finish_reason": "stop"}
+            for row, output in zip(rows, outputs, strict=True)
+        ]
         files[name].write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     return references, files
 
 
-def make_study(folder: Path, raters: Sequence[str] = ("anna", "ben"), passphrase: str = "", count: int = 12, **plan: object) -> Created:
+def make_study(
+    folder: Path, raters: Sequence[str] = ("anna", "ben"), passphrase: str = "", count: int = 12, **plan: object
+) -> Created:
     """A study of six questions in `folder`/study; the other six of the twelve are for practice."""
     references, files = sample_files(folder, count)
-    options: JSON = {"items": 6, "core_items": 2, "bootstrap_samples": 100, "practice_units": 1, "guess_units": 2, **plan}
-    spare = [Question(row.id, row.prompt, {"human": row.output}, row.id) for row in read_examples(SAMPLE / "travel.jsonl")[-8:]]
+    options: JSON = {
+        "items": 6,
+        "core_items": 2,
+        "bootstrap_samples": 100,
+        "practice_units": 1,
+        "guess_units": 2,
+        **plan,
+    }
+    spare = [
+        Question(row.id, row.prompt, {"human": row.output}, row.id)
+        for row in read_examples(SAMPLE / "travel.jsonl")[-8:]
+    ]
     inputs, checked = read_inputs(references, files), StudyPlan.model_validate(options)
-    with patch("secrets.token_hex", return_value=sha256_text(folder.name)):  # what is random in earnest is the same each time here
-        return create_study(folder / "study", inputs, list(raters), checked, folder / "study.key", passphrase, spare, True)
+    with patch(
+        "secrets.token_hex", return_value=sha256_text(folder.name)
+    ):  # what is random in earnest is the same each time here
+        return create_study(
+            folder / "study", inputs, list(raters), checked, folder / "study.key", passphrase, spare, True
+        )
 
 
 def answer(session: Session, task: Task, source: str, sources: Sequence[str], rule: Rule, noise: random.Random) -> None:

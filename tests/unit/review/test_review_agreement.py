@@ -13,9 +13,17 @@ KRIPPENDORFF_2011 = ("123321412...", "1233224125.3", ".3332342251.", "1233244125
 KRIPPENDORFF_WIKIPEDIA = (".....34121133.3", "1.213343.......", "..21344.21133.4")
 # Fleiss 1971, as reprinted: ten subjects, fourteen raters, five categories.
 FLEISS = (
-    (0, 0, 0, 0, 14), (0, 2, 6, 4, 2), (0, 0, 3, 5, 6), (0, 3, 9, 2, 0), (2, 2, 8, 1, 1),
-    (7, 7, 0, 0, 0), (3, 2, 6, 3, 0), (2, 5, 3, 2, 2), (6, 5, 2, 1, 0), (0, 2, 2, 3, 7),
-)  # fmt: skip
+    (0, 0, 0, 0, 14),
+    (0, 2, 6, 4, 2),
+    (0, 0, 3, 5, 6),
+    (0, 3, 9, 2, 0),
+    (2, 2, 8, 1, 1),
+    (7, 7, 0, 0, 0),
+    (3, 2, 6, 3, 0),
+    (2, 5, 3, 2, 2),
+    (6, 5, 2, 1, 0),
+    (0, 2, 2, 3, 7),
+)
 # Gwet's abstractors: a 3 x 3 table of two people's labels.
 ABSTRACTORS = ((13, 0, 0), (0, 20, 7), (0, 4, 56))
 
@@ -25,11 +33,15 @@ def units(rows: tuple[str, ...]) -> list[list[int | None]]:
 
 
 def two_raters(table: tuple[tuple[int, ...], ...]) -> tuple[list[int], list[int]]:
-    pairs = [(row, column) for row, counts in enumerate(table) for column, count in enumerate(counts) for _ in range(count)]
+    pairs = [
+        (row, column) for row, counts in enumerate(table) for column, count in enumerate(counts) for _ in range(count)
+    ]
     return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
 
 
-@pytest.mark.parametrize(("level", "alpha"), [("nominal", 0.743), ("ordinal", 0.815), ("interval", 0.849), ("ratio", 0.797)])
+@pytest.mark.parametrize(
+    ("level", "alpha"), [("nominal", 0.743), ("ordinal", 0.815), ("interval", 0.849), ("ratio", 0.797)]
+)
 def test_krippendorffs_own_example(level: str, alpha: float) -> None:
     assert krippendorff_alpha(units(KRIPPENDORFF_2011), level) == pytest.approx(alpha, abs=0.0005)  # type: ignore[arg-type]
 
@@ -66,7 +78,9 @@ def test_no_variation_is_not_a_number() -> None:
     assert fleiss_kappa([{"a": 3}, {"a": 3}]) is None
     assert krippendorff_alpha([["a", "a"], ["a", "a"]]) is None
     assert krippendorff_alpha([["a"], ["b", None]]) is None
-    assert gwet_ac([[5, 5], [5, 5]], scale=(1, 2, 3, 4, 5)) == 1  # what AC is for: all fives is agreement on a scale of five
+    assert (
+        gwet_ac([[5, 5], [5, 5]], scale=(1, 2, 3, 4, 5)) == 1
+    )  # what AC is for: all fives is agreement on a scale of five
     assert pairs_within([["a"], []]) is None
 
 
@@ -81,7 +95,9 @@ RATINGS = st.lists(st.lists(st.one_of(st.none(), st.integers(1, 4)), min_size=3,
 
 
 @given(RATINGS, st.sampled_from(["nominal", "ordinal", "interval", "ratio"]), st.randoms(use_true_random=False))
-def test_alpha_does_not_depend_on_the_order_of_raters_or_items(rows: list[list[int | None]], level: str, random: object) -> None:
+def test_alpha_does_not_depend_on_the_order_of_raters_or_items(
+    rows: list[list[int | None]], level: str, random: object
+) -> None:
     shuffled = [random.sample(row, len(row)) for row in random.sample(rows, len(rows))]  # type: ignore[attr-defined]
     first, second = krippendorff_alpha(rows, level), krippendorff_alpha(shuffled, level)  # type: ignore[arg-type]
     assert first == second if first is None else first == pytest.approx(second)

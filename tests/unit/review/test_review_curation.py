@@ -93,7 +93,9 @@ def test_a_majority_decides_a_tie_is_open_and_an_adjudication_settles(dataset: P
 
 
 def test_scripted_annotators_agree_as_their_errors_say(tmp_path: Path) -> None:
-    """Three people who see the truth and err in 10 % of the rows: the coefficients come out as computed by hand from the journals."""
+    """Three people who see the truth and err in 10 % of the rows: the coefficients come out as computed by hand from
+    the journals.
+    """
     dataset = write_dataset(tmp_path / "dataset", rows=120)
     truth = {f"r{number:02}": "reject" if number % 3 == 0 else "accept" for number in range(120)}
     for name in ("ann", "budi", "siti"):
@@ -108,15 +110,21 @@ def test_scripted_annotators_agree_as_their_errors_say(tmp_path: Path) -> None:
     report = last.report()
     last.close()
     votes = {
-        name: {entry["id"]: entry["verdict"] for entry in entries} for name, entries in read_journals(dataset.parent / "dataset.curation").items()
+        name: {entry["id"]: entry["verdict"] for entry in entries}
+        for name, entries in read_journals(dataset.parent / "dataset.curation").items()
     }
-    equal = [votes[a][row] == votes[b][row] for a, b in (("ann", "budi"), ("ann", "siti"), ("budi", "siti")) for row in truth]
+    equal = [
+        votes[a][row] == votes[b][row] for a, b in (("ann", "budi"), ("ann", "siti"), ("budi", "siti")) for row in truth
+    ]
     assert report["annotators"] == {"ann": 120, "budi": 120, "siti": 120}
     assert report["agreement"]["rows"] == 120
     assert report["agreement"]["equal_pairs"] == round(sum(equal) / len(equal), 4)
     assert report["agreement"]["krippendorff_alpha"] == pytest.approx(report["agreement"]["fleiss_kappa"], abs=0.01)
     assert set(report["agreement"]["pairs"]) == {"ann, budi", "ann, siti", "budi, siti"}
-    right = sum(ruling.verdict == truth[row] for row, ruling in rulings(read_journals(dataset.parent / "dataset.curation")).items())
+    right = sum(
+        ruling.verdict == truth[row]
+        for row, ruling in rulings(read_journals(dataset.parent / "dataset.curation")).items()
+    )
     assert right / 120 > 0.94  # the majority of three errs in about 3 %
 
 
@@ -150,17 +158,29 @@ def test_a_data_set_is_found_by_its_run(tmp_path: Path) -> None:
 
 
 def steptune(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "toolkit.cli", *arguments], input=text, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        [sys.executable, "-m", "toolkit.cli", *arguments], input=text, capture_output=True, text=True, timeout=60
+    )
 
 
 def test_the_plain_loop_takes_every_command(dataset: Path) -> None:
-    script = "a\nx wrong order\nf who says so?\ne\nHow do I clean a kettle?\nUnplug it.\n2. Wipe it.\n\nu\nU\ns\nnonsense\nw\na\nw\nw\nq\n"
+    script = (
+        "a\nx wrong order\nf who says so?\ne\nHow do I clean a kettle?\nUnplug it.\n2. Wipe"
+        " it.\n\nu\nU\ns\nnonsense\nw\na\nw\nw\nq\n"
+    )
     done = steptune("curate", str(dataset), "--annotator", "ann", "--plain", text=script)
     assert (done.returncode, done.stderr) == (0, "")
     entries = read_journals(dataset.parent / "dataset.curation")["ann"]
     assert [(entry["kind"], entry.get("verdict")) for entry in entries] == [
-        ("decision", "accept"), ("decision", "reject"), ("flag", None), ("decision", "edit"), ("undo", None), ("redo", None), ("skip", None), ("decision", "accept")
-    ]  # fmt: skip
+        ("decision", "accept"),
+        ("decision", "reject"),
+        ("flag", None),
+        ("decision", "edit"),
+        ("undo", None),
+        ("redo", None),
+        ("skip", None),
+        ("decision", "accept"),
+    ]
     assert entries[3]["output"] == "1. Unplug it.\n2. Wipe it."
     assert entries[7]["id"] == "twin"
     report = json.loads(steptune("curate", str(dataset), "--json").stdout)

@@ -43,8 +43,13 @@ def test_an_undo_is_an_entry_and_a_redo_as_well(tmp_path: Path) -> None:
         journal.append("accept", row="c")
         assert journal.redo() is None  # something was decided since
     assert [(entry["n"], entry["kind"]) for entry in read_journal(path)] == [
-        (1, "accept"), (2, "reject"), (3, "undo"), (4, "undo"), (5, "redo"), (6, "accept")
-    ]  # fmt: skip
+        (1, "accept"),
+        (2, "reject"),
+        (3, "undo"),
+        (4, "undo"),
+        (5, "redo"),
+        (6, "accept"),
+    ]
     assert decisions(read_journal(path)) == ["a", "c"]
 
 
@@ -107,7 +112,12 @@ def test_names_that_are_no_file_names_are_refused(name: str) -> None:
 
 
 def test_usual_names_are_taken() -> None:
-    assert [check_name(name) for name in ("ann", "Budi-2", "siti@example.org", "Ünal")] == ["ann", "Budi-2", "siti@example.org", "Ünal"]
+    assert [check_name(name) for name in ("ann", "Budi-2", "siti@example.org", "Ünal")] == [
+        "ann",
+        "Budi-2",
+        "siti@example.org",
+        "Ünal",
+    ]
 
 
 @given(st.lists(st.sampled_from(["decide", "undo", "redo"]), max_size=30))

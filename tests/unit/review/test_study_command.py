@@ -29,7 +29,18 @@ class Typed:
     def new(self, *more: str, code: int = 0) -> str:
         systems = [f"--system={name}={path}" for name, path in self.files.items()]
         standard = ["--items", "3", "--acknowledge-leaks"]
-        return self("new", str(self.study), "--data", str(self.references), *systems, "--raters", "anna, ben", *standard, *more, code=code)
+        return self(
+            "new",
+            str(self.study),
+            "--data",
+            str(self.references),
+            *systems,
+            "--raters",
+            "anna, ben",
+            *standard,
+            *more,
+            code=code,
+        )
 
 
 @pytest.fixture
@@ -48,7 +59,10 @@ def test_new_says_where_the_key_is_and_what_comes_next(typed: Typed) -> None:
 def test_margin_core_and_title_reach_the_plan(typed: Typed) -> None:
     made = json.loads(typed.new("--margin", "0.5", "--core", "1", "--title", "Two manuals", "--json"))
     plan = json.loads((typed.study / "plan.json").read_text())["plan"]
-    assert [(claim["kind"], claim["margin"]) for claim in plan["comparisons"]] == [("superiority", 0.0), ("non_inferiority", 0.5)]
+    assert [(claim["kind"], claim["margin"]) for claim in plan["comparisons"]] == [
+        ("superiority", 0.0),
+        ("non_inferiority", 0.5),
+    ]
     assert (plan["core_items"], plan["title"], made["raters"]) == (1, "Two manuals", ["anna", "ben"])
 
 
@@ -90,13 +104,19 @@ def test_rating_from_a_pipe_lock_unblind_report_and_verify(typed: Typed, monkeyp
         for line in (typed.study / "packets" / f"{rater}.jsonl").read_text().splitlines()[1:]:
             unit = json.loads(line)
             count = len(unit["answers"])
-            answers += ["1"] * count if unit["part"] == "guess" else [f"{n + 1} 3 4 4" for n in range(count)] + [" ".join("123"[:count])]
+            answers += (
+                ["1"] * count
+                if unit["part"] == "guess"
+                else [f"{n + 1} 3 4 4" for n in range(count)] + [" ".join("123"[:count])]
+            )
         monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(answers) + "\n"))
         assert "All done. Thank you" in typed("rate", str(typed.study), "--rater", rater, "--plain")
     locked = json.loads(typed("lock", str(typed.study), "--json"))["locked"]
     assert all(count["done"] == count["tasks"] for count in locked.values())
     assert "does not open" in typed("unblind", str(typed.study), "--passphrase-file", str(typed.references), code=2)
-    assert json.loads(typed("unblind", str(typed.study), "--passphrase-file", str(secret), "--json")) == {"systems": ["baseline", "tuned", "human"]}
+    assert json.loads(typed("unblind", str(typed.study), "--passphrase-file", str(secret), "--json")) == {
+        "systems": ["baseline", "tuned", "human"]
+    }
     report = json.loads(typed("report", str(typed.study), "--json"))
     assert (report["items"], report["raters"]) == (3, 2)
     assert (typed.study / "report" / "study_report.md").read_text().startswith("# Which answers are better?")
@@ -109,7 +129,9 @@ def test_rating_from_a_pipe_lock_unblind_report_and_verify(typed: Typed, monkeyp
 
 def test_who_rates_must_be_said_and_be_known(typed: Typed) -> None:
     typed.new()
-    assert "who rates is missing; give --rater with one of: anna, ben" in typed("rate", str(typed.study), "--plain", code=2)
+    assert "who rates is missing; give --rater with one of: anna, ben" in typed(
+        "rate", str(typed.study), "--plain", code=2
+    )
     assert "there is no rater 'zoe'" in typed("rate", str(typed.study), "--rater", "zoe", "--plain", code=2)
     assert "is not a rater's packet" in typed("rate", str(typed.references), "--plain", code=2)
     assert "holds no study" in typed("rate", str(typed.folder), "--plain", code=2)

@@ -96,7 +96,9 @@ def test_a_passphrase_hides_the_key_and_a_wrong_one_does_not_open_it(tmp_path: P
     made = make_study(tmp_path, passphrase="open sesame")
     assert is_encrypted(made.key_file)
     raw = made.key_file.read_text()
-    assert not [name for name in ("baseline", "tuned", "units", read_key(made.key_file, "open sesame").nonce) if name in raw]
+    assert not [
+        name for name in ("baseline", "tuned", "units", read_key(made.key_file, "open sesame").nonce) if name in raw
+    ]
     with pytest.raises(DataError, match="passphrase is wrong"):
         read_key(made.key_file, "open barley")
     with pytest.raises(UsageError, match="passphrase"):
@@ -206,7 +208,9 @@ def test_packets_and_ratings_travel_as_single_files(tmp_path: Path) -> None:
         session.rate(session.tasks[0], dict.fromkeys(("accuracy", "completeness", "clarity", "format adherence"), 2))
     shutil.copy(away.parent / "ben.ratings.jsonl", made.folder.ratings_file("ben"))
     packet = read_packet(made.folder.packet_file("ben"))
-    assert [entry["kind"] for entry in read_ratings(made.folder.ratings_file("ben"), packet.study, "ben", packet.sha256)] == ["begin", "scores"]
+    assert [
+        entry["kind"] for entry in read_ratings(made.folder.ratings_file("ben"), packet.study, "ben", packet.sha256)
+    ] == ["begin", "scores"]
 
 
 @pytest.mark.parametrize(
@@ -250,7 +254,12 @@ def test_leaks_stop_a_study_unless_they_are_accepted(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="assistant phrase: 'As an AI'"):
         create_study(tmp_path / "study", inputs, ["anna"], plan, tmp_path / "key")
     assert not (tmp_path / "study").exists()
-    assert create_study(tmp_path / "study", inputs, ["anna"], plan, tmp_path / "key", leaks_acknowledged=True).sample["leaks_acknowledged"] >= 1
+    assert (
+        create_study(tmp_path / "study", inputs, ["anna"], plan, tmp_path / "key", leaks_acknowledged=True).sample[
+            "leaks_acknowledged"
+        ]
+        >= 1
+    )
 
 
 def test_a_key_inside_the_study_or_a_folder_in_use_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""What raters get: balanced orders, the core set, controls, repeats, practice, and nothing that tells where an answer is from."""
+"""What raters get: balanced orders, the core set, controls, repeats, practice, and nothing that tells where an answer
+is from.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,11 @@ def questions(count: int) -> list[Question]:
         Question(
             f"q{n}",
             f"How {n}?",
-            {"baseline": f"1. B{n}.\n2. Do.\n3. End.", "tuned": f"1. T{n}.\n2. Do.\n3. End.", "human": f"{REFERENCE} {n}"},
+            {
+                "baseline": f"1. B{n}.\n2. Do.\n3. End.",
+                "tuned": f"1. T{n}.\n2. Do.\n3. End.",
+                "human": f"{REFERENCE} {n}",
+            },
             f"q{n}",
         )
         for n in range(count)
@@ -39,12 +45,16 @@ def questions(count: int) -> list[Question]:
 def draw(items: int, raters: int, core: int, seed: int, **plan: object) -> Drawn:
     names = [f"r{n}" for n in range(raters)]
     options = {"core_items": core, "items": items, **plan}
-    return draw_packets(questions(items), questions(items + 8)[items:], names, StudyPlan.model_validate(options), random.Random(seed))
+    return draw_packets(
+        questions(items), questions(items + 8)[items:], names, StudyPlan.model_validate(options), random.Random(seed)
+    )
 
 
 @settings(max_examples=25)
 @given(items=st.integers(1, 40), raters=st.integers(1, 6), core=st.integers(0, 20), seed=st.integers(0, 10**6))
-def test_each_of_the_six_orders_is_as_frequent_as_the_others_for_every_rater(items: int, raters: int, core: int, seed: int) -> None:
+def test_each_of_the_six_orders_is_as_frequent_as_the_others_for_every_rater(
+    items: int, raters: int, core: int, seed: int
+) -> None:
     drawn = draw(items, raters, core, seed)
     for units in drawn.units.values():
         ordinary = Counter(tuple(unit["sources"]) for unit in units.values() if unit["kind"] == "item")
@@ -61,7 +71,9 @@ def test_each_of_the_six_orders_is_as_frequent_as_the_others_for_every_rater(ite
 
 @settings(max_examples=25)
 @given(items=st.integers(1, 60), raters=st.integers(3, 7), core=st.integers(0, 30), seed=st.integers(0, 10**6))
-def test_everyone_has_the_core_set_and_two_raters_each_other_item(items: int, raters: int, core: int, seed: int) -> None:
+def test_everyone_has_the_core_set_and_two_raters_each_other_item(
+    items: int, raters: int, core: int, seed: int
+) -> None:
     given = assign([f"q{n}" for n in range(items)], [f"r{n}" for n in range(raters)], core, random.Random(seed))
     raters_of = Counter(item for own in given.values() for item in own)
     assert sorted(raters_of.values()) == sorted([raters] * min(core, items) + [2] * max(0, items - core))
@@ -127,7 +139,10 @@ def test_what_cannot_be_damaged_is_left_alone() -> None:
 def test_negation_is_in_the_answers_language_and_turns_a_prohibition_round() -> None:
     damaged = perturb("1. Buka.\n2. Ketuk Simpan.\n3. Tutup.", "negate", OTHER, random.Random(1), "id")
     assert damaged == "1. Buka.\n2. Jangan ketuk Simpan.\n3. Tutup."
-    assert perturb("1. Open.\n2. Do not tap Save.\n3. Close.", "negate", OTHER, random.Random(1)) == "1. Open.\n2. Tap Save.\n3. Close."
+    assert (
+        perturb("1. Open.\n2. Do not tap Save.\n3. Close.", "negate", OTHER, random.Random(1))
+        == "1. Open.\n2. Tap Save.\n3. Close."
+    )
 
 
 def test_packets_say_nothing_of_systems_models_paths_times_or_items(tmp_path: Path) -> None:
@@ -166,4 +181,13 @@ def test_the_leak_scan_finds(output: str, reason: str, kind: str) -> None:
 
 
 def test_the_leak_scan_lets_ordinary_answers_be() -> None:
-    assert find_leaks("tuned", "q1", '1. Talk to a human agent.\n2. Set a baseline and press "Go".', "stop", ("baseline", "tuned", "human")) == []
+    assert (
+        find_leaks(
+            "tuned",
+            "q1",
+            '1. Talk to a human agent.\n2. Set a baseline and press "Go".',
+            "stop",
+            ("baseline", "tuned", "human"),
+        )
+        == []
+    )

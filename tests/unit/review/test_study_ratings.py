@@ -85,11 +85,28 @@ def test_an_edit_is_a_new_line_and_the_last_one_counts(packet: Packet) -> None:
 def test_a_ratings_file_has_no_time_and_no_name_of_a_system(packet: Packet) -> None:
     with Session(packet) as session:
         session.rate(session.tasks[0], dict.fromkeys(CRITERIA, 4))
-    assert sorted(entries_of(packet)[1]) == ["answer", "comment", "critical", "hash", "kind", "n", "previous", "scores", "unit"]
+    assert sorted(entries_of(packet)[1]) == [
+        "answer",
+        "comment",
+        "critical",
+        "hash",
+        "kind",
+        "n",
+        "previous",
+        "scores",
+        "unit",
+    ]
 
 
 @pytest.mark.parametrize(
-    "scores", [{}, {"accuracy": 3}, dict.fromkeys(CRITERIA, 6), dict.fromkeys(CRITERIA, 0), dict.fromkeys((*CRITERIA, "more"), 3)]
+    "scores",
+    [
+        {},
+        {"accuracy": 3},
+        dict.fromkeys(CRITERIA, 6),
+        dict.fromkeys(CRITERIA, 0),
+        dict.fromkeys((*CRITERIA, "more"), 3),
+    ],
 )
 def test_incomplete_or_impossible_scores_are_not_recorded(packet: Packet, scores: dict[str, int]) -> None:
     with Session(packet) as session, pytest.raises(ValueError, match="expected a score"):
@@ -108,7 +125,9 @@ def test_ranks_are_stored_without_gaps(packet: Packet) -> None:
 
 def test_the_line_dialogue_rates_ranks_goes_back_and_says_what_is_wrong(packet: Packet) -> None:
     with Session(packet) as session:
-        text = say(session, "4 4 4", "4 4 4 4", "what?", "2 2 2 2 ! # breaks the phone", "5555", "1 2 2", "b", "3 2 1", "q")
+        text = say(
+            session, "4 4 4", "4 4 4 4", "what?", "2 2 2 2 ! # breaks the phone", "5555", "1 2 2", "b", "3 2 1", "q"
+        )
         assert "3 numbers, expected 4" in text
         assert "'what?' is nothing to answer here" in text
         assert "Answer A: " in text  # the notes on the practice unit

@@ -30,7 +30,13 @@ def report_of(made: Created, results: Path | None = None) -> JSON:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Created:
     """Three raters who see that human > tuned > baseline and mark damaged answers down; 30 questions."""
     made = make_study(
-        tmp_path_factory.mktemp("report"), ("anna", "ben", "cara"), count=36, items=30, core_items=10, practice_units=6, control_share=0.2
+        tmp_path_factory.mktemp("report"),
+        ("anna", "ben", "cara"),
+        count=36,
+        items=30,
+        core_items=10,
+        practice_units=6,
+        control_share=0.2,
     )
     for rater in ("anna", "ben", "cara"):
         rate_all(made, rater)
@@ -50,9 +56,17 @@ def test_what_was_planted_is_found(report: JSON) -> None:
         ("tuned", "human", "non_inferiority"): False,
     }
     strengths = report["ranking"]
-    assert strengths is not None  # nobody ever ranked baseline first, so there are no finite strengths, and this is said
+    assert (
+        strengths is not None
+    )  # nobody ever ranked baseline first, so there are no finite strengths, and this is said
     assert "no finite strengths" in strengths["strengths"]["human"]["note"]
-    assert report["preferences"][0] == {"a": "tuned", "b": "baseline", "win": report["ratings"] // 3, "tie": 0, "loss": 0}
+    assert report["preferences"][0] == {
+        "a": "tuned",
+        "b": "baseline",
+        "win": report["ratings"] // 3,
+        "tie": 0,
+        "loss": 0,
+    }
     assert report["sensitivity"]["value"] > 0.9
     noticed = [found["noticed"] / found["n"] for found in report["controls"].values()]
     assert min(noticed) >= 0.5
@@ -85,7 +99,13 @@ def test_metrics_are_compared_with_people(finished: Created, report: JSON, tmp_p
     human = {(row["item"], row["system"]): row["scores"]["overall"] for row in report["item_scores"]}
     items = sorted({item for item, _ in human})
     rows = [
-        {"id": item, "scores": {name: {"same": human[item, name], "other": -human[item, name]} for name in ("baseline", "tuned")}} for item in items
+        {
+            "id": item,
+            "scores": {
+                name: {"same": human[item, name], "other": -human[item, name]} for name in ("baseline", "tuned")
+            },
+        }
+        for item in items
     ]
     write_json(tmp_path / "results.json", {"items": rows})
     found = {row["metric"]: row for row in report_of(finished, tmp_path / "results.json")["correlations"]}
@@ -164,7 +184,14 @@ def test_a_study_with_two_systems_has_one_claim(tmp_path: Path) -> None:
 
     references, files = sample_files(tmp_path)
     inputs = read_inputs(references, {"tuned": files["tuned"]})
-    made = create_study(tmp_path / "study", inputs, ["anna"], StudyPlan(items=6, bootstrap_samples=100), tmp_path / "key", leaks_acknowledged=True)
+    made = create_study(
+        tmp_path / "study",
+        inputs,
+        ["anna"],
+        StudyPlan(items=6, bootstrap_samples=100),
+        tmp_path / "key",
+        leaks_acknowledged=True,
+    )
     rate_all(made, "anna")
     found = report_of(close(made))
     assert [(row["a"], row["b"]) for row in found["comparisons"]] == [("tuned", "human")]

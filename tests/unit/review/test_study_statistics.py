@@ -41,7 +41,10 @@ def baseball() -> Counts:
 def test_bradley_terry_gives_agrestis_strengths() -> None:
     fitted = fit_bradley_terry(baseball(), "Baltimore", with_order=False)
     assert fitted is not None
-    assert [round(fitted.strengths[team], 3) for team in ("Cleveland", "Boston", "New York", "Toronto", "Detroit", "Milwaukee")] == [
+    assert [
+        round(fitted.strengths[team], 3)
+        for team in ("Cleveland", "Boston", "New York", "Toronto", "Detroit", "Milwaukee")
+    ] == [
         0.684,
         1.108,
         1.248,
@@ -65,19 +68,27 @@ def test_bradley_terry_finds_the_ties_and_the_order_effect_that_were_planted() -
             left, right = exp(strengths[x] + first), exp(strengths[y])
             tie = nu * sqrt(exp(strengths[x] + strengths[y]))
             total = left + right + tie
-            counts[x, y, "first"], counts[x, y, "second"], counts[x, y, "tie"] = (1000 * part / total for part in (left, right, tie))
+            counts[x, y, "first"], counts[x, y, "second"], counts[x, y, "tie"] = (
+                1000 * part / total for part in (left, right, tie)
+            )
     fitted = fit_bradley_terry(counts, "a")
     assert fitted is not None
     assert fitted.tie is not None
-    assert [fitted.strengths["b"], fitted.strengths["c"], fitted.first, fitted.tie] == pytest.approx([0.7, 1.5, 0.4, log(0.8)], abs=1e-6)
+    assert [fitted.strengths["b"], fitted.strengths["c"], fitted.first, fitted.tie] == pytest.approx(
+        [0.7, 1.5, 0.4, log(0.8)], abs=1e-6
+    )
 
 
 def test_strengths_that_do_not_exist_are_none() -> None:
     assert fit_bradley_terry({("a", "b", "first"): 3.0, ("b", "a", "second"): 2.0}, "a") is None
-    assert fit_bradley_terry({("a", "b", "first"): 3.0, ("b", "a", "first"): 2.0}, "a") is None  # whatever is first wins
+    assert (
+        fit_bradley_terry({("a", "b", "first"): 3.0, ("b", "a", "first"): 2.0}, "a") is None
+    )  # whatever is first wins
 
 
-@pytest.mark.parametrize(("degrees", "expected"), [(1, 12.7062047), (2, 4.3026527), (5, 2.5705818), (30, 2.0422725), (1000, 1.9623391)])
+@pytest.mark.parametrize(
+    ("degrees", "expected"), [(1, 12.7062047), (2, 4.3026527), (5, 2.5705818), (30, 2.0422725), (1000, 1.9623391)]
+)
 def test_t_quantiles_are_those_of_the_tables(degrees: float, expected: float) -> None:
     assert t_quantile(0.975, degrees) == pytest.approx(expected, abs=1e-7)
     assert t_cdf(t_quantile(0.975, degrees), degrees) == pytest.approx(0.975, abs=1e-12)
@@ -89,7 +100,9 @@ def test_the_crossed_interval_holds_the_truth_where_a_naive_one_does_not(rater_s
     covered, naive, trials = 0, 0, 120
     for trial in range(trials):
         items, raters = [generator.gauss(0, 0.5) for _ in range(60)], [generator.gauss(0, rater_sd) for _ in range(3)]
-        cells = {(f"i{i}", f"r{r}"): items[i] + raters[r] + generator.gauss(0, 0.7) for i in range(60) for r in range(3)}
+        cells = {
+            (f"i{i}", f"r{r}"): items[i] + raters[r] + generator.gauss(0, 0.7) for i in range(60) for r in range(3)
+        }
         found = crossed_mean(cells, 100, trial)
         assert found.ci95 is not None
         covered += found.ci95[0] <= 0 <= found.ci95[1]
@@ -145,7 +158,10 @@ def test_rank_correlations_of_known_data() -> None:
 
 
 def test_more_items_and_raters_find_smaller_differences() -> None:
-    effects = [smallest_detectable_effect(Assumptions(), items, raters, items * raters) for items, raters in ((30, 2), (60, 3), (240, 6))]
+    effects = [
+        smallest_detectable_effect(Assumptions(), items, raters, items * raters)
+        for items, raters in ((30, 2), (60, 3), (240, 6))
+    ]
     assert all(a is not None and b is not None and a > b for a, b in pairwise(effects))
     assert smallest_detectable_effect(Assumptions(), 1, 3, 3) is None
 

@@ -31,7 +31,9 @@ recorder.event("ended", kind="finished", outputs={}, headline={}, exit_code=0)
 """
 
 
-def test_command_waits_for_the_checkpoint_that_it_asked_for(make_run: Callable[..., RunFolder], capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_waits_for_the_checkpoint_that_it_asked_for(
+    make_run: Callable[..., RunFolder], capsys: pytest.CaptureFixture[str]
+) -> None:
     run = make_run(ANSWERS)
     run.add_event("checkpoint_saved", step=3, path="checkpoints/checkpoint-3", asked=True)  # an earlier answer
     launch._start_supervisor(run)
@@ -41,7 +43,9 @@ def test_command_waits_for_the_checkpoint_that_it_asked_for(make_run: Callable[.
     assert not checkpoint_asked(run.path)
 
 
-def test_run_that_ends_without_saving_is_told(make_run: Callable[..., RunFolder], capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_that_ends_without_saving_is_told(
+    make_run: Callable[..., RunFolder], capsys: pytest.CaptureFixture[str]
+) -> None:
     run = make_run(ANSWERS.split('recorder.event("checkpoint_saved"')[0])
     launch._start_supervisor(run)
     wait_for(lambda: launch.has_started(run))

@@ -42,4 +42,6 @@ def test_trainings_on_the_same_data_compare(runs: Path, capsys: pytest.CaptureFi
 def test_trainings_on_other_data_are_shown_with_a_caution(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first, second = training("d", 16), training("e", 16)
     assert main(["compare", first.id, second.id]) == 0
-    assert "The data differ: their validation losses are of different tokens and do not compare" in capsys.readouterr().out
+    assert (
+        "The data differ: their validation losses are of different tokens and do not compare" in capsys.readouterr().out
+    )

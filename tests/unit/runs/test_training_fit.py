@@ -35,7 +35,9 @@ def test_mistral_7b_in_nf4_has_its_known_sizes() -> None:
     assert items["embeddings and head"] == 2 * 32_000 * 4096 * 2
     assert items["adapters"] == 41_943_040 * 2  # as PEFT counts r 16 on all linear layers of this model
     assert items["optimiser"] == pytest.approx(41_943_040 * 2, rel=0.02)
-    assert 0.125 < items["quantisation constants"] * 8 / (32 * 218_103_808) < 0.13  # .127 bits a weight (Dettmers et al. 2023)
+    assert (
+        0.125 < items["quantisation constants"] * 8 / (32 * 218_103_808) < 0.13
+    )  # .127 bits a weight (Dettmers et al. 2023)
 
 
 def test_checkpointing_and_shorter_rows_take_less() -> None:
@@ -44,7 +46,10 @@ def test_checkpointing_and_shorter_rows_take_less() -> None:
 
 
 def test_sharding_splits_weights_and_optimiser() -> None:
-    whole, shared = estimate(optim="adamw_torch", strategy="ddp", processes=4), estimate(optim="adamw_torch", strategy="fsdp", processes=4)
+    whole, shared = (
+        estimate(optim="adamw_torch", strategy="ddp", processes=4),
+        estimate(optim="adamw_torch", strategy="fsdp", processes=4),
+    )
     assert shared.items["weights"] == whole.items["weights"] // 4
     assert shared.items["optimiser"] == whole.items["optimiser"] // 4
     assert estimate(strategy="zero2", processes=4).items["weights"] == whole.items["weights"]
@@ -63,9 +68,15 @@ def test_automatic_batch_is_the_largest_that_fits_and_keeps_the_rows_of_a_step()
 def test_checkpointing_is_switched_on_only_where_memory_needs_it() -> None:
     small = with_machine_choices(SftSettings(max_length=2048), T4)
     large = with_machine_choices(SftSettings(max_length=2048), replace(T4, free=75 * GIB))
-    given = with_machine_choices(SftSettings(gradient_checkpointing=True, per_device_train_batch_size=2), replace(T4, free=75 * GIB))
+    given = with_machine_choices(
+        SftSettings(gradient_checkpointing=True, per_device_train_batch_size=2), replace(T4, free=75 * GIB)
+    )
     assert (small.gradient_checkpointing, large.gradient_checkpointing) == ("true", "false")
-    assert (given.gradient_checkpointing, given.per_device_train_batch_size, given.gradient_accumulation_steps) == ("true", 2, 16)
+    assert (given.gradient_checkpointing, given.per_device_train_batch_size, given.gradient_accumulation_steps) == (
+        "true",
+        2,
+        16,
+    )
 
 
 def test_unknown_models_train_row_by_row_with_a_warning() -> None:
@@ -78,20 +89,35 @@ def test_a_training_that_does_not_fit_is_refused_with_what_would_fit() -> None:
     settings = SftSettings(max_length=2048, per_device_train_batch_size=8, gradient_checkpointing=False)
     (found,) = judge_training(settings, T4)
     assert found.level == "refused"
-    assert found.message.endswith(("set gradient_checkpointing=true.", "set per_device_train_batch_size=1 and gradient_checkpointing=true."))
+    assert found.message.endswith(
+        ("set gradient_checkpointing=true.", "set per_device_train_batch_size=1 and gradient_checkpointing=true.")
+    )
 
 
 def test_model_that_brings_code_is_refused_unless_allowed(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text(json.dumps({"model_type": "odd", "auto_map": {"AutoModelForCausalLM": "odd.Model"}}))
-    refused = [found.message for found in judge_training(SftSettings(model=str(tmp_path)), T4) if found.level == "refused"]
-    assert refused == [f"{tmp_path} runs Python code of its own; read that code, and set trust_remote_code=true if you trust it."]
-    assert not [found for found in judge_training(SftSettings(model=str(tmp_path), trust_remote_code=True), T4) if found.level == "refused"]
+    (tmp_path / "config.json").write_text(
+        json.dumps({"model_type": "odd", "auto_map": {"AutoModelForCausalLM": "odd.Model"}})
+    )
+    refused = [
+        found.message for found in judge_training(SftSettings(model=str(tmp_path)), T4) if found.level == "refused"
+    ]
+    assert refused == [
+        f"{tmp_path} runs Python code of its own; read that code, and set trust_remote_code=true if you trust it."
+    ]
+    assert not [
+        found
+        for found in judge_training(SftSettings(model=str(tmp_path), trust_remote_code=True), T4)
+        if found.level == "refused"
+    ]
 
 
 def test_flash_attention_that_is_absent_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training_fit.importlib.util, "find_spec", lambda _name: None)
     (found, _) = judge_training(SftSettings(attn_implementation="flash_attention_2"), T4)
-    assert found.message == "attn_implementation=flash_attention_2 needs the package flash-attn; use attn_implementation=auto."
+    assert (
+        found.message
+        == "attn_implementation=flash_attention_2 needs the package flash-attn; use attn_implementation=auto."
+    )
 
 
 def test_tracker_that_is_not_installed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +169,14 @@ def test_the_table_of_the_documentation_is_that_of_the_code() -> None:
 
 
 def test_a_refused_combination_ends_with_exit_code_3(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    card = {"index": 0, "name": "A", "memory_used_mib": 0, "memory_total_mib": 81920, "utilization_percent": 0, "compute_capability": 8.0}
+    card = {
+        "index": 0,
+        "name": "A",
+        "memory_used_mib": 0,
+        "memory_total_mib": 81920,
+        "utilization_percent": 0,
+        "compute_capability": 8.0,
+    }
     for module in (launch, preflight, training_fit):
         monkeypatch.setattr(module, "sample_gpus", lambda: [card, card])
     settings = config.resolve("sft", "zero3", overrides=["quantization=8bit", f"data={tmp_path}"])

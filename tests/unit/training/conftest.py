@@ -67,6 +67,9 @@ def shared_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _write_dataset(folder: Path) -> Path:
     for split, count in (("train", 24), ("validation", 6), ("test", 3)):
-        rows = [{"id": f"{split}-{n}", "prompt": f"{QUESTIONS[n % 5]} ({split} {n})", "output": STEPS[n % 3]} for n in range(count)]
+        rows = [
+            {"id": f"{split}-{n}", "prompt": f"{QUESTIONS[n % 5]} ({split} {n})", "output": STEPS[n % 3]}
+            for n in range(count)
+        ]
         write_jsonl(folder / f"{split}.jsonl", rows)
     return folder

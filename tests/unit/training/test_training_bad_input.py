@@ -1,4 +1,6 @@
-"""What users give that cannot train: each is refused, or ends, with what was found and what to do; nothing good is lost."""
+"""What users give that cannot train: each is refused, or ends, with what was found and what to do; nothing good is
+lost.
+"""
 
 import json
 import resource
@@ -37,13 +39,18 @@ def test_empty_split_is_refused(tmp_path: Path) -> None:
 
 def test_one_row_trains_without_validation_and_is_refused_with_it(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "one.jsonl", [{"prompt": "How?", "output": "1. So."}])
-    assert [len(load_rows(tmp_path / "one.jsonl", 0.0).train), len(load_rows(tmp_path / "one.jsonl", 0.0).validation)] == [1, 0]
+    assert [
+        len(load_rows(tmp_path / "one.jsonl", 0.0).train),
+        len(load_rows(tmp_path / "one.jsonl", 0.0).validation),
+    ] == [1, 0]
     with pytest.raises(DataError, match="set validation_share to 0"):
         load_rows(tmp_path / "one.jsonl", 0.1)
 
 
 def test_rows_all_longer_than_max_length_are_refused_with_the_shortest(tiny_model: Path, shared_dataset: Path) -> None:
-    with pytest.raises(DataError, match=r"All 24 training rows are longer than max_length=16 tokens \(the shortest has \d+\)"):
+    with pytest.raises(
+        DataError, match=r"All 24 training rows are longer than max_length=16 tokens \(the shortest has \d+\)"
+    ):
         prepare(BaseModelOptions(str(tiny_model)), shared_dataset, 0.1, "mistral_v0.2", 16)
 
 
@@ -53,7 +60,10 @@ def test_tokenizer_without_pad_gets_one_that_is_never_learned(tiny_model: Path) 
 
 def test_adapter_given_as_the_model_names_its_base(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "org/base"}))
-    with pytest.raises(ModelError, match=r"is an adapter of org/base; give the base model, or merge the two first with `steptune merge`"):
+    with pytest.raises(
+        ModelError,
+        match=r"is an adapter of org/base; give the base model, or merge the two first with `steptune merge`",
+    ):
         load_tokenizer(BaseModelOptions(str(tmp_path)))
 
 
@@ -72,7 +82,9 @@ def test_remote_code_is_refused_unless_allowed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("capability", "dtype"), [((7, 5), torch.float16), ((8, 0), torch.bfloat16)])
-def test_cards_without_bf16_compute_in_fp16(monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], dtype: torch.dtype) -> None:
+def test_cards_without_bf16_compute_in_fp16(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], dtype: torch.dtype
+) -> None:
     monkeypatch.delenv("ACCELERATE_USE_CPU", raising=False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
@@ -103,19 +115,28 @@ def test_memory_running_out_says_what_to_change(options: TrainOptions, quantizat
     base = BaseModelOptions("m", quantization=quantization)
     with pytest.raises(OutOfMemoryError, match=advice), out_of_memory_named(base, options, CPU):
         torch.empty(1 << 60)  # PyTorch's own complaint
-    with pytest.raises(OutOfMemoryError, match="the memory of the GPU ran out"), out_of_memory_named(base, options, replace(CPU, device="cuda:0")):
+    with (
+        pytest.raises(OutOfMemoryError, match="the memory of the GPU ran out"),
+        out_of_memory_named(base, options, replace(CPU, device="cuda:0")),
+    ):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
 
 def test_other_errors_of_torch_keep_their_name() -> None:
-    with pytest.raises(RuntimeError, match="size mismatch"), out_of_memory_named(BaseModelOptions("m"), TrainOptions(), CPU):
+    with (
+        pytest.raises(RuntimeError, match="size mismatch"),
+        out_of_memory_named(BaseModelOptions("m"), TrainOptions(), CPU),
+    ):
         raise RuntimeError("size mismatch")
 
 
 def test_exploded_loss_and_endless_gradient_name_their_rows() -> None:
     fine = torch.tensor(2.0)
     check_loss(3, fine, torch.tensor(30.0), 32000, ["a"])
-    with pytest.raises(SteptuneError, match=r"Step 3: the loss exploded to 40\.0 a token \(a blind guess has 10\.4\) on row\(s\) a, b\. Nothing"):
+    with pytest.raises(
+        SteptuneError,
+        match=r"Step 3: the loss exploded to 40\.0 a token \(a blind guess has 10\.4\) on row\(s\) a, b\. Nothing",
+    ):
         check_loss(3, fine, torch.tensor(40.0), 32000, ["a", "b"])
     with pytest.raises(SteptuneError, match=r"Step 3: the loss became inf on row\(s\) r0, .*, r7 and 2 more"):
         check_loss(3, torch.tensor(float("inf")), fine, 32000, [f"r{number}" for number in range(10)])
@@ -131,9 +152,13 @@ def test_full_disk_at_a_checkpoint_leaves_the_last_good_one_which_another_base_o
     train(tiny_model, dataset, mistral_tokenizer, tmp_path, replace(short, max_steps=1))
     largest = max(file.stat().st_size for file in (tmp_path / "checkpoints" / "checkpoint-1").iterdir())
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (largest - 1, limit[1]))  # the kernel refuses larger files, as it does on a full disk
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (largest - 1, limit[1])
+    )  # the kernel refuses larger files, as it does on a full disk
     try:
-        with pytest.raises(DiskFullError, match=r"The checkpoint of step 2 could not be written .*; checkpoint-1 is whole and stays"):
+        with pytest.raises(
+            DiskFullError, match=r"The checkpoint of step 2 could not be written .*; checkpoint-1 is whole and stays"
+        ):
             train(tiny_model, dataset, mistral_tokenizer, tmp_path, short)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)

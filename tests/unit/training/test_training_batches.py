@@ -20,7 +20,14 @@ ROWS = [
 @pytest.fixture
 def model() -> MistralForCausalLM:
     torch.manual_seed(0)
-    shape = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 8}
+    shape = {
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "head_dim": 8,
+    }
     made = MistralForCausalLM(MistralConfig(vocab_size=12, **shape)).double()
     made.get_output_embeddings().weight.requires_grad_(False)
     return made
@@ -47,7 +54,9 @@ def test_joined_batch_in_full() -> None:
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=60), st.integers(1, 8), st.integers(1, 4), st.integers(0, 5))
-def test_order_takes_each_row_once_and_its_micro_batches_hold_neighbours_in_length(lengths: list[int], micro: int, steps: int, epoch: int) -> None:
+def test_order_takes_each_row_once_and_its_micro_batches_hold_neighbours_in_length(
+    lengths: list[int], micro: int, steps: int, epoch: int
+) -> None:
     order = LengthGroupedOrder(lengths, micro, micro * steps, seed=3)
     order.set_epoch(epoch)
     taken = list(order)
@@ -57,7 +66,10 @@ def test_order_takes_each_row_once_and_its_micro_batches_hold_neighbours_in_leng
         by_length = sorted((lengths[index] for index in taken[start : start + pool]), reverse=True)
         sets = {tuple(by_length[at : at + micro]) for at in range(0, len(by_length), micro)}
         members = taken[start : start + pool]
-        assert all(tuple(sorted((lengths[i] for i in members[at : at + micro]), reverse=True)) in sets for at in range(0, len(members), micro))
+        assert all(
+            tuple(sorted((lengths[i] for i in members[at : at + micro]), reverse=True)) in sets
+            for at in range(0, len(members), micro)
+        )
 
 
 @given(st.lists(st.lists(st.integers(1, 99), min_size=1, max_size=9), min_size=1, max_size=6))

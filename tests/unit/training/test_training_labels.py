@@ -12,19 +12,21 @@ from toolkit.training.tokens import TokenRow, tokenise
 PIN = Example("pin", "How do I reset my PIN?", "1. Open the app.\n2. Tap Reset.")
 WORDS = ["<|im_start|>", "<|im_end|>", "<unk>", "user", "assistant", "\n", "how", "open", "tap"]
 CHATML = (
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'"
+    " }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 GEMMA = (
-    "{{ bos_token }}{% for message in messages %}<start_of_turn>{{ message['role'] }}\n{{ message['content'] }}<end_of_turn>\n{% endfor %}"
-    "{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
+    "{{ bos_token }}{% for message in messages %}<start_of_turn>{{ message['role'] }}\n{{ message['content']"
+    " }}<end_of_turn>\n{% endfor %}{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
 )
 
 
 @pytest.fixture
 def chatml() -> PreTrainedTokenizerFast:
     model = Tokenizer(models.WordLevel({word: number for number, word in enumerate(WORDS)}, unk_token="<unk>"))
-    model.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split("\n", "isolated"), pre_tokenizers.Split(" ", "removed")])
+    model.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split("\n", "isolated"), pre_tokenizers.Split(" ", "removed")]
+    )
     special = {"eos_token": "<|im_end|>", "unk_token": "<unk>", "additional_special_tokens": ["<|im_start|>"]}
     return PreTrainedTokenizerFast(tokenizer_object=model, chat_template=CHATML, **special)
 
@@ -32,14 +34,20 @@ def chatml() -> PreTrainedTokenizerFast:
 def spell(row: TokenRow, tokenizer) -> list[tuple[str, bool]]:
     """Each token with whether it is learned."""
     assert all(label in (-100, token) for label, token in zip(row.labels, row.input_ids, strict=True))
-    return [(token, label != -100) for token, label in zip(tokenizer.convert_ids_to_tokens(row.input_ids), row.labels, strict=True)]
+    return [
+        (token, label != -100)
+        for token, label in zip(tokenizer.convert_ids_to_tokens(row.input_ids), row.labels, strict=True)
+    ]
 
 
 def test_mistral_mask(mistral_tokenizer) -> None:
     (row,) = tokenise([PIN], MISTRAL_V02, mistral_tokenizer, 64, "training").rows
     prompt = ["<s>", "▁[", "INST", "]", "▁How", "▁do", "▁I", "▁reset", "▁my", "▁P", "IN", "?", "▁[", "/", "INST", "]"]
     answer = ["▁", "1", ".", "▁Open", "▁the", "▁app", ".", "<0x0A>", "2", ".", "▁T", "ap", "▁Reset", ".", "</s>"]
-    assert spell(row, mistral_tokenizer) == [*((token, False) for token in prompt), *((token, True) for token in answer)]
+    assert spell(row, mistral_tokenizer) == [
+        *((token, False) for token in prompt),
+        *((token, True) for token in answer),
+    ]
 
 
 def test_chatml_mask(chatml) -> None:
@@ -57,15 +65,34 @@ def test_gemma_mask() -> None:
     tokenizer = AutoTokenizer.from_pretrained(resolve_model("embedded:gemma-3-270m"))
     tokenizer.chat_template = GEMMA
     (row,) = tokenise([PIN], CHAT_TEMPLATE, tokenizer, 64, "training").rows
-    prompt = ["<bos>", "<start_of_turn>", "user", "\n", "How", "▁do", "▁I", "▁reset", "▁my", "▁PIN", "?", "<end_of_turn>", "\n"]
+    prompt = [
+        "<bos>",
+        "<start_of_turn>",
+        "user",
+        "\n",
+        "How",
+        "▁do",
+        "▁I",
+        "▁reset",
+        "▁my",
+        "▁PIN",
+        "?",
+        "<end_of_turn>",
+        "\n",
+    ]
     opening = ["<start_of_turn>", "model", "\n"]
     answer = ["1", ".", "▁Open", "▁the", "▁app", ".", "\n", "2", ".", "▁Tap", "▁Reset", ".", "<eos>"]
-    assert spell(row, tokenizer) == [*((token, False) for token in (*prompt, *opening)), *((token, True) for token in answer)]
+    assert spell(row, tokenizer) == [
+        *((token, False) for token in (*prompt, *opening)),
+        *((token, True) for token in answer),
+    ]
 
 
 def test_template_that_rejects_the_conversation_is_named(chatml) -> None:
     chatml.chat_template = "{{ raise_exception('a system message must come first') }}"
-    with pytest.raises(ModelError, match=r"chat template rejects .* \(a system message must come first\); choose another prompt_format"):
+    with pytest.raises(
+        ModelError, match=r"chat template rejects .* \(a system message must come first\); choose another prompt_format"
+    ):
         tokenise([PIN], CHAT_TEMPLATE, chatml, 64, "training")
 
 

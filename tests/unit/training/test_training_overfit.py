@@ -1,4 +1,6 @@
-"""A training that learns its rows by heart, and says them again word for word after merging: nothing in the chain shifts a token."""
+"""A training that learns its rows by heart, and says them again word for word after merging: nothing in the chain
+shifts a token.
+"""
 
 from pathlib import Path
 
@@ -28,13 +30,34 @@ SPOKEN = PromptFormat("howto", prefix="Q ", suffix=" A")
 @pytest.fixture
 def small_model(tmp_path: Path) -> Path:
     """A random Mistral with a word for each token and a head that can be certain: random heads of usual size cannot."""
-    words = ["<s>", "</s>", "<unk>", "Q", "A", *sorted({word for row in ROWS for word in f"{row.prompt} {row.output}".split()})]
+    words = [
+        "<s>",
+        "</s>",
+        "<unk>",
+        "Q",
+        "A",
+        *sorted({word for row in ROWS for word in f"{row.prompt} {row.output}".split()}),
+    ]
     vocabulary = Tokenizer(models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="<unk>"))
-    vocabulary.pre_tokenizer, vocabulary.decoder = pre_tokenizers.WhitespaceSplit(), decoders.WordPiece(prefix="##", cleanup=False)
-    PreTrainedTokenizerFast(tokenizer_object=vocabulary, bos_token="<s>", eos_token="</s>", unk_token="<unk>").save_pretrained(tmp_path / "base")
+    vocabulary.pre_tokenizer, vocabulary.decoder = (
+        pre_tokenizers.WhitespaceSplit(),
+        decoders.WordPiece(prefix="##", cleanup=False),
+    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=vocabulary, bos_token="<s>", eos_token="</s>", unk_token="<unk>"
+    ).save_pretrained(tmp_path / "base")
     torch.manual_seed(1)
-    shape = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16}
-    model = MistralForCausalLM(MistralConfig(vocab_size=len(words), bos_token_id=0, eos_token_id=1, tie_word_embeddings=False, **shape))
+    shape = {
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+    }
+    model = MistralForCausalLM(
+        MistralConfig(vocab_size=len(words), bos_token_id=0, eos_token_id=1, tie_word_embeddings=False, **shape)
+    )
     with torch.no_grad():
         model.lm_head.weight.mul_(10)
         model.model.embed_tokens.weight.mul_(10)
@@ -60,7 +83,16 @@ def test_rows_learned_by_heart_come_back_word_for_word(small_model: Path, tmp_pa
     )
     lora = LoraOptions(r=16, alpha=32, dropout=0.0)
     (tmp_path / "run").mkdir()
-    trained = finetune(BaseModelOptions(str(small_model)), lora, options, rows, [], tokenizer, tmp_path / "checkpoints", Recorder(tmp_path / "run"))
+    trained = finetune(
+        BaseModelOptions(str(small_model)),
+        lora,
+        options,
+        rows,
+        [],
+        tokenizer,
+        tmp_path / "checkpoints",
+        Recorder(tmp_path / "run"),
+    )
     last = [row["loss"] for row in read_growing_jsonl(tmp_path / "run" / "metrics.jsonl") if "loss" in row][-1]
     assert last < 0.02
 
@@ -68,5 +100,10 @@ def test_rows_learned_by_heart_come_back_word_for_word(small_model: Path, tmp_pa
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "merged", dtype=torch.float32)
     for row in ROWS:
         prompt = torch.tensor([render_prompt(row.prompt, SPOKEN, tokenizer)])
-        answer = model.generate(prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=24, do_sample=False, pad_token_id=2)
-        assert answer[0, prompt.shape[1] :].tolist() == [*tokenizer.encode(row.output, add_special_tokens=False), tokenizer.eos_token_id]
+        answer = model.generate(
+            prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=24, do_sample=False, pad_token_id=2
+        )
+        assert answer[0, prompt.shape[1] :].tolist() == [
+            *tokenizer.encode(row.output, add_special_tokens=False),
+            tokenizer.eos_token_id,
+        ]

@@ -15,7 +15,10 @@ def shown(tiny_model: Path, shared_dataset: Path) -> dict:
 
 
 def test_tokens_join_to_the_text_and_only_the_answer_is_learned(shown: dict) -> None:
-    assert "".join(text for text, _ in shown["tokens"]) == "<s> [INST] How do I reset my PIN? (train 0) [/INST] 1. Open the app.\n2. Tap Reset.</s>"
+    assert (
+        "".join(text for text, _ in shown["tokens"])
+        == "<s> [INST] How do I reset my PIN? (train 0) [/INST] 1. Open the app.\n2. Tap Reset.</s>"
+    )
     learned = "".join(text for text, is_learned in shown["tokens"] if is_learned)
     assert learned.strip() == "1. Open the app.\n2. Tap Reset.</s>"
 

@@ -34,32 +34,47 @@ def test_labels_hold_the_answer_and_eos_and_mask_the_prompt(word_tokenizer) -> N
 
 
 def test_rows_longer_than_max_length_are_left_out_and_named(word_tokenizer) -> None:
-    examples = [Example("fits", "how", "tap"), Example("long", "how now", "open tap tap open"), Example("fits too", "how", "open")]
+    examples = [
+        Example("fits", "how", "tap"),
+        Example("long", "how now", "open tap tap open"),
+        Example("fits too", "how", "open"),
+    ]
     rows = tokenise(examples, HOWTO, word_tokenizer, 12, "training")
     assert ([row.id for row in rows.rows], rows.too_long) == (["fits", "fits too"], ["long"])
 
 
 def test_data_with_only_long_rows_is_refused_with_the_shortest_length(word_tokenizer) -> None:
-    with pytest.raises(DataError, match=r"All 1 training rows are longer than max_length=4 tokens \(the shortest has 10\)"):
+    with pytest.raises(
+        DataError, match=r"All 1 training rows are longer than max_length=4 tokens \(the shortest has 10\)"
+    ):
         tokenise([Example("long", "how", "tap")], HOWTO, word_tokenizer, 4, "training")
 
 
 def test_mistral_prompt_is_that_of_mistral_common(mistral_tokenizer) -> None:
     truth = MistralTokenizer.v1().instruct_tokenizer
-    for question in (PIN.prompt, "  where is it?\n", 'Naïve "quotes" & <tags>?', "Bagaimana cara mengganti kata sandi?"):
+    for question in (
+        PIN.prompt,
+        "  where is it?\n",
+        'Naïve "quotes" & <tags>?',
+        "Bagaimana cara mengganti kata sandi?",
+    ):
         expected = truth.encode_instruct(InstructRequest(messages=[UserMessage(content=question.strip())])).tokens
         assert render_prompt(question, MISTRAL_V02, mistral_tokenizer) == expected
 
 
 def test_mistral_training_row_is_that_of_mistral_common(mistral_tokenizer) -> None:
     truth = MistralTokenizer.v1().instruct_tokenizer
-    expected = truth.encode_instruct(InstructRequest(messages=[UserMessage(content=PIN.prompt), AssistantMessage(content=PIN.output)])).tokens
+    expected = truth.encode_instruct(
+        InstructRequest(messages=[UserMessage(content=PIN.prompt), AssistantMessage(content=PIN.output)])
+    ).tokens
     rendered = render_example(PIN.prompt, PIN.output, MISTRAL_V02, mistral_tokenizer)
     assert rendered.prompt_ids + rendered.completion_ids == expected
 
 
 def test_a_thousand_random_dialogues_are_those_of_mistral_common_with_one_bos(mistral_tokenizer) -> None:
-    """Without runs of spaces, which data-build takes out: transformers' conversion of the tokenizer cuts them in other pieces than sentencepiece."""
+    """Without runs of spaces, which data-build takes out: transformers' conversion of the tokenizer cuts them in other
+    pieces than sentencepiece.
+    """
     truth, generator = MistralTokenizer.v1().instruct_tokenizer, random.Random(7)
     pieces = [
         "Wi-Fi",
@@ -82,7 +97,9 @@ def test_a_thousand_random_dialogues_are_those_of_mistral_common_with_one_bos(mi
     ]
 
     def text() -> str:
-        joined = "".join(generator.choice(pieces) + generator.choice(("", " ")) for _ in range(generator.randint(1, 12)))
+        joined = "".join(
+            generator.choice(pieces) + generator.choice(("", " ")) for _ in range(generator.randint(1, 12))
+        )
         return re.sub(" +", " ", joined).strip() or "how"
 
     for _ in range(1000):
@@ -117,6 +134,13 @@ def test_proof_records_what_was_checked(mistral_tokenizer) -> None:
         ([0, 7, 3, 8, 0, 1], [-100, -100, -100, -100, 0, 1], "exactly one beginning-of-sequence"),
     ],
 )
-def test_proof_refuses_rows_that_differ_from_serving(word_tokenizer, ids: list[int], labels: list[int], complaint: str) -> None:
+def test_proof_refuses_rows_that_differ_from_serving(
+    word_tokenizer, ids: list[int], labels: list[int], complaint: str
+) -> None:
     with pytest.raises(ModelError, match=complaint):
-        prove_prompts([Example("a", "how", "open")], [TokenRow("a", ids, labels)], PromptFormat("howto", "Q ", " A"), word_tokenizer)
+        prove_prompts(
+            [Example("a", "how", "open")],
+            [TokenRow("a", ids, labels)],
+            PromptFormat("howto", "Q ", " A"),
+            word_tokenizer,
+        )

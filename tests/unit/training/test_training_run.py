@@ -1,4 +1,6 @@
-"""Whole runs of a tiny random Mistral in NF4 on CPU: the best step is kept, and a resumed run ends where the unbroken one does."""
+"""Whole runs of a tiny random Mistral in NF4 on CPU: the best step is kept, and a resumed run ends where the unbroken
+one does.
+"""
 
 import json
 from pathlib import Path
@@ -13,7 +15,14 @@ from toolkit.records import read_growing_jsonl, read_json, write_json
 from toolkit.runs.checkpoint_request import REQUEST_FILE
 from toolkit.runs.recorder import Recorder
 from toolkit.training.adapter import save_adapter
-from toolkit.training.checkpoints import checkpoint_dir, complete_checkpoints, is_complete, keep_newest, last_complete, mark_complete
+from toolkit.training.checkpoints import (
+    checkpoint_dir,
+    complete_checkpoints,
+    is_complete,
+    keep_newest,
+    last_complete,
+    mark_complete,
+)
 from toolkit.training.finetune import TrainedAdapter, finetune, sft_config
 from toolkit.training.hardware import Hardware, require_possible
 from toolkit.training.labelled_head import SummedLoss
@@ -49,7 +58,16 @@ def train(
     train_rows = tokenise(rows.train, MISTRAL_V02, tokenizer, 128, "training").rows
     validation_rows = tokenise(rows.validation, MISTRAL_V02, tokenizer, 128, "validation").rows
     base = BaseModelOptions(str(model), quantization=quantization)
-    return finetune(base, lora, options, train_rows, validation_rows, tokenizer, run_dir / "checkpoints", recorder or Recorder(run_dir))
+    return finetune(
+        base,
+        lora,
+        options,
+        train_rows,
+        validation_rows,
+        tokenizer,
+        run_dir / "checkpoints",
+        recorder or Recorder(run_dir),
+    )
 
 
 def adapter(trained: TrainedAdapter) -> dict[str, torch.Tensor]:
@@ -69,7 +87,9 @@ class StopsAfter(Recorder):
 
 
 @pytest.mark.slow
-def test_stopped_and_resumed_run_equals_the_unbroken_one(tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path) -> None:
+def test_stopped_and_resumed_run_equals_the_unbroken_one(
+    tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path
+) -> None:
     whole = train(tiny_model, dataset, mistral_tokenizer, tmp_path / "whole")
     with pytest.raises(Cancelled, match="Stopped at step 5 of 12 with a checkpoint saved"):
         train(tiny_model, dataset, mistral_tokenizer, tmp_path / "broken", recorder=StopsAfter(tmp_path / "broken", 5))
@@ -78,7 +98,11 @@ def test_stopped_and_resumed_run_equals_the_unbroken_one(tiny_model: Path, datas
     (half_written / "trainer_state.json").write_text("{")
     resumed = train(tiny_model, dataset, mistral_tokenizer, tmp_path / "broken")
 
-    assert (resumed.best_step, resumed.eval_loss, resumed.eval_loss_before) == (whole.best_step, whole.eval_loss, whole.eval_loss_before)
+    assert (resumed.best_step, resumed.eval_loss, resumed.eval_loss_before) == (
+        whole.best_step,
+        whole.eval_loss,
+        whole.eval_loss_before,
+    )
     assert resumed.train_loss == pytest.approx(whole.train_loss, abs=1e-12)
     for step in (8, 12):
         ours = load_file(checkpoint_dir(tmp_path / "broken" / "checkpoints", step) / "adapter_model.safetensors")
@@ -97,7 +121,9 @@ def test_stopped_and_resumed_run_equals_the_unbroken_one(tiny_model: Path, datas
 
 
 @pytest.mark.slow
-def test_run_learns_reports_and_keeps_the_best_step(tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path) -> None:
+def test_run_learns_reports_and_keeps_the_best_step(
+    tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path
+) -> None:
     write_json(tmp_path / REQUEST_FILE, {})
     trained = train(tiny_model, dataset, mistral_tokenizer, tmp_path)
     metrics = [row for row in read_growing_jsonl(tmp_path / "metrics.jsonl") if "step" in row]
@@ -111,14 +137,20 @@ def test_run_learns_reports_and_keeps_the_best_step(tiny_model: Path, dataset: P
     assert trained.best_step == min(list(evaluations)[1:], key=evaluations.__getitem__)
     assert trained.eval_loss == pytest.approx(evaluations[trained.best_step], abs=1e-6)
     assert trained.eval_loss < trained.eval_loss_before - 0.3
-    saved = [(row["step"], row.get("asked")) for row in read_growing_jsonl(tmp_path / "events.jsonl") if row["event"] == "checkpoint_saved"]
+    saved = [
+        (row["step"], row.get("asked"))
+        for row in read_growing_jsonl(tmp_path / "events.jsonl")
+        if row["event"] == "checkpoint_saved"
+    ]
     assert saved == [(1, True), (4, None), (8, None), (12, None)]
     assert is_complete(tmp_path / "checkpoints" / "checkpoint-1")
     assert not (tmp_path / REQUEST_FILE).exists()
 
 
 @pytest.mark.slow
-def test_training_stops_early_and_keeps_the_best_step(tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path) -> None:
+def test_training_stops_early_and_keeps_the_best_step(
+    tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path
+) -> None:
     unmoved = TrainOptions(
         learning_rate=1e-30,  # the first evaluation stays the best
         per_device_train_batch_size=8,
@@ -135,12 +167,18 @@ def test_training_stops_early_and_keeps_the_best_step(tiny_model: Path, dataset:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("quantization", "lora"),
-    [("8bit", LoraOptions(r=4)), ("none", LoraOptions(r=4)), ("nf4", LoraOptions(r=4, use_dora=True, use_rslora=True, target_modules=("q_proj",)))],
+    [
+        ("8bit", LoraOptions(r=4)),
+        ("none", LoraOptions(r=4)),
+        ("nf4", LoraOptions(r=4, use_dora=True, use_rslora=True, target_modules=("q_proj",))),
+    ],
 )
 def test_other_precisions_and_adapters_train(
     tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path, quantization: str, lora: LoraOptions
 ) -> None:
-    options = TrainOptions(max_steps=2, per_device_train_batch_size=4, gradient_accumulation_steps=1, gradient_checkpointing=True)
+    options = TrainOptions(
+        max_steps=2, per_device_train_batch_size=4, gradient_accumulation_steps=1, gradient_checkpointing=True
+    )
     trained = train(tiny_model, dataset, mistral_tokenizer, tmp_path, options, quantization=quantization, lora=lora)
     assert len([name for name in adapter(trained) if "magnitude" in name]) == (2 if lora.use_dora else 0)
     assert trained.steps == 2
@@ -164,7 +202,9 @@ def test_loss_that_is_not_a_number_names_its_step(
 
 
 @pytest.mark.slow
-def test_adapter_folder_names_the_base_model_as_given(tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path) -> None:
+def test_adapter_folder_names_the_base_model_as_given(
+    tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path
+) -> None:
     options = TrainOptions(max_steps=1, gradient_accumulation_steps=1, gradient_checkpointing=False)
     trained = train(tiny_model, dataset, mistral_tokenizer, tmp_path, options)
     folder = tmp_path / "adapter"
@@ -175,7 +215,15 @@ def test_adapter_folder_names_the_base_model_as_given(tiny_model: Path, dataset:
         "settings": {"lora_r": 4},
         "counts": {"train": counts, "validation": counts},
     }
-    training |= {"dataset_hash": "ab", "best_step": 1, "steps": 1, "early_stopped": False, "eval_loss_before": 10.4, "eval_loss": 9.5, "versions": {}}
+    training |= {
+        "dataset_hash": "ab",
+        "best_step": 1,
+        "steps": 1,
+        "early_stopped": False,
+        "eval_loss_before": 10.4,
+        "eval_loss": 9.5,
+        "versions": {},
+    }
     save_adapter(trained.checkpoint, "embedded:tiny", mistral_tokenizer, MISTRAL_V02, training, folder)
     card = (folder / "README.md").read_text()
     assert "base_model:" not in card  # the hub knows no embedded models
@@ -183,8 +231,18 @@ def test_adapter_folder_names_the_base_model_as_given(tiny_model: Path, dataset:
     assert "| lora_r | 4 |" in card
     config = json.loads((folder / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == "embedded:tiny"
-    assert read_json(folder / "prompt_format.json") == {"name": "mistral_v0.2", "prefix": "[INST] ", "suffix": " [/INST]", "answer_prefix": ""}
-    assert {file.name for file in folder.iterdir()} >= {"adapter_model.safetensors", "tokenizer.json", "tokenizer_config.json", "training.json"}
+    assert read_json(folder / "prompt_format.json") == {
+        "name": "mistral_v0.2",
+        "prefix": "[INST] ",
+        "suffix": " [/INST]",
+        "answer_prefix": "",
+    }
+    assert {file.name for file in folder.iterdir()} >= {
+        "adapter_model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "training.json",
+    }
 
 
 @pytest.mark.parametrize("softcap", [None, 3.0])
@@ -196,7 +254,9 @@ def test_loss_on_labelled_positions_equals_pytorchs_cross_entropy(softcap: float
         torch.randint(50, (300,)),
     )
     logits = hidden @ weight.T
-    expected = torch.nn.functional.cross_entropy(softcap * torch.tanh(logits / softcap) if softcap else logits, labels, reduction="sum")
+    expected = torch.nn.functional.cross_entropy(
+        softcap * torch.tanh(logits / softcap) if softcap else logits, labels, reduction="sum"
+    )
     (expected / 7).backward()
     theirs, hidden.grad = hidden.grad, None
     ours = SummedLoss.apply(hidden, weight, labels, softcap)
@@ -244,12 +304,19 @@ def test_patience_counts_from_the_best_evaluation_and_skips_the_untrained_model(
         {"eval_loss": 2.5, "step": 8},
         {"eval_loss": 2.6, "step": 12},
     ]
-    assert (evaluations_since_best(history), evaluations_since_best(history[:3]), evaluations_since_best([])) == (1, 0, 0)
+    assert (evaluations_since_best(history), evaluations_since_best(history[:3]), evaluations_since_best([])) == (
+        1,
+        0,
+        0,
+    )
 
 
 def test_trackers_are_passed_through(tmp_path: Path) -> None:
     cpu = Hardware("cpu", torch.float32, sharded=False)
-    given = [sft_config(TrainOptions(report_to=trackers), cpu, tmp_path, 8, validate=False).report_to for trackers in (("wandb", "trackio"), ())]
+    given = [
+        sft_config(TrainOptions(report_to=trackers), cpu, tmp_path, 8, validate=False).report_to
+        for trackers in (("wandb", "trackio"), ())
+    ]
     assert given == [["wandb", "trackio"], []]
 
 

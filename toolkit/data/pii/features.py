@@ -1,4 +1,6 @@
-"""What the CRF sees of a word: how it is written, how ordinary it is, whether lists know it, and the same of its neighbours."""
+"""What the CRF sees of a word: how it is written, how ordinary it is, whether lists know it, and the same of its
+neighbours.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,13 @@ def features(words: list[str]) -> list[list[str]]:
         for offset in NEIGHBOURS:
             row += _seen_from(padded[at + offset], offset)
         before, here, after = shapes[at - 1 : at + 2]
-        row += (f"s3={before}{here}{after}", f"l2={lists[at - 1]}{lists[at]}", f"l2+={lists[at]}{lists[at + 1]}",
-                f"w-1s={contexts[at - 1]}{here}", f"w-2s={contexts[at - 2]}{before}{here}")  # fmt: skip
+        row += (
+            f"s3={before}{here}{after}",
+            f"l2={lists[at - 1]}{lists[at]}",
+            f"l2+={lists[at]}{lists[at + 1]}",
+            f"w-1s={contexts[at - 1]}{here}",
+            f"w-2s={contexts[at - 2]}{before}{here}",
+        )
         rows.append(row)
     return rows
 
@@ -49,9 +56,13 @@ def _seen_from(word: str, offset: int) -> tuple[str, ...]:
 
 @lru_cache(maxsize=100_000)
 def _context_word(word: str) -> str:
-    """The word itself where it is ordinary; what is rare is known by its form and lists alone, so that the model meets new names prepared."""
+    """The word itself where it is ordinary; what is rare is known by its form and lists alone, so that the model meets
+    new names prepared.
+    """
     lower = word.casefold()
-    return lower if lower in ordinary_words() or lower in ADDRESS_CUES or lower in TITLES or not word[0].isalnum() else "?"
+    return (
+        lower if lower in ordinary_words() or lower in ADDRESS_CUES or lower in TITLES or not word[0].isalnum() else "?"
+    )
 
 
 @lru_cache(maxsize=100_000)
@@ -69,7 +80,9 @@ def shape(word: str) -> str:
 
 @lru_cache(maxsize=100_000)
 def listed(word: str) -> str:
-    """Which lists know the word, in one letter each: n(ame), c(ommon), b(rand), p(lace), i(nterface), a(ddress), t(itle), h(elp), f(orm), s(treet ending)."""
+    """Which lists know the word, in one letter each: n(ame), c(ommon), b(rand), p(lace), i(nterface), a(ddress),
+    t(itle), h(elp), f(orm), s(treet ending).
+    """
     lower = word.casefold().rstrip(".").removesuffix("'s").removesuffix("’s")
     parts = [part for part in re.split(r"['’-]", lower) if part]
     known = "n" if lower in known_names() or (len(parts) > 1 and all(part in known_names() for part in parts)) else ""
@@ -105,7 +118,9 @@ def known_names() -> frozenset[str]:
 
 @cache
 def names_that_are_words() -> frozenset[str]:
-    """Names that are as well words of English or Indonesian: rose, hope, page, indah; not kevin, however often it is written."""
+    """Names that are as well words of English or Indonesian: rose, hope, page, indah; not kevin, however often it is
+    written.
+    """
     return frozenset(name.removesuffix(IS_A_WORD) for name in _names() if name.endswith(IS_A_WORD))
 
 
@@ -117,7 +132,12 @@ def _names() -> tuple[str, ...]:
 @cache
 def ordinary_words() -> frozenset[str]:
     """Frequent words of English and Indonesian (wordfreq, CC BY-SA 4.0)."""
-    return frozenset(word for language in ("en", "id") for word, share in get_frequency_dict(language, "small").items() if share >= COMMON_AT_LEAST)
+    return frozenset(
+        word
+        for language in ("en", "id")
+        for word, share in get_frequency_dict(language, "small").items()
+        if share >= COMMON_AT_LEAST
+    )
 
 
 def resource(name: str) -> Path:

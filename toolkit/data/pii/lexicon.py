@@ -1,4 +1,6 @@
-"""Words that look like names or addresses and are not: brands, places, words of interfaces; and words that make an address. Data only."""
+"""Words that look like names or addresses and are not: brands, places, words of interfaces; and words that make an
+address. Data only.
+"""
 
 from __future__ import annotations
 
@@ -61,12 +63,13 @@ INTERFACE = _words("""
 
 NEVER_PERSONAL = BRANDS | PLACES | INTERFACE
 
-# Kinds of streets and of parts of an address, and the abbreviations of US, Canadian and Australian states behind a town.
+# Kinds of streets and of parts of an address, and the abbreviations of US, Canadian and Australian states behind a
+# town.
 ADDRESS_CUES = _words("""
     street st road rd avenue ave lane ln drive dr court ct boulevard blvd way place pl square sq terrace crescent close highway hwy parkway pkwy circle trail alley row
     suite apt apartment flat unit floor building bldg house villa estate heights gardens mews box p.o po postcode zip ext gate grove hill park ridge walk wharf view meadows
     jalan jl jln gang gg blok no nomor rt rw kelurahan kel kecamatan kec kabupaten kab kota desa dusun perumahan perum komplek kompleks lantai lt apartemen ruko kav kavling kode pos
-    """)  # fmt: skip
+    """)
 STREET_ENDINGS = (
     "straße",
     "strasse",
@@ -90,5 +93,6 @@ STREET_ENDINGS = (
 BEFORE_NAMES = _words("my your our his her their the a an dear hi hello hey halo hai kepada dari nama name")
 
 TITLES = _words(
-    "mr mrs ms miss dr prof sir madam lord lady mx bapak ibu pak bu sdr sdri saudara saudari tuan nyonya nona mas mbak bang kak drs ir hj h st"
+    "mr mrs ms miss dr prof sir madam lord lady mx bapak ibu pak bu sdr sdri saudara saudari tuan nyonya nona mas mbak"
+    " bang kak drs ir hj h st"
 )

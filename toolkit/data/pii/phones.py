@@ -18,7 +18,8 @@ CANDIDATE = re.compile(r"(?<![\w@])[+(]{0,2}\d(?:[\d().\-/\u2010-\u2013 \u00a0]{
 LEAST_DIGITS, MOST_DIGITS = 6, 15  # six only in small countries, and only where something else speaks for it
 NOT_A_PHONE = re.compile(
     r"\b(?<!\d\.)\d{1,3}(?:\.\d{1,3}){3}\b(?!\.\d)|\b\d{4}[-/.]\d{1,2}[-/.]\d{1,2}\b|\b\d{1,2}[-/.]\d{1,2}[-/.]\d{4}\b"
-    r"|(?<!\w)-\d[\d.]* [-–] \d[\d.]*|(?<![\d.])\d{1,2}\.\d{5,}\b|(?:Rp|IDR|USD|GBP|EUR|[$£€])\.?\s*\d[\d.,\s]*\d|\b(?<!\d\.)(?!\d{3}\.\d{3}\.\d{4}\b|0\d(?:\.\d\d){4}\b)v?\d+(?:\.\d+){2,}\b(?![-\s]\d)",
+    r"|(?<!\w)-\d[\d.]* [-–]"
+    r" \d[\d.]*|(?<![\d.])\d{1,2}\.\d{5,}\b|(?:Rp|IDR|USD|GBP|EUR|[$£€])\.?\s*\d[\d.,\s]*\d|\b(?<!\d\.)(?!\d{3}\.\d{3}\.\d{4}\b|0\d(?:\.\d\d){4}\b)v?\d+(?:\.\d+){2,}\b(?![-\s]\d)",
     re.IGNORECASE,
 )
 ABOUT_CALLING = re.compile(
@@ -43,7 +44,9 @@ ALONE_ON_ITS_LINE = re.compile(r"^[ \t]*([+(]{0,2}\d{1,5}(?:[-. )(]{1,2}\d{2,5})
 
 
 def find_phones(text: str, regions: Sequence[str]) -> list[Span]:
-    candidates = [match.start() for match in CANDIDATE.finditer(text) if sum(map(str.isdigit, match.group())) >= LEAST_DIGITS]
+    candidates = [
+        match.start() for match in CANDIDATE.finditer(text) if sum(map(str.isdigit, match.group())) >= LEAST_DIGITS
+    ]
     if not candidates:
         return []
     lines = {
@@ -61,7 +64,9 @@ def find_phones(text: str, regions: Sequence[str]) -> list[Span]:
 def _valid(text: str, lines: Sequence[tuple[int, int]], regions: Sequence[str]) -> list[Span]:
     phones: dict[tuple[int, int], Span] = {}
     no_region: Sequence[str | None] = [None]
-    for region, (first, last) in product(regions or no_region, lines):  # without regions only numbers with a country code are found
+    for region, (first, last) in product(
+        regions or no_region, lines
+    ):  # without regions only numbers with a country code are found
         for match in phonenumbers.PhoneNumberMatcher(text[first:last], region, leniency=phonenumbers.Leniency.VALID):
             start, end = first + match.start, first + match.end
             if _is_written_as_phone(match.raw_string, _before(text, start)):
@@ -74,7 +79,9 @@ def _written(text: str) -> list[Span]:
     """Numbers of no valid range that nobody would read as anything else: people mistype, and regions are missing."""
     matches = [match for match in WRITTEN_AS_PHONE.finditer(text) if _has_phone_length(match.group())]
     matches += [match for match in AFTER_A_CALL.finditer(text) if _is_announced(match.group(), _around(text, match))]
-    spans = [match.span() for match in matches] + [match.span(1) for match in ALONE_ON_ITS_LINE.finditer(text) if _has_phone_length(match.group())]
+    spans = [match.span() for match in matches] + [
+        match.span(1) for match in ALONE_ON_ITS_LINE.finditer(text) if _has_phone_length(match.group())
+    ]
     return [Span(start, end, "phone", re.sub(r"\D", "", text[start:end])) for start, end in spans]
 
 
@@ -101,7 +108,9 @@ def _is_written_as_phone(raw: str, before: str) -> bool:
 
 
 def _longest(found: list[Span]) -> list[Span]:
-    """Of matches that overlap (another region read less of the same number) the longest, then the first; a valid one before a written one."""
+    """Of matches that overlap (another region read less of the same number) the longest, then the first; a valid one
+    before a written one.
+    """
     chosen: list[Span] = []
     for span in sorted(found, key=lambda span: (span.start - span.end, span.start)):
         if all(span.end <= other.start or span.start >= other.end for other in chosen):

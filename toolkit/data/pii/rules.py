@@ -14,7 +14,9 @@ from toolkit.data.pii.lexicon import BRANDS
 from toolkit.data.pii.phones import find_phones
 from toolkit.data.pii.spans import Span
 
-EMAIL = re.compile(r"[\w.+-]{0,63}\w@(?:[\w-]{1,63}\.)+[^\W\d_]{2,}")  # bounded: a long run of letters must not cost its square
+EMAIL = re.compile(
+    r"[\w.+-]{0,63}\w@(?:[\w-]{1,63}\.)+[^\W\d_]{2,}"
+)  # bounded: a long run of letters must not cost its square
 THREE_DIGITS = re.compile(r"\d(?:[ .\-/]?\d){2}")  # what most identifiers have, and the numbers of steps do not
 DIGITS = re.compile(r"(?<![\w.,])\d(?:[ .\-/]?\d){8,18}(?![\w])(?!\.\d)")
 IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{1,4}){3,8}(?![A-Za-z0-9])")
@@ -26,19 +28,36 @@ HANDLE = re.compile(r"(?<![\w.@/])@([A-Za-z0-9](?:[A-Za-z0-9._]{1,28})[A-Za-z0-9
 PASSPORT_ZONE = re.compile(r"[A-Z0-9<]{44}")
 BEFORE_VERSION = re.compile(r"(?:\b(?:version|versi|ver|v|build|firmware|release|rilis)\.?\s*)$", re.IGNORECASE)
 OWN_ACCOUNT = re.compile(
-    r"\b(my|mine|his|her|their|user|username|handle|ig|instagram|twitter|tiktok|telegram|dm|follow|saya|akun|pengguna|ikuti)\b", re.IGNORECASE
+    r"\b(my|mine|his|her|their|user|username|handle|ig|instagram|twitter|tiktok|telegram|dm|follow|saya|akun|pengguna|ikuti)\b",
+    re.IGNORECASE,
 )
 CUES = {
-    "ssn": (re.compile(r"\b(?:ssn|social security)\b", re.IGNORECASE), re.compile(r"(?<![\w-])\d{3}[- ]?\d{2}[- ]?\d{4}(?![\w-])")),
-    "nik": (re.compile(r"\b(?:nik|ktp|no\.? ?kk|kartu keluarga)\b", re.IGNORECASE), re.compile(r"(?<!\w)\d(?:[ .-]?\d){15}(?!\w)")),
+    "ssn": (
+        re.compile(r"\b(?:ssn|social security)\b", re.IGNORECASE),
+        re.compile(r"(?<![\w-])\d{3}[- ]?\d{2}[- ]?\d{4}(?![\w-])"),
+    ),
+    "nik": (
+        re.compile(r"\b(?:nik|ktp|no\.? ?kk|kartu keluarga)\b", re.IGNORECASE),
+        re.compile(r"(?<!\w)\d(?:[ .-]?\d){15}(?!\w)"),
+    ),
     "npwp": (re.compile(r"\bnpwp\b", re.IGNORECASE), re.compile(r"(?<!\w)\d(?:[ .-]?\d){14,15}(?!\w)")),
-    "passport": (re.compile(r"\b(?:passport|paspor)\b", re.IGNORECASE), re.compile(r"(?<!\w)(?:[A-Z]{1,2} ?\d{6,8}|\d{8,9})(?!\w)")),
+    "passport": (
+        re.compile(r"\b(?:passport|paspor)\b", re.IGNORECASE),
+        re.compile(r"(?<!\w)(?:[A-Z]{1,2} ?\d{6,8}|\d{8,9})(?!\w)"),
+    ),
     "licence": (
-        re.compile(r"\b(?:driver'?s? licen[cs]e|driving licen[cs]e|licen[cs]e (?:no|number)|dl (?:no|number)|nomor sim|no\.? sim)\b", re.IGNORECASE),
+        re.compile(
+            r"\b(?:driver'?s? licen[cs]e|driving licen[cs]e|licen[cs]e (?:no|number)|dl (?:no|number)|nomor sim|no\.?"
+            r" sim)\b",
+            re.IGNORECASE,
+        ),
         re.compile(r"(?<!\w)(?:[A-Za-z]{1,5}[ -]?)?\d[A-Za-z\d]*(?:[ -]\d+){0,4}(?!\w)"),
     ),
     "account": (
-        re.compile(r"\b(?:rekening|norek|account (?:no|number|num)|acct|bank account|nomor va|virtual account)\b", re.IGNORECASE),
+        re.compile(
+            r"\b(?:rekening|norek|account (?:no|number|num)|acct|bank account|nomor va|virtual account)\b",
+            re.IGNORECASE,
+        ),
         re.compile(r"(?<!\w)\d(?:[ -]?\d){7,17}(?!\w)"),
     ),
 }
@@ -51,19 +70,28 @@ def find_identifiers(text: str, kinds: frozenset[str], regions: Sequence[str]) -
     """Spans of the asked kinds in the order of precedence: what has a checksum before what only has a form."""
     finders = (*_FINDERS, ("phone", lambda text: iter(find_phones(text, regions))), ("account", _account))
     has_number = bool(THREE_DIGITS.search(text))
-    return [span for kind, finder in finders if kind in kinds and (has_number or finder not in _IN_NUMBERS) for span in finder(text)]
+    return [
+        span
+        for kind, finder in finders
+        if kind in kinds and (has_number or finder not in _IN_NUMBERS)
+        for span in finder(text)
+    ]
 
 
 def _emails(text: str) -> Iterator[Span]:
     if "@" in text:
-        yield from (Span(match.start(), match.end(), "email", match.group().casefold()) for match in EMAIL.finditer(text))
+        yield from (
+            Span(match.start(), match.end(), "email", match.group().casefold()) for match in EMAIL.finditer(text)
+        )
 
 
 def _handles(text: str) -> Iterator[Span]:
     """A handle of its own: with a digit or underscore, or after a word about somebody's account; brands stay."""
     for match in HANDLE.finditer(text) if "@" in text else ():
         name = match.group(1)
-        is_personal = any(character.isdigit() or character in "_." for character in name) or OWN_ACCOUNT.search(text[: match.start()][-CUE_CHARS:])
+        is_personal = any(character.isdigit() or character in "_." for character in name) or OWN_ACCOUNT.search(
+            text[: match.start()][-CUE_CHARS:]
+        )
         if is_personal and re.split(r"[._\d]", name.casefold())[0] not in BRANDS:
             yield Span(match.start(), match.end(), "handle", name.casefold())
 
@@ -98,7 +126,10 @@ def _ibans(text: str) -> Iterator[Span]:
 
 
 def _ips(text: str) -> Iterator[Span]:
-    for match in (*(IPV4.finditer(text) if text.count(".") > 2 else ()), *(IPV6.finditer(text) if text.count(":") > 1 else ())):
+    for match in (
+        *(IPV4.finditer(text) if text.count(".") > 2 else ()),
+        *(IPV6.finditer(text) if text.count(":") > 1 else ()),
+    ):
         try:
             address = ipaddress.ip_address(match.group())
         except ValueError:
@@ -110,7 +141,9 @@ def _ips(text: str) -> Iterator[Span]:
 def _passport_zones(text: str) -> Iterator[Span]:
     if "<" in text:
         yield from (
-            Span(match.start(), match.end(), "passport", match.group()) for match in PASSPORT_ZONE.finditer(text) if is_passport_zone(match.group())
+            Span(match.start(), match.end(), "passport", match.group())
+            for match in PASSPORT_ZONE.finditer(text)
+            if is_passport_zone(match.group())
         )
 
 
@@ -122,17 +155,28 @@ def _announced(kind: str) -> Callable[[str], Iterator[Span]]:
         for word in cue.finditer(text) if kind != "licence" or LICENCE_LETTERS.search(text) else ():
             window_end = min(len(text), word.end() + CUE_CHARS)
             line_end = text.find("\n", word.end(), window_end)
-            for match in form.finditer(text, word.end(), line_end if line_end >= 0 else min(len(text), window_end + 20)):
-                if match.start() <= window_end and (kind != "licence" or sum(map(str.isdigit, match.group())) >= LEAST_LICENCE_DIGITS):
+            for match in form.finditer(
+                text, word.end(), line_end if line_end >= 0 else min(len(text), window_end + 20)
+            ):
+                if match.start() <= window_end and (
+                    kind != "licence" or sum(map(str.isdigit, match.group())) >= LEAST_LICENCE_DIGITS
+                ):
                     yield Span(match.start(), match.end(), kind, re.sub(r"[\s.-]", "", match.group()))
 
     return find
 
 
-_card, _nik, _npwp, _ssn = _numbers("card", is_card), _numbers("nik", is_nik), _form("npwp", NPWP_FORM, is_npwp), _form("ssn", SSN_FORM, is_ssn)
+_card, _nik, _npwp, _ssn = (
+    _numbers("card", is_card),
+    _numbers("nik", is_nik),
+    _form("npwp", NPWP_FORM, is_npwp),
+    _form("ssn", SSN_FORM, is_ssn),
+)
 _announced_ssn, _announced_nik, _announced_npwp = _announced("ssn"), _announced("nik"), _announced("npwp")
 _announced_passport, _account = _announced("passport"), _announced("account")
-_IN_NUMBERS = frozenset({_ibans, _card, _nik, _npwp, _ssn, _announced_ssn, _announced_nik, _announced_npwp, _announced_passport, _account})
+_IN_NUMBERS = frozenset(
+    {_ibans, _card, _nik, _npwp, _ssn, _announced_ssn, _announced_nik, _announced_npwp, _announced_passport, _account}
+)
 _FINDERS: tuple[tuple[str, Callable[[str], Iterator[Span]]], ...] = (
     ("email", _emails),
     ("passport", _passport_zones),

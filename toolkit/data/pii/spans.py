@@ -5,7 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-KINDS = ("email", "phone", "card", "iban", "ip", "handle", "nik", "npwp", "ssn", "passport", "licence", "account", "name", "address")
+KINDS = (
+    "email",
+    "phone",
+    "card",
+    "iban",
+    "ip",
+    "handle",
+    "nik",
+    "npwp",
+    "ssn",
+    "passport",
+    "licence",
+    "account",
+    "name",
+    "address",
+)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,16 @@ from __future__ import annotations
 
 import re
 
-NAMES = ("Alex Sample", "Budi Contoh", "Kim Placeholder", "Sari Misalnya", "Robin Example", "Andi Teladan", "Jo Specimen", "Rina Umpama")
+NAMES = (
+    "Alex Sample",
+    "Budi Contoh",
+    "Kim Placeholder",
+    "Sari Misalnya",
+    "Robin Example",
+    "Andi Teladan",
+    "Jo Specimen",
+    "Rina Umpama",
+)
 _STREETS = ("Example Street", "Sample Road", "Jalan Contoh", "Jalan Teladan")
 _EMAIL = re.compile(r"person\d+@example\.org")
 _PHONE = re.compile(r"\+1 202-555-01\d\d")  # the range that the North American plan keeps for fiction

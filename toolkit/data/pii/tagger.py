@@ -1,6 +1,7 @@
 """Names and addresses by a linear-chain CRF (python-crfsuite) over words: the one part of anonymising that is learnt.
 
-`scripts/train_pii.py` makes the model and the list of names beside this file, from generated templates alone. Lines without
+`scripts/train_pii.py` makes the model and the list of names beside this file, from generated templates alone. Lines
+without
 anything like a name or an address are not tagged at all; that is where the speed comes from.
 """
 
@@ -21,7 +22,10 @@ IDENTIFIER = re.compile(r"[a-z][A-Z]|[A-Z]{2,}[a-z]")  # DateSerial, WebDAV
 MIXED_NAME = re.compile(r"(?:Ma?c|D[aeiu]|L[aeo]|O|Fitz|V[ao]n)[A-Z]")
 NOT_IN_NAMES = frozenset("=[]{}<>|;*%_~^$")
 MODEL_FILE = "names.crfsuite"
-UNSURE_FROM, SURE_FROM = 0.25, 0.5  # probability from which a span goes to the review queue, and from which it is masked
+UNSURE_FROM, SURE_FROM = (
+    0.25,
+    0.5,
+)  # probability from which a span goes to the review queue, and from which it is masked
 SURE_WHEN_ORDINARY = 0.82
 SURE_WHEN_SINGLE = 0.9
 SURE_WHEN_UNKNOWN = 0.75  # the same for a name of which no word is on the list of names
@@ -33,7 +37,12 @@ MOST_TOKENS = 400  # a longer run of lines is tagged in pieces
 
 def find_names_and_addresses(text: str, kinds: frozenset[str]) -> list[Span]:
     """Spans of kind name and address with their probability, UNSURE_FROM or more, in order."""
-    return [span for tokens in _worth_tagging(text) for span in _tag(text, tokens) if span.kind in kinds and span.score >= UNSURE_FROM]
+    return [
+        span
+        for tokens in _worth_tagging(text)
+        for span in _tag(text, tokens)
+        if span.kind in kinds and span.score >= UNSURE_FROM
+    ]
 
 
 def _worth_tagging(text: str) -> Iterator[list[re.Match[str]]]:
@@ -115,11 +124,15 @@ def _sure_of_address(words: list[str]) -> float:
 
 
 def _stretches(labels: list[str], tokens: list[re.Match[str]]) -> Iterator[tuple[int, int, str]]:
-    """(first, last, kind) of each run of labels that belong together; two names with nothing but a space between are one."""
+    """(first, last, kind) of each run of labels that belong together; two names with nothing but a space between are
+    one.
+    """
     start = 0
     for at, label in enumerate([*labels, "O"]):
         is_further = (
-            at > 0 and label[2:] == labels[at - 1][2:] and (label[0] == "I" or (label == "B-name" and tokens[at].start() == tokens[at - 1].end() + 1))
+            at > 0
+            and label[2:] == labels[at - 1][2:]
+            and (label[0] == "I" or (label == "B-name" and tokens[at].start() == tokens[at - 1].end() + 1))
         )
         if not is_further:
             if at > start and labels[start] != "O":
@@ -128,23 +141,34 @@ def _stretches(labels: list[str], tokens: list[re.Match[str]]) -> Iterator[tuple
 
 
 def _trimmed(words: list[str], first: int, last: int) -> tuple[int, int]:
-    """Without punctuation, titles, words before names and line ends at the edges, and without what "Kevin said" behind his name."""
+    """Without punctuation, titles, words before names and line ends at the edges, and without what "Kevin said" behind
+    his name.
+    """
     while first <= last and (not words[first][0].isalnum() or words[first].casefold().rstrip(".") in NOT_AT_THE_START):
         first += 1
-    while first <= last and (not words[last][0].isalnum() or (words[last].islower() and words[first][0].isupper() and "c" in listed(words[last]))):
+    while first <= last and (
+        not words[last][0].isalnum()
+        or (words[last].islower() and words[first][0].isupper() and "c" in listed(words[last]))
+    ):
         last -= 1
     return first, last
 
 
 def _is_personal(words: list[str], kind: str) -> bool:
-    """Placeholders, brands, places and words of interfaces are nobody's name; an address needs a number or a word of addresses."""
+    """Placeholders, brands, places and words of interfaces are nobody's name; an address needs a number or a word of
+    addresses.
+    """
     if any((word.startswith("[") and len(word) > 1) or word in NOT_IN_NAMES for word in words):
         return False
     letters = [word.casefold() for word in words if word[0].isalpha()]
-    if kind == "name" and any(IDENTIFIER.search(word) and not MIXED_NAME.match(word) and "n" not in listed(word) for word in words):
+    if kind == "name" and any(
+        IDENTIFIER.search(word) and not MIXED_NAME.match(word) and "n" not in listed(word) for word in words
+    ):
         return False
     if kind == "name":
-        return any(len(word) > 1 for word in letters) and not all(word in NEVER_PERSONAL and "n" not in listed(word) for word in letters)
+        return any(len(word) > 1 for word in letters) and not all(
+            word in NEVER_PERSONAL and "n" not in listed(word) for word in letters
+        )
     numbers = sum(word[0].isdigit() for word in words)
     is_address = bool(numbers) and any(
         (len(word) > 2 and word[0].isupper() and word[1:].islower()) or {"a", "s"} & set(listed(word)) for word in words

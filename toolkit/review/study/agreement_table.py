@@ -36,7 +36,10 @@ def _criterion(rows: Sequence[Scored], criterion: str, groups: Mapping[str, str]
         if len(values) > 1:
             by_group.setdefault(groups.get(item, item), []).append(values)
     blocks = list(by_group.values())
-    return {"n": sum(map(len, blocks)), **{name: _with_interval(blocks, coefficient) for name, coefficient in COEFFICIENTS.items()}}
+    return {
+        "n": sum(map(len, blocks)),
+        **{name: _with_interval(blocks, coefficient) for name, coefficient in COEFFICIENTS.items()},
+    }
 
 
 def _with_interval(blocks: list[Units], coefficient: Callable[[Units], float | None]) -> JSON:
@@ -47,7 +50,10 @@ def _with_interval(blocks: list[Units], coefficient: Callable[[Units], float | N
     if value is None:
         return {"value": None, "ci95": None, "note": NO_VARIATION}
     count = len(blocks)
-    without = [coefficient([unit for at, block in enumerate(blocks) if at != left_out for unit in block]) for left_out in range(count)]
+    without = [
+        coefficient([unit for at, block in enumerate(blocks) if at != left_out for unit in block])
+        for left_out in range(count)
+    ]
     known = [other for other in without if other is not None]
     if count < 3 or len(known) < count:
         return {"value": value, "ci95": None, "note": "too few items for an interval"}

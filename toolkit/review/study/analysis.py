@@ -1,4 +1,5 @@
-"""study_report.json: everything that the locked ratings show, in one document (schema of `study` in docs/results.schema.json).
+"""study_report.json: everything that the locked ratings show, in one document (schema of `study` in
+docs/results.schema.json).
 
 Same study, same bytes: all random steps come from the plan's seed, and there is no time in it.
 """
@@ -33,7 +34,9 @@ def analyse(folder: StudyFolder, key: Key, results_file: Path | None = None) -> 
     """
     plan, everyone = folder.plan(), read_judgements(folder, key)
     if not everyone.ordinary:
-        raise DataError(f"{folder.path} has no ratings of ordinary units, only practice; go on rating before it is locked.")
+        raise DataError(
+            f"{folder.path} has no ratings of ordinary units, only practice; go on rating before it is locked."
+        )
     summaries = {rater: rater_summary(everyone, rater) for rater in everyone.share_rated}
     reasons = {rater: exclusion_reason(summary, plan.exclusion) for rater, summary in summaries.items()}
     used = _kept(everyone, [rater for rater, reason in reasons.items() if reason is None])
@@ -65,14 +68,22 @@ def analyse(folder: StudyFolder, key: Key, results_file: Path | None = None) -> 
         "rater_summaries": {rater: {**summary, "excluded": reasons[rater]} for rater, summary in summaries.items()},
         "item_scores": _item_scores(used.ordinary, plan.criterion_names),
         "comments": [
-            {"item": row.item, "system": row.source, "rater": row.rater, "comment": row.comment} for row in used.scored if row.comment.strip()
+            {"item": row.item, "system": row.source, "rater": row.rater, "comment": row.comment}
+            for row in used.scored
+            if row.comment.strip()
         ],
         "sample": (read_json(folder.plan_file) or {}).get("sample", {}),
         "limits": _limits(report, kept, list(summaries), reasons),
-        "correlations": metric_correlations(report.human_scores(), results_file, min(1000, plan.bootstrap_samples), plan.seed)
+        "correlations": metric_correlations(
+            report.human_scores(), results_file, min(1000, plan.bootstrap_samples), plan.seed
+        )
         if results_file
         else [],
-        "environment": {"seed": plan.seed, "bootstrap_samples": plan.bootstrap_samples, "interval": "crossed item x rater bootstrap"},
+        "environment": {
+            "seed": plan.seed,
+            "bootstrap_samples": plan.bootstrap_samples,
+            "interval": "crossed item x rater bootstrap",
+        },
     }
     if document["excluded"]:
         document["with_everyone"] = StudyTables(plan, everyone, groups, list(key.body["systems"])).claims()
@@ -111,7 +122,9 @@ def _item_scores(rows: Sequence[Scored], criteria: Sequence[str]) -> list[JSON]:
     ]
 
 
-def _limits(report: StudyTables, kept: Sequence[str], raters: Sequence[str], reasons: Mapping[str, str | None]) -> list[str]:
+def _limits(
+    report: StudyTables, kept: Sequence[str], raters: Sequence[str], reasons: Mapping[str, str | None]
+) -> list[str]:
     limits = []
     if len(kept) == 1:
         limits.append("One rater: the intervals are about other questions, not about other raters.")

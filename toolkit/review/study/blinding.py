@@ -24,8 +24,12 @@ class Guess:
     guessed: str | None
 
 
-def blinding_index(guesses: Sequence[Guess], system: str, options: int, samples: int, seed: int) -> tuple[JSON, CrossedMean | None]:
-    """Counts of right, wrong and no guesses about a system's answers, and the index with its interval; None without a guess."""
+def blinding_index(
+    guesses: Sequence[Guess], system: str, options: int, samples: int, seed: int
+) -> tuple[JSON, CrossedMean | None]:
+    """Counts of right, wrong and no guesses about a system's answers, and the index with its interval; None without a
+    guess.
+    """
     own = [guess for guess in guesses if guess.system == system]
     right = sum(guess.guessed == system for guess in own)
     unsure = sum(guess.guessed is None for guess in own)
@@ -33,6 +37,11 @@ def blinding_index(guesses: Sequence[Guess], system: str, options: int, samples:
     if not own:
         return counts, None
     cells = {
-        (guess.item, guess.rater): 0.0 if guess.guessed is None else 1.0 if guess.guessed == system else -1.0 / max(1, options - 1) for guess in own
+        (guess.item, guess.rater): 0.0
+        if guess.guessed is None
+        else 1.0
+        if guess.guessed == system
+        else -1.0 / max(1, options - 1)
+        for guess in own
     }
     return counts, crossed_mean(cells, samples, seed)

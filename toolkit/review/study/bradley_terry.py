@@ -22,7 +22,9 @@ _ROUNDS = 60
 
 @dataclass(frozen=True)
 class Strengths:
-    """Log strengths (the reference's is 0), log odds of being preferred for being shown first, and log of Davidson's nu (None without ties)."""
+    """Log strengths (the reference's is 0), log odds of being preferred for being shown first, and log of Davidson's nu
+    (None without ties).
+    """
 
     strengths: dict[str, float]
     first: float
@@ -36,7 +38,9 @@ def count_comparisons(comparisons: Iterable[Comparison]) -> Counts:
     return dict(counts)
 
 
-def fit_bradley_terry(counts: Counts, reference: str, with_order: bool = True, start: Strengths | None = None) -> Strengths | None:
+def fit_bradley_terry(
+    counts: Counts, reference: str, with_order: bool = True, start: Strengths | None = None
+) -> Strengths | None:
     """Maximum-likelihood strengths; None where they do not exist (one side never lost, or parts were never compared).
 
     `start` only saves time: a fit to similar counts.
@@ -52,7 +56,11 @@ def fit_bradley_terry(counts: Counts, reference: str, with_order: bool = True, s
     free = [name for name in names if name != reference]
     with_tie = any(outcome == "tie" for _, _, outcome in counts)
     size = len(free) + with_order + with_tie
-    first = [start.strengths.get(name, 0.0) for name in free] + [start.first] * with_order + [start.tie or 0.0] * with_tie if start else [0.0] * size
+    first = (
+        [start.strengths.get(name, 0.0) for name in free] + [start.first] * with_order + [start.tie or 0.0] * with_tie
+        if start
+        else [0.0] * size
+    )
     fitted = _newton(_designs(counts, free, with_order, with_tie, size), first)
     if fitted is None:
         return None
@@ -84,7 +92,9 @@ def _reached(edges: dict[str, set[str]], start: str) -> set[str]:
     return seen
 
 
-Design = tuple[list[list[float]], list[float]]  # a pair's features per outcome [outcomes][parameters], and how often each occurred
+Design = tuple[
+    list[list[float]], list[float]
+]  # a pair's features per outcome [outcomes][parameters], and how often each occurred
 
 
 def _designs(counts: Counts, free: list[str], with_order: bool, with_tie: bool, size: int) -> list[Design]:
@@ -116,7 +126,10 @@ def _newton(designs: list[Design], values: list[float]) -> list[float] | None:
         if step is None:
             return None
         longest = max(map(abs, step))
-        values = [value + change * min(1.0, 2.0 / longest if longest else 1.0) for value, change in zip(values, step, strict=True)]
+        values = [
+            value + change * min(1.0, 2.0 / longest if longest else 1.0)
+            for value, change in zip(values, step, strict=True)
+        ]
         if max(map(abs, values)) > _LARGEST:
             return None
         if longest < 1e-9:

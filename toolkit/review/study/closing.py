@@ -25,7 +25,9 @@ def progress(folder: StudyFolder) -> JSON:
     counts: JSON = {}
     for rater in manifest["raters"]:
         packet = read_packet(folder.packet_file(rater))
-        entries = read_ratings(folder.ratings_file(rater), manifest["study"], rater, manifest["files"][f"packets/{rater}.jsonl"])
+        entries = read_ratings(
+            folder.ratings_file(rater), manifest["study"], rater, manifest["files"][f"packets/{rater}.jsonl"]
+        )
         tasks = tasks_of(packet)
         values = latest_values(entries)
         counts[rater] = {"done": sum(task.identity in values for task in tasks), "tasks": len(tasks)}
@@ -33,7 +35,8 @@ def progress(folder: StudyFolder) -> JSON:
 
 
 def lock(folder: StudyFolder, accept_incomplete: bool = False) -> JSON:
-    """Fix the ratings as they are; from now on nothing can be added or edited unnoticed. Returns the progress per rater.
+    """Fix the ratings as they are; from now on nothing can be added or edited unnoticed. Returns the progress per
+    rater.
 
     Raises:
         UsageError: locked already, or raters are not done and `accept_incomplete` is not given.
@@ -45,9 +48,15 @@ def lock(folder: StudyFolder, accept_incomplete: bool = False) -> JSON:
     if changes:
         raise DataError(_refusal(folder, changes, "locked"))
     counts = progress(folder)
-    open_ones = [f"{rater} {count['done']} of {count['tasks']}" for rater, count in counts.items() if count["done"] < count["tasks"]]
+    open_ones = [
+        f"{rater} {count['done']} of {count['tasks']}"
+        for rater, count in counts.items()
+        if count["done"] < count["tasks"]
+    ]
     if open_ones and not accept_incomplete:
-        raise UsageError(f"Not everybody is done: {', '.join(open_ones)}. Wait for them, or lock as it is with --incomplete.")
+        raise UsageError(
+            f"Not everybody is done: {', '.join(open_ones)}. Wait for them, or lock as it is with --incomplete."
+        )
     if not any(count["done"] for count in counts.values()):
         raise UsageError(f"{folder.path} has no ratings yet; rate first with `steptune study rate`.")
     manifest = folder.manifest()
@@ -58,7 +67,10 @@ def lock(folder: StudyFolder, accept_incomplete: bool = False) -> JSON:
             continue
         entries = read_ratings(path, manifest["study"], rater, manifest["files"][f"packets/{rater}.jsonl"])
         ratings[rater] = {"lines": len(entries), "sha256": sha256_file(path)}
-    write_json(folder.lock_file, sealed({"study": manifest["study"], "manifest": sha256_file(folder.manifest_file), "ratings": ratings}))
+    write_json(
+        folder.lock_file,
+        sealed({"study": manifest["study"], "manifest": sha256_file(folder.manifest_file), "ratings": ratings}),
+    )
     return counts
 
 
@@ -87,32 +99,43 @@ def opened_key(folder: StudyFolder) -> Key:
     """
     require_locked(folder, "reported")
     if not folder.unblinded_file.exists():
-        raise UsageError(f"{folder.path} is still blind; open the key with `steptune study unblind {folder.path}` first.")
+        raise UsageError(
+            f"{folder.path} is still blind; open the key with `steptune study unblind {folder.path}` first."
+        )
     content = read_sealed(folder.unblinded_file)
     return Key(content["nonce"], content["key"])
 
 
 def require_locked(folder: StudyFolder, what: str) -> None:
     if not folder.lock_file.exists():
-        raise UsageError(f"{folder.path} cannot be {what} before its ratings are locked; run `steptune study lock {folder.path}` first.")
+        raise UsageError(
+            f"{folder.path} cannot be {what} before its ratings are locked; run `steptune study lock {folder.path}`"
+            " first."
+        )
 
 
 def _refusal(folder: StudyFolder, changes: list[str], what: str) -> str:
     lines = "".join(f"\n  - {change}" for change in changes)
     return (
-        f"{folder.path} cannot be {what}: {len(changes)} things are not as they were sealed.{lines}\nTake the files from a copy that was not changed."
+        f"{folder.path} cannot be {what}: {len(changes)} things are not as they were sealed.{lines}\nTake the files"
+        " from a copy that was not changed."
     )
 
 
 def _require_one_file_each(folder: StudyFolder, raters: list[str]) -> None:
-    """A second file of a rater (`anna (2).jsonl`, `anna.ratings.jsonl`) means that two people used one name, or a stray copy."""
+    """A second file of a rater (`anna (2).jsonl`, `anna.ratings.jsonl`) means that two people used one name, or a stray
+    copy.
+    """
     expected = {folder.ratings_file(rater).name for rater in raters}
     ratings = folder.path / "ratings"
     strange = (
-        sorted(path.name for path in ratings.iterdir() if path.name not in expected and not path.name.startswith(".")) if ratings.is_dir() else []
+        sorted(path.name for path in ratings.iterdir() if path.name not in expected and not path.name.startswith("."))
+        if ratings.is_dir()
+        else []
     )
     if strange:
         raise DataError(
-            f"{ratings} holds {', '.join(strange)}, which is no rater's file; expected {', '.join(sorted(expected))}. "
-            "If two people rated under one name, keep the file of one; each rater needs a name and a packet of their own."
+            f"{ratings} holds {', '.join(strange)}, which is no rater's file; expected {', '.join(sorted(expected))}."
+            " If two people rated under one name, keep the file of one; each rater needs a name and a packet of their"
+            " own."
         )

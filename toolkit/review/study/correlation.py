@@ -1,4 +1,6 @@
-"""Do the automatic metrics say what people say? Rank correlation over the answers of a study, from evaluate's results.json."""
+"""Do the automatic metrics say what people say? Rank correlation over the answers of a study, from evaluate's
+results.json.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +28,20 @@ def metric_correlations(human: HumanScores, results_file: Path, samples: int, se
     """
     results = read_json(results_file)
     if results is None or not isinstance(results.get("items"), list):
-        raise DataError(f"{results_file} is not a results.json of evaluate (no `items`); give the one of the same predictions.")
+        raise DataError(
+            f"{results_file} is not a results.json of evaluate (no `items`); give the one of the same predictions."
+        )
     points = {metric: _points(human, results["items"], metric) for metric in _metrics(results["items"])}
-    rows = [{"metric": metric, "criterion": OVERALL, **_correlation(found, samples, seed)} for metric, found in points.items() if found]
+    rows = [
+        {"metric": metric, "criterion": OVERALL, **_correlation(found, samples, seed)}
+        for metric, found in points.items()
+        if found
+    ]
     if not rows:
-        raise DataError(f"{results_file} shares no answer with this study; give the results.json of the same predictions and systems.")
+        raise DataError(
+            f"{results_file} shares no answer with this study; give the results.json of the same predictions and"
+            " systems."
+        )
     return rows
 
 
@@ -63,7 +74,9 @@ def _points(human: HumanScores, items: Sequence[JSON], metric: str) -> Points:
     for item in items:
         rated = human.get(str(item.get("id")), {})
         values = {system: scores.get(metric) for system, scores in item.get("scores", {}).items() if system in rated}
-        both = {system: (float(value), rated[system]) for system, value in values.items() if isinstance(value, int | float)}
+        both = {
+            system: (float(value), rated[system]) for system, value in values.items() if isinstance(value, int | float)
+        }
         if both:
             points[str(item["id"])] = both
     return points
@@ -71,7 +84,12 @@ def _points(human: HumanScores, items: Sequence[JSON], metric: str) -> Points:
 
 def _correlation(points: Points, samples: int, seed: int) -> JSON:
     pairs = [pair for systems in points.values() for pair in systems.values()]
-    agreed = [_sign(a[0] - b[0]) == _sign(a[1] - b[1]) for systems in points.values() for a, b in combinations(systems.values(), 2) if a[1] != b[1]]
+    agreed = [
+        _sign(a[0] - b[0]) == _sign(a[1] - b[1])
+        for systems in points.values()
+        for a, b in combinations(systems.values(), 2)
+        if a[1] != b[1]
+    ]
     return {
         "spearman": spearman(pairs),
         "ci95": _item_interval(points, spearman, samples, seed),
@@ -91,7 +109,9 @@ def _item_interval(
     generator = random.Random(seed)
     rows = [list(systems.values()) for systems in points.values()]
     values = [
-        value for _ in range(samples) if (value := statistic([pair for row in generator.choices(rows, k=len(rows)) for pair in row])) is not None
+        value
+        for _ in range(samples)
+        if (value := statistic([pair for row in generator.choices(rows, k=len(rows)) for pair in row])) is not None
     ]
     if len(values) < 0.95 * samples:
         return None

@@ -40,7 +40,8 @@ def create_study(
     spare: Sequence[Question] = (),
     leaks_acknowledged: bool = False,
 ) -> Created:
-    """Make a study folder; nothing is left behind if it fails. `spare` are questions for practice where the data have none over.
+    """Make a study folder; nothing is left behind if it fails. `spare` are questions for practice where the data have
+    none over.
 
     Raises:
         UsageError: the folder or the key exists already, two raters have one name, or the key would lie in the folder.
@@ -72,8 +73,13 @@ def create_study(
 
 def leak_report(leaks: Sequence[Leak]) -> str:
     """What was found, and what to do about it."""
-    shown = "".join(f"\n  - {leak}" for leak in leaks[:12]) + (f"\n  and {len(leaks) - 12} more" if len(leaks) > 12 else "")
-    return f"{len(leaks)} things in the answers could give a system away:{shown}\nGenerate without them, or accept them with --acknowledge-leaks (the plan will say so)."
+    shown = "".join(f"\n  - {leak}" for leak in leaks[:12]) + (
+        f"\n  and {len(leaks) - 12} more" if len(leaks) > 12 else ""
+    )
+    return (
+        f"{len(leaks)} things in the answers could give a system away:{shown}\nGenerate without them, or accept them"
+        " with --acknowledge-leaks (the plan will say so)."
+    )
 
 
 def _require_fresh(folder: StudyFolder, key_file: Path, raters: Sequence[str]) -> None:
@@ -82,14 +88,18 @@ def _require_fresh(folder: StudyFolder, key_file: Path, raters: Sequence[str]) -
     if key_file.exists():
         raise UsageError(f"{key_file} exists already; give another place for the key with --key.")
     if key_file.absolute().is_relative_to(folder.path.absolute()):
-        raise UsageError(f"The key would lie inside {folder.path}, where raters could read it; give another place with --key.")
+        raise UsageError(
+            f"The key would lie inside {folder.path}, where raters could read it; give another place with --key."
+        )
     if not raters:
         raise UsageError("a study needs raters; name them with --raters anna,ben,cara.")
     seen: dict[str, str] = {}
     for rater in raters:
         check_name(rater)
         if rater.casefold() in seen:
-            raise UsageError(f"two raters have one name ({seen[rater.casefold()]}, {rater}); give each a name of their own.")
+            raise UsageError(
+                f"two raters have one name ({seen[rater.casefold()]}, {rater}); give each a name of their own."
+            )
         seen[rater.casefold()] = rater
 
 
@@ -148,7 +158,9 @@ def _name_answers(chosen: list[Question], drawn: Drawn, generator: random.Random
 
 def _sample_size(chosen: list[Question], drawn: Drawn, plan: StudyPlan, leaks: int) -> JSON:
     rated = sum(unit["kind"] == "item" for units in drawn.units.values() for unit in units.values())
-    effect = smallest_detectable_effect(plan.assumptions, len({question.group for question in chosen}), len(drawn.units), rated)
+    effect = smallest_detectable_effect(
+        plan.assumptions, len({question.group for question in chosen}), len(drawn.units), rated
+    )
     return {
         "items": len(chosen),
         "groups": len({question.group for question in chosen}),
@@ -162,6 +174,13 @@ def _sample_size(chosen: list[Question], drawn: Drawn, plan: StudyPlan, leaks: i
 
 
 def _write_manifest(folder: StudyFolder, study: str, plan: StudyPlan, raters: list[str], key: Key, files: JSON) -> None:
-    manifest: JSON = {"schema": SCHEMA, "study": study, "title": plan.title, "raters": raters, "commitment": key.commitment, "files": files}
+    manifest: JSON = {
+        "schema": SCHEMA,
+        "study": study,
+        "title": plan.title,
+        "raters": raters,
+        "commitment": key.commitment,
+        "files": files,
+    }
     write_json(folder.manifest_file, sealed(manifest))
     (folder.path / "ratings").mkdir()

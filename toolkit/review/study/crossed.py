@@ -1,6 +1,7 @@
 """Means of ratings that share items and raters, with intervals that count both: the crossed item x rater bootstrap.
 
-Treating ratings as independent claims far too much: items differ, raters differ, and three raters say little about a fourth.
+Treating ratings as independent claims far too much: items differ, raters differ, and three raters say little about a
+fourth.
 Items and raters are resampled together (Owen, "The pigeonhole bootstrap", 2007). With few raters that has two faults,
 both mended here: a resampled variance of R raters is too small by (R - 1) / R, and its quantiles are no t quantiles.
 """
@@ -85,13 +86,17 @@ def _table(cells: Cells, groups: Mapping[str, str]) -> _Table:
 def _item_variance(table: _Table) -> float:
     """Variance of the mean from the items alone (cluster-robust, with I / (I - 1))."""
     residuals = [
-        sum(column[i] for column in table.values) - table.mean * sum(column[i] for column in table.counts) for i in range(len(table.values[0]))
+        sum(column[i] for column in table.values) - table.mean * sum(column[i] for column in table.counts)
+        for i in range(len(table.values[0]))
     ]
     return _cluster_variance(residuals, table)
 
 
 def _rater_variance(table: _Table) -> float:
-    return _cluster_variance([sum(values) - table.mean * sum(counts) for values, counts in zip(table.values, table.counts, strict=True)], table)
+    return _cluster_variance(
+        [sum(values) - table.mean * sum(counts) for values, counts in zip(table.values, table.counts, strict=True)],
+        table,
+    )
 
 
 def _cluster_variance(residuals: list[float], table: _Table) -> float:

@@ -68,7 +68,9 @@ class StudyFolder:
         """Raises DataError if it is missing or does not have its own seal any more."""
         found = read_sealed(self.manifest_file)
         if found.get("schema") != SCHEMA:
-            raise DataError(f"{self.manifest_file} has schema {found.get('schema')!r}; this version of steptune reads {SCHEMA}.")
+            raise DataError(
+                f"{self.manifest_file} has schema {found.get('schema')!r}; this version of steptune reads {SCHEMA}."
+            )
         return found
 
     def plan(self) -> StudyPlan:

@@ -1,4 +1,6 @@
-"""What a study compares: the references and the systems' predictions joined by id, and what in them could give a system away."""
+"""What a study compares: the references and the systems' predictions joined by id, and what in them could give a system
+away.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +28,13 @@ def read_inputs(references: Path, predictions: Mapping[str, Path]) -> Inputs:
     """Join the systems' predictions with the references by id.
 
     Raises:
-        DataError: not one or two systems, a system called `human`, missing or repeated ids, or a file that cannot be used.
+        DataError: not one or two systems, a system called `human`, missing or repeated ids, or a file that cannot be
+            used.
     """
     if not 1 <= len(predictions) <= 2 or HUMAN in predictions:
         raise DataError(
-            f"found the systems {', '.join(predictions) or 'none'}, expected one or two with names other than {HUMAN!r}: the references are the third."
+            f"found the systems {', '.join(predictions) or 'none'}, expected one or two with names other than"
+            f" {HUMAN!r}: the references are the third."
         )
     predictions = {name: path / "predictions.jsonl" if path.is_dir() else path for name, path in predictions.items()}
     examples = read_examples(references)
@@ -39,17 +43,22 @@ def read_inputs(references: Path, predictions: Mapping[str, Path]) -> Inputs:
         missing = [example.id for example in examples if example.id not in rows]
         if missing:
             raise DataError(
-                f"{predictions[name]}: {len(missing)} questions have no answer ({', '.join(missing[:5])}); generate again on {references}."
+                f"{predictions[name]}: {len(missing)} questions have no answer ({', '.join(missing[:5])}); generate"
+                f" again on {references}."
             )
         extra = sorted(set(rows) - {example.id for example in examples})
         if extra:
             raise DataError(
-                f"{predictions[name]}: {len(extra)} answers are to no question of {references} ({', '.join(extra[:5])}); generate again on it."
+                f"{predictions[name]}: {len(extra)} answers are to no question of {references}"
+                f" ({', '.join(extra[:5])}); generate again on it."
             )
         for example in examples:
             prompt = rows[example.id].get("prompt", example.prompt)
             if str(prompt).strip() != example.prompt.strip():
-                raise DataError(f"{predictions[name]}: the prompt of {example.id} is another one than in {references}; they do not belong together.")
+                raise DataError(
+                    f"{predictions[name]}: the prompt of {example.id} is another one than in {references}; they do not"
+                    " belong together."
+                )
     names = [*predictions, HUMAN]
     questions = [_question(example, outputs) for example in examples]
     leaks = [
@@ -67,7 +76,9 @@ def _rows_by_id(path: Path) -> dict[str, JSON]:
     for line_number, row in enumerate(iter_jsonl(path), start=1):
         name = str(row.get("id", line_number))
         if name in rows:
-            raise DataError(f"{path}:{line_number}: the id {name!r} occurs twice; expected one answer to each question.")
+            raise DataError(
+                f"{path}:{line_number}: the id {name!r} occurs twice; expected one answer to each question."
+            )
         if not isinstance(row.get("output"), str):
             raise DataError(f"{path}:{line_number}: `output` must be a text, found {type(row.get('output')).__name__}.")
         rows[name] = row
@@ -76,7 +87,13 @@ def _rows_by_id(path: Path) -> dict[str, JSON]:
 
 def _question(example: Example, outputs: Mapping[str, dict[str, JSON]]) -> Question:
     answers = {name: rows[example.id]["output"] for name, rows in outputs.items()} | {HUMAN: example.output}
-    return Question(example.id, example.prompt, answers, str(example.meta.get("group") or example.id), str(example.meta.get("language") or "en"))
+    return Question(
+        example.id,
+        example.prompt,
+        answers,
+        str(example.meta.get("group") or example.id),
+        str(example.meta.get("language") or "en"),
+    )
 
 
 def _finish_reason(outputs: Mapping[str, dict[str, JSON]], system: str, item: str) -> str | None:

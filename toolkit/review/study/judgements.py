@@ -22,7 +22,9 @@ OVERALL = "overall"
 
 @dataclass(frozen=True)
 class Scored:
-    """One answer's scores. `source` is a system or `control:KIND`; `unit_kind` tells ordinary, repeated and control units apart."""
+    """One answer's scores. `source` is a system or `control:KIND`; `unit_kind` tells ordinary, repeated and control
+    units apart.
+    """
 
     item: str
     rater: str
@@ -82,7 +84,9 @@ def read_judgements(folder: StudyFolder, key: Key) -> Judgements:
     return found
 
 
-def _add_rater(found: Judgements, rater: str, packet: Packet, key: Key, values: Mapping[tuple[str, str, int | None], JSON]) -> None:
+def _add_rater(
+    found: Judgements, rater: str, packet: Packet, key: Key, values: Mapping[tuple[str, str, int | None], JSON]
+) -> None:
     options = key.body["guess_options"]
     for unit in packet.units:
         what = key.body["units"][rater][unit.name]
@@ -91,13 +95,24 @@ def _add_rater(found: Judgements, rater: str, packet: Packet, key: Key, values: 
         for answer, source in enumerate(what["sources"]):
             if entry := values.get((unit.name, SCORES, answer)):
                 found.scored.append(
-                    Scored(what["item"], rater, source, what["kind"], answer, entry["scores"], entry["critical"], entry.get("comment", ""))
+                    Scored(
+                        what["item"],
+                        rater,
+                        source,
+                        what["kind"],
+                        answer,
+                        entry["scores"],
+                        entry["critical"],
+                        entry.get("comment", ""),
+                    )
                 )
             if guess := values.get((unit.name, GUESS, answer)):
                 option = guess["option"]
                 found.guesses.append(Guess(what["item"], rater, source, None if option is None else options[option]))
         if what["kind"] == ITEM and (ranking := values.get((unit.name, RANK, None))):
-            found.preferred += [Preferred(what["item"], rater, row) for row in _pairs(what["sources"], ranking["ranks"])]
+            found.preferred += [
+                Preferred(what["item"], rater, row) for row in _pairs(what["sources"], ranking["ranks"])
+            ]
 
 
 def _pairs(sources: Sequence[str], ranks: Sequence[int]) -> list[Preference]:
@@ -124,11 +139,17 @@ def paired_cells(rows: Sequence[Scored], a: str, b: str, criterion: str) -> dict
 
 def control_kind(row: Scored) -> str | None:
     """Which damage the answer has; None for one that is as its system gave it."""
-    return row.source.removeprefix(CONTROL_SOURCE) if row.unit_kind == CONTROL and row.source.startswith(CONTROL_SOURCE) else None
+    return (
+        row.source.removeprefix(CONTROL_SOURCE)
+        if row.unit_kind == CONTROL and row.source.startswith(CONTROL_SOURCE)
+        else None
+    )
 
 
 def repeated_pairs(rows: Sequence[Scored]) -> list[tuple[Scored, Scored]]:
     """First and second rating of the answers that came twice."""
     first = {(row.item, row.rater, row.source): row for row in rows if row.unit_kind == ITEM}
     second = [row for row in rows if row.unit_kind == REPEAT]
-    return [(first[row.item, row.rater, row.source], row) for row in second if (row.item, row.rater, row.source) in first]
+    return [
+        (first[row.item, row.rater, row.source], row) for row in second if (row.item, row.rater, row.source) in first
+    ]

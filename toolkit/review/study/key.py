@@ -53,7 +53,9 @@ def write_key(path: Path, key: Key, passphrase: str = "") -> None:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise UsageError(f"{path} exists already; give another place for the key with --key, or remove it if no study needs it.") from None
+        raise UsageError(
+            f"{path} exists already; give another place for the key with --key, or remove it if no study needs it."
+        ) from None
     with os.fdopen(handle, "wb") as file:
         os.fchmod(file.fileno(), 0o600)  # whatever the umask
         file.write(canonical(_encrypted(canonical(content), passphrase) if passphrase else content) + b"\n")
@@ -72,7 +74,11 @@ def read_key(path: Path, passphrase: str = "") -> Key:
         if not passphrase:
             raise UsageError(f"{path} is protected by a passphrase; give it when asked, or with --passphrase-file.")
         content = json.loads(_decrypted(content, passphrase, path))
-    if content.get("form") != _FORM or not isinstance(content.get("nonce"), str) or not isinstance(content.get("key"), dict):
+    if (
+        content.get("form") != _FORM
+        or not isinstance(content.get("nonce"), str)
+        or not isinstance(content.get("key"), dict)
+    ):
         raise DataError(f"{path} is not the key of a study, or was changed; take it from your copy.")
     return Key(content["nonce"], content["key"])
 
@@ -88,7 +94,9 @@ def _parsed(path: Path) -> JSON:
     except FileNotFoundError:
         raise DataError(f"{path} does not exist; give the place of the study's key with --key.") from None
     except (ValueError, UnicodeDecodeError):
-        raise DataError(f"{path} is not the key of a study, or was changed: it is not valid JSON; take it from your copy.") from None
+        raise DataError(
+            f"{path} is not the key of a study, or was changed: it is not valid JSON; take it from your copy."
+        ) from None
     if not isinstance(content, dict) or canonical(content) + b"\n" != raw:
         raise DataError(f"{path} was changed after it was written; take it from your copy.")
     return content
@@ -98,7 +106,12 @@ def _encrypted(plain: bytes, passphrase: str) -> JSON:
     salt = secrets.token_bytes(16)
     stream_key, tag_key = _derived(passphrase, salt)
     cipher = _xor_stream(plain, stream_key)
-    return {"form": _FORM, "salt": salt.hex(), "cipher": cipher.hex(), "tag": hmac.digest(tag_key, salt + cipher, "sha256").hex()}
+    return {
+        "form": _FORM,
+        "salt": salt.hex(),
+        "cipher": cipher.hex(),
+        "tag": hmac.digest(tag_key, salt + cipher, "sha256").hex(),
+    }
 
 
 def _decrypted(content: JSON, passphrase: str, path: Path) -> bytes:

@@ -16,7 +16,9 @@ PARTS = ("practice", "rate", "guess")
 
 @dataclass(frozen=True)
 class Unit:
-    """One question with its answers in the order shown. `notes` (practice only) tells afterwards what was wrong with each."""
+    """One question with its answers in the order shown. `notes` (practice only) tells afterwards what was wrong with
+    each.
+    """
 
     name: str
     part: str
@@ -91,7 +93,12 @@ def read_packet(path: Path) -> Packet:
             tuple(Criterion.model_validate(criterion) for criterion in first["criteria"]),
             first["critical"],
             tuple(first["guess_options"]),
-            tuple(Unit(row["unit"], row["part"], row["prompt"], tuple(row["answers"]), tuple(row.get("notes", ()))) for row in rest),
+            tuple(
+                Unit(row["unit"], row["part"], row["prompt"], tuple(row["answers"]), tuple(row.get("notes", ())))
+                for row in rest
+            ),
         )
     except (KeyError, TypeError, ValueError):
-        raise DataError(f"{path} is not a rater's packet; give a study's folder, or a file of its packets folder.") from None
+        raise DataError(
+            f"{path} is not a rater's packet; give a study's folder, or a file of its packets folder."
+        ) from None

@@ -1,6 +1,8 @@
-"""What each rater gets: units in a random order, with balanced orders of the answers, hidden controls and repeats, practice first.
+"""What each rater gets: units in a random order, with balanced orders of the answers, hidden controls and repeats,
+practice first.
 
-A packet row is `{"unit", "part", "prompt", "answers"}` and says nothing about items or systems; what each unit is stands
+A packet row is `{"unit", "part", "prompt", "answers"}` and says nothing about items or systems; what each unit is
+stands
 in the key alone. `part` is `practice`, `rate` or `guess`; practice rows also tell afterwards what was wrong (`notes`).
 """
 
@@ -50,7 +52,11 @@ class Drawn:
 
 
 def draw_packets(
-    questions: Sequence[Question], practice: Sequence[Question], raters: Sequence[str], plan: StudyPlan, generator: random.Random
+    questions: Sequence[Question],
+    practice: Sequence[Question],
+    raters: Sequence[str],
+    plan: StudyPlan,
+    generator: random.Random,
 ) -> Drawn:
     """One packet for each rater. `practice` are questions from outside the study; only their human answers are used."""
     systems = list(questions[0].answers)
@@ -75,7 +81,9 @@ def assign(items: Sequence[str], raters: Sequence[str], core: int, generator: ra
 
 
 def balanced_orders(systems: Sequence[str], count: int, generator: random.Random) -> list[tuple[str, ...]]:
-    """`count` orders of the systems in which all permutations occur equally often, give or take one, in any prefix of whole blocks."""
+    """`count` orders of the systems in which all permutations occur equally often, give or take one, in any prefix of
+    whole blocks.
+    """
     permutations = list(itertools.permutations(systems))
     orders: list[tuple[str, ...]] = []
     while len(orders) < count:
@@ -96,8 +104,12 @@ def _draw_one(
     generator.shuffle(own)
     controls = _controls(own, questions, math.ceil(plan.control_share * len(own)), generator, drawn)
     repeats = own[: math.ceil(plan.repeat_share * len(own))]  # early ones, so that their second time can be far away
-    units: list[tuple[Question, JSON, Mapping[str, str]]] = [(question, {"kind": ITEM}, question.answers) for question in own]
-    hidden: list[tuple[Question, JSON, Mapping[str, str]]] = [(question, {"kind": REPEAT}, question.answers) for question in repeats]
+    units: list[tuple[Question, JSON, Mapping[str, str]]] = [
+        (question, {"kind": ITEM}, question.answers) for question in own
+    ]
+    hidden: list[tuple[Question, JSON, Mapping[str, str]]] = [
+        (question, {"kind": REPEAT}, question.answers) for question in repeats
+    ]
     for question, kind, text in controls:
         hidden.append((question, {"kind": CONTROL, "control": kind}, {**question.answers, HUMAN: text}))
     orders = balanced_orders(systems, len(units) + len(hidden), generator)
@@ -111,14 +123,18 @@ def _draw_one(
     for question, what, answers, order in sequence:
         writer.unit("rate", question, what, answers, order)
     for question in generator.sample(own, min(plan.guess_units, len(own))):
-        writer.unit("guess", question, {"kind": GUESS}, question.answers, tuple(generator.sample(systems, len(systems))))
+        writer.unit(
+            "guess", question, {"kind": GUESS}, question.answers, tuple(generator.sample(systems, len(systems)))
+        )
     drawn.packets[rater], drawn.units[rater] = writer.rows, writer.key
 
 
 def _controls(
     own: list[Question], questions: Sequence[Question], count: int, generator: random.Random, drawn: Drawn
 ) -> list[tuple[Question, str, str]]:
-    """Damaged references: of questions that this rater does not see intact where there are such, all kinds equally often."""
+    """Damaged references: of questions that this rater does not see intact where there are such, all kinds equally
+    often.
+    """
     names = {question.id for question in own}
     others = [question for question in questions if question.id not in names]
     waiting = generator.sample(others, len(others)) + own[::-1]
@@ -128,7 +144,9 @@ def _controls(
         if len(found) == count:
             break
         for kind in itertools.islice(kinds, len(KINDS)):
-            text = drawn.damaged.get((question.id, CONTROL_SOURCE + kind)) or _damage(question, kind, questions, generator)
+            text = drawn.damaged.get((question.id, CONTROL_SOURCE + kind)) or _damage(
+                question, kind, questions, generator
+            )
             if text is not None:
                 drawn.damaged[question.id, CONTROL_SOURCE + kind] = text
                 found.append((question, kind, text))
@@ -152,7 +170,9 @@ class _Writer:
 
     def unit(self, part: str, question: Question, what: JSON, answers: Mapping[str, str], order: Sequence[str]) -> None:
         name = self._name()
-        self.rows.append({"unit": name, "part": part, "prompt": question.prompt, "answers": [answers[system] for system in order]})
+        self.rows.append(
+            {"unit": name, "part": part, "prompt": question.prompt, "answers": [answers[system] for system in order]}
+        )
         damaged = CONTROL_SOURCE + what["control"] if what["kind"] == CONTROL else HUMAN
         sources = [damaged if system == HUMAN else system for system in order]
         self.key[name] = {"item": question.id, **what, "sources": sources}
@@ -166,7 +186,15 @@ class _Writer:
         order = self.generator.sample(list(variants), len(variants))
         name = self._name()
         texts = [variants[kind] for kind in order]
-        self.rows.append({"unit": name, "part": PRACTICE, "prompt": question.prompt, "answers": texts, "notes": [_NOTES[kind] for kind in order]})
+        self.rows.append(
+            {
+                "unit": name,
+                "part": PRACTICE,
+                "prompt": question.prompt,
+                "answers": texts,
+                "notes": [_NOTES[kind] for kind in order],
+            }
+        )
         self.key[name] = {"item": question.id, "kind": PRACTICE, "sources": order}
 
     def _name(self) -> str:

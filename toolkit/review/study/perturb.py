@@ -28,7 +28,9 @@ class _Step:
     text: str
 
 
-def perturb(reference: str, kind: str, other_reference: str, generator: random.Random, language: str = "en") -> str | None:
+def perturb(
+    reference: str, kind: str, other_reference: str, generator: random.Random, language: str = "en"
+) -> str | None:
     """The reference with this fault; None where it cannot have it (too few steps, no numbers).
 
     `other_reference` is the answer to another question, for the step that does not belong.
@@ -70,14 +72,18 @@ def _steps_of(text: str) -> tuple[re.Match[str] | None, list[_Step]]:
 
 
 def _rendered(marker: re.Match[str], steps: list[_Step]) -> str:
-    return "\n".join(f"{marker['before']}{number}{marker['after']}{step.text}" for number, step in enumerate(steps, start=1))
+    return "\n".join(
+        f"{marker['before']}{number}{marker['after']}{step.text}" for number, step in enumerate(steps, start=1)
+    )
 
 
 def _shuffled(steps: list[_Step], generator: random.Random) -> list[_Step]:
     """Another order with at least half of the steps out of place; a plain swap of neighbours could be harmless."""
     for _ in range(20):
         order = generator.sample(range(len(steps)), len(steps))
-        if sum(place != at for place, at in enumerate(order)) * 2 >= len(steps) and any(b < a - 1 for a, b in itertools.pairwise(order)):
+        if sum(place != at for place, at in enumerate(order)) * 2 >= len(steps) and any(
+            b < a - 1 for a, b in itertools.pairwise(order)
+        ):
             return [steps[place] for place in order]
     return steps[::-1]
 

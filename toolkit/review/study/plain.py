@@ -1,4 +1,6 @@
-"""Rating as a dialogue of lines: for screen readers, slow links and terminals that can do no more. Everything of the Rate screen works here."""
+"""Rating as a dialogue of lines: for screen readers, slow links and terminals that can do no more. Everything of the
+Rate screen works here.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +13,17 @@ from toolkit.review.study.session import Session, Task
 
 LETTERS = "ABCDEFGH"
 HELP = (
-    "b: back to the one before    n: on without a change    r: the text again    a: what the numbers mean    q: leave; go on later where you were\n"
-    "With the scores: ! marks a critical failure, and what follows # is a comment."
+    "b: back to the one before    n: on without a change    r: the text again    a: what the numbers mean    q: leave;"
+    " go on later where you were\nWith the scores: ! marks a critical failure, and what follows # is a comment."
 )
 # C0 and C1 controls apart from newline and tab, and characters that reorder what is read.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def rate_plain(session: Session, read: Callable[[str], str] = input, write: Callable[[str], None] = print) -> None:
-    """Ask for one task after the other until all are done or the rater leaves. `read` raises EOFError at the end of the input."""
+    """Ask for one task after the other until all are done or the rater leaves. `read` raises EOFError at the end of the
+    input.
+    """
     packet = session.packet
     write(f"{packet.title}\n{len(session.tasks)} things to decide, {session.done} done. ?: help")
     at = session.next_open()
@@ -119,7 +123,11 @@ def _said(task: Task, session: Session) -> str:
         return ""
     if task.kind == SCORES:
         flag = " !" if value["critical"] else ""
-        return " ".join(map(str, value["scores"].values())) + flag + (f" # {printable(value['comment'])}" if value["comment"] else "")
+        return (
+            " ".join(map(str, value["scores"].values()))
+            + flag
+            + (f" # {printable(value['comment'])}" if value["comment"] else "")
+        )
     if task.kind == GUESS:
         return session.packet.guess_options[value["option"]] if value["option"] is not None else "don't know"
     return " ".join(map(str, value["ranks"]))

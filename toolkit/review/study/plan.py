@@ -87,15 +87,23 @@ class Comparison(_Part):
     a: str
     b: str
     kind: Literal["superiority", "non_inferiority"]
-    margin: Annotated[float, Field(ge=0, le=4)] = Field(0.0, description="Non-inferiority: a may be worse than b by at most this, in points.")
+    margin: Annotated[float, Field(ge=0, le=4)] = Field(
+        0.0, description="Non-inferiority: a may be worse than b by at most this, in points."
+    )
 
 
 class Exclusion(_Part):
     """Raters who are left out of the main analysis; the report gives the numbers with them as well."""
 
-    min_share_rated: Annotated[float, Field(ge=0, le=1)] = Field(0.5, description="Left out below this share of the own packet.")
+    min_share_rated: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.5, description="Left out below this share of the own packet."
+    )
     min_control_detection: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.5, description="Left out if damaged answers are told from intact ones less often than this (0.5 is chance), with at least 5 controls."
+        0.5,
+        description=(
+            "Left out if damaged answers are told from intact ones less often than this (0.5 is chance), with at least"
+            " 5 controls."
+        ),
     )
 
 
@@ -110,14 +118,22 @@ class Assumptions(_Part):
 class StudyPlan(_Part):
     """Everything that is fixed before the first rating."""
 
-    title: str = Field("Which answers are better?", max_length=80, description="Shown to raters; must not say what is compared.")
+    title: str = Field(
+        "Which answers are better?", max_length=80, description="Shown to raters; must not say what is compared."
+    )
     criteria: list[Criterion] = Field([ACCURACY, COMPLETENESS, CLARITY, FORMAT], min_length=1, max_length=6)
     critical: str = Field(
-        "Following this answer could lose money, data or access, or do harm.", description="What makes an answer a critical failure."
+        "Following this answer could lose money, data or access, or do harm.",
+        description="What makes an answer a critical failure.",
     )
     comparisons: list[Comparison] = Field(
-        [Comparison(a="tuned", b="baseline", kind="superiority"), Comparison(a="tuned", b=HUMAN, kind="non_inferiority", margin=0.25)],
-        description="The declared claims; those about systems that the study does not have are dropped when it is made.",
+        [
+            Comparison(a="tuned", b="baseline", kind="superiority"),
+            Comparison(a="tuned", b=HUMAN, kind="non_inferiority", margin=0.25),
+        ],
+        description=(
+            "The declared claims; those about systems that the study does not have are dropped when it is made."
+        ),
     )
     exclusion: Exclusion = Exclusion()
     assumptions: Assumptions = Assumptions()
@@ -126,13 +142,23 @@ class StudyPlan(_Part):
         description="What raters may guess at the end: a description of each system without its name.",
     )
     items: Annotated[int, Field(ge=1)] = Field(60, description="Questions in the study; fewer if the data have fewer.")
-    core_items: Annotated[int, Field(ge=0)] = Field(20, description="Questions that every rater gets; the others go to two raters each.")
-    control_share: Annotated[float, Field(ge=0, le=1)] = Field(0.1, description="Hidden units with a damaged reference, per ordinary unit.")
-    repeat_share: Annotated[float, Field(ge=0, le=1)] = Field(0.1, description="Units that come a second time, per ordinary unit.")
+    core_items: Annotated[int, Field(ge=0)] = Field(
+        20, description="Questions that every rater gets; the others go to two raters each."
+    )
+    control_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.1, description="Hidden units with a damaged reference, per ordinary unit."
+    )
+    repeat_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.1, description="Units that come a second time, per ordinary unit."
+    )
     practice_units: Annotated[int, Field(ge=0, le=20)] = Field(6, description="Units at the start that do not count.")
-    guess_units: Annotated[int, Field(ge=0, le=50)] = Field(4, description="Units at the end for which the rater guesses where the answers are from.")
+    guess_units: Annotated[int, Field(ge=0, le=50)] = Field(
+        4, description="Units at the end for which the rater guesses where the answers are from."
+    )
     bootstrap_samples: Annotated[int, Field(ge=100)] = Field(2000, description="Resamples behind each interval.")
-    seed: Annotated[int, Field(ge=0)] = Field(17, description="Seed of the intervals. What raters see is drawn from secret randomness in the key.")
+    seed: Annotated[int, Field(ge=0)] = Field(
+        17, description="Seed of the intervals. What raters see is drawn from secret randomness in the key."
+    )
 
     @field_validator("criteria")
     @classmethod
@@ -161,15 +187,22 @@ class StudyPlan(_Part):
         missing = [name for name in systems if name not in self.descriptions]
         if missing:
             problems = [
-                Problem(f"descriptions.{name}", "is required; say in a few words, without its name, what kind of answer it gives") for name in missing
+                Problem(
+                    f"descriptions.{name}",
+                    "is required; say in a few words, without its name, what kind of answer it gives",
+                )
+                for name in missing
             ]
             raise ConfigError(problems, "the plan of the study")
         kept = [claim for claim in self.comparisons if claim.a in systems and claim.b in systems]
-        return self.model_copy(update={"comparisons": kept, "descriptions": {name: self.descriptions[name] for name in systems}})
+        return self.model_copy(
+            update={"comparisons": kept, "descriptions": {name: self.descriptions[name] for name in systems}}
+        )
 
 
 def read_plan(path: Path | None, changes: Mapping[str, Any] | None = None, margin: float | None = None) -> StudyPlan:
-    """The plan of a YAML file, or the default one, with some options changed; `margin` is that of all non-inferiority claims.
+    """The plan of a YAML file, or the default one, with some options changed; `margin` is that of all non-inferiority
+    claims.
 
     Raises:
         ConfigError: all problems together.
@@ -180,10 +213,15 @@ def read_plan(path: Path | None, changes: Mapping[str, Any] | None = None, margi
         plan = StudyPlan.model_validate(values)
         if margin is None:
             return plan
-        claims = [{**claim.model_dump(), "margin": margin if claim.kind == "non_inferiority" else claim.margin} for claim in plan.comparisons]
+        claims = [
+            {**claim.model_dump(), "margin": margin if claim.kind == "non_inferiority" else claim.margin}
+            for claim in plan.comparisons
+        ]
         return StudyPlan.model_validate({**values, "comparisons": claims})
     except ValidationError as error:
-        raise ConfigError([problem_of(item, StudyPlan, {}) for item in root_causes(list(error.errors()))], source) from None
+        raise ConfigError(
+            [problem_of(item, StudyPlan, {}) for item in root_causes(list(error.errors()))], source
+        ) from None
 
 
 def _values_of(path: Path) -> dict[str, Any]:
@@ -194,12 +232,18 @@ def _values_of(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError([Problem("", f"not valid YAML ({error}); correct the line", str(path))]) from None
     if not isinstance(values, dict):
-        raise ConfigError([Problem("", f"found {type(values).__name__}, expected options as `name: value` lines", str(path))])
+        raise ConfigError(
+            [Problem("", f"found {type(values).__name__}, expected options as `name: value` lines", str(path))]
+        )
     return values
 
 
-def smallest_detectable_effect(assumed: Assumptions, items: int, raters: int, ratings: int, power: float = 0.8, alpha: float = 0.05) -> float | None:
-    """The smallest true difference, in points, that the two-sided interval leaves 0 out for with this power; None for one item."""
+def smallest_detectable_effect(
+    assumed: Assumptions, items: int, raters: int, ratings: int, power: float = 0.8, alpha: float = 0.05
+) -> float | None:
+    """The smallest true difference, in points, that the two-sided interval leaves 0 out for with this power; None for
+    one item.
+    """
     if items < 2:
         return None
     by_item, by_rater = assumed.item_sd**2 / items, (assumed.rater_sd**2 / raters if raters > 1 else 0.0)

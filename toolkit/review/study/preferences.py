@@ -1,4 +1,6 @@
-"""What the rankings say: Bradley-Terry strengths with the effect of being shown first, wins, ties and losses of the declared pairs."""
+"""What the rankings say: Bradley-Terry strengths with the effect of being shown first, wins, ties and losses of the
+declared pairs.
+"""
 
 from __future__ import annotations
 
@@ -16,22 +18,33 @@ _UNBOUNDED = "no finite strengths: one system was never preferred to, or never b
 
 
 def ranking(rows: Sequence[Preferred], reference: str, samples: int, seed: int) -> JSON | None:
-    """Log strengths against the reference, order effect and tie term, with percentile intervals over items and raters; None without rankings."""
+    """Log strengths against the reference, order effect and tie term, with percentile intervals over items and raters;
+    None without rankings.
+    """
     if not rows:
         return None
     fitted = fit_bradley_terry(count_comparisons(row.preference for row in rows), reference)
     if fitted is None:
         names = sorted({name for row in rows for name in row.preference[:2]})
         nothing = {"value": None, "ci95": None, "note": _UNBOUNDED}
-        return {"reference": reference, "strengths": dict.fromkeys(names, nothing), "order_effect": nothing, "tie": None, "n": len(rows)}
+        return {
+            "reference": reference,
+            "strengths": dict.fromkeys(names, nothing),
+            "order_effect": nothing,
+            "tie": None,
+            "n": len(rows),
+        }
     refits = _refits(rows, reference, fitted, min(samples, _REFITS), seed)
     return {
         "reference": reference,
         "strengths": {
-            name: _coefficient(value, [refit.strengths[name] for refit in refits], samples) for name, value in sorted(fitted.strengths.items())
+            name: _coefficient(value, [refit.strengths[name] for refit in refits], samples)
+            for name, value in sorted(fitted.strengths.items())
         },
         "order_effect": _coefficient(fitted.first, [refit.first for refit in refits], samples),
-        "tie": None if fitted.tie is None else _coefficient(fitted.tie, [refit.tie for refit in refits if refit.tie is not None], samples),
+        "tie": None
+        if fitted.tie is None
+        else _coefficient(fitted.tie, [refit.tie for refit in refits if refit.tie is not None], samples),
         "n": len(rows),
     }
 
@@ -56,7 +69,10 @@ def _refits(rows: Sequence[Preferred], reference: str, start: Strengths, count: 
     generator = random.Random(seed)
     fitted = []
     for _ in range(count):
-        item_weights, rater_weights = Counter(generator.choices(items, k=len(items))), Counter(generator.choices(raters, k=len(raters)))
+        item_weights, rater_weights = (
+            Counter(generator.choices(items, k=len(items))),
+            Counter(generator.choices(raters, k=len(raters))),
+        )
         counts: Counts = {}
         for (item, rater), preferred in cells.items():
             if weight := item_weights[item] * rater_weights[rater]:
@@ -65,11 +81,19 @@ def _refits(rows: Sequence[Preferred], reference: str, start: Strengths, count: 
         names = {name for first, second, _ in counts for name in (first, second)}
         if reference in names and (strengths := fit_bradley_terry(counts, reference, start=start)):
             fitted.append(strengths)
-    return [strengths for strengths in fitted if len(strengths.strengths) == len({name for row in rows for name in row.preference[:2]})]
+    return [
+        strengths
+        for strengths in fitted
+        if len(strengths.strengths) == len({name for row in rows for name in row.preference[:2]})
+    ]
 
 
 def _coefficient(value: float, resampled: list[float], samples: int) -> JSON:
     if len(resampled) < _FEWEST_FITTED * min(samples, _REFITS):
         return {"value": value, "ci95": None, "note": "too few resamples have finite strengths for an interval"}
     ordered = sorted(resampled)
-    return {"value": value, "ci95": (ordered[int(0.025 * len(ordered))], ordered[min(len(ordered) - 1, int(0.975 * len(ordered)))]), "note": ""}
+    return {
+        "value": value,
+        "ci95": (ordered[int(0.025 * len(ordered))], ordered[min(len(ordered) - 1, int(0.975 * len(ordered)))]),
+        "note": "",
+    }

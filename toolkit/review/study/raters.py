@@ -32,7 +32,10 @@ def exclusion_reason(summary: JSON, rule: Exclusion) -> str | None:
         return f"rated {summary['share_rated']:.0%} of the packet, less than {rule.min_share_rated:.0%}"
     controls = summary["controls"]
     if controls["n"] >= _FEWEST_CONTROLS and controls["detection"] < rule.min_control_detection:
-        return f"told damaged from intact answers in {controls['detection']:.0%} of comparisons, less than {rule.min_control_detection:.0%}"
+        return (
+            f"told damaged from intact answers in {controls['detection']:.0%} of comparisons, less than"
+            f" {rule.min_control_detection:.0%}"
+        )
     return None
 
 
@@ -46,7 +49,8 @@ def sensitivity(judgements: Judgements, samples: int, seed: int) -> JSON:
 
 
 def controls_by_kind(judgements: Judgements) -> JSON:
-    """Per kind of damage: ratings, how many were noticed, and how many points it cost on the criterion that it offends most.
+    """Per kind of damage: ratings, how many were noticed, and how many points it cost on the criterion that it offends
+    most.
 
     Noticed: flagged as critical, or below the mean of the rater's intact human answers on that criterion.
     """
@@ -66,7 +70,9 @@ def controls_by_kind(judgements: Judgements) -> JSON:
 
 
 def _drop(row: Scored, criterion: str, judgements: Judgements) -> float | None:
-    intact = [other.value(criterion) for other in judgements.ordinary if other.source == HUMAN and other.rater == row.rater]
+    intact = [
+        other.value(criterion) for other in judgements.ordinary if other.source == HUMAN and other.rater == row.rater
+    ]
     return fmean(intact) - row.value(criterion) if intact else None
 
 
@@ -80,7 +86,9 @@ def _detections(rows: Sequence[Scored], criterion: str) -> dict[tuple[str, str],
     for row in rows:
         if control_kind(row) is not None and row.rater in intact:
             value = row.value(criterion)
-            found[row.item, row.rater] = fmean(1.0 if other > value else 0.5 if other == value else 0.0 for other in intact[row.rater])
+            found[row.item, row.rater] = fmean(
+                1.0 if other > value else 0.5 if other == value else 0.0 for other in intact[row.rater]
+            )
     return found
 
 

@@ -50,9 +50,14 @@ def read_ratings(path: Path, study: str, rater: str, packet_sha256: str) -> list
     entries: list[JSON] = []
     for number, line in enumerate(raw.split(b"\n")[:-1], start=1):
         entry = _entry(line)
-        if entry is None or entry.get("n") != number or entry.get("previous") != (entries[-1]["hash"] if entries else ""):
+        if (
+            entry is None
+            or entry.get("n") != number
+            or entry.get("previous") != (entries[-1]["hash"] if entries else "")
+        ):
             raise DataError(
-                f"{path}:{number} was changed, or a line before it is missing: it does not continue the chain. Take the file from the rater's copy."
+                f"{path}:{number} was changed, or a line before it is missing: it does not continue the chain. Take the"
+                " file from the rater's copy."
             )
         entries.append(entry)
     if entries:
@@ -73,7 +78,13 @@ def _entry(line: bytes) -> JSON | None:
 
 
 def _require_same(begin: JSON, study: str, rater: str, packet_sha256: str, path: Path) -> None:
-    for name, expected, what in (("study", study, "study"), ("rater", rater, "rater"), ("packet", packet_sha256, "packet")):
+    for name, expected, what in (
+        ("study", study, "study"),
+        ("rater", rater, "rater"),
+        ("packet", packet_sha256, "packet"),
+    ):
         if begin.get(name) != expected:
             found = str(begin.get(name))[:16]
-            raise DataError(f"{path} belongs to another {what} ({found}), expected {expected[:16]}; put the file where it belongs.")
+            raise DataError(
+                f"{path} belongs to another {what} ({found}), expected {expected[:16]}; put the file where it belongs."
+            )

@@ -18,13 +18,18 @@ def verdict(report: JSON) -> str:
 
 
 def markdown(report: JSON) -> str:
-    """The whole report, in the order in which a reader asks: verdict, means, agreement, order, blinding, controls, limits."""
+    """The whole report, in the order in which a reader asks: verdict, means, agreement, order, blinding, controls,
+    limits.
+    """
     sections = [
         f"# {report['title']}",
         verdict(report),
-        f"{report['items']} questions, {report['raters']} raters, {report['ratings']} rated answers on a scale of {report['scale'][0]} to {report['scale'][1]}; "
-        f"{report['excluded']} left out by the rules declared beforehand. Intervals are 95 % and hold for other questions and other raters "
-        f"(crossed bootstrap). {_sample_sentence(report['sample'])}",
+        (
+            f"{report['items']} questions, {report['raters']} raters, {report['ratings']} rated answers on a scale of"
+            f" {report['scale'][0]} to {report['scale'][1]}; {report['excluded']} left out by the rules declared"
+            " beforehand. Intervals are 95 % and hold for other questions and other raters (crossed bootstrap)."
+            f" {_sample_sentence(report['sample'])}"
+        ),
         "## Means",
         _means_table(report),
         "## Differences of the declared pairs",
@@ -39,23 +44,37 @@ def markdown(report: JSON) -> str:
     if report["correlations"]:
         sections += ["## Do the automatic metrics say what people say?", _correlation_table(report["correlations"])]
     if report.get("with_everyone"):
-        sections += ["## The claims with everybody counted", " ".join(_claim_sentence(claim) for claim in report["with_everyone"])]
+        sections += [
+            "## The claims with everybody counted",
+            " ".join(_claim_sentence(claim) for claim in report["with_everyone"]),
+        ]
     sections += ["## Limits", "\n".join(f"- {limit}" for limit in report["limits"])]
-    sections += [f"Study {report['study_id']}, seed {report['environment']['seed']}, {report['environment']['bootstrap_samples']} resamples."]
+    sections += [
+        f"Study {report['study_id']}, seed {report['environment']['seed']},"
+        f" {report['environment']['bootstrap_samples']} resamples."
+    ]
     return "\n\n".join(sections) + "\n"
 
 
 def _claim_sentence(claim: JSON) -> str:
-    numbers = f"{_signed(claim['difference'])} points{_between(claim['ci95'], _signed)}, {claim['n_items']} questions, {claim['n_raters']} raters"
+    numbers = (
+        f"{_signed(claim['difference'])} points{_between(claim['ci95'], _signed)}, {claim['n_items']} questions,"
+        f" {claim['n_raters']} raters"
+    )
     margin = f" by more than {claim['margin']:g}" if claim["margin"] is not None else ""
     words = f"{claim['a']} is {_CLAIMS[claim['claim']]} {claim['b']}{margin}"
     if claim["met"] is None:
         return f"The study cannot say whether {words}: {claim['note']} ({numbers})."
     if claim["met_alone"] and not claim["met"]:
-        return f"The study does not settle whether {words}: {numbers}, but p = {claim['p_holm']:.3f} after Holm's correction."
+        return (
+            f"The study does not settle whether {words}: {numbers}, but p = {claim['p_holm']:.3f} after Holm's"
+            " correction."
+        )
     if claim["ci95"] and claim["ci95"][1] < -(claim["margin"] or 0.0):
         return f"Raters show the opposite, {claim['a']} is worse than {claim['b']}{margin}: {numbers}."
-    return f"Raters show that {words}: {numbers}." if claim["met"] else f"The study does not show that {words}: {numbers}."
+    return (
+        f"Raters show that {words}: {numbers}." if claim["met"] else f"The study does not show that {words}: {numbers}."
+    )
 
 
 def _sample_sentence(sample: JSON) -> str:
@@ -78,12 +97,16 @@ def _differences_table(report: JSON) -> str:
     for a, b in pairs:
         found = {row["criterion"]: row for row in report["differences"] if (row["a"], row["b"]) == (a, b)}
         rows.append([f"{a} − {b}", *(_signed_estimate(found[name]) for name in report["criteria"] if name in found)])
-    return _table(["", *report["criteria"]], rows) + "\n\nOnly `overall` was declared; the single criteria are for looking."
+    return (
+        _table(["", *report["criteria"]], rows)
+        + "\n\nOnly `overall` was declared; the single criteria are for looking."
+    )
 
 
 def _ranking_text(report: JSON) -> str:
     lines = [
-        f"{row['a']} against {row['b']}: ranked before {row['win']}, level {row['tie']}, behind {row['loss']} times." for row in report["preferences"]
+        f"{row['a']} against {row['b']}: ranked before {row['win']}, level {row['tie']}, behind {row['loss']} times."
+        for row in report["preferences"]
     ]
     ranking = report["ranking"]
     if ranking is None:
@@ -103,26 +126,43 @@ def _agreement_table(report: JSON) -> str:
     names = ("krippendorff_alpha", "gwet_ac2", "exact", "within_one")
     rows = []
     for criterion, found in report["agreement"].items():
-        rows.append([criterion, *(_estimate(found[name]["value"], found[name]["ci95"], found[name]["note"]) for name in names), str(found["n"])])
+        rows.append(
+            [
+                criterion,
+                *(_estimate(found[name]["value"], found[name]["ci95"], found[name]["note"]) for name in names),
+                str(found["n"]),
+            ]
+        )
     return _table(["", "Krippendorff's α (ordinal)", "Gwet's AC2", "exact", "within one", "answers"], rows)
 
 
 def _quality_text(report: JSON) -> str:
     position, sensitivity, repeats = report["position_effect"], report["sensitivity"], report["repeats"]
     lines = [
-        f"- Being shown first adds {_signed_estimate({'difference': position['value'], 'ci95': position['ci95'], 'note': position['note']})} points.",
-        f"- Damaged answers scored below intact ones in {_estimate(sensitivity['value'], sensitivity['ci95'], sensitivity['note'])} of comparisons (.5 is chance, {sensitivity['n']} controls).",
+        (
+            "- Being shown first adds"
+            f" {_signed_estimate({'difference': position['value'], 'ci95': position['ci95'], 'note': position['note']})}"
+            " points."
+        ),
+        (
+            "- Damaged answers scored below intact ones in"
+            f" {_estimate(sensitivity['value'], sensitivity['ci95'], sensitivity['note'])} of comparisons (.5 is"
+            f" chance, {sensitivity['n']} controls)."
+        ),
     ]
     lines += [
-        f"  - {kind}: {found['noticed']} of {found['n']} noticed, {_signed(-found['mean_drop']) if found['mean_drop'] is not None else '-'} points in {found['criterion']}"
+        f"  - {kind}: {found['noticed']} of {found['n']} noticed,"
+        f" {_signed(-found['mean_drop']) if found['mean_drop'] is not None else '-'} points in {found['criterion']}"
         for kind, found in report["controls"].items()
     ]
     if repeats["n"]:
         lines.append(
-            f"- The same answer a second time: {repeats['exact']:.0%} the same score, {repeats['within_one']:.0%} within one ({repeats['n']} scores)."
+            f"- The same answer a second time: {repeats['exact']:.0%} the same score, {repeats['within_one']:.0%}"
+            f" within one ({repeats['n']} scores)."
         )
     lines += [
-        f"- Blinding of {system}: {found['right']} guessed right, {found['wrong']} wrong, {found['dont_know']} \"don't know\"; Bang's index {_estimate(found['value'], found['ci95'], found['note'])} (0 is chance)."
+        f"- Blinding of {system}: {found['right']} guessed right, {found['wrong']} wrong, {found['dont_know']} \"don't"
+        f" know\"; Bang's index {_estimate(found['value'], found['ci95'], found['note'])} (0 is chance)."
         for system, found in report["blinding"].items()
     ]
     return "\n".join(lines)
@@ -130,7 +170,13 @@ def _quality_text(report: JSON) -> str:
 
 def _correlation_table(rows: Iterable[JSON]) -> str:
     table = [
-        [row["metric"], _estimate(row["spearman"], row["ci95"]), _number(row["kendall"]), _number(row["orders_as_people"]), str(row["n"])]
+        [
+            row["metric"],
+            _estimate(row["spearman"], row["ci95"]),
+            _number(row["kendall"]),
+            _number(row["orders_as_people"]),
+            str(row["n"]),
+        ]
         for row in rows
     ]
     return _table(["metric", "Spearman's ρ", "Kendall's τ-b", "orders two answers as people do", "answers"], table)
@@ -150,7 +196,11 @@ def _estimate(value: float | None, interval: Sequence[float] | None, note: str =
 
 
 def _signed_estimate(row: JSON) -> str:
-    return f"{_signed(row['difference'])}{_between(row['ci95'], _signed)}" if row["difference"] is not None else row["note"] or "-"
+    return (
+        f"{_signed(row['difference'])}{_between(row['ci95'], _signed)}"
+        if row["difference"] is not None
+        else row["note"] or "-"
+    )
 
 
 def _between(interval: Sequence[float] | None, written: Any) -> str:

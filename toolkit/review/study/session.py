@@ -1,4 +1,5 @@
-"""Rating, without a screen: the tasks of a packet one after the other, each answer of the rater on the disk before it counts.
+"""Rating, without a screen: the tasks of a packet one after the other, each answer of the rater on the disk before it
+counts.
 
 The Rate screen and the line dialogue both drive a `Session`.
 """
@@ -46,7 +47,9 @@ class Session:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -89,13 +92,17 @@ class Session:
         self._record(task, ranks=[places.index(rank) + 1 for rank in ranks])
 
     def guess(self, task: Task, option: int | None) -> None:
-        """Record where the rater thinks an answer is from (index into the packet's guess_options); None is "don't know"."""
+        """Record where the rater thinks an answer is from (index into the packet's guess_options); None is "don't
+        know".
+        """
         if option is not None and not 0 <= option < len(self.packet.guess_options):
             raise ValueError(f"expected one of {len(self.packet.guess_options)} options")
         self._record(task, option=option)
 
     def _record(self, task: Task, **fields: object) -> None:
-        entry = self._journal.append(task.kind, unit=task.unit.name, **({} if task.answer is None else {"answer": task.answer}), **fields)
+        entry = self._journal.append(
+            task.kind, unit=task.unit.name, **({} if task.answer is None else {"answer": task.answer}), **fields
+        )
         self.values[task.identity] = entry
 
 

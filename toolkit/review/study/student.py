@@ -1,4 +1,6 @@
-"""Student's t distribution at any degrees of freedom, whole or not, by the incomplete beta function's continued fraction."""
+"""Student's t distribution at any degrees of freedom, whole or not, by the incomplete beta function's continued
+fraction.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ _CLOSE = 1e-14
 
 
 def t_quantile(probability: float, degrees: float) -> float:
-    """The quantile for a probability above one half: Newton's method from the normal one, which lies below it; the tail is concave."""
+    """The quantile for a probability above one half: Newton's method from the normal one, which lies below it; the tail
+    is concave.
+    """
     value = NormalDist().inv_cdf(probability)
     scale = math.exp(math.lgamma((degrees + 1) / 2) - math.lgamma(degrees / 2)) / math.sqrt(degrees * math.pi)
     for _ in range(100):
@@ -43,7 +47,10 @@ def _continued_fraction(a: float, b: float, x: float) -> float:
     c, d = 1.0, 1 / _away_from_zero(1 - (a + b) * x / (a + 1))
     result = d
     for m in range(1, 10_000):
-        for numerator in (m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)), -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))):
+        for numerator in (
+            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
+            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
+        ):
             d = 1 / _away_from_zero(1 + numerator * d)
             c = _away_from_zero(1 + numerator / c)
             result *= c * d

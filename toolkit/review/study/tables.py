@@ -27,16 +27,27 @@ class StudyTables:
     def pairs(self) -> list[tuple[str, str]]:
         """The declared pairs, or without any all against the reference."""
         declared = [(claim.a, claim.b) for claim in self.plan.comparisons]
-        return list(dict.fromkeys(declared)) or [(name, self.reference) for name in self.systems if name != self.reference]
+        return list(dict.fromkeys(declared)) or [
+            (name, self.reference) for name in self.systems if name != self.reference
+        ]
 
     def sizes(self) -> JSON:
-        return {"items": len({row.item for row in self.rows}), "raters": len({row.rater for row in self.rows}), "ratings": len(self.rows)}
+        return {
+            "items": len({row.item for row in self.rows}),
+            "raters": len({row.rater for row in self.rows}),
+            "ratings": len(self.rows),
+        }
 
     def means(self) -> JSON:
-        return {system: {name: _mean(self._crossed(self._of(system), name)) for name in self.names} for system in self._rated()}
+        return {
+            system: {name: _mean(self._crossed(self._of(system), name)) for name in self.names}
+            for system in self._rated()
+        }
 
     def critical_failures(self) -> JSON:
-        """Share of flagged ratings; the interval is the crossed one, cut at 0 and 1, and Wilson's over items where nothing varies."""
+        """Share of flagged ratings; the interval is the crossed one, cut at 0 and 1, and Wilson's over items where
+        nothing varies.
+        """
         found: JSON = {}
         for system in self._rated():
             rows = self._of(system)
@@ -53,7 +64,8 @@ class StudyTables:
         tests = [_p_value(claim, difference) for claim, difference in differences]
         corrected = iter(_holm([p for p in tests if p is not None]))
         return [
-            _claim(claim, difference, p, None if p is None else next(corrected)) for (claim, difference), p in zip(differences, tests, strict=True)
+            _claim(claim, difference, p, None if p is None else next(corrected))
+            for (claim, difference), p in zip(differences, tests, strict=True)
         ]
 
     def differences(self) -> list[JSON]:
@@ -63,16 +75,31 @@ class StudyTables:
             for name in self.names:
                 if cells := paired_cells(self.rows, a, b, name):
                     mean = self._crossed_cells(cells)
-                    rows.append({"a": a, "b": b, "criterion": name, "difference": mean.mean, "ci95": mean.ci95, "note": mean.note})
+                    rows.append(
+                        {
+                            "a": a,
+                            "b": b,
+                            "criterion": name,
+                            "difference": mean.mean,
+                            "ci95": mean.ci95,
+                            "note": mean.note,
+                        }
+                    )
         return rows
 
     def position_effect(self) -> JSON:
-        """What being shown first adds to a score: residual of the first answer minus those of the later ones, in points."""
+        """What being shown first adds to a score: residual of the first answer minus those of the later ones, in
+        points.
+        """
         level = {system: fmean(row.value(OVERALL) for row in self._of(system)) for system in self._rated()}
         units: dict[tuple[str, str], dict[int, float]] = {}
         for row in self.rows:
             units.setdefault((row.item, row.rater), {})[row.position] = row.value(OVERALL) - level[row.source]
-        cells = {cell: found[0] - fmean(found[place] for place in found if place) for cell, found in units.items() if 0 in found and len(found) > 1}
+        cells = {
+            cell: found[0] - fmean(found[place] for place in found if place)
+            for cell, found in units.items()
+            if 0 in found and len(found) > 1
+        }
         if not cells:
             return {"value": None, "ci95": None, "note": "no unit with several answers was rated"}
         mean = self._crossed_cells(cells)
@@ -81,7 +108,9 @@ class StudyTables:
     def blinding(self) -> JSON:
         found: JSON = {}
         for system in self.systems:
-            counts, index = blinding_index(self.judgements.guesses, system, len(self.systems), self.plan.bootstrap_samples, self.plan.seed)
+            counts, index = blinding_index(
+                self.judgements.guesses, system, len(self.systems), self.plan.bootstrap_samples, self.plan.seed
+            )
             found[system] = {
                 **counts,
                 "value": index.mean if index else None,

@@ -15,7 +15,9 @@ from toolkit.review.study.ratings import read_ratings
 
 
 def find_changes(folder: StudyFolder, key: Key | None = None) -> list[str]:
-    """What was changed, a sentence each; [] if all is as it was sealed. With the key, its commitment and contents as well."""
+    """What was changed, a sentence each; [] if all is as it was sealed. With the key, its commitment and contents as
+    well.
+    """
     try:
         manifest = folder.manifest()
     except SteptuneError as error:
@@ -33,9 +35,15 @@ def find_changes(folder: StudyFolder, key: Key | None = None) -> list[str]:
 
 
 def _not_as_written(path: Path) -> list[str]:
-    """A sealed document whose bytes are not those that steptune writes: a change that JSON does not see (a space, an escape)."""
+    """A sealed document whose bytes are not those that steptune writes: a change that JSON does not see (a space, an
+    escape).
+    """
     expected = json.dumps(read_json(path), ensure_ascii=False, indent=2) + "\n"
-    return [] if path.read_bytes() == expected.encode() else [f"{path.name} was changed: its bytes are not those that were written"]
+    return (
+        []
+        if path.read_bytes() == expected.encode()
+        else [f"{path.name} was changed: its bytes are not those that were written"]
+    )
 
 
 def _changed_files(folder: StudyFolder, manifest: JSON) -> list[str]:
@@ -68,7 +76,11 @@ def _rating_changes(folder: StudyFolder, manifest: JSON, lock: JSON | None) -> l
         path = folder.ratings_file(rater)
         locked = lock["ratings"].get(rater) if lock else None
         if not path.exists():
-            changes += [f"ratings/{rater}.jsonl is missing: it had {locked['lines']} lines when it was locked"] if locked else []
+            changes += (
+                [f"ratings/{rater}.jsonl is missing: it had {locked['lines']} lines when it was locked"]
+                if locked
+                else []
+            )
             continue
         try:
             entries = read_ratings(path, manifest["study"], rater, manifest["files"][f"packets/{rater}.jsonl"])
@@ -118,6 +130,8 @@ def _key_changes(folder: StudyFolder, manifest: JSON, key: Key) -> list[str]:
     for rater, units in key.body["units"].items():
         for unit in read_packet(folder.packet_file(rater)).units:
             what = units[unit.name]
-            if what["kind"] != PRACTICE and list(unit.answers) != [by_source[what["item"], source] for source in what["sources"]]:
+            if what["kind"] != PRACTICE and list(unit.answers) != [
+                by_source[what["item"], source] for source in what["sources"]
+            ]:
                 changes.append(f"packets/{rater}.jsonl: unit {unit.name} does not show the answers that the key says")
     return changes

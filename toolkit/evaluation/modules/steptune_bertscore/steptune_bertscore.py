@@ -9,7 +9,10 @@ from toolkit.evaluation.bertscore import BertScorer, idf_over, official_baseline
 from toolkit.evaluation.embedding_cache import EmbeddingCache
 from toolkit.evaluation.encoder import load_encoder
 
-_DESCRIPTION = "BERTScore (Zhang et al., 2020), equal to bert-score 0.3.13 where that works; empty texts score 0 instead of failing."
+_DESCRIPTION = (
+    "BERTScore (Zhang et al., 2020), equal to bert-score 0.3.13 where that works; empty texts score 0 instead of"
+    " failing."
+)
 _INPUTS = """
     predictions: list of texts; references: list of texts
     model: a hub id, a folder, or embedded:all-minilm-l6-v2; layer: bert-score's choice, else the last

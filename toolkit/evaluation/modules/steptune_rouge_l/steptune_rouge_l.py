@@ -22,7 +22,9 @@ class SteptuneRougeL(evaluate.Metric):
         features = datasets.Features({"predictions": datasets.Value("string"), "references": datasets.Value("string")})
         return evaluate.MetricInfo(description=_DESCRIPTION, citation="", inputs_description=_INPUTS, features=features)
 
-    def _compute(self, predictions: list[str], references: list[str], markers: str = "strip", tokenizer: str = "ascii") -> dict[str, Any]:
+    def _compute(
+        self, predictions: list[str], references: list[str], markers: str = "strip", tokenizer: str = "ascii"
+    ) -> dict[str, Any]:
         prepare = strip_markers if markers == "strip" else str
         scores = [
             rouge_l(tokenize(prepare(reference), tokenizer), tokenize(prepare(prediction), tokenizer))

@@ -13,7 +13,10 @@ from toolkit.evaluation.inputs import TestItem
 from toolkit.evaluation.options import MetricOptions
 from toolkit.evaluation.step_scores import load_matcher
 
-_DESCRIPTION = "Which steps of the reference an answer has (step F1), and whether they come in its order (Kendall's tau of the paired steps)."
+_DESCRIPTION = (
+    "Which steps of the reference an answer has (step F1), and whether they come in its order (Kendall's tau of the"
+    " paired steps)."
+)
 _INPUTS = """
     predictions: list of texts; references: list of texts
     model: encoder that compares steps; threshold: least similarity of the same step (default: what unrelated reference steps reach)
@@ -27,13 +30,19 @@ class SteptuneSteps(evaluate.Metric):
         return evaluate.MetricInfo(description=_DESCRIPTION, citation="", inputs_description=_INPUTS, features=features)
 
     def _compute(
-        self, predictions: list[str], references: list[str], model: str = "embedded:all-minilm-l6-v2", threshold: float | None = None
+        self,
+        predictions: list[str],
+        references: list[str],
+        model: str = "embedded:all-minilm-l6-v2",
+        threshold: float | None = None,
     ) -> dict[str, Any]:
         encoder = load_encoder(model)
         scorer = BertScorer(encoder, EmbeddingCache(None, encoder.key), 32, _quiet)
         items = [TestItem(str(index), "", reference, str(index)) for index, reference in enumerate(references)]
         matcher = load_matcher(scorer, predictions, items, MetricOptions(model, step_threshold=threshold))
-        found = [matcher.align(prediction, reference) for prediction, reference in zip(predictions, references, strict=True)]
+        found = [
+            matcher.align(prediction, reference) for prediction, reference in zip(predictions, references, strict=True)
+        ]
         scores, taus = [alignment.f1 for alignment in found], [alignment.tau for alignment in found]
         return {"step_f1": _mean(scores), "order_tau": _mean(taus), "scores": scores, "taus": taus}
 

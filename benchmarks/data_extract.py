@@ -3,9 +3,9 @@ resiliparse and pypdf.
 
     make bench-data        (or: python benchmarks/data_extract.py)
 
-Pages are Debian's LibreOffice help in English and Indonesian; the truth is their own microdata. Peers and the
-writer of the PDFs come with `pip install steptune[bench]`. All numbers are of one core; the sides of a row take turns
-within one run.
+Pages are Debian's LibreOffice help in English and Indonesian; the truth is their own microdata. Peers and the writer of
+the PDFs come with `pip install steptune[bench]`. All numbers are of one core; the sides of a row take turns within one
+run.
 """
 
 from __future__ import annotations

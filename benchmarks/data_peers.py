@@ -4,10 +4,8 @@ as JSON.
     python benchmarks/data_peers.py NAME < job.json
 
 `presidio_texts` {"count"}: sentences of presidio-evaluator's own templates, filled with its own rows. `presidio`
-{"texts"}: spans that presidio
-with en_core_web_sm finds. `symspellpy`, `pyspellchecker` {"words"}: what each makes of single words by default.
-`datasketch`
-{"sets", "threshold"}: near-duplicate pairs.
+{"texts"}: spans that presidio with en_core_web_sm finds. `symspellpy`, `pyspellchecker` {"words"}: what each makes of
+single words by default. `datasketch` {"sets", "threshold"}: near-duplicate pairs.
 """
 
 from __future__ import annotations

@@ -6,8 +6,7 @@ large build.
     .venv/bin/python benchmarks/data_rows.py [ROWS]     rows of the large build; 20,000 if left out
 
 Prose without personal data is Debian's libreoffice-help (English, Indonesian; downloaded, not installed). Times are CPU
-seconds of one core,
-except those of whole builds.
+seconds of one core, except those of whole builds.
 """
 
 from __future__ import annotations

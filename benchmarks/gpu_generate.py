@@ -3,8 +3,7 @@
     python benchmarks/gpu_generate.py [MODEL [ADAPTER]]
 
 MODEL is a folder (default: the embedded 270M model, whose numbers say little of a 7B model), ADAPTER a LoRA adapter for
-it
-(default: a random one, r 16). Without a CUDA card it says so and exits 0.
+it (default: a random one, r 16). Without a CUDA card it says so and exits 0.
 """
 
 from __future__ import annotations

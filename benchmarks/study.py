@@ -3,8 +3,8 @@
     make bench-eval
 
 The coverage is simulated: three raters, 60 items, differences with an item, a rater and a residual part, rounded to
-quarters
-as means of four criteria are. Beside each coverage stands that of an interval which takes all ratings for independent.
+quarters as means of four criteria are. Beside each coverage stands that of an interval which takes all ratings for
+independent.
 """
 
 from __future__ import annotations

@@ -4,8 +4,7 @@ hostile text.
     make bench-tui                      (.venv/bin/python benchmarks/tui.py [--only NAME ...] [--quick])
 
 `--quick` makes the long rows shorter (10 s in place of 60, 10 trials in place of 100, 100 MB in place of 1 GB) to try
-the
-benchmark itself; its numbers are no measurements.
+the benchmark itself; its numbers are no measurements.
 """
 
 from __future__ import annotations

@@ -3,8 +3,7 @@
     .venv/bin/python scripts/pictures.py [--runs DIR]
 
 Without --runs it starts the demo pipeline and a short second training in a folder of its own, and takes pictures of
-those.
-Writes NAME-80x24.svg and NAME-160x48.svg for Runs, New, Follow, Results and Compare.
+those. Writes NAME-80x24.svg and NAME-160x48.svg for Runs, New, Follow, Results and Compare.
 """
 
 from __future__ import annotations

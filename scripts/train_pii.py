@@ -3,12 +3,9 @@
     .venv/bin/python scripts/train_pii.py            (needs Faker: pip install "steptune[bench]")
 
 Reads the templates of scripts/pii (train_*, help_* for training; test_* for measuring, none of them in both) and the
-bundled how-to rows as
-text without personal data. Writes names.crfsuite, names.txt.gz and quality.json into toolkit/data/pii. While training,
-only
-the names of NEAR are on the list that the model sees; people from other countries teach it names that no list knows.
-The
-list that is shipped has them all.
+bundled how-to rows as text without personal data. Writes names.crfsuite, names.txt.gz and quality.json into
+toolkit/data/pii. While training, only the names of NEAR are on the list that the model sees; people from other
+countries teach it names that no list knows. The list that is shipped has them all.
 """
 
 from __future__ import annotations

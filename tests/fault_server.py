@@ -3,8 +3,8 @@ only.
 
     python tests/fault_server.py PORT --faults 0.2 --log FILE [--upstream http://127.0.0.1:8000] [--seed 1]
 
-Every request is a line of the log: its Idempotency-Key, a hash of its messages, and what was done with it. The fault
-of a request follows from seed and key, so that a run can be repeated.
+Every request is a line of the log: its Idempotency-Key, a hash of its messages, and what was done with it. The fault of
+a request follows from seed and key, so that a run can be repeated.
 """
 
 from __future__ import annotations

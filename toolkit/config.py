@@ -1,9 +1,8 @@
 """From preset, file and command line to one checked settings object, with every problem reported at once.
 
 Layers, later ones win: the preset's YAML, then `-c FILE`, then `KEY=VALUE`. A mapping may say `preset: NAME` to start
-from
-that preset of its recipe; stage sections of a pipeline may as well. YAML is read as people mean it: `1e-4` is a number,
-and only `true` and `false` are booleans (`no` and `off` are left to the option that they are given to).
+from that preset of its recipe; stage sections of a pipeline may as well. YAML is read as people mean it: `1e-4` is a
+number, and only `true` and `false` are booleans (`no` and `off` are left to the option that they are given to).
 """
 
 from __future__ import annotations

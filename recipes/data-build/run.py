@@ -3,8 +3,7 @@
     steptune run data-build --preset demo
 
 Reads the sources named in the config (JSONL, CSV, parquet, datasets folders, documents, forum dumps); a teacher may
-write
-more rows. Writes `dataset/` into the run folder: train.jsonl, validation.jsonl, test.jsonl, ledger.jsonl,
+write more rows. Writes `dataset/` into the run folder: train.jsonl, validation.jsonl, test.jsonl, ledger.jsonl,
 leak_certificate.json, card.json, card.md. The same config on the same sources gives the same bytes.
 """
 

@@ -3,9 +3,8 @@
     steptune run evaluate predictions.baseline=FILE predictions.tuned=FILE data=dataset
 
 Reads `predictions` (one JSONL file a system), `data` (the references), `adapter`/training.json and `study_results`.
-Writes
-report/ with results.json, report.md, report.html and model_card.md. With several processes all encode, rank 0 does the
-rest.
+Writes report/ with results.json, report.md, report.html and model_card.md. With several processes all encode, rank 0
+does the rest.
 """
 
 from __future__ import annotations

@@ -3,8 +3,7 @@
     accelerate launch --config_file accelerate_configs/single_gpu.yaml recipes/sft/run.py --run-dir DIR
 
 Reads DIR/config.yaml (SftSettings) and the rows under `data`. Writes DIR/adapter/ (PEFT adapter, tokenizer, prompt
-format,
-training.json) and DIR/checkpoints/, from which a second start with the same DIR goes on.
+format, training.json) and DIR/checkpoints/, from which a second start with the same DIR goes on.
 """
 
 from __future__ import annotations

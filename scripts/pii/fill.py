@@ -1,8 +1,7 @@
 """Fills the templates beside this file with generated people, addresses and numbers, and keeps where each was put.
 
 Every value is made: names and streets by Faker, telephone numbers within phonenumbers' own ranges (Faker's Indonesian
-ones are no real
-forms), identity numbers by their rules.
+ones are no real forms), identity numbers by their rules.
 """
 
 from __future__ import annotations

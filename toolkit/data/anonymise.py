@@ -2,9 +2,8 @@
 number in a row.
 
 Rules and checksums decide on identifiers (`toolkit.data.pii.rules`), a CRF on names and addresses
-(`toolkit.data.pii.tagger`).
-What the CRF is unsure of stays, and the row gets the note UNSURE for the review queue.
-Not covered: birthdays, places alone, organisations, scripts other than Latin for names and addresses.
+(`toolkit.data.pii.tagger`). What the CRF is unsure of stays, and the row gets the note UNSURE for the review queue. Not
+covered: birthdays, places alone, organisations, scripts other than Latin for names and addresses.
 """
 
 from __future__ import annotations

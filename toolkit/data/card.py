@@ -1,6 +1,5 @@
 """The data card: what went in, what was left out and why, what the splits hold. No time stamps and no absolute paths,
-so that
-the same recipe gives the same bytes anywhere."""
+so that the same recipe gives the same bytes anywhere."""
 
 from __future__ import annotations
 

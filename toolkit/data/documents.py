@@ -2,8 +2,7 @@
 title that heads steps.
 
 The unit of lineage is the question in Markdown, HTML, DocBook, PDF and text, where a page holds many unrelated tasks,
-and the page
-in Mallard, where a page is one topic; translations of a Mallard page share its id and so its group.
+and the page in Mallard, where a page is one topic; translations of a Mallard page share its id and so its group.
 """
 
 from __future__ import annotations

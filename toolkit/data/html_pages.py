@@ -1,9 +1,8 @@
 """HTML pages as titled sections, read by their structure first.
 
 In this order: JSON-LD (FAQPage, QAPage, HowTo), the thread of a forum, then the page itself (`html_walk`: microdata,
-headings
-with the lists below them, details, dt and dd, accordions). A page on which none of these finds steps is read as plain
-text, of which resiliparse keeps the main content.
+headings with the lists below them, details, dt and dd, accordions). A page on which none of these finds steps is read
+as plain text, of which resiliparse keeps the main content.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Walks the structure of an HTML page: headings, lists, details, dt and dd, accordions, microdata.
 
 Navigation, headers, footers, cookie notes, tables and code blocks hold no how-tos. A bullet list counts as steps only
-under a
-title that asks, if it is the only list there and every item tells the reader to do something.
+under a title that asks, if it is the only list there and every item tells the reader to do something.
 """
 
 from __future__ import annotations

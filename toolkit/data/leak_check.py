@@ -84,8 +84,7 @@ def find_leaks(dataset_dir: Path, group_jaccard: float) -> list[Leak]:
     """Pairs of rows that cross two splits by text, near-duplicate text or lineage.
 
     Near-duplicates are searched exactly while there are up to MOST_EXACT_PAIRS pairs; beyond, where that would take
-    hours, by MinHash
-    with other permutations than the split used. Equal texts and lineage are always looked up exactly.
+    hours, by MinHash with other permutations than the split used. Equal texts and lineage are always looked up exactly.
     """
     sides = {split: _Side(dataset_dir / f"{split}.jsonl") for split in SPLITS}
     by_text = [*_equal_texts(sides)]

@@ -1,9 +1,8 @@
 """Normalising: repaired Unicode, one line per step, one numbering form (`1. `), whatever form the answer came in.
 
 Understands `1.`, `1)`, `(1)`, `Step 1:`, `Langkah 1`, bullets, and `1) ... 2) ...` within a line. Nested steps
-(numbers,
-bullets, `a)`) are joined into the step above them. Text before the first and after the last step is taken away and
-noted in the ledger.
+(numbers, bullets, `a)`) are joined into the step above them. Text before the first and after the last step is taken
+away and noted in the ledger.
 """
 
 from __future__ import annotations

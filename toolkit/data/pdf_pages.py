@@ -1,8 +1,7 @@
 """PDF manuals through PDFium: the lines of each page with place and size of type, in reading order, one or two columns.
 
 Text comes in the order in which the file draws it, which is the reading order in nearly all files. Where it runs across
-two
-columns, the columns are put one after the other. Not covered: scanned pages (no text), three columns, tables.
+two columns, the columns are put one after the other. Not covered: scanned pages (no text), three columns, tables.
 """
 
 from __future__ import annotations

@@ -33,8 +33,7 @@ def publish(
     `further`: more sections of the card.
 
     `settings` are shown in the card and must hold `group_jaccard`, `test_share` and `validation_share`. A folder of
-    that name from an earlier
-    attempt of the run is replaced.
+    that name from an earlier attempt of the run is replaced.
 
     Raises:
         DataError: rows cross splits, or the ledger does not add up to the input.

@@ -2,8 +2,8 @@
 MinHash.
 
 MinHash only proposes; every pair that counts has its Jaccard similarity computed from the grams. A gram is held as a
-hash of 32 bits: two
-grams of one pair of rows coincide by chance once in 25,000 pairs, which moves the similarity by about .002.
+hash of 32 bits: two grams of one pair of rows coincide by chance once in 25,000 pairs, which moves the similarity by
+about .002.
 """
 
 from __future__ import annotations
@@ -140,8 +140,7 @@ def plan_bands(grams: GramSets, threshold: float) -> tuple[int, int]:
     """(bands, rows per band) that propose a pair right at the threshold with RECALL at the least expected work.
 
     Wide bands need more permutations, narrow ones propose pairs of unrelated rows, whose number grows with the square
-    of the rows. How alike
-    unrelated rows are is taken from a fixed sample of pairs.
+    of the rows. How alike unrelated rows are is taken from a fixed sample of pairs.
     """
     background = _background(grams)
     plans = []

@@ -1,8 +1,7 @@
 """Collecting: every source of a recipe becomes rows with the place each came from, in a fixed order.
 
 Each kind of source has its reader: `line_files` (JSONL, CSV), `tables` (parquet, hf), `documents`, `forums`. What
-cannot be read
-becomes a left-out row with its reason.
+cannot be read becomes a left-out row with its reason.
 """
 
 from __future__ import annotations
@@ -43,8 +42,7 @@ class Source:
     """One source as the recipe names it.
 
     `prompt_field`, `output_field`, `columns` (column by `id` or meta key): not used for documents and forums. `split`:
-    of hf, "" for
-    all. `min_score`: votes that an answer of a forum needs if it was not accepted.
+    of hf, "" for all. `min_score`: votes that an answer of a forum needs if it was not accepted.
     """
 
     type: Literal["jsonl", "csv", "parquet", "hf", "documents", "forum"]

@@ -1,8 +1,7 @@
 """Parquet files and datasets of the `datasets` library as rows, a batch at a time.
 
 `hf` reads a folder: one that `save_to_disk` wrote, or one laid out as on the Hub (parquet, JSON lines or CSV files by
-split). Nothing is
-fetched and no code of the folder is run.
+split). Nothing is fetched and no code of the folder is run.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 twice.
 
 A key is the hash of model, messages, parameters and attempt. `sent` lines are on the file before the call leaves; a key
-whose end is missing was in flight when the process died, may have been paid, and is never sent again. Messages
-are not kept, and neither is any API key.
+whose end is missing was in flight when the process died, may have been paid, and is never sent again. Messages are not
+kept, and neither is any API key.
 """
 
 from __future__ import annotations

@@ -2,14 +2,11 @@
 from one that can.
 
 A word is looked at if it is written in small letters, has five or more, and no language of the recipe knows it: not as
-a word, not as a
-form or compound of words, not as the name of an app, a place, a person or a thing on a screen. It is changed if exactly
-one likely
-word is one insertion, deletion, change or swap away, the first letter kept. How likely a word is say general lists and
-the
-words of the data set itself: what many of its rows use may be meant, though no list has it; and a seldom word that one
-row
-uses is an error for all that a list from the web has it, if many rows have a much likelier neighbour.
+a word, not as a form or compound of words, not as the name of an app, a place, a person or a thing on a screen. It is
+changed if exactly one likely word is one insertion, deletion, change or swap away, the first letter kept. How likely a
+word is say general lists and the words of the data set itself: what many of its rows use may be meant, though no list
+has it; and a seldom word that one row uses is an error for all that a list from the web has it, if many rows have a
+much likelier neighbour.
 """
 
 from __future__ import annotations
@@ -70,9 +67,8 @@ BEFORE_A_SELDOM = 2.0  # by how much a word meant rather than a seldom one must 
 @dataclass(frozen=True, eq=False)  # compared and hashed by identity: repairs are kept for each
 class Vocabulary:
     """What is known of a data set's words. `terms`: several rows use them; they stay. `rows`: of each word that may be
-    meant; `total`: of
-    all words together; `new_share`: how much of a text of this data set are words not seen yet, for which general lists
-    have to do.
+    meant; `total`: of all words together; `new_share`: how much of a text of this data set are words not seen yet, for
+    which general lists have to do.
     """
 
     terms: frozenset[str] = frozenset()
@@ -235,8 +231,7 @@ def _one_edit_away(word: str) -> Iterator[tuple[str, float]]:
     a wrong letter).
 
     A letter left out, a swap and a letter typed twice can happen in one way at a place; a wrong letter is one of 25.
-    What can
-    have happened in two ways comes last with the likelier.
+    What can have happened in two ways comes last with the likelier.
     """
     for at in range(1, len(word)):
         start, rest = word[:at], word[at + 1 :]

@@ -1,6 +1,5 @@
 """XML files from anywhere, read without harm: nothing is fetched, external entities stay unread, libxml2 stops entity
-bombs, and XInclude is
-followed only to whole files below the source folder."""
+bombs, and XInclude is followed only to whole files below the source folder."""
 
 from __future__ import annotations
 

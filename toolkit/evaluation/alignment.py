@@ -1,9 +1,8 @@
 """Step F1 and order τ: which steps of an answer are which steps of the reference, and whether they come in that order.
 
 Steps are paired by an assignment of largest total similarity (Hungarian method; Kuhn, 1955; Jonker and Volgenant,
-1987); a
-pair counts from the threshold up. Order is Kendall's τ over the paired steps: reversed steps score −1, where ROUGE-Lsum
-scores 1.
+1987); a pair counts from the threshold up. Order is Kendall's τ over the paired steps: reversed steps score −1, where
+ROUGE-Lsum scores 1.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
 """BERTScore (Zhang et al., 2020): token vectors of layer L, matched greedily by cosine; equal to bert-score 0.3.13.
 
 As there, special tokens can be matched but carry no weight, and texts are stripped. Unlike there, an empty text scores
-0
-instead of crashing, truncation is counted, weights that sum to 0 (idf with one reference) give an undefined score
-(NaN),
-and RoBERTa's tokenizer really gets its prefix space. Pairs are matched one by one and kept in the cache.
+0 instead of crashing, truncation is counted, weights that sum to 0 (idf with one reference) give an undefined score
+(NaN), and RoBERTa's tokenizer really gets its prefix space. Pairs are matched one by one and kept in the cache.
 """
 
 from __future__ import annotations

@@ -28,8 +28,7 @@ class PairedDifference:
     """a - b on the same items.
 
     `effect` is d_z = mean / standard deviation of the item differences, None where they do not vary;
-    `smallest_detectable` is the
-    difference that a test on these items finds with 80 % power.
+    `smallest_detectable` is the difference that a test on these items finds with 80 % power.
     """
 
     difference: float

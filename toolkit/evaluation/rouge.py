@@ -1,8 +1,7 @@
 """ROUGE-L F-measure on whole texts and line by line, equal to rouge-score's `rougeL` and `rougeLsum` without stemming.
 
 Lin, 2004, "ROUGE: A Package for Automatic Evaluation of Summaries"; the length of the LCS is Hyyrö, 2004, "Bit-parallel
-LCS-length
-computation revisited", with a Python integer as the bit vector.
+LCS-length computation revisited", with a Python integer as the bit vector.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
 """Numbered steps as they occur in answers: the one parser behind format conformance and marker stripping.
 
 Takes `1.` `1)` `**1.**` `Step 1:` (`Langkah 1:`) `#### 1.` `①` and `1、` at the start of a line. Does not take "10
-minutes later",
-"2024 was" or "1.5 cups": a marker needs its punctuation, at most three digits, and (East Asian punctuation apart) a
-space after it.
-Writing out what was parsed and parsing it again changes nothing.
+minutes later", "2024 was" or "1.5 cups": a marker needs its punctuation, at most three digits, and (East Asian
+punctuation apart) a space after it. Writing out what was parsed and parsing it again changes nothing.
 """
 
 from __future__ import annotations

@@ -18,8 +18,7 @@ class EngineOptions:
     """The engine and how it runs; `dtype` is a torch dtype's name.
 
     The transformers backend reads `dtype`, `max_num_seqs` (its batch size), `data_parallel_size` and
-    `trust_remote_code`;
-    the server backend `max_num_seqs` (requests in flight), `server` and `server_model`.
+    `trust_remote_code`; the server backend `max_num_seqs` (requests in flight), `server` and `server_model`.
     """
 
     backend: Backend

@@ -77,8 +77,7 @@ def generate_vllm(engine: LLMEngine, requests: list[Request], sampling: Sampling
     """Answer all requests; yields each as it ends. Those without an adapter come first, then those with one.
 
     The two never share a batch: on CPU vLLM 0.32 takes the index of "no adapter" (-1) for the last adapter there is,
-    and
-    applies it to every row (vllm/lora/ops/torch_ops/lora_ops.py).
+    and applies it to every row (vllm/lora/ops/torch_ops/lora_ops.py).
 
     Args:
         tick: called after each step with the tokens generated so far; may raise to stop.

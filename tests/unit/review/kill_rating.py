@@ -4,8 +4,7 @@ file.
     python -m tests.unit.review.kill_rating PACKET KILLS
 
 Prints `{"kills", "acknowledged", "lost"}`. The rater is a real `Session` in a process of its own; what it acknowledges
-goes
-through a pipe, after `rate` has returned.
+goes through a pipe, after `rate` has returned.
 """
 
 from __future__ import annotations

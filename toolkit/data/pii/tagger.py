@@ -1,8 +1,7 @@
 """Names and addresses by a linear-chain CRF (python-crfsuite) over words: the one part of anonymising that is learnt.
 
 `scripts/train_pii.py` makes the model and the list of names beside this file, from generated templates alone. Lines
-without
-anything like a name or an address are not tagged at all; that is where the speed comes from.
+without anything like a name or an address are not tagged at all; that is where the speed comes from.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Means of ratings that share items and raters, with intervals that count both: the crossed item x rater bootstrap.
 
 Treating ratings as independent claims far too much: items differ, raters differ, and three raters say little about a
-fourth.
-Items and raters are resampled together (Owen, "The pigeonhole bootstrap", 2007). With few raters that has two faults,
-both mended here: a resampled variance of R raters is too small by (R - 1) / R, and its quantiles are no t quantiles.
+fourth. Items and raters are resampled together (Owen, "The pigeonhole bootstrap", 2007). With few raters that has two
+faults, both mended here: a resampled variance of R raters is too small by (R - 1) / R, and its quantiles are no t
+quantiles.
 """
 
 from __future__ import annotations

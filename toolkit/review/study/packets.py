@@ -2,8 +2,8 @@
 practice first.
 
 A packet row is `{"unit", "part", "prompt", "answers"}` and says nothing about items or systems; what each unit is
-stands
-in the key alone. `part` is `practice`, `rate` or `guess`; practice rows also tell afterwards what was wrong (`notes`).
+stands in the key alone. `part` is `practice`, `rate` or `guess`; practice rows also tell afterwards what was wrong
+(`notes`).
 """
 
 from __future__ import annotations

@@ -40,8 +40,7 @@ def recipe_preview(plan: LaunchPlan) -> JSON:
 
 
 def preview_lines(preview: JSON, colour: bool) -> Iterator[str]:
-    """The answer for a person. Without colour the learned part stands between \N{LEFT-POINTING DOUBLE ANGLE QUOTATION MARK} and
-    \N{RIGHT-POINTING DOUBLE ANGLE QUOTATION MARK}."""
+    """The answer for a person. Without colour the learned part stands between guillemets."""
     if "error" in preview:
         yield f"Preview: {preview['error']}"
         return

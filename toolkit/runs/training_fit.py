@@ -69,8 +69,8 @@ def with_machine_choices(settings: SftSettings, machine: Machine) -> SftSettings
     """The settings with `auto` replaced: no checkpointing if the smallest batch fits without, then the largest batch
     that fits.
 
-    The rows of an optimiser step stay: `gradient_accumulation_steps` is divided by the batch size that was found.
-    For a model of an unknown family, one row at a time with checkpointing.
+    The rows of an optimiser step stay: `gradient_accumulation_steps` is divided by the batch size that was found. For a
+    model of an unknown family, one row at a time with checkpointing.
     """
     batch, accumulation = settings.per_device_train_batch_size, settings.gradient_accumulation_steps
     checkpointing = settings.gradient_checkpointing

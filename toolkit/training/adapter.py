@@ -35,8 +35,7 @@ def save_adapter(
     training.json, model card.
 
     The adapter's config names the base model as the user did (`embedded:...`, a hub id or a path), not a cache folder
-    of
-    this machine. The folder appears whole or not at all.
+    of this machine. The folder appears whole or not at all.
 
     Raises:
         ModelError: the checkpoint holds no adapter.

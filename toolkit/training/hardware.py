@@ -32,8 +32,7 @@ def detect_hardware() -> Hardware:
     """By the environment that `accelerate launch` set: the local GPU unless ACCELERATE_USE_CPU is set or there is none.
 
     bf16 on cards and processors that compute in it; else fp16 on a card (T4, V100) and fp32 on a processor, where
-    emulated
-    bf16 is several times slower than fp32 (measured with AVX2: 9 against 51 GFLOP/s).
+    emulated bf16 is several times slower than fp32 (measured with AVX2: 9 against 51 GFLOP/s).
     """
     if _is_set("ACCELERATE_USE_DEEPSPEED"):
         # accelerate would let it win, and quietly train with DDP; DS_ACCELERATOR=cpu is what DeepSpeed goes by.

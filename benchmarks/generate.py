@@ -366,7 +366,7 @@ def kills(scratch: Path) -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
 
 def leftovers(scratch: Path) -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
     """Processes that carry the run's id, and shared memory, after each way in which a run can end."""
-    from toolkit.runs.folder import RunFolder
+    from toolkit.run_folder.folder import RunFolder
 
     model, data = _tiny(scratch)
     shared_memory = set(os.listdir("/dev/shm"))
@@ -408,7 +408,7 @@ def _end(run: Any, how: str) -> None:
 
 
 def _left(run_id: str) -> int:
-    from toolkit.runs.processes import tagged_with
+    from toolkit.machine.processes import tagged_with
 
     deadline = time.monotonic() + GONE_AFTER_S
     while (found := tagged_with(run_id)) and time.monotonic() < deadline:

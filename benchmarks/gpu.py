@@ -26,8 +26,8 @@ import torch
 from report import finish, skip
 from train import Side, make_side, random_rows
 
-from toolkit.runs.model_configs import SHIPPED
-from toolkit.runs.training_memory import GIB, TrainingShape, estimate_memory, read_shape
+from toolkit.planning.model_configs import SHIPPED
+from toolkit.planning.training_memory import GIB, TrainingShape, estimate_memory, read_shape
 
 SHAPE = SHIPPED["mistralai/Mistral-7B-Instruct-v0.2"]
 CAP_GIB = 16.0

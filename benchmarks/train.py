@@ -35,10 +35,10 @@ from report import finish
 from safetensors.torch import load_file
 
 from toolkit.catalog import accelerate_config_path, recipes_dir
+from toolkit.planning.model_configs import find_model_config
+from toolkit.planning.training_memory import TrainingShape, estimate_memory, read_shape
 from toolkit.records import read_growing_jsonl, sha256_file
-from toolkit.runs.model_configs import find_model_config
 from toolkit.runs.recorder import Recorder
-from toolkit.runs.training_memory import TrainingShape, estimate_memory, read_shape
 from toolkit.settings import SftSettings
 from toolkit.training.base_model import load_base_model, load_tokenizer, lora_config
 from toolkit.training.batches import BatchRows

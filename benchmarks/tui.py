@@ -33,10 +33,10 @@ from benchmarks.report import finish  # noqa: E402
 from tests.tui.hostile import HOSTILE, forbidden_output, make_hostile  # noqa: E402
 from tests.tui.sample_runs import make_many, make_run, metrics  # noqa: E402
 from tests.tui.terminal import Terminal, screens  # noqa: E402
+from toolkit.machine.processes import RUN_ID_VARIABLE, send, tagged_with  # noqa: E402
 from toolkit.records import dump_line, write_json  # noqa: E402
+from toolkit.run_folder.folder import RunFolder, create_run  # noqa: E402
 from toolkit.runs import launch  # noqa: E402
-from toolkit.runs.folder import RunFolder, create_run  # noqa: E402
-from toolkit.runs.processes import RUN_ID_VARIABLE, send, tagged_with  # noqa: E402
 
 Values = dict[str, float]
 BANNED = ("torch", "numpy", "pandas", "transformers", "datasets")

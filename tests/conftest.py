@@ -16,9 +16,9 @@ import pytest
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("DS_ACCELERATOR", "cpu")
 
+from toolkit.machine.processes import RUN_ID_VARIABLE, send, tagged_with
 from toolkit.records import write_json
-from toolkit.runs.folder import RunFolder, create_run
-from toolkit.runs.processes import RUN_ID_VARIABLE, send, tagged_with
+from toolkit.run_folder.folder import RunFolder, create_run
 
 # The suite gives the same answer twice; HYPOTHESIS_PROFILE=explore looks for new examples. No deadline: machines
 # differ.

@@ -12,7 +12,7 @@ from textual.app import App, ScreenStackError
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from toolkit.runs.folder import runs_root
+from toolkit.run_folder.folder import runs_root
 from tui import themes
 from tui.ascii import AsciiOnly
 from tui.logic.feed import RunFeed

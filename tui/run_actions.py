@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from toolkit.errors import SteptuneError
-from toolkit.runs.folder import ENDED_STATES, RunFolder
+from toolkit.run_folder.folder import ENDED_STATES, RunFolder
 from tui.logic.run_row import RunRow
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ import pytest
 
 from tests.conftest import wait_for
 from tests.e2e.test_command_line import no_traceback, steptune
-from toolkit.runs.folder import RunFolder
-from toolkit.runs.processes import tagged_with
+from toolkit.machine.processes import tagged_with
+from toolkit.run_folder.folder import RunFolder
 
 pytestmark = pytest.mark.slow
 STEPTUNE = str(Path(sys.executable).with_name("steptune"))

@@ -249,7 +249,7 @@ def test_ctrl_c_asks_whether_to_leave_or_to_stop(workplace: Path, answer: str, s
     os.write(terminal, answer.encode())
     _, status = wait_for(lambda: (found := os.waitpid(pid, os.WNOHANG))[0] and found, 60)
     assert os.waitstatus_to_exitcode(status) == 130
-    from toolkit.runs.folder import RunFolder
+    from toolkit.run_folder.folder import RunFolder
     from toolkit.runs.stop import ask_to_stop, wait_until_ended
 
     assert RunFolder(folder).state() == state

@@ -18,9 +18,9 @@ import pytest
 from tests.conftest import wait_for
 from tests.tui.sample_runs import make_many
 from tests.tui.terminal import Terminal, Tmux, screens
+from toolkit.machine.processes import send, tagged_with
+from toolkit.run_folder.folder import ENDED_STATES, RunFolder, list_runs
 from toolkit.runs import launch
-from toolkit.runs.folder import ENDED_STATES, RunFolder, list_runs
-from toolkit.runs.processes import send, tagged_with
 
 pytestmark = pytest.mark.slow
 MakeRun = Callable[..., RunFolder]

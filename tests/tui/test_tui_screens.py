@@ -50,7 +50,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     lock = (live / "run.lock").open("ab")
     fcntl.flock(lock, fcntl.LOCK_EX)
     monkeypatch.setattr("time.time", lambda: FIXED_TIME + 11_000)
-    monkeypatch.setattr("toolkit.runs.folder.STALLED_AFTER_S", 1e12)
+    monkeypatch.setattr("toolkit.run_folder.folder.STALLED_AFTER_S", 1e12)
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     request_close.append(lock)

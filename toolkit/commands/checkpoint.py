@@ -6,8 +6,8 @@ import argparse
 import json
 import time
 
+from toolkit.run_folder.folder import find_run
 from toolkit.runs.checkpoint_request import ask_for_checkpoint, wait_for_checkpoint
-from toolkit.runs.folder import find_run
 
 
 def checkpoint(args: argparse.Namespace) -> int:

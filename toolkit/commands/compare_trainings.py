@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from toolkit.records import JSON, read_json
-from toolkit.runs.folder import RunFolder
+from toolkit.run_folder.folder import RunFolder
 
 
 def training_rows(runs: list[RunFolder]) -> dict[str, list[Any]]:

@@ -18,10 +18,10 @@ import psutil
 
 from toolkit import __version__, catalog, config
 from toolkit.errors import SteptuneError
-from toolkit.runs import preflight
-from toolkit.runs.folder import runs_root
-from toolkit.runs.hardware import GIB, sample_gpus
-from toolkit.runs.interpreters import generator_interpreters
+from toolkit.machine.hardware import GIB, sample_gpus
+from toolkit.machine.interpreters import generator_interpreters
+from toolkit.planning import preflight
+from toolkit.run_folder.folder import runs_root
 from toolkit.runs.launch import default_on, plan_launch
 
 PACKAGES = (

@@ -11,15 +11,16 @@ from typing import Any
 
 from toolkit import config
 from toolkit.errors import EXIT_CANCELLED, EXIT_FAILED, SteptuneError, UsageError
+from toolkit.planning import preflight
+from toolkit.planning.data_preview import data_preview_lines
+from toolkit.planning.inputs import check_inputs
+from toolkit.planning.token_preview import preview_lines, recipe_preview
 from toolkit.records import read_json
-from toolkit.runs import launch, preflight
-from toolkit.runs.data_preview import data_preview_lines
-from toolkit.runs.folder import RunFolder, find_run, runs_root
+from toolkit.run_folder.folder import RunFolder, find_run, runs_root
+from toolkit.runs import launch
 from toolkit.runs.follow import Follower, format_headline, results_table
-from toolkit.runs.inputs import check_inputs
 from toolkit.runs.stages import STAGE_NAMES, recipe_of
 from toolkit.runs.stop import ask_to_stop, wait_until_ended
-from toolkit.runs.token_preview import preview_lines, recipe_preview
 from toolkit.settings import PipelineSettings
 
 

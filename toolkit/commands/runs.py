@@ -15,7 +15,7 @@ import yaml
 from toolkit.commands.compare_trainings import caution, training_rows
 from toolkit.errors import UsageError
 from toolkit.records import append_jsonl, read_growing_jsonl
-from toolkit.runs.folder import ENDED_STATES, RunFolder, find_run, list_runs, runs_root
+from toolkit.run_folder.folder import ENDED_STATES, RunFolder, find_run, list_runs, runs_root
 from toolkit.runs.follow import describe_progress, format_headline, format_seconds
 from toolkit.runs.stop import ask_to_stop, wait_until_ended
 

@@ -12,8 +12,8 @@ from toolkit.errors import PreflightError
 from toolkit.generation.engine import EngineOptions
 from toolkit.generation.prompts import Request
 from toolkit.generation.tensor_stream import FLOATS, read_header
+from toolkit.machine.hardware import sample_gpus
 from toolkit.records import read_json
-from toolkit.runs.hardware import sample_gpus
 
 GIB = 2**30
 DTYPE_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}

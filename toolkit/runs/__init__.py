@@ -1,1 +1,1 @@
-"""Run folders and the processes behind them. Core: standard library, pydantic, YAML and psutil only."""
+"""Running: supervisor, launch, stop, follow, pipeline. Core: standard library, pydantic, YAML and psutil only."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from toolkit.errors import SteptuneError, UsageError
 from toolkit.records import JSON, write_json
-from toolkit.runs.folder import RunFolder
+from toolkit.run_folder.folder import RunFolder
 
 REQUEST_FILE = "checkpoint.request"
 POLL_S = 0.2

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 from toolkit.records import JSON
-from toolkit.runs.folder import ENDED_STATES, RunFolder
+from toolkit.run_folder.folder import ENDED_STATES, RunFolder
 
 POLL_S = 0.3
 # What a person following wants to read; the rest stays in events.jsonl.

@@ -14,12 +14,12 @@ import yaml
 
 from toolkit import catalog, config
 from toolkit.errors import UsageError
+from toolkit.machine.hardware import sample_gpus
+from toolkit.machine.processes import RUN_ID_VARIABLE, tagged_with
+from toolkit.planning.training_fit import read_machine, with_machine_choices
 from toolkit.records import read_json, write_json
-from toolkit.runs.folder import ENDED_STATES, RunFolder, create_run
-from toolkit.runs.hardware import sample_gpus
+from toolkit.run_folder.folder import ENDED_STATES, RunFolder, create_run
 from toolkit.runs.nodes import Nodes, node_folder, read_nodes
-from toolkit.runs.processes import RUN_ID_VARIABLE, tagged_with
-from toolkit.runs.training_fit import read_machine, with_machine_choices
 from toolkit.settings import GenerateSettings, PipelineSettings, Settings, SftSettings
 
 LAUNCH_TIMEOUT_S = 180.0

@@ -15,8 +15,8 @@ from typing import Any
 from toolkit import __version__, catalog, config
 from toolkit.errors import Cancelled, SteptuneError
 from toolkit.records import JSON, read_json, sha256_file, sha256_json, sha256_tree, write_json
+from toolkit.run_folder.folder import ENDED_STATES, RunFolder, runs_root
 from toolkit.runs import launch
-from toolkit.runs.folder import ENDED_STATES, RunFolder, runs_root
 from toolkit.runs.recorder import Recorder
 from toolkit.runs.stages import STAGE_NAMES, recipe_of
 from toolkit.runs.stop import ask_to_stop, wait_until_ended

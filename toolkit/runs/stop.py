@@ -9,9 +9,9 @@ import socket
 import time
 
 from toolkit.errors import SteptuneError, UsageError
+from toolkit.machine.processes import descendants, identity_from_json, send, tagged_with, wait_until_gone
 from toolkit.records import write_json
-from toolkit.runs.folder import ENDED_STATES, RunFolder
-from toolkit.runs.processes import descendants, identity_from_json, send, tagged_with, wait_until_gone
+from toolkit.run_folder.folder import ENDED_STATES, RunFolder
 from toolkit.runs.supervisor import KILL_GRACE_S, PIPELINE_GRACE_S, STOP_GRACE_S
 
 STOP_TIMEOUT_S = PIPELINE_GRACE_S + KILL_GRACE_S + 5.0

@@ -23,10 +23,8 @@ from typing import Any
 import psutil
 
 from toolkit.errors import EXIT_CANCELLED, EXIT_DONE, EXIT_FAILED
-from toolkit.records import JSON, append_jsonl, read_json, sha256_tree, write_json
-from toolkit.runs.folder import RunFolder, lock_exclusively
-from toolkit.runs.hardware import sample
-from toolkit.runs.processes import (
+from toolkit.machine.hardware import sample
+from toolkit.machine.processes import (
     ProcessIdentity,
     become_subreaper,
     descendants,
@@ -35,6 +33,8 @@ from toolkit.runs.processes import (
     tagged_with,
     wait_until_gone,
 )
+from toolkit.records import JSON, append_jsonl, read_json, sha256_tree, write_json
+from toolkit.run_folder.folder import RunFolder, lock_exclusively
 
 POLL_S = 0.25
 SAMPLE_EVERY_S = 3.0

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from toolkit.errors import OutOfMemoryError, PreflightError
-from toolkit.runs.strategies import SHARDED, Strategy, refusal
+from toolkit.planning.strategies import SHARDED, Strategy, refusal
 from toolkit.training.options import BaseModelOptions, TrainOptions
 
 

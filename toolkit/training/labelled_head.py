@@ -15,7 +15,7 @@ import torch
 from transformers import PreTrainedModel
 from trl.trainer.utils import maybe_gather_lm_head_ctx
 
-from toolkit.runs.training_memory import CPU_HEAD_TOKENS
+from toolkit.planning.training_memory import CPU_HEAD_TOKENS
 
 _SCALED_LOGITS = ("logit_scale", "logits_scaling", "lm_head_multiplier", "output_multiplier", "output_router_logits")
 

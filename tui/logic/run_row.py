@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.records import JSON, read_json
-from toolkit.runs.folder import ENDED_STATES, RunFolder, tail_jsonl
+from toolkit.run_folder.folder import ENDED_STATES, RunFolder, tail_jsonl
 from toolkit.runs.stages import STAGE_NAMES
 from tui.logic.numbers import as_number
 from tui.logic.text import clean

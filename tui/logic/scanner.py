@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.runs.folder import ENDED_STATES
+from toolkit.run_folder.folder import ENDED_STATES
 from tui.logic.run_row import LIVE_STATES, RunRow, read_row
 
 # Ended runs and the folder itself are looked at this much less often than live runs.

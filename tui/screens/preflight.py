@@ -57,8 +57,9 @@ class PreflightScreen(Page):
         self.in_thread(self._look, self._looked, exclusive=True)
 
     def _look(self) -> tuple[Any, list[Any], list[str], str]:
-        from toolkit.runs import launch, preflight
-        from toolkit.runs.inputs import check_inputs
+        from toolkit.planning import preflight
+        from toolkit.planning.inputs import check_inputs
+        from toolkit.runs import launch
 
         try:
             plan = launch.plan_launch(self.form.recipe, self.settings, self.form.on)
@@ -135,7 +136,8 @@ class PreflightScreen(Page):
         self.in_thread(self._launch, self._launched)
 
     def _launch(self) -> tuple[Path | None, str]:
-        from toolkit.runs import launch, preflight
+        from toolkit.planning import preflight
+        from toolkit.runs import launch
 
         try:
             preflight.require(preflight.check_launch(self.plan, self.steptune.root))

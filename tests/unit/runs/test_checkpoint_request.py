@@ -11,9 +11,9 @@ from tests.conftest import wait_for
 from toolkit.cli import main
 from toolkit.errors import UsageError
 from toolkit.records import write_json
+from toolkit.run_folder.folder import RunFolder, create_run
 from toolkit.runs import launch
 from toolkit.runs.checkpoint_request import REQUEST_FILE, ask_for_checkpoint, checkpoint_asked
-from toolkit.runs.folder import RunFolder, create_run
 
 # Answers one request as sft does, then waits to be stopped.
 ANSWERS = """

@@ -9,7 +9,7 @@ import pytest
 
 from toolkit.errors import UsageError
 from toolkit.records import write_json
-from toolkit.runs.folder import RunFolder, create_run, find_run, list_runs, lock_exclusively
+from toolkit.run_folder.folder import RunFolder, create_run, find_run, list_runs, lock_exclusively
 from toolkit.runs.follow import describe_progress, format_seconds, results_table
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from toolkit.runs.interpreters import generator_interpreters, probe
+from toolkit.machine.interpreters import generator_interpreters, probe
 
 
 def test_each_interpreter_says_which_vllm_it_has(tmp_path: Path) -> None:

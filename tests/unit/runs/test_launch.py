@@ -9,7 +9,8 @@ import pytest
 
 from toolkit import catalog, config
 from toolkit.errors import PreflightError, UsageError
-from toolkit.runs import launch, preflight, training_fit
+from toolkit.planning import preflight, training_fit
+from toolkit.runs import launch
 from toolkit.runs.launch import LaunchPlan, models_of, plan_launch
 
 GPU = {

@@ -8,7 +8,7 @@ import pytest
 
 from toolkit import config
 from toolkit.records import sha256_tree, write_json, write_text
-from toolkit.runs.folder import RunFolder
+from toolkit.run_folder.folder import RunFolder
 from toolkit.runs.pipeline import Pipeline, Stage, stage_key
 from toolkit.runs.recorder import Recorder
 from toolkit.settings import SftSettings

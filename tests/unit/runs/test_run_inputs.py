@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from toolkit import cli, config
+from toolkit.planning import inputs
+from toolkit.planning.inputs import check_inputs
+from toolkit.planning.preflight import Check
 from toolkit.records import sha256_tree
-from toolkit.runs import inputs
-from toolkit.runs.inputs import check_inputs
-from toolkit.runs.preflight import Check
 
 
 def test_every_path_option_is_named_with_the_hash_of_its_contents(tmp_path: Path) -> None:

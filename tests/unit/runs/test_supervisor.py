@@ -16,9 +16,9 @@ import pytest
 
 from tests.conftest import wait_for
 from toolkit.errors import UsageError
+from toolkit.machine.processes import tagged_with
+from toolkit.run_folder.folder import ENDED_STATES, RunFolder
 from toolkit.runs import launch
-from toolkit.runs.folder import ENDED_STATES, RunFolder
-from toolkit.runs.processes import tagged_with
 from toolkit.runs.stop import ask_to_stop, wait_until_ended
 
 MakeRun = Callable[..., RunFolder]

@@ -10,12 +10,20 @@ import pytest
 
 from toolkit import config
 from toolkit.errors import EXIT_PREFLIGHT
-from toolkit.runs import launch, preflight, training_fit
+from toolkit.planning import preflight, training_fit
+from toolkit.planning.model_configs import SHIPPED, find_model_config
+from toolkit.planning.strategies import QUANTIZATIONS, STRATEGIES, refusal, strategy_of, table
+from toolkit.planning.training_fit import Machine, judge_training, with_machine_choices
+from toolkit.planning.training_memory import (
+    GIB,
+    MemoryEstimate,
+    TrainingShape,
+    estimate_memory,
+    largest_batch,
+    read_shape,
+)
+from toolkit.runs import launch
 from toolkit.runs.launch import plan_launch
-from toolkit.runs.model_configs import SHIPPED, find_model_config
-from toolkit.runs.strategies import QUANTIZATIONS, STRATEGIES, refusal, strategy_of, table
-from toolkit.runs.training_fit import Machine, judge_training, with_machine_choices
-from toolkit.runs.training_memory import GIB, MemoryEstimate, TrainingShape, estimate_memory, largest_batch, read_shape
 from toolkit.settings import SftSettings
 
 MISTRAL = read_shape(SHIPPED["mistralai/Mistral-7B-Instruct-v0.2"])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.runs.token_preview import preview_lines
+from toolkit.planning.token_preview import preview_lines
 from toolkit.training.options import BaseModelOptions
 from toolkit.training.prepared import prepare, preview
 

@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from toolkit.catalog import recipes_dir
+from toolkit.planning.preflight import Check
 from toolkit.records import sha256_tree
-from toolkit.runs.preflight import Check
 from toolkit.settings import PipelineSettings, Settings
 
 MAX_HASHED_BYTES = 4 << 30  # about ten seconds of hashing

@@ -19,10 +19,10 @@ import yaml
 
 from toolkit import catalog
 from toolkit.errors import PreflightError
-from toolkit.runs.hardware import GIB, sample_gpus
+from toolkit.machine.hardware import GIB, sample_gpus
+from toolkit.planning.training_fit import judge_training, memory_of, read_machine, with_machine_choices
+from toolkit.planning.training_memory import MemoryEstimate
 from toolkit.runs.launch import LaunchPlan, is_cpu
-from toolkit.runs.training_fit import judge_training, memory_of, read_machine, with_machine_choices
-from toolkit.runs.training_memory import MemoryEstimate
 from toolkit.settings import (
     DataBuildSettings,
     EvaluateSettings,

@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 import psutil
 
-from toolkit.runs.hardware import sample_gpus
-from toolkit.runs.model_configs import find_model_config
-from toolkit.runs.strategies import Strategy, refusal, strategy_of
-from toolkit.runs.training_memory import (
+from toolkit.machine.hardware import sample_gpus
+from toolkit.planning.model_configs import find_model_config
+from toolkit.planning.strategies import Strategy, refusal, strategy_of
+from toolkit.planning.training_memory import (
     GIB,
     MemoryEstimate,
     ModelShape,

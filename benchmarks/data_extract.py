@@ -26,9 +26,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from data_pages import HelpPage, fetch_pages, make_pdf, words_of
 from report import finish, skip
 
-from toolkit.data.html_pages import read_html
-from toolkit.data.pdf_layout import read_pdf
-from toolkit.data.sections import Section
+from toolkit.data.pages.html_pages import read_html
+from toolkit.data.pages.pdf_layout import read_pdf
+from toolkit.data.pages.sections import Section
 
 PEERS = ("trafilatura", "resiliparse", "pypdf", "reportlab", "pyphen")
 ROUNDS = 3

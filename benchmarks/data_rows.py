@@ -32,14 +32,14 @@ from data_scale import build, write_source
 from pii.measure import MOSTLY, measure_generated
 from report import finish
 
-from toolkit.data.anonymise import anonymise_row, find_personal
-from toolkit.data.deduplicate import deduplicate
-from toolkit.data.leak_check import find_leaks
+from toolkit.data.cleaning.anonymise import anonymise_row, find_personal
+from toolkit.data.cleaning.typos import WORD, WordCounts, repair_typos
 from toolkit.data.pii.spans import KINDS
 from toolkit.data.rows import Batch, Row
-from toolkit.data.similarity import GramSets, comparable, similar_pairs
-from toolkit.data.split import split_by_groups
-from toolkit.data.typos import WORD, WordCounts, repair_typos
+from toolkit.data.selection.deduplicate import deduplicate
+from toolkit.data.selection.leak_check import find_leaks
+from toolkit.data.selection.similarity import GramSets, comparable, similar_pairs
+from toolkit.data.selection.split import split_by_groups
 from toolkit.runs.recorder import Recorder
 
 HERE = Path(__file__).parent

@@ -20,10 +20,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)
 from benchmarks.report import finish  # noqa: E402
-from toolkit.data.synthesis_prompts import SYSTEM, HowTo  # noqa: E402
-from toolkit.data.teacher import Ask, Options, Teacher  # noqa: E402
-from toolkit.data.teacher_costs import Budget, Prices  # noqa: E402
-from toolkit.data.teacher_ledger import AnswerLedger  # noqa: E402
+from toolkit.data.teacher.synthesis_prompts import SYSTEM, HowTo  # noqa: E402
+from toolkit.data.teacher.teacher import Ask, Options, Teacher  # noqa: E402
+from toolkit.data.teacher.teacher_costs import Budget, Prices  # noqa: E402
+from toolkit.data.teacher.teacher_ledger import AnswerLedger  # noqa: E402
 from toolkit.runs.recorder import Recorder  # noqa: E402
 
 ASKS = 1500

@@ -25,10 +25,10 @@ from pii.fill import WESTERN, Filled, Filler, templates
 from pii.measure import measure_generated
 from wordfreq import get_frequency_dict
 
-from toolkit.data.help_words import HELP_WORDS
 from toolkit.data.pii.features import IS_A_WORD, NAMES_FILE, TOKEN, features, forget_names, resource
 from toolkit.data.pii.quality import QUALITY_FILE
 from toolkit.data.pii.tagger import MODEL_FILE
+from toolkit.data.words.help_words import HELP_WORDS
 from toolkit.records import iter_jsonl, write_json
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -15,13 +15,20 @@ from functools import partial
 import yaml
 from run import mask_text, named_sources, plan_calls, read_passages, teacher_options
 
-from toolkit.data.chunks import Chunk
-from toolkit.data.forecast import Census, Phase, judge_phase, paraphrase_phase, synthesis_phase, teacher_forecast
-from toolkit.data.sources import read_sources
-from toolkit.data.synthesise import Plan, synthesis_asks
-from toolkit.data.teacher import masked_messages, request_parameters
-from toolkit.data.teacher_costs import Prices
-from toolkit.data.teacher_ledger import read_calls
+from toolkit.data.reading.chunks import Chunk
+from toolkit.data.reading.sources import read_sources
+from toolkit.data.teacher.forecast import (
+    Census,
+    Phase,
+    judge_phase,
+    paraphrase_phase,
+    synthesis_phase,
+    teacher_forecast,
+)
+from toolkit.data.teacher.synthesise import Plan, synthesis_asks
+from toolkit.data.teacher.teacher import masked_messages, request_parameters
+from toolkit.data.teacher.teacher_costs import Prices
+from toolkit.data.teacher.teacher_ledger import read_calls
 from toolkit.errors import SteptuneError
 from toolkit.records import JSON
 from toolkit.runs.recorder import Recorder

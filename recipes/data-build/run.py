@@ -15,25 +15,25 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
-from toolkit.data.anonymise import anonymise_row
-from toolkit.data.balance import oversample, paraphrase
-from toolkit.data.check import Cleaning
-from toolkit.data.chunks import Chunk, read_chunks
-from toolkit.data.curate import Curated, apply_curation
-from toolkit.data.export import export
-from toolkit.data.grid import Domain, Grid
+from toolkit.data.cleaning.anonymise import anonymise_row
+from toolkit.data.cleaning.check import Cleaning
+from toolkit.data.cleaning.rules import broken_rule
 from toolkit.data.pii.quality import measured_quality
-from toolkit.data.publish import publish, publish_rows
+from toolkit.data.publishing.export import export
+from toolkit.data.publishing.publish import publish, publish_rows
+from toolkit.data.reading.chunks import Chunk, read_chunks
+from toolkit.data.reading.sources import Source
 from toolkit.data.rows import Batch, Dropped, Row
-from toolkit.data.rules import broken_rule
-from toolkit.data.sources import Source
-from toolkit.data.split import SPLITS, Split
+from toolkit.data.selection.balance import oversample, paraphrase
+from toolkit.data.selection.curate import Curated, apply_curation
+from toolkit.data.selection.split import SPLITS, Split
 from toolkit.data.stages import Stages
-from toolkit.data.synthesis_prompts import PROMPTS
-from toolkit.data.synthesise import Plan, plan_synthesis, synthesise
-from toolkit.data.teacher import Options, Teacher, prompt_hash
-from toolkit.data.teacher_costs import Budget, Prices
-from toolkit.data.teacher_ledger import AnswerLedger
+from toolkit.data.teacher.grid import Domain, Grid
+from toolkit.data.teacher.synthesis_prompts import PROMPTS
+from toolkit.data.teacher.synthesise import Plan, plan_synthesis, synthesise
+from toolkit.data.teacher.teacher import Options, Teacher, prompt_hash
+from toolkit.data.teacher.teacher_costs import Budget, Prices
+from toolkit.data.teacher.teacher_ledger import AnswerLedger
 from toolkit.records import JSON
 from toolkit.runs.recipe import Outcome, Run, run_recipe
 from toolkit.runs.recorder import is_main_process

@@ -17,11 +17,11 @@ import phonenumbers
 from faker import Faker
 from wordfreq import get_frequency_dict
 
-from toolkit.data.help_words import HELP_WORDS
 from toolkit.data.pii.checks import is_nik, is_npwp, is_ssn, passes_luhn
 from toolkit.data.pii.features import known_names, names_that_are_words, ordinary_words
 from toolkit.data.pii.lexicon import BRANDS, PLACES
-from toolkit.data.word_forms import zipf
+from toolkit.data.words.help_words import HELP_WORDS
+from toolkit.data.words.word_forms import zipf
 
 HERE = Path(__file__).parent
 ORDINARY_ZIPF = 4.0  # of words that fill labels and sentences

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from pii.fill import Filled, Filler, templates
 
-from toolkit.data.anonymise import find_personal
+from toolkit.data.cleaning.anonymise import find_personal
 from toolkit.data.pii.spans import KINDS
 
 TEST_SEED, FILLS = 1009, 40

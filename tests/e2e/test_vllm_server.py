@@ -19,7 +19,7 @@ import pytest
 
 from tests.conftest import wait_for
 from tests.e2e.test_command_line import steptune
-from toolkit.data.teacher_ledger import read_calls
+from toolkit.data.teacher.teacher_ledger import read_calls
 from toolkit.models import resolve_model
 from toolkit.records import read_growing_jsonl
 

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import toolkit
-from toolkit.data.check import Cleaning, clean_row
-from toolkit.data.deduplicate import find_copies
+from toolkit.data.cleaning.check import Cleaning, clean_row
+from toolkit.data.cleaning.typos import NO_VOCABULARY, Vocabulary, WordCounts
+from toolkit.data.reading.sources import Source, choose_ids, read_sources
 from toolkit.data.row_files import StoredRows, part_path, read_part, write_part
 from toolkit.data.rows import Batch, Dropped, Row, require_rows
-from toolkit.data.sources import Source, choose_ids, read_sources
-from toolkit.data.split import Split, group_rows, split_groups
-from toolkit.data.typos import NO_VOCABULARY, Vocabulary, WordCounts
+from toolkit.data.selection.deduplicate import find_copies
+from toolkit.data.selection.split import Split, group_rows, split_groups
 from toolkit.records import JSON, read_json, sha256_json, sha256_tree, write_json
 from toolkit.runs.recorder import Recorder
 

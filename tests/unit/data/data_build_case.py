@@ -7,11 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from toolkit.data.check import Cleaning, clean
-from toolkit.data.deduplicate import deduplicate
-from toolkit.data.publish import publish
-from toolkit.data.sources import Source, collect
-from toolkit.data.split import split_by_groups
+from toolkit.data.cleaning.check import Cleaning, clean
+from toolkit.data.publishing.publish import publish
+from toolkit.data.reading.sources import Source, collect
+from toolkit.data.selection.deduplicate import deduplicate
+from toolkit.data.selection.split import split_by_groups
 from toolkit.records import JSON, iter_jsonl
 from toolkit.runs.recorder import Recorder
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from toolkit.data.anonymise import anonymise_row
+from toolkit.data.cleaning.anonymise import anonymise_row
 from toolkit.data.rows import Row
 
 REGIONS = ("US", "GB", "ID")

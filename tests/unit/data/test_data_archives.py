@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.data import archives
+from toolkit.data.reading import archives
+from toolkit.data.reading.sources import Source, collect
 from toolkit.data.rows import Batch
-from toolkit.data.sources import Source, collect
 from toolkit.errors import DataError
 from toolkit.runs.recorder import Recorder
 

@@ -11,9 +11,9 @@ from data_build_case import SPLITS, build, ledger, pair, write_rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from toolkit.data import publish as publish_module
-from toolkit.data.card import card_markdown
-from toolkit.data.sources import Source
+from toolkit.data.publishing import publish as publish_module
+from toolkit.data.publishing.card import card_markdown
+from toolkit.data.reading.sources import Source
 from toolkit.errors import DataError
 from toolkit.records import JSON, iter_jsonl, read_examples, read_json, sha256_tree
 
@@ -133,8 +133,8 @@ def test_a_data_set_can_be_built_from_a_data_set(sample: tuple[Path, JSON], tmp_
 
 def test_a_leak_fails_the_run_and_publishes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With lineage and similarity switched off, the check alone must stop copies from reaching two splits."""
-    monkeypatch.setattr("toolkit.data.split.similar_pairs", lambda grams, threshold: iter(()))
-    monkeypatch.setattr("toolkit.data.deduplicate.similar_pairs", lambda grams, threshold: iter(()))
+    monkeypatch.setattr("toolkit.data.selection.split.similar_pairs", lambda grams, threshold: iter(()))
+    monkeypatch.setattr("toolkit.data.selection.deduplicate.similar_pairs", lambda grams, threshold: iter(()))
     rows: list[JSON | str] = []
     for number in range(60):
         rows += [

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.data.deduplicate import are_different_tasks, deduplicate
 from toolkit.data.rows import Batch, Row
-from toolkit.data.similarity import GramSets, comparable, crossing_pairs, plan_bands, similar_pairs
+from toolkit.data.selection.deduplicate import are_different_tasks, deduplicate
+from toolkit.data.selection.similarity import GramSets, comparable, crossing_pairs, plan_bands, similar_pairs
 from toolkit.runs.recorder import Recorder
 
 PIN = (

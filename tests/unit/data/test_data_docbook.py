@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from toolkit.data.reading.sources import Source, collect
 from toolkit.data.rows import Batch
-from toolkit.data.sources import Source, collect
 from toolkit.runs.recorder import Recorder
 
 BOOK = """<book xmlns="http://docbook.org/ns/docbook" xml:lang="en"><info><title>The lamp</title></info><chapter><title>Use</title><para>Text.</para>

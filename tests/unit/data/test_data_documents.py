@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from toolkit.data.reading.sources import Source, collect
 from toolkit.data.rows import Dropped, Row
-from toolkit.data.sources import Source, collect
 from toolkit.errors import DataError
 from toolkit.runs.recorder import Recorder
 

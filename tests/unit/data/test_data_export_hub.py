@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from data_build_case import SPLITS, build, pair, write_rows
 
-from toolkit.data.export import export
-from toolkit.data.sources import Source
+from toolkit.data.publishing.export import export
+from toolkit.data.reading.sources import Source
 from toolkit.records import read_examples
 
 COLUMNS = ["id", "prompt", "output", "source", "domain", "task", "register", "language", "group", "parent"]

@@ -6,8 +6,8 @@ from xml.sax.saxutils import quoteattr
 
 import pytest
 
+from toolkit.data.reading.sources import Source, collect
 from toolkit.data.rows import Batch
-from toolkit.data.sources import Source, collect
 from toolkit.errors import DataError
 from toolkit.runs.recorder import Recorder
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from question_answer_pages import NAMED, OL, PAGES, QUESTION, STEPS, answer, json_ld
 
-from toolkit.data.html_pages import read_html
+from toolkit.data.pages.html_pages import read_html
 
 
 @pytest.mark.parametrize("form", PAGES)

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.data.normalise import NOT_PRINTED, NoSteps, _clean, normalise_row, number_steps, one_line, parse_steps
+from toolkit.data.cleaning.normalise import (
+    NOT_PRINTED,
+    NoSteps,
+    _clean,
+    normalise_row,
+    number_steps,
+    one_line,
+    parse_steps,
+)
 from toolkit.data.rows import Dropped, Row
 
 

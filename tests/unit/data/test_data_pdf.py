@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.data.pdf_layout import read_pdf
-from toolkit.data.sources import Source, collect
+from toolkit.data.pages.pdf_layout import read_pdf
+from toolkit.data.reading.sources import Source, collect
 from toolkit.runs.recorder import Recorder
 
 Text = tuple[float, float, float, str]  # x, y, size, text

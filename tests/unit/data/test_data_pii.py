@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from toolkit.data.anonymise import UNSURE, anonymise_row, find_personal
+from toolkit.data.cleaning.anonymise import UNSURE, anonymise_row, find_personal
 from toolkit.data.pii.checks import is_card, is_iban, is_nik, is_npwp, is_passport_zone, is_ssn
 from toolkit.data.pii.features import resource
 from toolkit.data.pii.quality import measured_quality
@@ -107,7 +107,7 @@ def test_help_text_stays_as_it_is(text: str) -> None:
 
 
 def test_what_the_tagger_is_unsure_of_stays_and_is_marked_for_review(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("toolkit.data.anonymise.SURE_FROM", 1.01)
+    monkeypatch.setattr("toolkit.data.cleaning.anonymise.SURE_FROM", 1.01)
     row = anonymise_row(Row("s", "f:1", prompt="How?", output="My name is Susan Walker."), ("name",), REGIONS)
     assert (row.output, row.notes, row.masks) == ("My name is Susan Walker.", (UNSURE,), {})
 

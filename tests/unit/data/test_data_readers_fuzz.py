@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from toolkit.data.html_pages import read_html
+from toolkit.data.pages.html_pages import read_html
+from toolkit.data.pages.text_pages import read_plain_text
+from toolkit.data.reading.sources import Source, collect
 from toolkit.data.rows import Dropped
-from toolkit.data.sources import Source, collect
-from toolkit.data.text_pages import read_plain_text
 from toolkit.errors import DataError
 from toolkit.runs.recorder import Recorder
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from data_build_case import build, ledger, pair, write_rows
 
-from toolkit.data.sources import Source, collect
+from toolkit.data.reading.sources import Source, collect
 from toolkit.errors import DataError
 from toolkit.runs.recorder import Recorder
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from data_build_case import build, pair, split_ids, write_rows
 
-from toolkit.data.leak_check import certify, find_leaks
-from toolkit.data.sources import Source
-from toolkit.data.split import choose_split
+from toolkit.data.reading.sources import Source
+from toolkit.data.selection.leak_check import certify, find_leaks
+from toolkit.data.selection.split import choose_split
 from toolkit.errors import DataError
 from toolkit.records import JSON, iter_jsonl, write_jsonl
 

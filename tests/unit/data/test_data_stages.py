@@ -10,10 +10,10 @@ import pytest
 import yaml
 from data_build_case import pair, write_rows
 
-from toolkit.data.check import Cleaning
+from toolkit.data.cleaning.check import Cleaning
+from toolkit.data.reading.sources import Source
 from toolkit.data.row_files import StoredRows, part_path, write_part
 from toolkit.data.rows import Batch, Dropped, Row, Selected
-from toolkit.data.sources import Source
 from toolkit.data.stages import Stages
 from toolkit.errors import Cancelled
 from toolkit.records import JSON, iter_jsonl, sha256_tree

@@ -13,19 +13,19 @@ from data_build_case import OPTIONS, pair, write_rows
 from test_data_pdf import LAMP, column, pdf
 
 from tests.review_case import write_dataset
-from toolkit.data.balance import oversample, slots
-from toolkit.data.check import Cleaning, clean
-from toolkit.data.chunks import read_chunks
-from toolkit.data.curate import apply_curation
-from toolkit.data.deduplicate import deduplicate
-from toolkit.data.export import export
-from toolkit.data.grid import Domain, Grid, plan_cells
-from toolkit.data.publish import publish
+from toolkit.data.cleaning.check import Cleaning, clean
+from toolkit.data.cleaning.rules import RULE_NAMES, broken_rule
+from toolkit.data.publishing.export import export
+from toolkit.data.publishing.publish import publish
+from toolkit.data.reading.chunks import read_chunks
+from toolkit.data.reading.sources import Source, collect
 from toolkit.data.rows import SYNTHETIC, Batch, Dropped, Row, require_rows
-from toolkit.data.rules import RULE_NAMES, broken_rule
-from toolkit.data.sources import Source, collect
-from toolkit.data.split import split_by_groups
-from toolkit.data.synthesise import unsupported
+from toolkit.data.selection.balance import oversample, slots
+from toolkit.data.selection.curate import apply_curation
+from toolkit.data.selection.deduplicate import deduplicate
+from toolkit.data.selection.split import split_by_groups
+from toolkit.data.teacher.grid import Domain, Grid, plan_cells
+from toolkit.data.teacher.synthesise import unsupported
 from toolkit.errors import DataError
 from toolkit.records import iter_jsonl
 from toolkit.review.curation import Curation

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 from data_build_case import pair, write_rows
 
+from toolkit.data.reading.sources import Source, collect
 from toolkit.data.rows import Batch
-from toolkit.data.sources import Source, collect
 from toolkit.errors import DataError
 from toolkit.runs.recorder import Recorder
 

@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from tests.fault_server import completion
-from toolkit.data.synthesis_prompts import HowTo
-from toolkit.data.teacher import BUDGET_REACHED, Ask, Options, Teacher
-from toolkit.data.teacher_answers import read_completion, read_object
-from toolkit.data.teacher_costs import Budget, Prices
-from toolkit.data.teacher_ledger import AnswerLedger
+from toolkit.data.teacher.synthesis_prompts import HowTo
+from toolkit.data.teacher.teacher import BUDGET_REACHED, Ask, Options, Teacher
+from toolkit.data.teacher.teacher_answers import read_completion, read_object
+from toolkit.data.teacher.teacher_costs import Budget, Prices
+from toolkit.data.teacher.teacher_ledger import AnswerLedger
 from toolkit.errors import PreflightError
 from toolkit.runs.recorder import Recorder
 

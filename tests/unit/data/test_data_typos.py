@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.data.check import REPAIRED, Cleaning, clean_row
+from toolkit.data.cleaning.check import REPAIRED, Cleaning, clean_row
+from toolkit.data.cleaning.typos import Vocabulary, WordCounts, repair_typos
 from toolkit.data.rows import Row
-from toolkit.data.typos import Vocabulary, WordCounts, repair_typos
 
 BOTH = ("en", "id")
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from wordfreq import get_frequency_dict
 
-from toolkit.data.help_words import HELP_WORDS
 from toolkit.data.pii.lexicon import ADDRESS_CUES, BRANDS, INTERFACE, NEVER_PERSONAL, PLACES, STREET_ENDINGS, TITLES
-from toolkit.data.word_forms import is_form
+from toolkit.data.words.help_words import HELP_WORDS
+from toolkit.data.words.word_forms import is_form
 
 NAMES_FILE = "names.txt.gz"
 IS_A_WORD = "*"  # behind a name in that file

@@ -1,0 +1,1 @@
+"""What is done to each row by itself: normalise, repair typing errors, anonymise, check the rules."""

@@ -1,0 +1,90 @@
+"""What the elements of an HTML page mean: which hold steps, which are titles, which are furniture of the page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
+
+from lxml import etree
+
+from toolkit.data.pages.markup_items import Element, Markup, local_name
+from toolkit.data.words.task_words import words
+
+HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+ASIDE = words(
+    "nav header footer aside script style noscript template form table pre code svg iframe head button select"
+)
+ASIDE_ROLES = words("navigation banner contentinfo search dialog alertdialog")
+ASIDE_NAME = re.compile(r"cookie|consent|breadcrumb|navbar|sidebar|\btoc\b|footer|site-?menu|skip-?link", re.IGNORECASE)
+XML_DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
+XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+
+
+def _children(element: Element) -> Iterator[Element]:
+    """What is seen of a paragraph or item. Of wordings that are all hidden, for a script to show one, the last is the
+    general one.
+    """
+    children = list(element)
+    shown = [child for child in children if child.get("hidden") is None]
+    if shown or not children or (element.text and not element.text.isspace()):
+        return iter(shown)
+    return iter(children[-1:])
+
+
+def _text_of(element: Element) -> str | None:
+    """An icon stands for its alternative text: `Tap <img alt="Settings">`."""
+    name = local_name(element)
+    return " " if name == "br" else element.get("alt", "") if name == "img" else None
+
+
+MARKUP = Markup(
+    lists=frozenset({"ol", "ul"}),
+    items=frozenset({"li"}),
+    blocks=words("p div section article blockquote figure figcaption dl dt dd details summary h1 h2 h3 h4 h5 h6"),
+    code=frozenset({"pre"}),
+    tables=frozenset({"table"}),
+    skipped=words("script style noscript template svg video audio iframe"),
+    text_of=_text_of,
+    children=_children,
+)
+TITLE_MARKUP = replace(MARKUP, skipped=MARKUP.skipped | words("ol ul dl details table"))
+
+
+def parse_html(text: str) -> Element | None:
+    """The tree of a page or fragment; None for one without any element.
+
+    Raises:
+        RecursionError: elements are nested more deeply than libxml2 or Python follow.
+    """
+    if declaration := XML_DECLARATION.match(text):
+        text = text[declaration.end() :]
+    parser = etree.HTMLParser(no_network=True, remove_comments=True, remove_pis=True, huge_tree=False)
+    try:
+        root = etree.fromstring(text, parser)
+    except etree.XMLSyntaxError:  # lxml's word for a page without any element
+        return None
+    if any("depth" in entry.message for entry in parser.error_log):  # libxml2 drops what lies deeper without raising
+        raise RecursionError
+    return root
+
+
+def language_of(element: Element, around: str) -> str:
+    return element.get("lang") or element.get(XML_LANG) or around
+
+
+def is_aside(element: Element, name: str) -> bool:
+    """Whether an element is furniture. Being hidden does not make it so: panels of accordions, tabs and platforms are
+    hidden until asked for.
+    """
+    return (
+        name in ASIDE
+        or element.get("role") in ASIDE_ROLES
+        or _names_furniture(f"{element.get('class', '')} {element.get('id', '')}")
+    )
+
+
+@lru_cache(maxsize=4096)
+def _names_furniture(class_and_id: str) -> bool:
+    return bool(ASIDE_NAME.search(class_and_id))

@@ -1,0 +1,91 @@
+"""What all document readers give: titled sections with their step lists, and how list items become one-line steps."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from toolkit.data.reading.questions import english_verb, indonesian_verb
+
+EMPTY_BRACKETS = re.compile(r"\( ?\)")  # what an icon in brackets leaves
+SPACE_BEFORE_MARK = re.compile(r" +([,.;:!?)])(?=\s|$)")
+
+
+@dataclass
+class StepList:
+    """One numbered list. `caption`: its own title, or the line that leads to it. `flaw`: why it cannot be used, or "".
+
+    `typed`: the numbers are part of the text, so that a single one may be anything.
+    """
+
+    steps: list[str]
+    caption: str = ""
+    flaw: str = ""
+    typed: bool = False
+
+
+@dataclass
+class Section:
+    """A title with what stands directly below it. `group` names the rows of the document that belong together."""
+
+    title: str
+    line: int
+    language: str = ""
+    lists: list[StepList] = field(default_factory=list)
+    has_text: bool = False
+    last_paragraph: str = ""
+    group: str = ""
+
+    def caption(self) -> str:
+        """The paragraph just before a list if it leads to it: "To search from inside Contacts:"."""
+        return self.last_paragraph if self.last_paragraph.endswith(":") else ""
+
+    def add_list(self, step_list: StepList, start: int = 1) -> None:
+        """Take a list; one that starts where the last one stopped is its continuation after an interruption."""
+        if start > 1 and self.lists and start == len(self.lists[-1].steps) + 1:
+            self.lists[-1].steps.extend(step_list.steps)
+            self.lists[-1].flaw = self.lists[-1].flaw or step_list.flaw
+        else:
+            self.lists.append(step_list)
+        self.last_paragraph = ""
+
+
+def tidy(text: str) -> str:
+    """Text of a document on one line, without the spaces that inline elements leave before punctuation."""
+    text = " ".join(text.split())
+    if "(" in text:
+        text = EMPTY_BRACKETS.sub("", text).replace("( ", "(")
+    return (
+        " ".join(SPACE_BEFORE_MARK.sub(r"\1", text).split()) if " " in text and SPACE_BEFORE_MARK.search(text) else text
+    )
+
+
+def join_parts(parts: list[str]) -> str:
+    """Paragraphs of one step as one line; a part without an end gets a full stop."""
+    parts = [part for part in (tidy(part) for part in parts) if part]
+    closed = [part if part[-1] in ".!?:;,…" else f"{part}." for part in parts[:-1]]
+    return " ".join([*closed, *parts[-1:]])
+
+
+def join_substeps(step: str, substeps: list[str]) -> str:
+    """A step with its sub-steps in one sentence: "Protect the item: wrap each piece; tape the wrap shut."
+
+    Sub-steps are not numbered, because an answer has one numbering. They follow as sentences of their own behind a
+    step that does not end with a colon, and where one of them has several sentences.
+    """
+    substeps = [text for text in (tidy(substep) for substep in substeps) if text]
+    if not substeps:
+        return step
+    several_sentences = any(re.search(r"[.!?…] +[A-Z]", text) for text in substeps)
+    if several_sentences or (step and not step.endswith(":")):
+        return join_parts([step, *substeps])
+    listed = "; ".join(_lower_verb(text.rstrip(".;,")) for text in substeps)
+    listed = listed if listed[-1] in "!?…" else f"{listed}."
+    return f"{step} {listed}" if step else f"{listed[0].upper()}{listed[1:]}"
+
+
+def _lower_verb(text: str) -> str:
+    """Lower the first letter where the first word is a verb; names and labels keep theirs."""
+    first = text.split(" ", 1)[0].rstrip(",:")
+    is_verb = english_verb(first) or indonesian_verb(first)
+    return text[0].lower() + text[1:] if is_verb and first[1:].islower() else text

@@ -1,0 +1,1 @@
+"""The finished data set: its folder, card, pictures and further formats."""

@@ -1,0 +1,126 @@
+"""Publishing: the data set is written into a temporary folder, checked there, and takes its name only when it is whole."""
+
+from __future__ import annotations
+
+import heapq
+import shutil
+from pathlib import Path
+
+from toolkit.data.publishing.card import card_markdown, make_card
+from toolkit.data.publishing.card_pictures import draw_pictures
+from toolkit.data.reading.sources import Source
+from toolkit.data.rows import META_KEYS, Batch, Dropped, Row
+from toolkit.data.selection.curate import review_lines
+from toolkit.data.selection.leak_check import certify
+from toolkit.data.selection.split import SPLITS, Split
+from toolkit.errors import DataError
+from toolkit.records import JSON, sha256_file, write_json, write_jsonl, write_text
+from toolkit.review.curation import REVIEW_FILE
+from toolkit.runs.recorder import Recorder
+
+
+def publish(
+    dataset_dir: Path,
+    batch: Batch,
+    split: Split,
+    sources: list[Source],
+    settings: JSON,
+    recorder: Recorder,
+    further: JSON | None = None,
+    with_pictures: bool = False,
+) -> JSON:
+    """Write `dataset_dir` with splits, ledger, rows to review, leak certificate and card, and return the card.
+    `further`: more sections of the card.
+
+    `settings` are shown in the card and must hold `group_jaccard`, `test_share` and `validation_share`. A folder of
+    that name from an earlier attempt of the run is replaced.
+
+    Raises:
+        DataError: rows cross splits, or the ledger does not add up to the input.
+    """
+    recorder.progress("publish", 0, 1)
+    partial = dataset_dir.parent / f".{dataset_dir.name}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        for name in SPLITS:
+            write_jsonl(partial / f"{name}.jsonl", (example_line(row, split) for row in split.rows_of(name)))
+        ledger = ledger_lines(batch, split)
+        write_jsonl(partial / "ledger.jsonl", ledger)
+        write_json(partial / "leak_certificate.json", certify(partial, settings["group_jaccard"]))
+        write_jsonl(partial / REVIEW_FILE, review_lines(batch))
+        if with_pictures:
+            further = {**(further or {}), "pictures": draw_pictures(split.rows, partial)}
+        hashes = {file.name: sha256_file(file) for file in sorted(partial.glob("*.json*"))}
+        card = make_card(split, ledger, sources, settings, hashes, further)
+        write_json(partial / "card.json", card)
+        write_text(partial / "card.md", card_markdown(card))
+        recorder.check_stop()
+        _replace(partial, dataset_dir)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    recorder.progress("publish", 1, 1)
+    return card
+
+
+def _replace(partial: Path, dataset_dir: Path) -> None:
+    """Rename cannot replace a folder that is not empty: the old one steps aside first."""
+    old = dataset_dir.parent / f".{dataset_dir.name}.old"
+    shutil.rmtree(old, ignore_errors=True)
+    if dataset_dir.exists():
+        dataset_dir.rename(old)
+    partial.rename(dataset_dir)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def publish_rows(rows_dir: Path, batch: Batch, recorder: Recorder) -> None:
+    """Write rows.jsonl and ledger.jsonl: the result of a build that ends before the split."""
+    recorder.progress("publish", 0, 1)
+    write_jsonl(rows_dir / "rows.jsonl", (example_line(row, None) for row in batch.kept))
+    write_jsonl(rows_dir / "ledger.jsonl", ledger_lines(batch, None))
+    recorder.progress("publish", 1, 1)
+
+
+def example_line(row: Row, split: Split | None) -> JSON:
+    """A line of a split: id, prompt, output and the meta keys that are known of the row."""
+    known = {**row.meta, "group": split.group_of[row.id]} if split else row.meta
+    meta = {key: known[key] for key in ("source", *META_KEYS) if key in known}
+    return {"id": row.id, "prompt": row.prompt, "output": row.output, "meta": meta}
+
+
+def ledger_lines(batch: Batch, split: Split | None) -> list[JSON]:
+    """One line for each row of the input, in input order: where it came from, where it ended, and why.
+
+    Raises:
+        DataError: rows were lost or counted twice on the way, which is a defect.
+    """
+    kept = ((row.position, _kept_entry(row, split)) for row in batch.kept)
+    dropped = (
+        (item.row.position, _dropped_entry(item)) for item in sorted(batch.dropped, key=lambda item: item.row.position)
+    )
+    lines: list[JSON] = []
+    for position, line in heapq.merge(kept, dropped, key=lambda entry: entry[0]):
+        if position != len(lines):
+            raise DataError("The ledger does not add up to the input; please report this with the config.")
+        lines.append(line)
+    return lines
+
+
+def _kept_entry(row: Row, split: Split | None) -> JSON:
+    return _entry(row, split.split_of[row.id] if split else "kept", "", "")
+
+
+def _dropped_entry(item: Dropped) -> JSON:
+    return _entry(item.row, "dropped", item.reason, item.kept_for)
+
+
+def _entry(row: Row, ended: str, reason: str, kept_for: str) -> JSON:
+    line: JSON = {
+        "source": row.source,
+        "place": row.place,
+        "id": row.id or row.given_id or None,
+        "ended": ended,
+        "reason": reason or None,
+        "kept_for": kept_for or None,
+    }
+    return {**line, "masks": row.masks, "notes": list(row.notes)}

@@ -1,0 +1,157 @@
+"""Documents as rows: finds the files of a folder or archive, reads each by its format, and makes a question of every
+title that heads steps.
+
+The unit of lineage is the question in Markdown, HTML, DocBook, PDF and text, where a page holds many unrelated tasks,
+and the page in Mallard, where a page is one topic; translations of a Mallard page share its id and so its group.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from lxml import etree
+
+from toolkit.data.pages.docbook_pages import read_docbook
+from toolkit.data.pages.html_pages import read_html
+from toolkit.data.pages.mallard_pages import read_mallard
+from toolkit.data.pages.markdown_pages import read_markdown
+from toolkit.data.pages.pdf_layout import read_pdf
+from toolkit.data.pages.pdf_pages import UnreadablePdf
+from toolkit.data.pages.sections import Section
+from toolkit.data.pages.text_pages import read_plain_text
+from toolkit.data.pages.xml_files import read_xml, xml_kind
+from toolkit.data.reading.archives import is_archive, unpack
+from toolkit.data.reading.section_rows import section_rows
+from toolkit.data.rows import Dropped, Row
+from toolkit.errors import DataError
+
+MARKDOWN, HTML, TEXT, PDF = {".md", ".markdown"}, {".html", ".htm", ".xhtml"}, {".txt"}, {".pdf"}
+XML = {".page", ".xml", ".docbook", ".dbk"}
+READ = frozenset(MARKDOWN | HTML | TEXT | PDF | XML)
+NOT_READ = frozenset({".docx", ".doc", ".odt", ".rtf", ".epub", ".rst", ".adoc"})
+MAX_DOCUMENT_BYTES = 50_000_000
+
+
+def read_document_source(path: Path, source: str, language: str, encoding: str) -> Iterator[Row | Dropped]:
+    """One row for each step list of a document, or of a folder or archive of documents; titles without steps and files
+    that cannot be read are left out by name.
+
+    Raises:
+        DataError: `path` is a file of a format that is not read.
+    """
+    if path.is_file() and path.suffix.lower() not in READ and not is_archive(path):
+        formats = ", ".join(sorted(READ))
+        raise DataError(
+            f"{path}: documents are read from {formats} files, folders and archives, not from"
+            f" {path.suffix or 'files without a suffix'}."
+        )
+    root = path if path.is_dir() else path.parent
+    for file in document_files(path):
+        name = file.relative_to(path.parent).as_posix()
+        if is_archive(file):
+            yield from _read_archive(file, name, source, language, encoding)
+        else:
+            yield from _read_file(file, name, root, source, language, encoding)
+
+
+def _read_archive(archive: Path, name: str, source: str, language: str, encoding: str) -> Iterator[Row | Dropped]:
+    """The documents of an archive, in the order of their names; archives within it are not opened."""
+    with tempfile.TemporaryDirectory(prefix="steptune-archive-") as scratch:
+        root = Path(scratch)
+        for left_out in unpack(archive, root, READ | NOT_READ, MAX_DOCUMENT_BYTES):
+            place = f"{name}/{left_out.name}" if left_out.name else name
+            yield Dropped(
+                Row(source, "".join(character if character.isprintable() else "?" for character in place)),
+                left_out.reason,
+                unreadable=True,
+            )
+        for file in document_files(root):
+            if not is_archive(file):
+                yield from _read_file(
+                    file, f"{name}/{file.relative_to(root).as_posix()}", root, source, language, encoding
+                )
+
+
+def document_files(path: Path) -> list[Path]:
+    """A file, or the documents and archives of a folder in the order of their names; nothing hidden."""
+    if path.is_file():
+        return [path]
+    found = (
+        file
+        for file in path.rglob("*")
+        if (file.suffix.lower() in READ | NOT_READ or is_archive(file)) and file.is_file()
+    )
+    visible = (file for file in found if not any(part.startswith(".") for part in file.relative_to(path).parts))
+    return sorted(visible, key=lambda file: file.relative_to(path).as_posix())
+
+
+class _Unreadable(Exception):
+    """A document that cannot be read, with the reason for the ledger."""
+
+
+def _read_file(file: Path, name: str, root: Path, source: str, language: str, encoding: str) -> Iterator[Row | Dropped]:
+    if file.suffix.lower() in NOT_READ:
+        yield Dropped(
+            Row(source, name), f"{file.suffix} files are not read; convert it to Markdown or HTML", unreadable=True
+        )
+        return
+    try:
+        sections = _read_sections(file, root, encoding, language)
+    except (_Unreadable, UnreadablePdf) as error:
+        yield Dropped(Row(source, name), str(error), unreadable=True)
+        return
+    if sections is None:
+        yield Dropped(Row(source, name), "XML that is neither DocBook nor Mallard")
+    elif not sections:
+        yield Dropped(Row(source, name), "no headings")
+    for section in sections or []:
+        yield from section_rows(section, source, name, language)
+
+
+def _read_sections(file: Path, root: Path, encoding: str, language: str) -> list[Section] | None:
+    """The sections of a file; None for XML of another kind."""
+    if file.stat().st_size > MAX_DOCUMENT_BYTES:
+        raise _Unreadable(f"the document is larger than {MAX_DOCUMENT_BYTES:,} bytes")
+    raw, suffix = file.read_bytes(), file.suffix.lower()
+    try:
+        if suffix in PDF:
+            return read_pdf(raw)
+        if suffix in XML:
+            return _read_xml_sections(raw, file, root)
+        text = _decode(raw, encoding, is_html=suffix in HTML)
+        if suffix in HTML:
+            return read_html(text, language)
+        return read_markdown(text) if suffix in MARKDOWN else read_plain_text(text)
+    except etree.XMLSyntaxError as error:
+        raise _Unreadable(f"not well-formed XML ({error.msg})") from None
+    except RecursionError:
+        raise _Unreadable("nested too deeply") from None
+
+
+def _read_xml_sections(raw: bytes, file: Path, root: Path) -> list[Section] | None:
+    page = read_xml(raw, file, root)
+    kind = xml_kind(page, file)
+    if kind == "mallard":
+        return read_mallard(page, file)
+    return read_docbook(page) if kind == "docbook" else None
+
+
+def _decode(raw: bytes, encoding: str, is_html: bool) -> str:
+    """Text of a file in the encoding of the source, or in the one that an HTML page declares."""
+    declared = re.search(rb"charset\s*=\s*[\"']?([\w-]+)", raw[:2048]) if is_html else None
+    codec = declared.group(1).decode("ascii", "replace") if declared else encoding
+    try:
+        text = raw.decode("utf-8-sig" if codec.lower() in {"utf-8", "utf8"} else codec)
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise _Unreadable(
+            f"line {line} is not {codec}; set the source's `encoding` or save the file as UTF-8"
+        ) from None
+    except (LookupError, UnicodeError):
+        raise _Unreadable(f"the page declares the unknown encoding {codec!r}") from None
+    if "\0" in text:
+        raise _Unreadable(f"NUL byte in line {text.count(chr(10), 0, text.index(chr(0))) + 1}")
+    return text

@@ -1,0 +1,75 @@
+"""Records of any table-like source (JSON objects, CSV lines, parquet rows) as rows, by the column map of the source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from toolkit.data.reading.text_lines import MAX_LINE_BYTES
+from toolkit.data.rows import META_KEYS, Dropped, Row
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where a record holds what. `meta`: column by `id` or meta key, for those that are not called by that name.
+
+    A name with dots that is no column itself leads into nested objects: `answer.text`.
+    """
+
+    prompt: str = "prompt"
+    output: str = "output"
+    meta: dict[str, str] = field(default_factory=dict)
+
+    def tops(self) -> set[str]:
+        """The top-level columns that may be read, with and without dots taken as nesting."""
+        names = {self.prompt, self.output, "id", "meta", *META_KEYS, *self.meta.values()}
+        return names | {name.split(".")[0] for name in names}
+
+
+def record_row(record: dict[str, Any], blank: Row, columns: Columns) -> Row | Dropped:
+    """A row from a record. A list of texts as output is taken as the steps."""
+    prompt, output = pick(record, columns.prompt), pick(record, columns.output)
+    if isinstance(output, list) and output and all(isinstance(step, str) for step in output):
+        output = "\n".join(f"{number}. {' '.join(step.split())}" for number, step in enumerate(output, start=1))
+    given_id = pick(record, columns.meta.get("id", "id"))
+    row = replace(
+        blank, given_id=str(given_id) if isinstance(given_id, (str, int)) else "", meta=_meta(record, columns)
+    )
+    for key, value in ((columns.prompt, prompt), (columns.output, output)):
+        if reason := _flaw(value):
+            return Dropped(row, f"`{key}` {reason}" if "NUL" not in reason else f"{reason} in `{key}`", unreadable=True)
+    return replace(row, prompt=prompt, output=output)
+
+
+def pick(record: dict[str, Any], name: str) -> Any:
+    """The value under a name, or under a path with dots; None if there is none."""
+    if name in record:
+        return record[name]
+    value: Any = record
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def _flaw(value: Any) -> str:
+    """Why a value cannot be a question or answer, or ""."""
+    if not isinstance(value, str):
+        return "is missing" if value is None else f"is a {type(value).__name__}, not a text"
+    if "\0" in value:
+        return "NUL byte"
+    if not value.strip():
+        return "is empty"
+    if len(value) > MAX_LINE_BYTES:
+        return f"is longer than {MAX_LINE_BYTES:,} characters"
+    is_unicode = not any("\ud800" <= character <= "\udfff" for character in value) if not value.isascii() else True
+    return "" if is_unicode else "holds half of a surrogate pair, which is not text"
+
+
+def _meta(record: dict[str, Any], columns: Columns) -> dict[str, str]:
+    """The known meta keys of a record, from its `meta` object or beside the question; others are left behind."""
+    inner = record.get("meta")
+    values = {**record, **inner} if isinstance(inner, dict) else record
+    found = {key: pick(values, columns.meta.get(key, key)) for key in META_KEYS}
+    return {
+        key: str(value).strip() for key, value in found.items() if isinstance(value, (str, int)) and str(value).strip()
+    }

@@ -1,0 +1,66 @@
+"""Sections of documents as rows: the title becomes the question, its list the answer, or the reason why not is told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from toolkit.data.pages.sections import Section, StepList
+from toolkit.data.reading.language import is_in_language
+from toolkit.data.reading.questions import ask
+from toolkit.data.rows import Dropped, Row
+
+# "If the number of pages is not a multiple of 4:" leads to a part of the task, not to all of it.
+ONLY_IF = re.compile(r"(?:if|unless|in case|jika|bila|apabila|kalau)\b", re.IGNORECASE)
+
+
+def section_rows(section: Section, source: str, name: str, language: str) -> Iterator[Row | Dropped]:
+    """The rows of a section. Where it has several lists, the line that leads to each tells what it is for."""
+    language = _code(section.language) or language
+    meta = {"task": section.title, **({"language": language} if language else {})}
+    row = Row(
+        source, f"{name}:{section.line}", meta=meta, lineage=(section.group or section_lineage(name, section.title),)
+    )
+    if not section.lists:
+        if section.has_text:
+            yield Dropped(row, "no numbered steps under this title")
+        return
+    for step_list in section.lists:
+        question = _question(section, step_list, language)
+        reason = _flaw(step_list, question, section, language)
+        if reason:
+            yield Dropped(row, reason)
+        else:
+            steps = "\n".join(f"{number}. {step}" for number, step in enumerate(step_list.steps, start=1))
+            yield Row(source, row.place, prompt=question or "", output=steps, meta=meta, lineage=row.lineage)
+
+
+def _code(language: str) -> str:
+    """ "en-GB" as "en"; Mallard's source pages have no language or "C"."""
+    code = language.replace("_", "-").split("-")[0].lower()
+    return "" if code == "c" else code
+
+
+def section_lineage(name: str, title: str) -> str:
+    """What everything made of one section of a document has in common."""
+    slug = "-".join(re.findall(r"\w+", title.lower()))
+    return f"{name}#{slug}"
+
+
+def _question(section: Section, step_list: StepList, language: str) -> str | None:
+    by_title, by_caption = ask(section.title, language), ask(step_list.caption, language)
+    return by_caption if len(section.lists) > 1 else by_title or by_caption
+
+
+def _flaw(step_list: StepList, question: str | None, section: Section, language: str) -> str:
+    if step_list.flaw:
+        return step_list.flaw
+    if question is None and len(section.lists) > 1:
+        return "several lists under one title, and no line says what this one is for"
+    if question is None:
+        return f"the title names no task: {section.title!r}"
+    if ONLY_IF.match(step_list.caption):
+        return f"the steps hold for one case only: {step_list.caption[:80]!r}"
+    if not is_in_language(question, step_list.steps, language):
+        return f"the text is not all in the language of the document ({language})"
+    return ""

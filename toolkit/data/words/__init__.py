@@ -1,0 +1,1 @@
+"""Word lists: what is known of the words of how-to texts in English and Indonesian."""

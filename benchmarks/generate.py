@@ -122,7 +122,7 @@ def _requests(model: Path) -> list[dict[str, Any]]:
     """
     from transformers import AutoTokenizer
 
-    from toolkit.catalog import recipes_dir
+    from toolkit.bundled import recipes_dir
     from toolkit.prompting import HOWTO, render_prompt
     from toolkit.records import read_examples
 

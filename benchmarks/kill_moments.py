@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from toolkit.catalog import recipes_dir
+from toolkit.bundled import recipes_dir
 from toolkit.generation.environment import set_engine_environment
 from toolkit.records import read_growing_jsonl
 from toolkit.runs.recipe import Run

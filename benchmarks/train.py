@@ -34,7 +34,8 @@ import yaml
 from report import finish
 from safetensors.torch import load_file
 
-from toolkit.catalog import accelerate_config_path, recipes_dir
+from toolkit.bundled import recipes_dir
+from toolkit.catalog import accelerate_config_path
 from toolkit.planning.model_configs import find_model_config
 from toolkit.planning.training_memory import TrainingShape, estimate_memory, read_shape
 from toolkit.records import read_growing_jsonl, sha256_file

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from toolkit import catalog
+from toolkit import bundled, catalog
 from toolkit.config_problems import KeyPath, models_in, problem_of, root_causes
 from toolkit.errors import ConfigError, Problem, SteptuneError
 from toolkit.settings import SETTINGS, Settings
@@ -238,7 +238,7 @@ def _stage_problems(model: type[Settings], layers: _Layers, recipe: str) -> list
         for key in SETTINGS[stage].from_pipeline:
             # A stage's preset names its own model and data; in a pipeline those of the earlier stages rule.
             place = layers.origins.get((section, key), "")
-            from_preset = str(catalog.recipes_dir() / stage) in place
+            from_preset = str(bundled.recipes_dir() / stage) in place
             if key in given and from_preset:
                 del given[key]
             elif key in given:

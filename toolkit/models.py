@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from toolkit.catalog import cache_dir
+from toolkit.bundled import cache_dir
 from toolkit.errors import ModelError
 from toolkit.prompting import HOWTO, save_format
 from toolkit.records import read_json, sha256_file, sha256_json, write_json

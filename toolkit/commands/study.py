@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from toolkit.catalog import resolve_bundled
+from toolkit.bundled import resolve_bundled
 from toolkit.errors import EXIT_DONE, EXIT_FAILED, DataError, UsageError
 from toolkit.records import JSON, read_examples, write_json, write_text
 from toolkit.review.study.folder import StudyFolder, open_study

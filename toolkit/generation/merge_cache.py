@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from toolkit.catalog import cache_dir
+from toolkit.bundled import cache_dir
 from toolkit.generation.adapter import Adapter, MergeMode
 from toolkit.generation.merge import merge_adapter
 from toolkit.generation.merge_folder import MERGE_FILE

@@ -10,7 +10,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from toolkit.catalog import recipes_dir
+from toolkit.bundled import recipes_dir
 from toolkit.errors import ModelError, SteptuneError
 from toolkit.generation.adapter import Adapter, choose_merge_mode, read_adapter
 from toolkit.generation.base_model import check_base, local_model

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from toolkit.catalog import recipes_dir
+from toolkit.bundled import recipes_dir
 from toolkit.planning.preflight import Check
 from toolkit.records import sha256_tree
 from toolkit.settings import PipelineSettings, Settings

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from toolkit.catalog import cache_dir
+from toolkit.bundled import cache_dir
 from toolkit.records import JSON, read_json
 
 # The defaults of the presets, so that their memory is known before the first download. From their own config.json.

@@ -1,53 +1,14 @@
-"""What all recipe settings share: strictness, paths that must exist, and values as people write them in YAML."""
+"""What all recipe settings share: which options a lone run must be given, and which a pipeline fills in."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import ClassVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
-
-from toolkit.catalog import resolve_bundled
+from toolkit.options.base import Options
 
 
-class Settings(BaseModel):
-    """Base of every settings model: frozen, unknown keys refused, defaults checked like given values."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, protected_namespaces=())
+class Settings(Options):
+    """Base of every recipe's settings."""
 
     required: ClassVar[tuple[str, ...]] = ()  # options that a run of this recipe alone must be given
     from_pipeline: ClassVar[tuple[str, ...]] = ()  # options that the pipeline fills from an earlier stage
-
-
-def _absolute(value: Any) -> Any:
-    """`bundled:NAME` is a file of the recipes folder; other relative paths are relative to where the command runs."""
-    if not isinstance(value, (str, Path)):
-        return value
-    return Path(os.path.abspath(resolve_bundled(str(value)).expanduser()))
-
-
-def _must_exist(path: Path) -> Path:
-    if not path.exists():
-        raise ValueError(f"{path} does not exist; give the path of an existing file or folder")
-    return path
-
-
-def none_word(value: Any) -> Any:
-    """`none`, `null` and an empty text are no value."""
-    return None if isinstance(value, str) and value.strip().lower() in {"", "none", "null"} else value
-
-
-def _off_is_none(value: Any) -> Any:
-    """For choices with a `none`: `no`, `off` and `false` mean it as well."""
-    return "none" if value is False or value is None or str(value).lower() in {"no", "off", "false"} else value
-
-
-ExistingPath = Annotated[Path, BeforeValidator(_absolute), AfterValidator(_must_exist)]
-OptionalPath = Annotated[ExistingPath | None, BeforeValidator(none_word)]
-OptionalText = Annotated[str | None, BeforeValidator(none_word)]
-OptionalCount = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(none_word)]
-OptionalShare = Annotated[Annotated[float, Field(ge=0.0, le=1.0)] | None, BeforeValidator(none_word)]
-Share = Annotated[float, Field(ge=0.0, lt=1.0)]
-Quantization = Annotated[Literal["nf4", "8bit", "none"], BeforeValidator(_off_is_none)]
-PromptFormatName = Literal["auto", "mistral_v0.2", "howto", "chat_template"]

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from toolkit.settings.base import ExistingPath, OptionalCount, OptionalPath, OptionalText, Settings, Share, none_word
+from toolkit.options.base import ExistingPath, OptionalCount, OptionalPath, OptionalText, Share, none_word
+from toolkit.settings.base import Settings
 
 
 def _reads_lines(encoding: str) -> str:

@@ -6,7 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from toolkit.settings.base import ExistingPath, OptionalCount, OptionalPath, OptionalShare, OptionalText, Settings
+from toolkit.options.base import ExistingPath, OptionalCount, OptionalPath, OptionalShare, OptionalText
+from toolkit.settings.base import Settings
 
 
 class JudgeSettings(Settings):

@@ -6,7 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from toolkit.settings.base import OptionalCount, OptionalPath, OptionalText, PromptFormatName, Settings
+from toolkit.options.base import OptionalCount, OptionalPath, OptionalText, PromptFormatName
+from toolkit.settings.base import Settings
 
 
 class GeneratorSettings(Settings):

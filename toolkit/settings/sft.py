@@ -6,15 +6,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from toolkit.settings.base import (
-    OptionalCount,
-    OptionalPath,
-    OptionalText,
-    PromptFormatName,
-    Quantization,
-    Settings,
-    Share,
-)
+from toolkit.options.base import OptionalCount, OptionalPath, OptionalText, PromptFormatName, Quantization, Share
+from toolkit.settings.base import Settings
 
 
 def _true_or_false(value: object) -> object:

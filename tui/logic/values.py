@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from toolkit import catalog
+from toolkit import bundled
 from tui.logic.text import clean
 
 
@@ -61,7 +61,7 @@ def is_same(a: str, b: str) -> bool:
 
 def with_bundled(value: Any) -> Any:
     """Values with paths of shipped files as users write them: `bundled:sample/howto`."""
-    folder = f"{catalog.recipes_dir()}/"
+    folder = f"{bundled.recipes_dir()}/"
     if isinstance(value, dict):
         return {key: with_bundled(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from toolkit import catalog, config
+from toolkit import bundled, catalog, config
 from toolkit.errors import ConfigError, UsageError
 from toolkit.settings import SETTINGS, PipelineSettings, SftSettings
 
@@ -137,7 +137,7 @@ def test_every_preset_resolves_and_survives_the_run_folder(recipe: str, tmp_path
 def test_every_option_has_help_and_is_read_somewhere(recipe: str) -> None:
     sources = "\n".join(
         path.read_text(encoding="utf-8")
-        for path in [*catalog.recipes_dir().glob("*/run.py"), *Path(config.__file__).parent.rglob("*.py")]
+        for path in [*bundled.recipes_dir().glob("*/run.py"), *Path(config.__file__).parent.rglob("*.py")]
     )
     for name, field in _fields(SETTINGS[recipe]):
         assert field.description, f"{recipe}.{name} has no help"

@@ -16,7 +16,11 @@ CORE = sorted(
     "toolkit." + path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
     for path in [
         *ROOT.glob("*.py"),
-        *(file for room in ("run_folder", "machine", "planning", "runs") for file in (ROOT / room).glob("*.py")),
+        *(
+            file
+            for room in ("options", "run_folder", "machine", "planning", "runs")
+            for file in (ROOT / room).glob("*.py")
+        ),
         *(ROOT / "settings").glob("*.py"),
         *(ROOT / "commands").glob("*.py"),
         *(ROOT / "review").glob("*.py"),

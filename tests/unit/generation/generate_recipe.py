@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from toolkit.catalog import recipes_dir
+from toolkit.bundled import recipes_dir
 from toolkit.records import read_growing_jsonl
 from toolkit.runs.recipe import Outcome, Run
 from toolkit.runs.recorder import Recorder

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from conftest import make_adapter, make_base
 
-from toolkit.catalog import recipes_dir
+from toolkit.bundled import recipes_dir
 from toolkit.errors import Cancelled, PreflightError
 from toolkit.generation.answers import Job, answer_requests
 from toolkit.generation.engine import EngineOptions

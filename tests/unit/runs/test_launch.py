@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit import catalog, config
+from toolkit import bundled, config
 from toolkit.errors import PreflightError, UsageError
 from toolkit.planning import preflight, training_fit
 from toolkit.runs import launch
@@ -47,10 +47,10 @@ def test_sft_is_started_by_accelerate_with_an_explicit_config_file(no_gpu: None,
         str(Path(sys.executable).with_name("accelerate")),
         "launch",
         "--config_file",
-        str(catalog.accelerate_configs_dir() / "cpu.yaml"),
+        str(bundled.accelerate_configs_dir() / "cpu.yaml"),
         "--main_process_port",
         "29501",
-        str(catalog.recipes_dir() / "sft" / "run.py"),
+        str(bundled.recipes_dir() / "sft" / "run.py"),
         "--run-dir",
         str(tmp_path),
     ]
@@ -60,7 +60,7 @@ def test_generate_is_a_plain_process_of_the_interpreter_that_was_named(no_gpu: N
     settings = config.resolve("generate", "demo", overrides=[f"data={tmp_path}", f"generator.python={sys.executable}"])
     assert plan_launch("generate", settings).argv(tmp_path) == [
         sys.executable,
-        str(catalog.recipes_dir() / "generate" / "run.py"),
+        str(bundled.recipes_dir() / "generate" / "run.py"),
         "--run-dir",
         str(tmp_path),
     ]

@@ -6,7 +6,8 @@ import pytest
 import yaml
 from accelerate.commands.config.config_args import load_config_from_file
 
-from toolkit.catalog import accelerate_config_path, accelerate_configs_dir, find_recipe, first_comment, preset_path
+from toolkit.bundled import accelerate_configs_dir
+from toolkit.catalog import accelerate_config_path, find_recipe, first_comment, preset_path
 from toolkit.settings import SftSettings
 
 SHAPES = {

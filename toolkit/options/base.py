@@ -1,0 +1,50 @@
+"""What all groups of options share: strictness, paths that must exist, and values as people write them in YAML."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from toolkit.bundled import resolve_bundled
+
+
+class Options(BaseModel):
+    """Base of every group of options: frozen, unknown keys refused, defaults checked like given values."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, protected_namespaces=())
+
+
+def _absolute(value: Any) -> Any:
+    """`bundled:NAME` is a file of the recipes folder; other relative paths are relative to where the command runs."""
+    if not isinstance(value, (str, Path)):
+        return value
+    return Path(os.path.abspath(resolve_bundled(str(value)).expanduser()))
+
+
+def _must_exist(path: Path) -> Path:
+    if not path.exists():
+        raise ValueError(f"{path} does not exist; give the path of an existing file or folder")
+    return path
+
+
+def none_word(value: Any) -> Any:
+    """`none`, `null` and an empty text are no value."""
+    return None if isinstance(value, str) and value.strip().lower() in {"", "none", "null"} else value
+
+
+def _off_is_none(value: Any) -> Any:
+    """For choices with a `none`: `no`, `off` and `false` mean it as well."""
+    return "none" if value is False or value is None or str(value).lower() in {"no", "off", "false"} else value
+
+
+ExistingPath = Annotated[Path, BeforeValidator(_absolute), AfterValidator(_must_exist)]
+OptionalPath = Annotated[ExistingPath | None, BeforeValidator(none_word)]
+OptionalText = Annotated[str | None, BeforeValidator(none_word)]
+OptionalCount = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(none_word)]
+OptionalShare = Annotated[Annotated[float, Field(ge=0.0, le=1.0)] | None, BeforeValidator(none_word)]
+Share = Annotated[float, Field(ge=0.0, lt=1.0)]
+Quantization = Annotated[Literal["nf4", "8bit", "none"], BeforeValidator(_off_is_none)]
+PromptFormatName = Literal["auto", "mistral_v0.2", "howto", "chat_template"]

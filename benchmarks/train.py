@@ -36,6 +36,7 @@ from safetensors.torch import load_file
 
 from toolkit.bundled import recipes_dir
 from toolkit.catalog import accelerate_config_path
+from toolkit.options.training import BaseModelOptions, LoraOptions, SftOptions
 from toolkit.planning.model_configs import find_model_config
 from toolkit.planning.training_memory import TrainingShape, estimate_memory, read_shape
 from toolkit.records import read_growing_jsonl, sha256_file
@@ -44,7 +45,6 @@ from toolkit.settings import SftSettings
 from toolkit.training.base_model import load_base_model, load_tokenizer, lora_config
 from toolkit.training.batches import BatchRows
 from toolkit.training.hardware import detect_hardware
-from toolkit.training.options import BaseModelOptions, LoraOptions
 from toolkit.training.order import LengthGroupedOrder
 from toolkit.training.prepared import prepare
 from toolkit.training.tokens import IGNORED
@@ -113,7 +113,7 @@ def make_side(
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
-    base, hardware = BaseModelOptions(model, quantization=quantization), detect_hardware()  # type: ignore[arg-type]
+    base, hardware = BaseModelOptions(model=model, quantization=quantization), detect_hardware()
     tokenizer = load_tokenizer(base)
     args = SFTConfig(
         output_dir=tempfile.gettempdir(),
@@ -131,7 +131,7 @@ def make_side(
         data_collator=BatchRows(0, joined) if ours else _without_row,
         train_dataset=Dataset.from_list([{"input_ids": [1, 2], "labels": [1, 2], "row": 0}]),
         processing_class=tokenizer,
-        peft_config=lora_config(LoraOptions(r=r, alpha=2 * r, dropout=dropout)),
+        peft_config=lora_config(LoraOptions(lora_r=r, lora_dropout=dropout)),
     )
     generator = torch.Generator(hardware.device).manual_seed(1)
     for name, parameter in trainer.model.named_parameters():
@@ -198,7 +198,7 @@ def epoch() -> tuple[Values, Beside]:
     """One epoch of every second row of the sample in steps of 8 rows: grouped by length, and joined, against padded
     random batches of the same trainer.
     """
-    prepared = prepare(BaseModelOptions(MODEL), recipes_dir() / "sample" / "howto", 0.1, "auto", 512)
+    prepared = prepare(SftOptions(model=MODEL, data=recipes_dir() / "sample" / "howto", max_length=512))
     rows = [{"input_ids": row.input_ids, "labels": row.labels, "row": 0} for row in prepared.train.rows[::2]]
     held_out = [{"input_ids": row.input_ids, "labels": row.labels, "row": 0} for row in prepared.validation.rows[::4]]
     lengths = [len(row["input_ids"]) for row in rows]
@@ -236,7 +236,7 @@ def nf4() -> tuple[Values, Beside]:
     """Held-out loss after the same steps on the same rows: NF4 base against 16-bit base (computed in this CPU's
     precision).
     """
-    prepared = prepare(BaseModelOptions(MODEL), recipes_dir() / "sample" / "howto", 0.1, "auto", 512)
+    prepared = prepare(SftOptions(model=MODEL, data=recipes_dir() / "sample" / "howto", max_length=512))
     rows = [{"input_ids": row.input_ids, "labels": row.labels, "row": 0} for row in prepared.train.rows]
     held_out = [{"input_ids": row.input_ids, "labels": row.labels, "row": 0} for row in prepared.validation.rows[::4]]
     random.Random(3).shuffle(rows)

@@ -13,24 +13,14 @@ import sys
 
 import yaml
 
-from toolkit.errors import PreflightError, SteptuneError
+from toolkit.errors import SteptuneError
 from toolkit.settings import SftSettings
-from toolkit.training.options import BaseModelOptions
 from toolkit.training.prepared import prepare, preview
 
 
 def main() -> int:
     settings = SftSettings.model_validate(yaml.safe_load(sys.stdin.read()))
-    if settings.data is None:
-        raise PreflightError("data: give a data set folder, a folder of JSONL files or one JSONL file.")
-    base = BaseModelOptions(settings.model, settings.revision, settings.trust_remote_code, settings.quantization)
-    print(
-        json.dumps(
-            preview(
-                prepare(base, settings.data, settings.validation_share, settings.prompt_format, settings.max_length)
-            )
-        )
-    )
+    print(json.dumps(preview(prepare(settings))))
     return 0
 
 

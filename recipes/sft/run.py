@@ -8,7 +8,6 @@ format, training.json) and DIR/checkpoints/, from which a second start with the 
 
 from __future__ import annotations
 
-from toolkit.errors import PreflightError
 from toolkit.models import fingerprint_model, resolve_model
 from toolkit.prompting import PromptFormat
 from toolkit.records import JSON
@@ -17,15 +16,11 @@ from toolkit.runs.recorder import is_main_process
 from toolkit.settings import SftSettings
 from toolkit.training.adapter import library_versions, save_adapter
 from toolkit.training.finetune import TrainedAdapter, finetune, process_group
-from toolkit.training.options import BaseModelOptions, LoraOptions, TrainOptions
 from toolkit.training.prepared import prepare
 
 
 def main(settings: SftSettings, run: Run) -> Outcome:
-    if settings.data is None:
-        raise PreflightError("data: give a data set folder, a folder of JSONL files or one JSONL file.")
-    base = base_options(settings)
-    prepared = prepare(base, settings.data, settings.validation_share, settings.prompt_format, settings.max_length)
+    prepared = prepare(settings)
     train, validation, prompt_format = prepared.train, prepared.validation, prepared.prompt_format
     run.recorder.event("prompts_proven", rows=prepared.proof.rows_checked, prompt_format=prompt_format.name)
     if train.too_long or validation.too_long:
@@ -35,9 +30,7 @@ def main(settings: SftSettings, run: Run) -> Outcome:
 
     with process_group():
         trained = finetune(
-            base,
-            lora_options(settings),
-            train_options(settings),
+            settings,
             train.rows,
             validation.rows,
             prepared.tokenizer,
@@ -53,7 +46,7 @@ def main(settings: SftSettings, run: Run) -> Outcome:
                 "prompt_proof": prepared.proof.to_json(),
             }
             save_adapter(
-                trained.checkpoint, base.name, prepared.tokenizer, prompt_format, training, run.dir / "adapter"
+                trained.checkpoint, settings.model, prepared.tokenizer, prompt_format, training, run.dir / "adapter"
             )
     headline = {
         "eval_loss": trained.eval_loss,
@@ -62,52 +55,6 @@ def main(settings: SftSettings, run: Run) -> Outcome:
         "train_loss": trained.train_loss,
     }
     return Outcome({"adapter": run.dir / "adapter"}, headline)
-
-
-def base_options(settings: SftSettings) -> BaseModelOptions:
-    return BaseModelOptions(settings.model, settings.revision, settings.trust_remote_code, settings.quantization)
-
-
-def lora_options(settings: SftSettings) -> LoraOptions:
-    return LoraOptions(
-        settings.lora_r,
-        settings.alpha,
-        settings.lora_dropout,
-        settings.target_modules,
-        settings.use_rslora,
-        settings.use_dora,
-    )
-
-
-def train_options(settings: SftSettings) -> TrainOptions:
-    batch = settings.per_device_train_batch_size
-    if batch == "auto" or settings.gradient_checkpointing == "auto":
-        raise PreflightError(
-            "per_device_train_batch_size and gradient_checkpointing are still auto: `steptune run sft` replaces them by"
-            " what fits, once for the whole run; start it so, or give both."
-        )
-    return TrainOptions(
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type=settings.lr_scheduler_type,
-        warmup_ratio=settings.warmup_ratio,
-        weight_decay=settings.weight_decay,
-        max_grad_norm=settings.max_grad_norm,
-        num_train_epochs=settings.num_train_epochs,
-        max_steps=settings.max_steps,
-        per_device_train_batch_size=batch,
-        gradient_accumulation_steps=settings.gradient_accumulation_steps,
-        max_length=settings.max_length,
-        packing=settings.packing,
-        attn_implementation=settings.attn_implementation,
-        gradient_checkpointing=settings.gradient_checkpointing == "true",
-        optim=settings.optim,
-        eval_steps=settings.eval_steps,
-        early_stopping_patience=settings.early_stopping_patience,
-        logging_steps=settings.logging_steps,
-        save_total_limit=settings.save_total_limit,
-        report_to=settings.report_to,
-        seed=settings.seed,
-    )
 
 
 def training_facts(settings: SftSettings, prompt_format: PromptFormat, trained: TrainedAdapter) -> JSON:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -15,6 +15,26 @@ class Options(BaseModel):
     """Base of every group of options: frozen, unknown keys refused, defaults checked like given values."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, protected_namespaces=())
+
+    @classmethod
+    def of(cls, whole: Self) -> Self:
+        """This group alone, cut out of settings (or of a larger group) that hold it."""
+        return cls.model_validate({name: getattr(whole, name) for name in cls.model_fields})
+
+    def with_options(self, *groups: Options) -> Self:
+        """A copy in which the options that each group was given replace this one's; those that a group left out stay.
+
+        `settings.with_options(MemoryOptions(optim="adamw_torch"))` changes `optim` alone.
+
+        Raises:
+            TypeError: a group that is no part of this one.
+        """
+        for group in groups:
+            if not isinstance(self, type(group)):
+                raise TypeError(f"{type(group).__name__} is no part of {type(self).__name__}")
+        return self.model_copy(
+            update={name: getattr(group, name) for group in groups for name in group.model_fields_set}
+        )
 
 
 def _absolute(value: Any) -> Any:

@@ -13,6 +13,8 @@ from typing import Any, Literal
 import psutil
 
 from toolkit.machine.hardware import sample_gpus
+from toolkit.options.base import Options
+from toolkit.options.training import BaseModelOptions, MemoryOptions
 from toolkit.planning.model_configs import find_model_config
 from toolkit.planning.strategies import Strategy, refusal, strategy_of
 from toolkit.planning.training_memory import (
@@ -87,12 +89,13 @@ def with_machine_choices(settings: SftSettings, machine: Machine) -> SftSettings
             else 1
         )
         batch, accumulation = found, accumulation // found
-    chosen = {
-        "per_device_train_batch_size": batch,
-        "gradient_accumulation_steps": accumulation,
-        "gradient_checkpointing": checkpointing,
-    }
-    return settings.model_copy(update=chosen)
+    return settings.with_options(
+        MemoryOptions(
+            per_device_train_batch_size=batch,
+            gradient_accumulation_steps=accumulation,
+            gradient_checkpointing=checkpointing,
+        )
+    )
 
 
 def training_shape(settings: SftSettings, machine: Machine, batch: int, checkpointing: bool) -> TrainingShape:
@@ -183,20 +186,22 @@ def _judge_memory(settings: SftSettings, machine: Machine) -> Judgement:
 
 def _smaller(settings: SftSettings, machine: Machine) -> str:
     """The first change that makes it fit."""
-    changes: list[tuple[str, dict[str, Any]]] = [
-        ("set gradient_checkpointing=true", {"gradient_checkpointing": "true"}),
-        ("set per_device_train_batch_size=1 and gradient_checkpointing=true", {"per_device_train_batch_size": 1}),
-        ("set quantization=nf4", {"quantization": "nf4"}),
+    changes: list[tuple[str, Options]] = [
+        ("set gradient_checkpointing=true", MemoryOptions(gradient_checkpointing="true")),
+        (
+            "set per_device_train_batch_size=1 and gradient_checkpointing=true",
+            MemoryOptions(per_device_train_batch_size=1),
+        ),
+        ("set quantization=nf4", BaseModelOptions(quantization="nf4")),
         *(
-            (f"set max_length={length}", {"max_length": length})
+            (f"set max_length={length}", MemoryOptions(max_length=length))
             for length in (1024, 512, 256)
             if length < settings.max_length
         ),
     ]
     for index, (advice, _) in enumerate(changes):
-        update = {key: value for _, change in changes[: index + 1] for key, value in change.items()}
-        estimate = memory_of(settings.model_copy(update=update), machine)
-        if update and estimate is not None and estimate.total <= machine.free:
+        estimate = memory_of(settings.with_options(*(change for _, change in changes[: index + 1])), machine)
+        if estimate is not None and estimate.total <= machine.free:
             return f"{advice}."
     return "no batch size or length makes it fit: take a smaller model, or share it out (--on deepspeed_zero3)."
 

@@ -2,123 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar
 
-from pydantic import BeforeValidator, Field
-
-from toolkit.options.base import OptionalCount, OptionalPath, OptionalText, PromptFormatName, Quantization, Share
+from toolkit.options.training import SftOptions
 from toolkit.settings.base import Settings
 
 
-def _true_or_false(value: object) -> object:
-    return str(value).lower() if isinstance(value, bool) else value
-
-
-def _words(value: object) -> object:
-    return value.replace(",", " ").split() if isinstance(value, str) and value != "all-linear" else value
-
-
-class SftSettings(Settings):
+class SftSettings(SftOptions, Settings):
     """QLoRA on prompt/completion pairs with loss on the completion only."""
 
     required: ClassVar[tuple[str, ...]] = ("data",)
     from_pipeline: ClassVar[tuple[str, ...]] = ("data",)
-
-    model: str = Field(
-        "mistralai/Mistral-7B-Instruct-v0.2", description="Base model: a hub id, a folder, or embedded:gemma-3-270m."
-    )
-    revision: OptionalText = Field(None, description="Revision of the hub model; the newest if left out.")
-    trust_remote_code: bool = Field(False, description="Run Python code that comes with the model.")
-    data: OptionalPath = Field(
-        None,
-        description=(
-            "Data set folder with train.jsonl and validation.jsonl, a folder of JSONL files, or one JSONL file."
-        ),
-    )
-    validation_share: Share = Field(
-        0.1, description="Share of the rows taken for validation where the data has no validation.jsonl."
-    )
-    prompt_format: PromptFormatName = Field(
-        "auto",
-        description=(
-            "How a question becomes a prompt; auto takes the one stored with the model, Mistral's, or the model's chat"
-            " template."
-        ),
-    )
-
-    quantization: Quantization = Field(
-        "nf4", description="Precision of the frozen base weights: nf4 (QLoRA), 8bit, or none (16-bit LoRA)."
-    )
-    lora_r: int = Field(16, ge=1, le=512, description="Rank of the LoRA matrices.")
-    lora_alpha: OptionalCount = Field(None, description="LoRA scale; twice the rank if left out.")
-    lora_dropout: float = Field(0.05, ge=0.0, lt=1.0, description="Dropout before the LoRA matrices.")
-    target_modules: Annotated[Literal["all-linear"] | tuple[str, ...], BeforeValidator(_words)] = Field(
-        "all-linear", description="Layers that get LoRA: all-linear or a list of module names."
-    )
-    use_rslora: bool = Field(False, description="Scale by alpha / sqrt(r) instead of alpha / r.")
-    use_dora: bool = Field(False, description="Train magnitude and direction apart (DoRA).")
-
-    learning_rate: float = Field(2e-4, gt=0.0, description="Peak learning rate of AdamW.")
-    lr_scheduler_type: Literal["cosine", "linear", "constant", "constant_with_warmup"] = Field(
-        "cosine", description="Shape of the learning rate over the run."
-    )
-    warmup_ratio: float = Field(
-        0.03, ge=0.0, lt=1.0, description="Share of the steps over which the learning rate rises."
-    )
-    weight_decay: float = Field(0.0, ge=0.0, description="Weight decay of the LoRA weights.")
-    max_grad_norm: float = Field(0.3, gt=0.0, description="Gradient norm above which gradients are scaled down.")
-    num_train_epochs: float = Field(3.0, gt=0.0, description="Passes over the training rows.")
-    max_steps: OptionalCount = Field(None, description="Stop after this many optimiser steps, whatever the epochs.")
-    per_device_train_batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
-        "auto",
-        description=(
-            "Rows per device and micro-step; auto takes as many as fit, and keeps the rows of an optimiser step."
-        ),
-    )
-    gradient_accumulation_steps: int = Field(
-        16,
-        ge=1,
-        description=(
-            "Micro-steps per optimiser step; with an automatic batch size the rows per device and optimiser step."
-        ),
-    )
-    max_length: int = Field(
-        2048, ge=16, description="Longest prompt plus completion, in tokens; longer rows are left out and named."
-    )
-    packing: bool = Field(
-        False, description="Join the rows of a micro-step to one sequence without padding; attention keeps them apart."
-    )
-    attn_implementation: Literal["auto", "sdpa", "flash_attention_2"] = Field(
-        "auto",
-        description=(
-            "Attention kernel: PyTorch's (sdpa) or FlashAttention 2; auto takes the latter where packing and the"
-            " machine allow it."
-        ),
-    )
-    gradient_checkpointing: Annotated[Literal["auto", "true", "false"], BeforeValidator(_true_or_false)] = Field(
-        "auto",
-        description=(
-            "Recompute activations in the backward pass: less memory, more time; auto only where memory needs it."
-        ),
-    )
-    optim: Literal["adamw_torch", "paged_adamw_8bit", "paged_adamw_32bit"] = Field(
-        "paged_adamw_8bit", description="Optimiser; the paged ones need CUDA."
-    )
-
-    eval_steps: OptionalCount = Field(
-        None, description="Optimiser steps between two evaluations and checkpoints; four times an epoch if left out."
-    )
-    early_stopping_patience: OptionalCount = Field(
-        3, description="Evaluations without a better validation loss before training stops; none to switch off."
-    )
-    logging_steps: int = Field(1, ge=1, description="Optimiser steps between two lines of metrics.")
-    save_total_limit: int = Field(2, ge=1, description="Checkpoints kept on disk, the best one included.")
-    report_to: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = Field(
-        (), description="Trackers that also get the metrics."
-    )
-    seed: int = Field(17, ge=0, description="Seed of initialisation, dropout and order.")
-
-    @property
-    def alpha(self) -> int:
-        """LoRA alpha as used: the given one or 2r."""
-        return self.lora_alpha if self.lora_alpha is not None else 2 * self.lora_r

@@ -18,12 +18,13 @@ from transformers.utils.logging import disable_progress_bar
 
 from toolkit.errors import ModelError
 from toolkit.models import resolve_model
+from toolkit.options.shared import ModelOptions
+from toolkit.options.training import BaseModelOptions, LoraOptions
 from toolkit.records import read_json
 from toolkit.training.hardware import Hardware
-from toolkit.training.options import BaseModelOptions, LoraOptions
 
 
-def load_tokenizer(base: BaseModelOptions) -> PreTrainedTokenizerBase:
+def load_tokenizer(base: ModelOptions) -> PreTrainedTokenizerBase:
     """The base model's tokenizer. A missing pad token becomes the unknown token, or EOS: padding is never learned
     either way.
 
@@ -33,11 +34,11 @@ def load_tokenizer(base: BaseModelOptions) -> PreTrainedTokenizerBase:
     _refuse_adapters_and_code(base)
     try:
         tokenizer = AutoTokenizer.from_pretrained(
-            resolve_model(base.name), revision=base.revision, trust_remote_code=base.trust_remote_code
+            resolve_model(base.model), revision=base.revision, trust_remote_code=base.trust_remote_code
         )
     except (OSError, ValueError) as error:
         raise ModelError(
-            f"The tokenizer of {base.name} could not be loaded ({_first_line(error)}); check the name, the revision and"
+            f"The tokenizer of {base.model} could not be loaded ({_first_line(error)}); check the name, the revision and"
             " the network."
         ) from error
     if tokenizer.pad_token is None:
@@ -45,18 +46,18 @@ def load_tokenizer(base: BaseModelOptions) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def _refuse_adapters_and_code(base: BaseModelOptions) -> None:
-    folder = Path(base.name).expanduser()
+def _refuse_adapters_and_code(base: ModelOptions) -> None:
+    folder = Path(base.model).expanduser()
     if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
         trained_on = (read_json(folder / "adapter_config.json") or {}).get("base_model_name_or_path", "its base model")
         raise ModelError(
-            f"model: {base.name} is an adapter of {trained_on}; give the base model, or merge the two first with"
+            f"model: {base.model} is an adapter of {trained_on}; give the base model, or merge the two first with"
             " `steptune merge`."
         )
-    config = read_json(Path(resolve_model(base.name)) / "config.json") or {}
+    config = read_json(Path(resolve_model(base.model)) / "config.json") or {}
     if config.get("auto_map") and not base.trust_remote_code:
         raise ModelError(
-            f"{base.name} runs Python code of its own; read that code, and set trust_remote_code=true if you trust it."
+            f"{base.model} runs Python code of its own; read that code, and set trust_remote_code=true if you trust it."
         )
 
 
@@ -78,10 +79,10 @@ def load_base_model(base: BaseModelOptions, hardware: Hardware, attn_implementat
     if not hardware.sharded:
         arguments["device_map"] = {"": hardware.device}
     try:
-        return AutoModelForCausalLM.from_pretrained(resolve_model(base.name), **arguments)
+        return AutoModelForCausalLM.from_pretrained(resolve_model(base.model), **arguments)
     except (OSError, ValueError) as error:
         raise ModelError(
-            f"The weights of {base.name} could not be loaded ({_first_line(error)}); check the name, the revision and"
+            f"The weights of {base.model} could not be loaded ({_first_line(error)}); check the name, the revision and"
             " the network."
         ) from error
 
@@ -106,9 +107,9 @@ def lora_config(options: LoraOptions) -> LoraConfig:
     target = options.target_modules if isinstance(options.target_modules, str) else list(options.target_modules)
     return LoraConfig(
         task_type="CAUSAL_LM",
-        r=options.r,
+        r=options.lora_r,
         lora_alpha=options.alpha,
-        lora_dropout=options.dropout,
+        lora_dropout=options.lora_dropout,
         target_modules=target,
         use_rslora=options.use_rslora,
         use_dora=options.use_dora,

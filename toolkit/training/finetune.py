@@ -19,12 +19,12 @@ from transformers.trainer_callback import PrinterCallback
 from trl import SFTConfig
 
 from toolkit.errors import Cancelled
+from toolkit.options.training import SftOptions, TrainOptions
 from toolkit.runs.recorder import Recorder
 from toolkit.training.base_model import load_base_model, lora_config
 from toolkit.training.batches import BatchRows
 from toolkit.training.checkpoints import checkpoint_dir, last_complete, remove_incomplete, require_same_adapter, step_of
 from toolkit.training.hardware import Hardware, attention_kernel, detect_hardware, out_of_memory_named, require_possible
-from toolkit.training.options import BaseModelOptions, LoraOptions, TrainOptions
 from toolkit.training.progress import RunReport
 from toolkit.training.tokens import TokenRow
 from toolkit.training.trainer import CompletionTrainer
@@ -64,9 +64,7 @@ def _leave_process_group() -> None:
 
 
 def finetune(
-    base: BaseModelOptions,
-    lora: LoraOptions,
-    options: TrainOptions,
+    options: SftOptions,
     train_rows: list[TokenRow],
     validation_rows: list[TokenRow],
     tokenizer: PreTrainedTokenizerBase,
@@ -78,7 +76,7 @@ def finetune(
     Call it in every process that `accelerate launch` started. Without validation rows the last step counts as the best.
 
     Raises:
-        PreflightError: an option that this machine cannot do.
+        PreflightError: an option that this machine cannot do, or one that is still `auto`.
         ModelError: the checkpoints in `checkpoints` are of another base model or LoRA.
         Cancelled: a stop was asked for; a checkpoint of the step reached was saved.
         OutOfMemoryError: with what to change.
@@ -87,15 +85,15 @@ def finetune(
     """
     started_s = time.monotonic()
     hardware = detect_hardware()
-    require_possible(hardware, base.quantization, options.optim, options.attn_implementation, lora.use_dora)
+    require_possible(hardware, options)
     # The configuration comes before the model: it opens the process group and tells transformers about ZeRO-3.
     config = sft_config(options, hardware, checkpoints, len(train_rows), bool(validation_rows))
     recorder.check_stop()
     report = RunReport(recorder, options.early_stopping_patience)
-    with out_of_memory_named(base, options, hardware):
-        trainer = _trainer(base, lora, options, config, hardware, train_rows, validation_rows, tokenizer, report)
+    with out_of_memory_named(options, hardware):
+        trainer = _trainer(options, config, hardware, train_rows, validation_rows, tokenizer, report)
         recorder.check_stop()
-        _train(trainer, base, checkpoints, recorder)
+        _train(trainer, options.model, checkpoints, recorder)
     if report.stopped_at is not None:
         raise Cancelled(
             f"Stopped at step {report.stopped_at} of {trainer.state.max_steps} with a checkpoint saved; `steptune"
@@ -120,10 +118,10 @@ def sft_config(
         max_grad_norm=options.max_grad_norm,
         num_train_epochs=options.num_train_epochs,
         max_steps=options.max_steps or -1,
-        per_device_train_batch_size=options.per_device_train_batch_size,
-        per_device_eval_batch_size=options.per_device_train_batch_size,
+        per_device_train_batch_size=options.rows_per_device,
+        per_device_eval_batch_size=options.rows_per_device,
         gradient_accumulation_steps=options.gradient_accumulation_steps,
-        gradient_checkpointing=options.gradient_checkpointing,
+        gradient_checkpointing=options.checkpointing,
         optim=options.optim,
         max_length=options.max_length,
         dataset_kwargs={"skip_prepare_dataset": True},
@@ -154,7 +152,7 @@ def sft_config(
 
 def default_eval_steps(options: TrainOptions, train_rows: int, processes: int) -> int:
     """Four evaluations an epoch."""
-    per_step = options.per_device_train_batch_size * options.gradient_accumulation_steps * processes
+    per_step = options.rows_per_device * options.gradient_accumulation_steps * processes
     return max(1, math.ceil(train_rows / per_step) // 4)
 
 
@@ -163,9 +161,7 @@ def _processes() -> int:
 
 
 def _trainer(
-    base: BaseModelOptions,
-    lora: LoraOptions,
-    options: TrainOptions,
+    options: SftOptions,
     config: SFTConfig,
     hardware: Hardware,
     train_rows: list[TokenRow],
@@ -174,13 +170,13 @@ def _trainer(
     report: RunReport,
 ) -> CompletionTrainer:
     trainer = CompletionTrainer(
-        load_base_model(base, hardware, attention_kernel(options.attn_implementation, options.packing, hardware)),
+        load_base_model(options, hardware, attention_kernel(options.attn_implementation, options.packing, hardware)),
         args=config,
         data_collator=BatchRows(tokenizer.pad_token_id or 0, options.packing),  # padding is masked: any id will do
         train_dataset=_dataset(train_rows),
         eval_dataset=_dataset(validation_rows) if validation_rows else None,
         processing_class=tokenizer,
-        peft_config=lora_config(lora),
+        peft_config=lora_config(options),
         callbacks=[report],
     )
     trainer.row_ids = tuple(row.id for row in train_rows)
@@ -204,11 +200,11 @@ def _dataset(rows: list[TokenRow]) -> Dataset:
     return Dataset.from_dict(columns)
 
 
-def _train(trainer: CompletionTrainer, base: BaseModelOptions, checkpoints: Path, recorder: Recorder) -> None:
+def _train(trainer: CompletionTrainer, base_model: str, checkpoints: Path, recorder: Recorder) -> None:
     """Train from the last complete checkpoint, or from the start."""
     resume_from = last_complete(checkpoints)
     if resume_from is not None:
-        require_same_adapter(resume_from, trainer.model.peft_config["default"], base.name)
+        require_same_adapter(resume_from, trainer.model.peft_config["default"], base_model)
     trainer.accelerator.wait_for_everyone()
     if trainer.args.should_save:
         for name in remove_incomplete(checkpoints):

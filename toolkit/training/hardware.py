@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 
 from toolkit.errors import OutOfMemoryError, PreflightError
+from toolkit.options.training import SftOptions
 from toolkit.planning.strategies import SHARDED, Strategy, refusal
-from toolkit.training.options import BaseModelOptions, TrainOptions
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,11 @@ def detect_hardware() -> Hardware:
     return Hardware("cpu", dtype, sharded)
 
 
-def require_possible(
-    hardware: Hardware, quantization: str, optim: str, attn_implementation: str, use_dora: bool
-) -> None:
+def require_possible(hardware: Hardware, options: SftOptions) -> None:
     """Raises PreflightError for options that this machine cannot do, naming what works instead."""
-    if found := refusal(_strategy(), quantization, optim, hardware.on_cpu, use_dora):
+    if found := refusal(_strategy(), options.quantization, options.optim, hardware.on_cpu, options.use_dora):
         raise PreflightError(str(found))
-    if attn_implementation == "flash_attention_2" and not _has_flash_attention(hardware):
+    if options.attn_implementation == "flash_attention_2" and not _has_flash_attention(hardware):
         raise PreflightError(
             "attn_implementation=flash_attention_2 needs a CUDA card and the package flash-attn; use"
             " attn_implementation=auto."
@@ -72,7 +70,7 @@ def _has_flash_attention(hardware: Hardware) -> bool:
 
 
 @contextmanager
-def out_of_memory_named(base: BaseModelOptions, options: TrainOptions, hardware: Hardware) -> Iterator[None]:
+def out_of_memory_named(options: SftOptions, hardware: Hardware) -> Iterator[None]:
     """Turn the many ways in which memory runs out into one error that says what to change.
 
     Raises:
@@ -85,7 +83,7 @@ def out_of_memory_named(base: BaseModelOptions, options: TrainOptions, hardware:
             raise
         where = "memory of this machine" if hardware.on_cpu else "memory of the GPU"
         raise OutOfMemoryError(
-            f"Out of memory: the {where} ran out with {_load(options)}; {_relief(base, options)} in the run's"
+            f"Out of memory: the {where} ran out with {_load(options)}; {_relief(options)} in the run's"
             " config.yaml, then `steptune resume`."
         ) from error
 
@@ -99,21 +97,21 @@ def _is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def _load(options: TrainOptions) -> str:
+def _load(options: SftOptions) -> str:
     return f"per_device_train_batch_size={options.per_device_train_batch_size} and max_length={options.max_length}"
 
 
-def _relief(base: BaseModelOptions, options: TrainOptions) -> str:
+def _relief(options: SftOptions) -> str:
     """What to change first: what costs time alone, before what changes the result."""
-    batch, accumulation = options.per_device_train_batch_size, options.gradient_accumulation_steps
+    batch, accumulation = options.rows_per_device, options.gradient_accumulation_steps
     if batch > 1:
         return (
             f"set per_device_train_batch_size={batch // 2} gradient_accumulation_steps={accumulation * 2}, the same"
             " rows a step,"
         )
-    if not options.gradient_checkpointing:
+    if not options.checkpointing:
         return "set gradient_checkpointing=true, slower with the same result,"
-    if base.quantization != "nf4":
+    if options.quantization != "nf4":
         return "set quantization=nf4"
     return f"set max_length={options.max_length // 2}, or share the model out (--on deepspeed_zero3)"
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from toolkit.errors import PreflightError
 from toolkit.models import resolve_model
+from toolkit.options.training import SftOptions
 from toolkit.prompting import PromptFormat, choose_format
 from toolkit.records import JSON
 from toolkit.training.base_model import load_tokenizer
-from toolkit.training.options import BaseModelOptions
 from toolkit.training.rows import Rows, load_rows
 from toolkit.training.tokens import PromptProof, TokenRow, TokenRows, prove_prompts, tokenise
 
@@ -35,20 +35,21 @@ class Prepared:
         return {"train": self.train.counts(), "validation": self.validation.counts()}
 
 
-def prepare(
-    base: BaseModelOptions, data: Path, validation_share: float, prompt_format: str, max_length: int
-) -> Prepared:
+def prepare(options: SftOptions) -> Prepared:
     """Read, render, tokenise and prove.
 
     Raises:
+        PreflightError: no data was given.
         DataError: no rows, or none that fits `max_length`.
         ModelError: no such model or tokenizer, a template that rejects the rows, or a proof that fails.
     """
-    rows = load_rows(data, validation_share)
-    tokenizer = load_tokenizer(base)
-    chosen = choose_format(prompt_format, resolve_model(base.name), tokenizer)
-    train = tokenise(rows.train, chosen, tokenizer, max_length, "training")
-    validation = tokenise(rows.validation, chosen, tokenizer, max_length, "validation")
+    if options.data is None:
+        raise PreflightError("data: give a data set folder, a folder of JSONL files or one JSONL file.")
+    rows = load_rows(options.data, options.validation_share)
+    tokenizer = load_tokenizer(options)
+    chosen = choose_format(options.prompt_format, resolve_model(options.model), tokenizer)
+    train = tokenise(rows.train, chosen, tokenizer, options.max_length, "training")
+    validation = tokenise(rows.validation, chosen, tokenizer, options.max_length, "validation")
     return Prepared(
         rows, tokenizer, chosen, train, validation, prove_prompts(rows.train, train.rows, chosen, tokenizer)
     )

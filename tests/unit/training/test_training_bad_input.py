@@ -10,16 +10,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.unit.training.test_training_run import SHORT, train
+from tests.unit.training.test_training_run import ON_CPU, SHORT, train
 from toolkit import config
 from toolkit.errors import ConfigError, DataError, DiskFullError, ModelError, OutOfMemoryError, SteptuneError
+from toolkit.options.shared import ModelOptions
+from toolkit.options.training import SftOptions
 from toolkit.records import write_jsonl
 from toolkit.training import hardware
 from toolkit.training.base_model import load_tokenizer
 from toolkit.training.checkpoints import complete_checkpoints
 from toolkit.training.hardware import Hardware, attention_kernel, detect_hardware, out_of_memory_named
 from toolkit.training.loss_guard import check_gradient, check_loss
-from toolkit.training.options import BaseModelOptions, TrainOptions
 from toolkit.training.prepared import prepare
 from toolkit.training.rows import load_rows
 
@@ -51,11 +52,11 @@ def test_rows_all_longer_than_max_length_are_refused_with_the_shortest(tiny_mode
     with pytest.raises(
         DataError, match=r"All 24 training rows are longer than max_length=16 tokens \(the shortest has \d+\)"
     ):
-        prepare(BaseModelOptions(str(tiny_model)), shared_dataset, 0.1, "mistral_v0.2", 16)
+        prepare(SftOptions(model=str(tiny_model), data=shared_dataset, prompt_format="mistral_v0.2", max_length=16))
 
 
 def test_tokenizer_without_pad_gets_one_that_is_never_learned(tiny_model: Path) -> None:
-    assert load_tokenizer(BaseModelOptions(str(tiny_model))).pad_token == "<unk>"
+    assert load_tokenizer(ModelOptions(model=str(tiny_model))).pad_token == "<unk>"
 
 
 def test_adapter_given_as_the_model_names_its_base(tmp_path: Path) -> None:
@@ -64,21 +65,21 @@ def test_adapter_given_as_the_model_names_its_base(tmp_path: Path) -> None:
         ModelError,
         match=r"is an adapter of org/base; give the base model, or merge the two first with `steptune merge`",
     ):
-        load_tokenizer(BaseModelOptions(str(tmp_path)))
+        load_tokenizer(ModelOptions(model=str(tmp_path)))
 
 
 def test_model_with_pickled_weights_alone_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "llama"}')
     torch.save({"weight": torch.zeros(1)}, tmp_path / "pytorch_model.bin")
     with pytest.raises(ModelError, match=r"no config\.json with \*\.safetensors weights"):
-        load_tokenizer(BaseModelOptions(str(tmp_path)))
+        load_tokenizer(ModelOptions(model=str(tmp_path)))
 
 
 def test_remote_code_is_refused_unless_allowed(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "odd", "auto_map": {"AutoConfig": "odd.Config"}}))
     (tmp_path / "model.safetensors").write_bytes(b"")
     with pytest.raises(ModelError, match="set trust_remote_code=true if you trust it"):
-        load_tokenizer(BaseModelOptions(str(tmp_path)))
+        load_tokenizer(ModelOptions(model=str(tmp_path)))
 
 
 @pytest.mark.parametrize(("capability", "dtype"), [((7, 5), torch.float16), ((8, 0), torch.bfloat16)])
@@ -99,25 +100,24 @@ def test_flash_attention_is_taken_for_joined_rows_where_it_is_installed(monkeypa
 
 
 @pytest.mark.parametrize(
-    ("options", "quantization", "advice"),
+    ("given", "advice"),
     [
         (
-            TrainOptions(per_device_train_batch_size=4, gradient_accumulation_steps=2),
-            "nf4",
+            SftOptions(per_device_train_batch_size=4, gradient_accumulation_steps=2),
             "per_device_train_batch_size=2 gradient_accumulation_steps=4",
         ),
-        (TrainOptions(gradient_checkpointing=False), "nf4", "set gradient_checkpointing=true"),
-        (TrainOptions(), "none", "set quantization=nf4"),
-        (TrainOptions(), "nf4", "set max_length=1024"),
+        (SftOptions(gradient_checkpointing="false"), "set gradient_checkpointing=true"),
+        (SftOptions(quantization="none"), "set quantization=nf4"),
+        (SftOptions(), "set max_length=1024"),
     ],
 )
-def test_memory_running_out_says_what_to_change(options: TrainOptions, quantization, advice: str) -> None:
-    base = BaseModelOptions("m", quantization=quantization)
-    with pytest.raises(OutOfMemoryError, match=advice), out_of_memory_named(base, options, CPU):
+def test_memory_running_out_says_what_to_change(given: SftOptions, advice: str) -> None:
+    options = ON_CPU.with_options(SftOptions(gradient_checkpointing="true"), given)
+    with pytest.raises(OutOfMemoryError, match=advice), out_of_memory_named(options, CPU):
         torch.empty(1 << 60)  # PyTorch's own complaint
     with (
         pytest.raises(OutOfMemoryError, match="the memory of the GPU ran out"),
-        out_of_memory_named(base, options, replace(CPU, device="cuda:0")),
+        out_of_memory_named(options, replace(CPU, device="cuda:0")),
     ):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
@@ -125,7 +125,7 @@ def test_memory_running_out_says_what_to_change(options: TrainOptions, quantizat
 def test_other_errors_of_torch_keep_their_name() -> None:
     with (
         pytest.raises(RuntimeError, match="size mismatch"),
-        out_of_memory_named(BaseModelOptions("m"), TrainOptions(), CPU),
+        out_of_memory_named(ON_CPU, CPU),
     ):
         raise RuntimeError("size mismatch")
 
@@ -148,8 +148,8 @@ def test_exploded_loss_and_endless_gradient_name_their_rows() -> None:
 def test_full_disk_at_a_checkpoint_leaves_the_last_good_one_which_another_base_or_rank_cannot_resume(
     tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path
 ) -> None:
-    short = replace(SHORT, max_steps=2, eval_steps=1)
-    train(tiny_model, dataset, mistral_tokenizer, tmp_path, replace(short, max_steps=1))
+    short = SHORT.with_options(SftOptions(max_steps=2, eval_steps=1))
+    train(tiny_model, dataset, mistral_tokenizer, tmp_path, short.with_options(SftOptions(max_steps=1)))
     largest = max(file.stat().st_size for file in (tmp_path / "checkpoints" / "checkpoint-1").iterdir())
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(

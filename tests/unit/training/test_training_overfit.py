@@ -11,11 +11,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, MistralConfig, Mis
 
 from toolkit.generation.adapter import read_adapter
 from toolkit.generation.merge import merge_adapter
+from toolkit.options.training import SftOptions
 from toolkit.prompting import PromptFormat, render_prompt
 from toolkit.records import Example, read_growing_jsonl
 from toolkit.runs.recorder import Recorder
 from toolkit.training.finetune import finetune
-from toolkit.training.options import BaseModelOptions, LoraOptions, TrainOptions
 from toolkit.training.tokens import tokenise
 
 ROWS = [
@@ -70,22 +70,22 @@ def small_model(tmp_path: Path) -> Path:
 def test_rows_learned_by_heart_come_back_word_for_word(small_model: Path, tmp_path: Path, packing: bool) -> None:
     tokenizer = AutoTokenizer.from_pretrained(small_model)
     rows = tokenise(ROWS, SPOKEN, tokenizer, 64, "training").rows
-    options = TrainOptions(
+    options = SftOptions(
+        model=str(small_model),
+        optim="adamw_torch",
+        lora_dropout=0.0,
         learning_rate=1e-2,
         max_steps=60,
         per_device_train_batch_size=4,
         gradient_accumulation_steps=1,
         max_grad_norm=1.0,
-        gradient_checkpointing=False,
+        gradient_checkpointing="false",
         packing=packing,
         logging_steps=20,
         eval_steps=60,
     )
-    lora = LoraOptions(r=16, alpha=32, dropout=0.0)
     (tmp_path / "run").mkdir()
     trained = finetune(
-        BaseModelOptions(str(small_model)),
-        lora,
         options,
         rows,
         [],

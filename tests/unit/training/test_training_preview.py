@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from toolkit.options.training import SftOptions
 from toolkit.planning.token_preview import preview_lines
-from toolkit.training.options import BaseModelOptions
 from toolkit.training.prepared import prepare, preview
 
 
 @pytest.fixture(scope="module")
 def shown(tiny_model: Path, shared_dataset: Path) -> dict:
-    return preview(prepare(BaseModelOptions(str(tiny_model)), shared_dataset, 0.1, "mistral_v0.2", 40))
+    options = SftOptions(model=str(tiny_model), data=shared_dataset, prompt_format="mistral_v0.2", max_length=40)
+    return preview(prepare(options))
 
 
 def test_tokens_join_to_the_text_and_only_the_answer_is_learned(shown: dict) -> None:

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from toolkit.errors import Cancelled, PreflightError, SteptuneError
+from toolkit.options.training import SftOptions
 from toolkit.prompting import MISTRAL_V02
 from toolkit.records import read_growing_jsonl, read_json, write_json
 from toolkit.runs.checkpoint_request import REQUEST_FILE
@@ -26,20 +27,21 @@ from toolkit.training.checkpoints import (
 from toolkit.training.finetune import TrainedAdapter, finetune, sft_config
 from toolkit.training.hardware import Hardware, require_possible
 from toolkit.training.labelled_head import SummedLoss
-from toolkit.training.options import BaseModelOptions, LoraOptions, TrainOptions
 from toolkit.training.order import LengthGroupedOrder
 from toolkit.training.progress import evaluations_since_best
 from toolkit.training.rows import load_rows
 from toolkit.training.tokens import tokenise
 
-SHORT = TrainOptions(
-    learning_rate=5e-3,
-    num_train_epochs=2,
-    per_device_train_batch_size=2,
-    gradient_accumulation_steps=2,
-    eval_steps=4,
-    gradient_checkpointing=False,
-    save_total_limit=9,
+ON_CPU = SftOptions(optim="adamw_torch", lora_r=4, per_device_train_batch_size=1, gradient_checkpointing="false")
+SHORT = ON_CPU.with_options(
+    SftOptions(
+        learning_rate=5e-3,
+        num_train_epochs=2,
+        per_device_train_batch_size=2,
+        gradient_accumulation_steps=2,
+        eval_steps=4,
+        save_total_limit=9,
+    )
 )
 
 
@@ -48,20 +50,15 @@ def train(
     dataset: Path,
     tokenizer,
     run_dir: Path,
-    options: TrainOptions = SHORT,
+    options: SftOptions = SHORT,
     recorder: Recorder | None = None,
-    quantization="nf4",
-    lora: LoraOptions = LoraOptions(r=4, alpha=8),  # noqa: B008
 ) -> TrainedAdapter:
     run_dir.mkdir(exist_ok=True)
     rows = load_rows(dataset, 0.1)
     train_rows = tokenise(rows.train, MISTRAL_V02, tokenizer, 128, "training").rows
     validation_rows = tokenise(rows.validation, MISTRAL_V02, tokenizer, 128, "validation").rows
-    base = BaseModelOptions(str(model), quantization=quantization)
     return finetune(
-        base,
-        lora,
-        options,
+        options.with_options(SftOptions(model=str(model))),
         train_rows,
         validation_rows,
         tokenizer,
@@ -151,36 +148,35 @@ def test_run_learns_reports_and_keeps_the_best_step(
 def test_training_stops_early_and_keeps_the_best_step(
     tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path
 ) -> None:
-    unmoved = TrainOptions(
+    unmoved = SftOptions(
         learning_rate=1e-30,  # the first evaluation stays the best
         per_device_train_batch_size=8,
         gradient_accumulation_steps=1,
         eval_steps=1,
         early_stopping_patience=2,
-        gradient_checkpointing=False,
     )
-    trained = train(tiny_model, dataset, mistral_tokenizer, tmp_path, unmoved)
+    trained = train(tiny_model, dataset, mistral_tokenizer, tmp_path, ON_CPU.with_options(unmoved))
     assert (trained.early_stopped, trained.best_step, trained.steps) == (True, 1, 3)
     assert is_complete(trained.checkpoint)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("quantization", "lora"),
+    "other",
     [
-        ("8bit", LoraOptions(r=4)),
-        ("none", LoraOptions(r=4)),
-        ("nf4", LoraOptions(r=4, use_dora=True, use_rslora=True, target_modules=("q_proj",))),
+        SftOptions(quantization="8bit"),
+        SftOptions(quantization="none"),
+        SftOptions(use_dora=True, use_rslora=True, target_modules=("q_proj",)),
     ],
 )
 def test_other_precisions_and_adapters_train(
-    tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path, quantization: str, lora: LoraOptions
+    tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path, other: SftOptions
 ) -> None:
-    options = TrainOptions(
-        max_steps=2, per_device_train_batch_size=4, gradient_accumulation_steps=1, gradient_checkpointing=True
+    options = SftOptions(
+        max_steps=2, per_device_train_batch_size=4, gradient_accumulation_steps=1, gradient_checkpointing="true"
     )
-    trained = train(tiny_model, dataset, mistral_tokenizer, tmp_path, options, quantization=quantization, lora=lora)
-    assert len([name for name in adapter(trained) if "magnitude" in name]) == (2 if lora.use_dora else 0)
+    trained = train(tiny_model, dataset, mistral_tokenizer, tmp_path, ON_CPU.with_options(options, other))
+    assert len([name for name in adapter(trained) if "magnitude" in name]) == (2 if other.use_dora else 0)
     assert trained.steps == 2
     assert 9 < trained.train_loss < 12  # ln 32000 = 10.4: nothing is known yet
 
@@ -205,7 +201,7 @@ def test_loss_that_is_not_a_number_names_its_step(
 def test_adapter_folder_names_the_base_model_as_given(
     tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path
 ) -> None:
-    options = TrainOptions(max_steps=1, gradient_accumulation_steps=1, gradient_checkpointing=False)
+    options = ON_CPU.with_options(SftOptions(max_steps=1, gradient_accumulation_steps=1))
     trained = train(tiny_model, dataset, mistral_tokenizer, tmp_path, options)
     folder = tmp_path / "adapter"
     counts = {"rows": 24, "tokens": 900, "labelled_tokens": 400}
@@ -314,7 +310,7 @@ def test_patience_counts_from_the_best_evaluation_and_skips_the_untrained_model(
 def test_trackers_are_passed_through(tmp_path: Path) -> None:
     cpu = Hardware("cpu", torch.float32, sharded=False)
     given = [
-        sft_config(TrainOptions(report_to=trackers), cpu, tmp_path, 8, validate=False).report_to
+        sft_config(ON_CPU.with_options(SftOptions(report_to=trackers)), cpu, tmp_path, 8, validate=False).report_to
         for trackers in (("wandb", "trackio"), ())
     ]
     assert given == [["wandb", "trackio"], []]
@@ -323,6 +319,6 @@ def test_trackers_are_passed_through(tmp_path: Path) -> None:
 def test_paged_optimiser_and_absent_flash_attention_are_refused_without_cuda() -> None:
     cpu = Hardware("cpu", torch.float32, sharded=False)
     with pytest.raises(PreflightError, match="use optim=adamw_torch"):
-        require_possible(cpu, "nf4", "paged_adamw_8bit", "auto", use_dora=False)
+        require_possible(cpu, SftOptions())
     with pytest.raises(PreflightError, match="use attn_implementation=auto"):
-        require_possible(cpu, "nf4", "adamw_torch", "flash_attention_2", use_dora=False)
+        require_possible(cpu, ON_CPU.with_options(SftOptions(attn_implementation="flash_attention_2")))

@@ -1,0 +1,43 @@
+"""Options are declared once: Python callers, recipes and screens get the same names, defaults and checks."""
+
+import pytest
+
+from toolkit.errors import PreflightError
+from toolkit.options.base import Options
+from toolkit.options.shared import ModelOptions, PromptOptions
+from toolkit.options.training import LoraOptions, MemoryOptions, SftOptions
+from toolkit.settings import SftSettings
+
+
+def test_python_callers_get_the_defaults_of_the_command_line() -> None:
+    assert LoraOptions(lora_r=64).alpha == SftSettings(lora_r=64).alpha == 128
+    assert MemoryOptions() == MemoryOptions.of(SftSettings())
+
+
+def test_a_group_changes_only_what_it_was_given() -> None:
+    settings = SftSettings(model="m", lora_r=8)
+    changed = settings.with_options(SftOptions(max_steps=3), ModelOptions(revision="main"))
+    assert changed == SftSettings(model="m", lora_r=8, max_steps=3, revision="main")
+    whole = ModelOptions.of(SftSettings(model="m"))
+    assert whole == ModelOptions(model="m")
+    assert SftSettings(model="other", revision="main").with_options(whole) == SftSettings(model="m")
+
+
+def test_a_group_that_is_no_part_of_the_settings_is_refused() -> None:
+    with pytest.raises(TypeError, match="LoraOptions is no part of PromptOptions"):
+        PromptOptions().with_options(LoraOptions(lora_r=8))
+
+
+@pytest.mark.parametrize("given", [{"gradient_checkpointing": True}, {"per_device_train_batch_size": 2}])
+def test_a_stage_names_what_is_still_auto(given: dict) -> None:
+    options = MemoryOptions(**given)
+    with pytest.raises(PreflightError, match="still auto: `steptune run sft` replaces them"):
+        _ = (options.rows_per_device, options.checkpointing)
+    both = MemoryOptions(per_device_train_batch_size=2, gradient_checkpointing=True)
+    assert (both.rows_per_device, both.checkpointing) == (2, True)
+
+
+def test_unknown_options_are_refused() -> None:
+    with pytest.raises(ValueError, match="learning_rat"):
+        SftOptions(learning_rat=1.0)  # type: ignore[call-arg]
+    assert SftOptions.model_config == Options.model_config

@@ -20,6 +20,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +38,9 @@ from toolkit.data.cleaning.anonymise import anonymise_row, find_personal
 from toolkit.data.cleaning.typos import WORD, WordCounts, repair_typos
 from toolkit.data.pii.spans import KINDS
 from toolkit.data.rows import Batch, Row
-from toolkit.data.selection.deduplicate import deduplicate
 from toolkit.data.selection.leak_check import find_leaks
 from toolkit.data.selection.similarity import GramSets, comparable, similar_pairs
-from toolkit.data.selection.split import split_by_groups
+from toolkit.data.stages import Stages
 from toolkit.runs.recorder import Recorder
 
 HERE = Path(__file__).parent
@@ -288,9 +289,10 @@ def _near_duplicates(values: Values, beside: Beside, help_lines: dict[str, list[
     rows = [
         Row("s", f"f:{at}", at, sample["prompt"], sample["output"], id=str(at)) for at, sample in enumerate(samples)
     ]
-    started = time.process_time()
-    deduplicate(Batch(rows), 0.8, QUIET)
-    values["near-duplicates: rows/s end to end"] = round(len(rows) / (time.process_time() - started))
+    with _stages() as stages:
+        started = time.process_time()
+        stages.deduplicate(Batch(rows), 0.8)
+        values["near-duplicates: rows/s end to end"] = round(len(rows) / (time.process_time() - started))
     values["near-duplicates: hard negatives deleted"] = _hard_negatives_deleted()
     if answer := _peer("datasketch", {"texts": texts[:3_000] + texts[first_copy:], "threshold": 0.7}):
         pairs = {(left, right - 3_000 + first_copy) for left, right in answer["pairs"] if left < 3_000 <= right}
@@ -299,6 +301,13 @@ def _near_duplicates(values: Values, beside: Beside, help_lines: dict[str, list[
             "datasketch": round(sum(pair in pairs for pair in high) / len(high), 4)
         }
         beside["near-duplicates: rows/s end to end"] = {"datasketch": round(5_000 / answer["seconds"])}
+
+
+@contextmanager
+def _stages() -> Iterator[Stages]:
+    """The stages of a build whose folder is thrown away."""
+    with tempfile.TemporaryDirectory(prefix="steptune-bench-") as folder:
+        yield Stages(Path(folder), QUIET)
 
 
 def _hard_negatives_deleted() -> int:
@@ -318,7 +327,8 @@ def _hard_negatives_deleted() -> int:
         for way in ("mengaktifkan", "menonaktifkan")
     ]
     rows = [Row("s", f"f:{at}", at, prompt, output, id=str(at)) for at, (prompt, output) in enumerate(texts)]
-    return len(rows) - len(deduplicate(Batch(rows), 0.8, QUIET).kept)
+    with _stages() as stages:
+        return len(rows) - len(stages.deduplicate(Batch(rows), 0.8).kept)
 
 
 def _split(values: Values, beside: Beside) -> None:
@@ -328,10 +338,12 @@ def _split(values: Values, beside: Beside) -> None:
         for at, sample in enumerate(samples)
     ]
     options = {"group_jaccard": 0.55, "test_share": 0.15, "validation_share": 0.1, "seed": 17}
-    started = time.process_time()
-    whole = split_by_groups(Batch(rows), recorder=QUIET, **options)
-    values["split: 100,000 rows (s)"] = round(time.process_time() - started, 1)
-    old = split_by_groups(Batch(rows[: SPLIT_ROWS * 10 // 11]), recorder=QUIET, **options)
+    with _stages() as stages:
+        started = time.process_time()
+        whole = stages.split(Batch(rows), **options)
+        values["split: 100,000 rows (s)"] = round(time.process_time() - started, 1)
+    with _stages() as stages:
+        old = stages.split(Batch(rows[: SPLIT_ROWS * 10 // 11]), **options)
     values["split: old rows moved when 10 % is added"] = sum(
         whole.split_of[name] != split for name, split in old.split_of.items()
     )

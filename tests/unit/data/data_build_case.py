@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from toolkit.data.cleaning.check import Cleaning, clean
+from toolkit.data.cleaning.check import Cleaning
 from toolkit.data.publishing.publish import publish
-from toolkit.data.reading.sources import Source, collect
-from toolkit.data.selection.deduplicate import deduplicate
-from toolkit.data.selection.split import split_by_groups
+from toolkit.data.reading.sources import Source, read_sources
+from toolkit.data.rows import Batch
+from toolkit.data.stages import Stages
 from toolkit.records import JSON, iter_jsonl
 from toolkit.runs.recorder import Recorder
 
@@ -21,13 +22,17 @@ SPLITS = ("train", "validation", "test")
 
 def build(sources: list[Source], run_dir: Path, strict: bool = False, max_chars: int = 4000, **changed: Any) -> JSON:
     """The card of a data set built into run_dir/dataset."""
-    options, quiet = {**OPTIONS, **changed}, Recorder(None)
-    batch = clean(
-        collect(sources, strict, quiet), Cleaning(("email", "phone"), ("US", "GB", "ID"), 2, 15, max_chars), quiet
-    )
-    batch = deduplicate(batch, 0.8, quiet)
-    split = split_by_groups(batch, recorder=quiet, **options)
-    return publish(run_dir / "dataset", batch, split, sources, options, quiet)
+    options, cleaning = {**OPTIONS, **changed}, Cleaning(("email", "phone"), ("US", "GB", "ID"), 2, 15, max_chars)
+    with tempfile.TemporaryDirectory() as folder:
+        stages = Stages(Path(folder), Recorder(None))
+        batch = stages.deduplicate(stages.clean(stages.collect(sources, strict, ()), cleaning), 0.8)
+        split = stages.split(batch, **options)
+        return publish(run_dir / "dataset", batch, split, sources, options, Recorder(None))
+
+
+def read_rows(*sources: Source, strict: bool = False) -> Batch:
+    """What the sources hold, not cleaned yet."""
+    return Batch([]).sift(read_sources(list(sources), strict, Recorder(None)))
 
 
 def pair(number: int) -> JSON:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.data.rows import Batch, Row
-from toolkit.data.selection.deduplicate import are_different_tasks, deduplicate
+from toolkit.data.selection.deduplicate import are_different_tasks, find_copies
 from toolkit.data.selection.similarity import GramSets, comparable, crossing_pairs, plan_bands, similar_pairs
 from toolkit.runs.recorder import Recorder
 
@@ -28,7 +28,8 @@ def row(name: str, prompt: str, output: str) -> Row:
 
 
 def kept_and_dropped(*rows: Row) -> tuple[list[str], list[tuple[str, str, str]]]:
-    batch = deduplicate(Batch(list(rows)), 0.8, Recorder(None))
+    batch = Batch(list(rows))
+    batch = batch.without_copies(find_copies(batch.kept, 0.8, Recorder(None)))
     return [item.id for item in batch.kept], [(item.row.id, item.reason, item.kept_for) for item in batch.dropped]
 
 

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from toolkit.data.reading.sources import Source, collect
+from data_build_case import read_rows
+
+from toolkit.data.reading.sources import Source
 from toolkit.data.rows import Batch
-from toolkit.runs.recorder import Recorder
 
 BOOK = """<book xmlns="http://docbook.org/ns/docbook" xml:lang="en"><info><title>The lamp</title></info><chapter><title>Use</title><para>Text.</para>
 <section xml:id="bulb"><title>Changing the <application>bulb</application></title><procedure>
@@ -18,7 +19,7 @@ BOOK = """<book xmlns="http://docbook.org/ns/docbook" xml:lang="en"><info><title
 
 
 def read(folder: Path) -> Batch:
-    return collect([Source("documents", folder, language="en")], False, Recorder(None))
+    return read_rows(Source("documents", folder, language="en"))
 
 
 def test_procedures_lists_and_questions_of_a_book(tmp_path: Path) -> None:

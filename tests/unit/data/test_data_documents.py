@@ -3,17 +3,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from data_build_case import read_rows
 
-from toolkit.data.reading.sources import Source, collect
+from toolkit.data.reading.sources import Source
 from toolkit.data.rows import Dropped, Row
 from toolkit.errors import DataError
-from toolkit.runs.recorder import Recorder
 
 SAMPLE = Path(__file__).resolve().parents[3] / "recipes" / "sample" / "documents"
 
 
 def read(path: Path, language: str = "en") -> tuple[list[Row], list[Dropped]]:
-    batch = collect([Source("documents", path, language=language)], False, Recorder(None))
+    batch = read_rows(Source("documents", path, language=language))
     return batch.kept, batch.dropped
 
 

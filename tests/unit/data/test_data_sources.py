@@ -3,11 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from data_build_case import build, ledger, pair, write_rows
+from data_build_case import build, ledger, pair, read_rows, write_rows
 
-from toolkit.data.reading.sources import Source, collect
+from toolkit.data.reading.sources import Source
 from toolkit.errors import DataError
-from toolkit.runs.recorder import Recorder
 
 BAD_LINES = {
     b'{"prompt": "How", "output":': "not valid JSON (Expecting value at column 28)",
@@ -43,7 +42,7 @@ def test_each_unreadable_line_is_in_the_ledger_with_place_and_reason(tmp_path: P
 
 def test_strict_names_the_first_unreadable_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"bad\.jsonl:2: not valid JSON"):
-        collect([Source("jsonl", bad_file(tmp_path))], True, Recorder(None))
+        read_rows(Source("jsonl", bad_file(tmp_path)), strict=True)
 
 
 def test_strict_forgives_rows_that_can_be_read(tmp_path: Path) -> None:
@@ -64,16 +63,14 @@ def test_a_source_without_usable_rows_is_an_error(tmp_path: Path) -> None:
 def test_two_sources_of_one_name_are_refused(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "a.jsonl", [pair(1)])
     with pytest.raises(DataError, match="named 'a'"):
-        collect([Source("jsonl", path, name="a"), Source("jsonl", path, name="a")], False, Recorder(None))
+        read_rows(Source("jsonl", path, name="a"), Source("jsonl", path, name="a"))
 
 
 def test_a_folder_is_read_in_the_order_of_its_names_and_meta_comes_along(tmp_path: Path) -> None:
     write_rows(tmp_path / "in" / "b.jsonl", [{**pair(2), "meta": {"domain": "travel", "unknown": 1}}])
     write_rows(tmp_path / "in" / "a.jsonl", [{**pair(1), "register": "formal"}])
     write_rows(tmp_path / "in" / ".hidden.jsonl", [pair(3)])
-    rows = collect(
-        [Source("jsonl", tmp_path / "in", name="mine", domain="finance", language="en")], False, Recorder(None)
-    ).kept
+    rows = read_rows(Source("jsonl", tmp_path / "in", name="mine", domain="finance", language="en")).kept
     assert [(row.place, row.meta) for row in rows] == [
         ("in/a.jsonl:1", {"source": "mine", "domain": "finance", "language": "en", "register": "formal"}),
         ("in/b.jsonl:1", {"source": "mine", "domain": "travel", "language": "en"}),
@@ -82,7 +79,7 @@ def test_a_folder_is_read_in_the_order_of_its_names_and_meta_comes_along(tmp_pat
 
 def test_field_names_and_steps_as_a_list(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "a.jsonl", [{"q": "How?", "steps": ["Open  it.", "Close it."]}])
-    rows = collect([Source("jsonl", path, prompt_field="q", output_field="steps")], False, Recorder(None)).kept
+    rows = read_rows(Source("jsonl", path, prompt_field="q", output_field="steps")).kept
     assert [(row.prompt, row.output) for row in rows] == [("How?", "1. Open it.\n2. Close it.")]
 
 
@@ -92,7 +89,7 @@ def test_csv_with_quoted_lines_another_delimiter_and_encoding(tmp_path: Path) ->
         'id;Frage;Antwort;domain\nx;"Wie geht\'s im Caf\xe9; schnell?";"1. Eins\n2. Zwei";travel\n'.encode("latin-1")
     )
     source = Source("csv", path, prompt_field="Frage", output_field="Antwort", delimiter=";", encoding="latin-1")
-    (row,) = collect([source], False, Recorder(None)).kept
+    (row,) = read_rows(source).kept
     assert (row.given_id, row.prompt, row.output, row.meta["domain"], row.place) == (
         "x",
         "Wie geht's im Café; schnell?",
@@ -107,7 +104,7 @@ def test_csv_faults_end_in_the_ledger_and_a_missing_column_is_an_error(tmp_path:
     path.write_bytes(
         b'prompt,output\nHow?,"1. a\n2. b"\n"How"x,1. a\nHow\x00?,1. a\n\nWhy?\nHow,"1. c\n2. d"\nHow,"1. open'
     )
-    batch = collect([Source("csv", path)], False, Recorder(None))
+    batch = read_rows(Source("csv", path))
     assert [row.place for row in batch.kept] == ["a.csv:3", "a.csv:9"]
     assert [(item.row.place, item.reason) for item in batch.dropped] == [
         ("a.csv:4", "not valid CSV (',' expected after '\"')"),
@@ -116,13 +113,13 @@ def test_csv_faults_end_in_the_ledger_and_a_missing_column_is_an_error(tmp_path:
         ("a.csv:10", "not valid CSV (unexpected end of data)"),
     ]
     with pytest.raises(DataError, match="no column 'answer'; the header line has: prompt, output"):
-        collect([Source("csv", path, output_field="answer")], False, Recorder(None))
+        read_rows(Source("csv", path, output_field="answer"))
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_row(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "a.jsonl", [pair(1)])
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
-    assert len(collect([Source("jsonl", path)], False, Recorder(None)).kept) == 1
+    assert len(read_rows(Source("jsonl", path)).kept) == 1
 
 
 def test_given_ids_are_kept_and_repeated_ones_told_apart(tmp_path: Path) -> None:

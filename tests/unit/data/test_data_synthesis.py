@@ -13,17 +13,16 @@ from data_build_case import OPTIONS, pair, write_rows
 from test_data_pdf import LAMP, column, pdf
 
 from tests.review_case import write_dataset
-from toolkit.data.cleaning.check import Cleaning, clean
+from toolkit.data.cleaning.check import Cleaning
 from toolkit.data.cleaning.rules import RULE_NAMES, broken_rule
 from toolkit.data.publishing.export import export
 from toolkit.data.publishing.publish import publish
 from toolkit.data.reading.chunks import read_chunks
-from toolkit.data.reading.sources import Source, collect
+from toolkit.data.reading.sources import Source
 from toolkit.data.rows import SYNTHETIC, Batch, Dropped, Row, require_rows
 from toolkit.data.selection.balance import oversample, slots
 from toolkit.data.selection.curate import apply_curation
-from toolkit.data.selection.deduplicate import deduplicate
-from toolkit.data.selection.split import split_by_groups
+from toolkit.data.stages import Stages
 from toolkit.data.teacher.grid import Domain, Grid, plan_cells
 from toolkit.data.teacher.synthesise import unsupported
 from toolkit.errors import DataError
@@ -167,21 +166,16 @@ def test_a_teacher_that_wrote_nothing_usable_is_named_with_the_way_out() -> None
     require_rows(Batch([*kept, Row(SYNTHETIC, "", id="2")], dropped))
 
 
-def _batch(tmp_path: Path, count: int = 60) -> tuple[Batch, list[Source]]:
+def test_rare_cells_are_repeated_in_train_only_and_the_ledger_adds_up(tmp_path: Path) -> None:
     sources = [
         Source(
             "jsonl",
-            write_rows(
-                tmp_path / "a.jsonl", [{**pair(n), "domain": "rare" if n < 3 else "usual"} for n in range(count)]
-            ),
+            write_rows(tmp_path / "a.jsonl", [{**pair(n), "domain": "rare" if n < 3 else "usual"} for n in range(60)]),
         )
     ]
-    return deduplicate(clean(collect(sources, False, QUIET), Cleaning((), (), 2, 15, 4000), QUIET), 0.8, QUIET), sources
-
-
-def test_rare_cells_are_repeated_in_train_only_and_the_ledger_adds_up(tmp_path: Path) -> None:
-    batch, sources = _batch(tmp_path)
-    split = split_by_groups(batch, recorder=QUIET, **OPTIONS)
+    stages = Stages(tmp_path / "stages", QUIET)
+    batch = stages.deduplicate(stages.clean(stages.collect(sources, False, ()), Cleaning((), (), 2, 15, 4000)), 0.8)
+    split = stages.split(batch, **OPTIONS)
     batch, split = oversample(batch, split, least_rows=8, most_copies=2)
     card = publish(tmp_path / "dataset", batch, split, sources, OPTIONS, QUIET, with_pictures=True)
     for name in ("validation", "test"):

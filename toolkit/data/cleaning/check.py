@@ -1,22 +1,18 @@
 """Cleaning row by row: normalise, repair typing errors, anonymise, then the rules that a row must meet.
 
-`clean_row` does it to one row, without looking at any other, so that rows can be shared out among processes; `clean` to
-a batch.
+`clean_row` looks at no other row, so that rows can be shared out among processes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from toolkit.data.cleaning.anonymise import anonymise_row
 from toolkit.data.cleaning.normalise import normalise_row
 from toolkit.data.cleaning.rules import broken_rule
-from toolkit.data.cleaning.typos import NO_VOCABULARY, Vocabulary, WordCounts, repair_typos
-from toolkit.data.reading.sources import name_rows
-from toolkit.data.rows import Batch, Dropped, Row, require_rows
+from toolkit.data.cleaning.typos import NO_VOCABULARY, Vocabulary, repair_typos
+from toolkit.data.rows import Dropped, Row
 from toolkit.records import sha256_text
-from toolkit.runs.recorder import Recorder
 
 ROW_STAGES = ("normalise", "anonymise", "check")
 # Answers so much longer than allowed are not even normalised; markup and repeated spaces may shrink shorter ones.
@@ -44,34 +40,6 @@ class Cleaning:
     rules: tuple[str, ...] = ()
     rule_languages: tuple[str, ...] = ()
     stages: tuple[str, ...] = ROW_STAGES
-
-
-def clean(batch: Batch, cleaning: Cleaning, recorder: Recorder) -> Batch:
-    """Rows in the one form of the data set, without the kinds of personal data named, within the limits; each with its
-    final id.
-
-    Raises:
-        DataError: a source has no usable row.
-    """
-    cleaning = replace(cleaning, vocabulary=find_vocabulary(batch, cleaning.languages))
-    cleaned = name_rows(batch.sift(_cleaned(batch, cleaning, recorder)))
-    require_rows(cleaned)
-    return cleaned
-
-
-def find_vocabulary(batch: Batch, languages: tuple[str, ...]) -> Vocabulary:
-    counts = WordCounts(languages)
-    for row in batch.kept if languages else ():
-        counts.see(f"{row.prompt}\n{row.output}")
-    return counts.found()
-
-
-def _cleaned(batch: Batch, cleaning: Cleaning, recorder: Recorder) -> Iterator[Row | Dropped]:
-    for done, row in enumerate(batch.kept, start=1):
-        yield clean_row(row, cleaning)
-        recorder.progress("clean", done, len(batch.kept))
-        if done % 500 == 0:
-            recorder.check_stop()
 
 
 def clean_row(row: Row, cleaning: Cleaning) -> Row | Dropped:

@@ -16,7 +16,7 @@ from toolkit.data.reading.forums import read_forum
 from toolkit.data.reading.line_files import read_csv, read_jsonl
 from toolkit.data.reading.record_rows import Columns
 from toolkit.data.reading.tables import read_hf, read_parquet
-from toolkit.data.rows import Batch, Dropped, Row
+from toolkit.data.rows import Dropped, Row
 from toolkit.errors import DataError
 from toolkit.records import sha256_text
 from toolkit.runs.recorder import Recorder
@@ -62,15 +62,6 @@ class Source:
     @property
     def label(self) -> str:
         return self.name or self.path.name
-
-
-def collect(sources: list[Source], strict: bool, recorder: Recorder) -> Batch:
-    """All rows of all sources in one batch.
-
-    Raises:
-        DataError: as `read_sources`.
-    """
-    return Batch([]).sift(read_sources(sources, strict, recorder))
 
 
 def read_sources(sources: list[Source], strict: bool, recorder: Recorder) -> Iterator[Row | Dropped]:
@@ -143,14 +134,6 @@ def _with_defaults(item: Row | Dropped, source: Source, position: int) -> Row | 
     meta = {"source": source.label, **{key: value for key, value in defaults.items() if value}, **row.meta}
     row = replace(row, position=position, meta=meta)
     return replace(item, row=row) if isinstance(item, Dropped) else row
-
-
-def name_rows(batch: Batch) -> Batch:
-    """Rows with their final ids."""
-    return Batch(
-        [replace(row, id=identifier) for row, identifier in zip(batch.kept, choose_ids(batch.kept), strict=True)],
-        batch.dropped,
-    )
 
 
 def choose_ids(rows: Iterable[Row]) -> list[str]:

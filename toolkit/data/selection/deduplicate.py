@@ -12,21 +12,13 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from toolkit.data.rows import Batch, Row
+from toolkit.data.rows import Row
 from toolkit.data.selection.similarity import GramSets, comparable, similar_pairs
 from toolkit.data.words.task_words import OPPOSITES
 from toolkit.runs.recorder import Recorder
 
 WORD = re.compile(r"[^\W_]+(?:[-'’+#.][^\W_]+)*[+#]*")
 TYPO_RATIO = 0.75  # names this alike are one name with a typo: Gojek, Gojec
-
-
-def deduplicate(batch: Batch, near_duplicate_jaccard: float, recorder: Recorder) -> Batch:
-    """The batch without exact and near copies; each copy names the id of the row it was left out for."""
-    recorder.progress("deduplicate", 0, len(batch.kept))
-    copies = find_copies(batch.kept, near_duplicate_jaccard, recorder)
-    recorder.progress("deduplicate", len(batch.kept), len(batch.kept))
-    return batch.without_copies(copies)
 
 
 def find_copies(rows: Sequence[Row], near_duplicate_jaccard: float, recorder: Recorder) -> dict[int, tuple[int, str]]:

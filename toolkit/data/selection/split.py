@@ -16,7 +16,6 @@ from itertools import chain
 
 from toolkit.data.rows import Batch, Row, Selected, row_ids
 from toolkit.data.selection.similarity import GramSets, comparable, similar_pairs
-from toolkit.runs.recorder import Recorder
 
 SPLITS = ("train", "validation", "test")
 
@@ -33,17 +32,6 @@ class Split:
         return Selected(
             self.rows, [at for at, identifier in enumerate(row_ids(self.rows)) if self.split_of[identifier] == split]
         )
-
-
-def split_by_groups(
-    batch: Batch, group_jaccard: float, test_share: float, validation_share: float, seed: int, recorder: Recorder
-) -> Split:
-    """Every kept row in train, validation or test, a group never in two of them."""
-    recorder.progress("split", 0, len(batch.kept))
-    recorder.check_stop()
-    split = split_groups(batch.kept, group_rows(batch, group_jaccard), test_share, validation_share, seed)
-    recorder.progress("split", len(batch.kept), len(batch.kept))
-    return split
 
 
 def split_groups(

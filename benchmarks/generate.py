@@ -189,22 +189,26 @@ def run_side(name: str, model: Path, requests: list[dict[str, Any]]) -> int:
 def _ours(model: Path, requests: list[dict[str, Any]]) -> Any:
     """The recipe's own path: engine, journal, decoding, progress."""
     from toolkit.generation.answers import Job, _collect
-    from toolkit.generation.engine import EngineOptions
-    from toolkit.generation.environment import choose_dtype
+    from toolkit.generation.engine import EngineModel
+    from toolkit.generation.environment import with_machine_choices
     from toolkit.generation.journal import Journal
     from toolkit.generation.local_engine import local_engine
-    from toolkit.generation.prompts import Request, Sampling
-    from toolkit.generation.system import ModelSource, base_system, load_codec
+    from toolkit.generation.prompts import Request
+    from toolkit.generation.system import base_system, load_codec
+    from toolkit.options.generation import EngineOptions, SamplingOptions
+    from toolkit.options.shared import ModelOptions
     from toolkit.runs.recorder import Recorder
 
-    system = base_system(ModelSource(str(model)))
+    system = base_system(ModelOptions(model=str(model)))
     codec = load_codec(system, "auto")
-    options = EngineOptions("vllm", choose_dtype("auto"), **ENGINE)
+    options = with_machine_choices(EngineOptions(**ENGINE))
     made = [
         Request(str(number), "", row["ids"], row["max_tokens"], 0, str(number)) for number, row in enumerate(requests)
     ]
     kept_open = ExitStack()
-    generate = kept_open.enter_context(local_engine(model, made, Sampling(64), options))
+    generate = kept_open.enter_context(
+        local_engine(EngineModel(model, trust_remote_code=False), made, SamplingOptions(max_new_tokens=64), options)
+    )
 
     def run(rows: list[dict[str, Any]]) -> list[list[int]]:
         wanted = [

@@ -11,6 +11,8 @@ import re
 import sys
 from collections.abc import Sequence
 
+from toolkit.options.merge import add_merge_arguments
+
 _OVERRIDE = re.compile(r"^[A-Za-z_][\w.]*=", re.ASCII)
 
 
@@ -118,7 +120,7 @@ def build_parser() -> argparse.ArgumentParser:
     remove = add("rm", "runs:remove", "delete the folders of ended runs")
     remove.add_argument("run", nargs="+", metavar="RUN", help="runs by id, unique part of an id, or path")
     remove.add_argument("-y", "--yes", action="store_true", help="do not ask")
-    _add_merge(add("merge", "merge:merge", "merge an adapter into its base model, tensor by tensor"))
+    add_merge_arguments(add("merge", "merge:merge", "merge an adapter into its base model, tensor by tensor"))
     _add_curate(
         add("curate", "curate:curate", "go through the rows of a data set: accept, edit, reject, flag, undo", json=True)
     )
@@ -251,23 +253,6 @@ def _add_curate(command: argparse.ArgumentParser) -> None:
         "--plain", action="store_true", help="line by line instead of the screen; reads commands from standard input"
     )
     command.add_argument("--report", action="store_true", help="show progress and agreement, and decide nothing")
-
-
-def _add_merge(command: argparse.ArgumentParser) -> None:
-    command.add_argument("adapter", metavar="ADAPTER", help="adapter folder that sft wrote")
-    command.add_argument("--out", metavar="DIR", required=True, help="folder for the merged model, new or empty")
-    command.add_argument("--base", metavar="MODEL", help="base model, where the adapter does not name it")
-    command.add_argument(
-        "--mode",
-        choices=("auto", "dequantised", "base16"),
-        default="auto",
-        help="base weights as trained (NF4 rounded) or 16-bit",
-    )
-    command.add_argument(
-        "--verify",
-        action="store_true",
-        help="measure logits and greedy text against base + adapter and print the differences",
-    )
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 from toolkit.errors import PreflightError
+from toolkit.options.merge import merge_arguments
 
 
 def merge(args: argparse.Namespace) -> int:
@@ -17,16 +18,5 @@ def merge(args: argparse.Namespace) -> int:
         raise PreflightError(
             f"merge needs {', '.join(missing)}; install with `make setup`, or `pip install 'steptune[train]'`."
         )
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "toolkit.generation.merge_command",
-        args.adapter,
-        "--out",
-        args.out,
-        "--mode",
-        args.mode,
-    ]
-    options = [*(["--base", args.base] if args.base else []), *(["--verify"] if args.verify else [])]
-    return subprocess.run([*command, *options], check=False).returncode
+    program = [sys.executable, "-P", "-m", "toolkit.generation.merge_command"]
+    return subprocess.run([*program, *merge_arguments(args)], check=False).returncode

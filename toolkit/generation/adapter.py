@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from toolkit.errors import ModelError
+from toolkit.options.merge import MergeChoice
 from toolkit.records import read_json, sha256_file, sha256_json
 
 CONFIG_FILE = "adapter_config.json"
@@ -117,11 +118,11 @@ def read_adapter(folder: Path) -> Adapter:
     return Adapter(folder, config, read_json(folder / TRAINING_FILE) or {}, updates, replacements)
 
 
-def choose_merge_mode(requested: str, adapter: Adapter) -> MergeMode:
+def choose_merge_mode(requested: MergeChoice, adapter: Adapter) -> MergeMode:
     """`auto` is `dequantised` for an adapter whose training.json says nf4, and `base16` for all others."""
     if requested == "auto":
         return "dequantised" if adapter.training.get("quantization") == "nf4" else "base16"
-    return "dequantised" if requested == "dequantised" else "base16"
+    return requested
 
 
 def _require_mergeable(config: dict[str, Any], folder: Path) -> None:

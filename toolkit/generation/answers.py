@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from toolkit.generation.engine import EngineOptions, Finished, Generate
+from toolkit.generation.engine import EngineModel, Finished, Generate
 from toolkit.generation.environment import device_name, on_cpu
 from toolkit.generation.journal import Answer, Journal
 from toolkit.generation.memory import require_memory
-from toolkit.generation.prompts import Codec, Request, Sampling
+from toolkit.generation.prompts import Codec, Request
 from toolkit.generation.system import System
+from toolkit.options.generation import EngineOptions, SamplingOptions
 from toolkit.runs.recorder import Recorder
 
 
@@ -46,7 +47,9 @@ class Throughput:
         return round(self.output_tokens / self.generate_s, 2) if self.generate_s else None
 
 
-def answer_requests(jobs: list[Job], sampling: Sampling, options: EngineOptions, recorder: Recorder) -> Throughput:
+def answer_requests(
+    jobs: list[Job], sampling: SamplingOptions, options: EngineOptions, recorder: Recorder
+) -> Throughput:
     """Generate what the journals lack. All jobs' systems have the same model folder.
 
     Raises:
@@ -64,10 +67,14 @@ def answer_requests(jobs: list[Job], sampling: Sampling, options: EngineOptions,
         (request for request, _ in missing.values()), key=lambda request: len(request.prompt_ids), reverse=True
     )
     started = time.monotonic()
-    with _engine(jobs[0].system, requests, sampling, options) as generate:
+    with _engine(jobs, requests, sampling, options) as generate:
         startup_s = round(time.monotonic() - started, 2)
         recorder.event(
-            "engine_started", backend=options.backend, dtype=options.dtype, device=_device(options), seconds=startup_s
+            "engine_started",
+            backend=options.engine,
+            dtype=options.precision,
+            device=_device(options),
+            seconds=startup_s,
         )
         return _collect(generate, missing, requests, startup_s, len(jobs), recorder)
 
@@ -114,7 +121,10 @@ def _answer(finished: Finished, codec: Codec) -> Answer:
 
 
 @contextmanager
-def _engine(system: System, requests: list[Request], sampling: Sampling, options: EngineOptions) -> Iterator[Generate]:
+def _engine(
+    jobs: list[Job], requests: list[Request], sampling: SamplingOptions, options: EngineOptions
+) -> Iterator[Generate]:
+    system = jobs[0].system
     if system.server is not None:
         from toolkit.generation.server_engine import generate_server
 
@@ -122,15 +132,17 @@ def _engine(system: System, requests: list[Request], sampling: Sampling, options
         yield lambda wanted, tick: generate_server(server, wanted, sampling, options.max_num_seqs, tick)
         return
     require_memory(system.folder, options, requests, on_cpu())
-    if options.data_parallel_size > 1 and len(requests) > 1:
+    ranks = [job.system.lora_rank for job in jobs if job.system.lora_rank]
+    model = EngineModel(system.folder, system.trust_remote_code, max(ranks, default=None))
+    if options.engines > 1 and len(requests) > 1:
         from toolkit.generation.data_parallel import parallel_engines
 
-        with parallel_engines(system.folder, requests, sampling, options, _visible_gpus()) as generate:
+        with parallel_engines(model, requests, sampling, options, _visible_gpus()) as generate:
             yield generate
     else:
         from toolkit.generation.local_engine import local_engine
 
-        with local_engine(system.folder, requests, sampling, options) as generate:
+        with local_engine(model, requests, sampling, options) as generate:
             yield generate
 
 

@@ -11,14 +11,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from toolkit.errors import SteptuneError
-from toolkit.generation.engine import EngineOptions, Finished, Generate, Tick
-from toolkit.generation.prompts import Request, Sampling
+from toolkit.generation.engine import EngineModel, Finished, Generate, Tick
+from toolkit.generation.prompts import Request
 from toolkit.generation.worker import job_line
+from toolkit.options.generation import EngineOptions, SamplingOptions
 
 TICK_EVERY_S = 0.5
 END_GRACE_S = 10.0
@@ -26,7 +25,7 @@ END_GRACE_S = 10.0
 
 @contextmanager
 def parallel_engines(
-    folder: Path, requests: list[Request], sampling: Sampling, options: EngineOptions, gpus: list[str]
+    model: EngineModel, requests: list[Request], sampling: SamplingOptions, options: EngineOptions, gpus: list[str]
 ) -> Iterator[Generate]:
     """Engines that are up, each holding its share of `requests` (nothing else can be asked of them); all ended on
     leaving.
@@ -34,7 +33,7 @@ def parallel_engines(
     Args:
         gpus: the machine's visible GPUs in CUDA_VISIBLE_DEVICES' spelling; none on CPU.
     """
-    group = _Group(folder, requests, sampling, options, gpus)
+    group = _Group(model, requests, sampling, options, gpus)
     try:
         group.wait_until_ready()
         yield lambda _wanted, tick: group.finished(tick)
@@ -60,7 +59,7 @@ def worker_environment(number: int, count: int, options: EngineOptions, gpus: li
     if not gpus:
         cores = max(1, len(os.sched_getaffinity(0)) // count)
         return {"OMP_NUM_THREADS": str(cores)}
-    each = options.tensor_parallel_size * options.pipeline_parallel_size
+    each = options.gpus_each
     return {"CUDA_VISIBLE_DEVICES": ",".join(gpus[number * each : (number + 1) * each])}
 
 
@@ -68,9 +67,14 @@ class _Group:
     """The worker processes and what they say."""
 
     def __init__(
-        self, folder: Path, requests: list[Request], sampling: Sampling, options: EngineOptions, gpus: list[str]
+        self,
+        model: EngineModel,
+        requests: list[Request],
+        sampling: SamplingOptions,
+        options: EngineOptions,
+        gpus: list[str],
     ) -> None:
-        self.shares = shares(requests, options.data_parallel_size)
+        self.shares = shares(requests, options.engines)
         self.replies: queue.Queue[tuple[int, dict[str, Any] | None]] = queue.Queue()
         self.processes: list[subprocess.Popen[str]] = []
         self.tokens = [0] * len(self.shares)
@@ -81,7 +85,7 @@ class _Group:
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True, encoding="utf-8"
             )
             self.processes.append(process)
-            line = job_line(folder, replace(options, data_parallel_size=1), sampling, share)
+            line = job_line(model, options, sampling, share)
             threading.Thread(target=self._converse, args=(number, process, line), daemon=True).start()
 
     def _converse(self, number: int, process: subprocess.Popen[str], job: str) -> None:

@@ -1,44 +1,24 @@
-"""What all backends have in common: their options, what they take, and what they hand back for a finished request."""
+"""What all backends have in common: what they load, what they take, and what they hand back for a finished request."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass
+from pathlib import Path
 
 from toolkit.generation.prompts import Request
 
-Backend = Literal["vllm", "transformers", "server"]
 # Called between tokens with the number generated so far; may raise to stop.
 Tick = Callable[[int], None]
 
 
 @dataclass(frozen=True)
-class EngineOptions:
-    """The engine and how it runs; `dtype` is a torch dtype's name.
+class EngineModel:
+    """What an engine loads: a model's folder, and `max_lora_rank` of the adapters that it applies itself (None: none)."""
 
-    The transformers backend reads `dtype`, `max_num_seqs` (its batch size), `data_parallel_size` and
-    `trust_remote_code`; the server backend `max_num_seqs` (requests in flight), `server` and `server_model`.
-    """
-
-    backend: Backend
-    dtype: str
-    max_num_seqs: int = 64
-    data_parallel_size: int = 1
-    tensor_parallel_size: int = 1
-    pipeline_parallel_size: int = 1
-    distributed_executor_backend: str | None = None
-    gpu_memory_utilization: float = 0.9
-    cpu_kv_cache_gib: float = 1.0
-    enforce_eager: bool = False
-    trust_remote_code: bool = False
-    server: str | None = None
-    server_model: str | None = None
+    folder: Path
+    trust_remote_code: bool
     max_lora_rank: int | None = None
-
-    def with_lora_rank(self, rank: int | None) -> EngineOptions:
-        """The same with buffers for unmerged adapters up to this rank; None serves none."""
-        return replace(self, max_lora_rank=rank)
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from typing import Any
 import psutil
 
 from toolkit.errors import PreflightError
-from toolkit.generation.engine import EngineOptions
 from toolkit.generation.prompts import Request
 from toolkit.generation.tensor_stream import FLOATS, read_header
 from toolkit.machine.hardware import sample_gpus
+from toolkit.options.generation import EngineOptions
 from toolkit.records import read_json
 
 GIB = 2**30
@@ -23,9 +23,9 @@ PROCESS_BYTES = GIB // 2
 
 def require_memory(folder: Path, options: EngineOptions, requests: list[Request], on_cpu: bool) -> None:
     """Raise PreflightError unless each engine's weights and cache fit and the cache holds the longest request."""
-    weights = weight_bytes(folder, options.dtype)
+    weights = weight_bytes(folder, options.precision)
     longest = max(len(request.prompt_ids) + request.max_tokens for request in requests)
-    one_request = cache_bytes(folder, options.dtype, longest)
+    one_request = cache_bytes(folder, options.precision, longest)
     if on_cpu:
         _require_on_cpu(weights, one_request, longest, options, available_bytes())
     else:
@@ -91,12 +91,12 @@ def _require_on_cpu(weights: int, one_request: int, longest: int, options: Engin
             f" prompt and answer) alone needs {one_request / GIB:.3g} GiB of cache; set it to that or more, or lower"
             " max_new_tokens."
         )
-    needed = (weights + cache + PROCESS_BYTES) * options.data_parallel_size
+    needed = (weights + cache + PROCESS_BYTES) * options.engines
     if needed > available:
         smaller = "generator.cpu_kv_cache_gib" if options.backend == "vllm" else "generator.max_num_seqs"
         raise PreflightError(
-            f"Not enough memory: {options.data_parallel_size} engine(s) with {weights / GIB:.3g} GiB of weights in"
-            f" {options.dtype}, {cache / GIB:.3g} GiB of key-value cache and {PROCESS_BYTES / GIB:g} GiB for the rest"
+            f"Not enough memory: {options.engines} engine(s) with {weights / GIB:.3g} GiB of weights in"
+            f" {options.precision}, {cache / GIB:.3g} GiB of key-value cache and {PROCESS_BYTES / GIB:g} GiB for the rest"
             f" need {needed / GIB:.3g} GiB, {available / GIB:.3g} GiB are available; lower {smaller}, take a smaller"
             " model, or free memory."
         )
@@ -106,13 +106,13 @@ def _require_on_gpus(weights: int, one_request: int, longest: int, options: Engi
     gpus = sample_gpus()
     if not gpus:
         return
-    share = options.tensor_parallel_size * options.pipeline_parallel_size
+    share = options.gpus_each
     needed = (weights + one_request) / share
     total = min(float(gpu["memory_total_mib"]) for gpu in gpus) * 2**20
     usable = total * options.gpu_memory_utilization if options.backend == "vllm" else total
     if needed > usable:
         raise PreflightError(
-            f"Not enough GPU memory: {weights / share / GIB:.3g} GiB of weights in {options.dtype} and"
+            f"Not enough GPU memory: {weights / share / GIB:.3g} GiB of weights in {options.precision} and"
             f" {one_request / share / GIB:.3g} GiB of cache for the longest request ({longest} tokens) need"
             f" {needed / GIB:.3g} GiB on each GPU, {usable / GIB:.3g} GiB of {total / GIB:.3g} GiB may be used; raise"
             " generator.tensor_parallel_size, or take a smaller model."

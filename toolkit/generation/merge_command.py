@@ -1,6 +1,6 @@
 """The command `steptune merge`: merge an adapter into its base model, and measure the result if asked.
 
-python -m toolkit.generation.merge_command ADAPTER --out DIR [--mode auto|dequantised|base16] [--base MODEL] [--verify]
+python -m toolkit.generation.merge_command ADAPTER --out DIR [--mode MODE] [--base MODEL] [--verify]
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from toolkit.generation.merge import Merged, merge_adapter
 from toolkit.generation.merge_folder import PROOF_FILE
 from toolkit.generation.system import System
 from toolkit.models import fingerprint_model, resolve_model
+from toolkit.options.merge import add_merge_arguments
 from toolkit.records import iter_jsonl, write_json
 
 VERIFY_ROWS = 64
@@ -26,10 +27,12 @@ VERIFY_ROWS = 64
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit code."""
-    arguments = _parser().parse_args(argv)
+    parser = argparse.ArgumentParser(prog="steptune merge", description="Merge an adapter into its base model.")
+    add_merge_arguments(parser)
+    arguments = parser.parse_args(argv)
     set_engine_environment()
     try:
-        adapter = read_adapter(arguments.adapter)
+        adapter = read_adapter(Path(arguments.adapter))
         name = arguments.base or adapter.base_model
         if not name:
             raise ModelError(f"adapter: {arguments.adapter} does not name its base model; give it with --base.")
@@ -37,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
         base_dir = local_model(resolved, arguments.revision)
         check_base(adapter, name, resolved, base_dir, arguments.revision)
         mode = choose_merge_mode(arguments.mode, adapter)
-        merged = merge_adapter(adapter, base_dir, arguments.out, mode, arguments.trust_remote_code)
+        merged = merge_adapter(adapter, base_dir, Path(arguments.out), mode, arguments.trust_remote_code)
         size = sum(file["bytes"] for file in merged.files.values())
         print(
             f"Merged {arguments.adapter} into {name} ({mode}): {merged.folder}, {size / 1e9:.2f} GB in"
@@ -50,29 +53,6 @@ def main(argv: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="steptune merge", description="Merge an adapter into its base model.")
-    parser.add_argument("adapter", type=Path, help="adapter folder that sft wrote")
-    parser.add_argument("--out", type=Path, required=True, help="new folder for the merged model")
-    parser.add_argument(
-        "--mode",
-        choices=("auto", "dequantised", "base16"),
-        default="auto",
-        help="base weights: rounded to NF4 as in training, or 16-bit; auto follows training.json",
-    )
-    parser.add_argument("--base", help="base model, if not the one that the adapter names")
-    parser.add_argument("--revision", help="revision of a base model on the hub")
-    parser.add_argument(
-        "--trust-remote-code", action="store_true", help="run Python code that comes with the base model"
-    )
-    parser.add_argument(
-        "--verify",
-        action="store_true",
-        help=f"measure the logits of the merged model against base + adapter on {VERIFY_ROWS} questions",
-    )
-    return parser
 
 
 def _verify(adapter: Adapter, merged: Merged, resolved: str, base_dir: Path, arguments: argparse.Namespace) -> str:

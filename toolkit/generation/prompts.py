@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import DataError
+from toolkit.options.generation import SamplingOptions
+from toolkit.options.shared import HeldOutOptions
 from toolkit.prompting import CHAT_TEMPLATE, PromptFormat, render_prompt
 from toolkit.records import iter_jsonl, sha256_json, sha256_text
 
@@ -24,21 +26,6 @@ class Prompt:
 
     id: str
     text: str
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How tokens are drawn; temperature 0 is greedy. `n` is the number of answers to each prompt."""
-
-    max_new_tokens: int
-    temperature: float = 0.0
-    top_p: float = 1.0
-    seed: int = 17
-    n: int = 1
-
-    @property
-    def greedy(self) -> bool:
-        return self.temperature == 0.0
 
 
 @dataclass(frozen=True)
@@ -93,12 +80,15 @@ class Request:
     adapter: str | None = None
 
 
-def read_prompts(data: Path, split: str, max_rows: int | None = None) -> list[Prompt]:
+def read_prompts(rows: HeldOutOptions) -> list[Prompt]:
     """The prompts of a data set folder's split or of a JSONL file, in order; rows without an id get their line number.
 
     Raises:
-        DataError: the file is missing or empty, a prompt is no text, or an id occurs twice.
+        DataError: no data was given, the file is missing or empty, a prompt is no text, or an id occurs twice.
     """
+    data, split = rows.data, rows.split
+    if data is None:
+        raise DataError("data: give a data set folder or a JSONL file with a prompt on each line.")
     path = data / f"{split}.jsonl" if data.is_dir() else data
     if data.is_dir() and not path.exists():
         there = ", ".join(sorted(file.name for file in data.glob("*.jsonl"))) or "no JSONL file"
@@ -116,7 +106,7 @@ def read_prompts(data: Path, split: str, max_rows: int | None = None) -> list[Pr
                 f"{path}:{line_number}: the id {identifier!r} occurs twice; ids must be unique within a file."
             )
         prompts[identifier] = Prompt(identifier, text)
-        if len(prompts) == max_rows:
+        if len(prompts) == rows.max_rows:
             break
     if not prompts:
         raise DataError(f"{path} has no prompts; expected one JSON object with a `prompt` on each line.")
@@ -126,7 +116,7 @@ def read_prompts(data: Path, split: str, max_rows: int | None = None) -> list[Pr
 def build_requests(
     prompts: list[Prompt],
     codec: Codec,
-    sampling: Sampling,
+    sampling: SamplingOptions,
     context: int | None,
     system: str,
     adapter: Path | None = None,
@@ -146,7 +136,9 @@ def build_requests(
     ]
 
 
-def _requests(prompt: Prompt, codec: Codec, sampling: Sampling, context: int | None, system: str) -> Iterator[Request]:
+def _requests(
+    prompt: Prompt, codec: Codec, sampling: SamplingOptions, context: int | None, system: str
+) -> Iterator[Request]:
     ids = codec.encode(prompt.text) if prompt.text.strip() else []
     room = sampling.max_new_tokens if context is None else min(sampling.max_new_tokens, context - len(ids))
     refused = EMPTY_PROMPT if not prompt.text.strip() else PROMPT_TOO_LONG if room < 1 else None
@@ -159,7 +151,7 @@ def _requests(prompt: Prompt, codec: Codec, sampling: Sampling, context: int | N
         yield Request(prompt.id, prompt.text, ids, room, seed, key, None, sample, tuple(codec.stop_ids))
 
 
-def _seed(identifier: str, sample: int, sampling: Sampling) -> int:
+def _seed(identifier: str, sample: int, sampling: SamplingOptions) -> int:
     """A draw's own seed; greedy answers have none, and the first sample has the seed that it would have alone."""
     if sampling.greedy:
         return 0

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from toolkit.errors import SteptuneError
 from toolkit.generation import nf4
 from toolkit.generation.adapter import MergeMode
-from toolkit.generation.engine import EngineOptions
 from toolkit.generation.merge_folder import PROOF_FILE
-from toolkit.generation.prompts import Codec, Prompt, Request, Sampling, build_requests
+from toolkit.generation.prompts import Codec, Prompt, Request, build_requests
 from toolkit.generation.system import System, context_limit, load_codec
 from toolkit.generation.tensor_stream import FLOATS, read_header
+from toolkit.options.generation import SamplingOptions
 from toolkit.records import read_json, write_json
 from toolkit.runs.recorder import Recorder
 
@@ -133,12 +133,14 @@ def reference_model(
 def _load(folder: Path, dtype: str, trust_remote_code: bool) -> PreTrainedModel:
     from toolkit.generation.transformers_engine import load_model
 
-    return load_model(folder, EngineOptions("transformers", dtype, trust_remote_code=trust_remote_code))
+    return load_model(folder, dtype, trust_remote_code)
 
 
 def _requests(system: System, codec: Codec, prompts: list[str]) -> list[Request]:
     numbered = [Prompt(str(number), text) for number, text in enumerate(prompts)]
-    requests = build_requests(numbered, codec, Sampling(ANSWER_TOKENS), context_limit(system, None), "proof")
+    requests = build_requests(
+        numbered, codec, SamplingOptions(max_new_tokens=ANSWER_TOKENS), context_limit(system, None), "proof"
+    )
     usable = [request for request in requests if request.refused is None]
     return sorted(usable, key=lambda request: len(request.prompt_ids), reverse=True)
 
@@ -147,7 +149,9 @@ def _greedy_answers(model: PreTrainedModel, requests: list[Request]) -> list[tup
     """Prompt and greedy answer of each request."""
     from toolkit.generation.transformers_engine import generate_transformers
 
-    done = generate_transformers(model, requests, Sampling(ANSWER_TOKENS), BATCH, lambda tokens: None)
+    done = generate_transformers(
+        model, requests, SamplingOptions(max_new_tokens=ANSWER_TOKENS), BATCH, lambda tokens: None
+    )
     return [(finished.request.prompt_ids, finished.token_ids) for finished in done]
 
 

@@ -8,16 +8,21 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from toolkit.generation.answers import Job, Throughput
-from toolkit.generation.engine import EngineOptions
 from toolkit.generation.environment import device_name
-from toolkit.generation.prompts import Sampling
+from toolkit.generation.system import System
+from toolkit.options.generation import EngineOptions, SamplingOptions
 from toolkit.records import JSON, write_json
 
 GENERATION_FILE = "generation.json"
 
 
 def write_generation(
-    path: Path, job: Job, sampling: Sampling, options: EngineOptions, throughput: Throughput, predictions: list[JSON]
+    path: Path,
+    job: Job,
+    sampling: SamplingOptions,
+    options: EngineOptions,
+    throughput: Throughput,
+    predictions: list[JSON],
 ) -> JSON:
     """Write generation.json and return it; `proof` is what was measured of the merged model, None where nothing was."""
     system = job.system
@@ -30,8 +35,8 @@ def write_generation(
         "unmerged": system.unmerged,
         "system_fingerprint": system.fingerprint,
         "prompt_format": asdict(job.codec.prompt_format),
-        "sampling": asdict(sampling),
-        "engine": {**asdict(options), "device": "server" if system.server else device_name(), "versions": _versions()},
+        "sampling": SamplingOptions.of(sampling).model_dump(),
+        "engine": _engine(options, system),
         "answers": len(predictions),
         "finish_reasons": dict(sorted(Counter(row["finish_reason"] for row in predictions).items())),
         "prompt_tokens": sum(row["prompt_tokens"] for row in predictions),
@@ -41,6 +46,19 @@ def write_generation(
     }
     write_json(path, report)
     return report
+
+
+def _engine(options: EngineOptions, system: System) -> JSON:
+    return {
+        **options.model_dump(mode="json", exclude={"python", "max_model_len", "unmerged"}),
+        "backend": options.engine,
+        "dtype": options.precision,
+        "distributed_executor_backend": options.executor,
+        "trust_remote_code": system.trust_remote_code,
+        "max_lora_rank": None,
+        "device": "server" if system.server else device_name(),
+        "versions": _versions(),
+    }
 
 
 def _versions() -> dict[str, str]:

@@ -15,7 +15,8 @@ from typing import Any
 
 from toolkit.errors import PreflightError, SteptuneError
 from toolkit.generation.engine import Finished, Tick
-from toolkit.generation.prompts import PROMPT_TOO_LONG, Request, Sampling
+from toolkit.generation.prompts import PROMPT_TOO_LONG, Request
+from toolkit.options.generation import SamplingOptions
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 CONNECT_TIMEOUT_S = 10.0
@@ -75,7 +76,7 @@ def connect(url: str, model: str | None) -> Server:
 
 
 def generate_server(
-    server: Server, requests: list[Request], sampling: Sampling, in_flight: int, tick: Tick
+    server: Server, requests: list[Request], sampling: SamplingOptions, in_flight: int, tick: Tick
 ) -> Iterator[Finished]:
     """Answer all requests, `in_flight` at a time; yields each as it ends.
 
@@ -109,7 +110,7 @@ def generate_server(
 
 def _serve(
     server: Server,
-    sampling: Sampling,
+    sampling: SamplingOptions,
     waiting: queue.SimpleQueue[Request | None],
     done: queue.SimpleQueue[Finished | SteptuneError],
     given_up: threading.Event,
@@ -131,7 +132,7 @@ def _serve(
             return
 
 
-def _answer(server: Server, request: Request, sampling: Sampling, given_up: threading.Event) -> Finished:
+def _answer(server: Server, request: Request, sampling: SamplingOptions, given_up: threading.Event) -> Finished:
     path = "/v1/completions" if server.takes_token_ids else "/v1/chat/completions"
     body = _body(server, request, sampling)
     for pause_s in (*RETRY_AFTER_S, None):
@@ -156,7 +157,7 @@ def _answer(server: Server, request: Request, sampling: Sampling, given_up: thre
     )
 
 
-def _body(server: Server, request: Request, sampling: Sampling) -> dict[str, Any]:
+def _body(server: Server, request: Request, sampling: SamplingOptions) -> dict[str, Any]:
     common = {
         "model": server.model,
         "max_tokens": request.max_tokens,

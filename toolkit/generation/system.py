@@ -14,6 +14,8 @@ from toolkit.generation.prompts import ChatCodec, Codec
 from toolkit.generation.server_engine import Server, connect
 from toolkit.generation.unmerged import required_rank
 from toolkit.models import fingerprint_model, resolve_model
+from toolkit.options.generation import SystemOptions
+from toolkit.options.shared import ModelOptions
 from toolkit.prompting import choose_format, load_format
 from toolkit.records import JSON, sha256_json
 from toolkit.runs.recorder import Recorder
@@ -49,22 +51,13 @@ class System:
         return sha256_json([*parts, "unmerged"] if self.unmerged else parts)
 
 
-@dataclass(frozen=True)
-class ModelSource:
-    """Where a base model comes from, as the user named it."""
-
-    name: str
-    revision: str | None = None
-    trust_remote_code: bool = False
-
-
-def base_system(source: ModelSource) -> System:
+def base_system(source: ModelOptions) -> System:
     """The base model as it is.
 
     Raises:
         ModelError: it cannot be used.
     """
-    resolved = resolve_model(source.name)
+    resolved = resolve_model(source.model)
     base_dir = local_model(resolved, source.revision)
     return System(
         base_dir,
@@ -75,7 +68,7 @@ def base_system(source: ModelSource) -> System:
     )
 
 
-def tuned_system(source: ModelSource, adapter_dir: Path, merge_mode: str, unmerged: bool, recorder: Recorder) -> System:
+def tuned_system(source: SystemOptions, unmerged: bool, recorder: Recorder) -> System:
     """The base model with the adapter merged into it (or taken from the cache), or to be applied by the engine
     (`unmerged`).
 
@@ -85,16 +78,20 @@ def tuned_system(source: ModelSource, adapter_dir: Path, merge_mode: str, unmerg
         ModelError: model or adapter cannot be used, or do not belong together.
         DiskFullError: no space for the merged model.
     """
-    adapter = read_adapter(adapter_dir)
+    if source.adapter is None:
+        raise ModelError("adapter: give the folder of an adapter as sft writes it; found none.")
+    adapter = read_adapter(source.adapter)
     base = base_system(source)
-    compared = check_base(adapter, source.name, base.base_name, base.folder, source.revision)
-    mode = choose_merge_mode(merge_mode, adapter)
+    compared = check_base(adapter, source.model, base.base_name, base.folder, source.revision)
+    mode = choose_merge_mode(source.merge_mode, adapter)
     rank = required_rank(adapter) if unmerged else None
     tuned = replace(
         base, adapter=adapter.folder, adapter_fingerprint=adapter.fingerprint(), merge_mode=mode, lora_rank=rank
     )
     if unmerged and mode == "base16":
-        recorder.event("adapter_unmerged", mode=mode, requested=merge_mode, base_compared_by=compared, lora_rank=rank)
+        recorder.event(
+            "adapter_unmerged", mode=mode, requested=source.merge_mode, base_compared_by=compared, lora_rank=rank
+        )
         return tuned
 
     def checkpoint(done: int, total: int) -> None:
@@ -106,11 +103,13 @@ def tuned_system(source: ModelSource, adapter_dir: Path, merge_mode: str, unmerg
         changes, base.folder, base.base_fingerprint, mode, source.trust_remote_code, checkpoint
     )
     event = "base_rounded" if unmerged else "merged"
-    recorder.event(event, mode=mode, requested=merge_mode, cached=cached, base_compared_by=compared, folder=str(folder))
+    recorder.event(
+        event, mode=mode, requested=source.merge_mode, cached=cached, base_compared_by=compared, folder=str(folder)
+    )
     return replace(tuned, folder=folder)
 
 
-def server_system(source: ModelSource, url: str, model: str | None) -> System:
+def server_system(source: ModelOptions, url: str, model: str | None) -> System:
     """What a server serves; `source` is needed for its tokenizer and prompt format where the server takes token ids.
 
     Raises:
@@ -121,7 +120,7 @@ def server_system(source: ModelSource, url: str, model: str | None) -> System:
     fingerprint = sha256_json(["server", server.url, server.model])
     if not server.takes_token_ids:
         return System(Path(), server.model, fingerprint, server=server)
-    folder = local_model(resolve_model(source.name), source.revision, weights=False)
+    folder = local_model(resolve_model(source.model), source.revision, weights=False)
     return System(folder, server.model, fingerprint, trust_remote_code=source.trust_remote_code, server=server)
 
 

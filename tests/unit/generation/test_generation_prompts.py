@@ -10,7 +10,9 @@ import pytest
 
 from toolkit.errors import DataError
 from toolkit.generation.journal import Answer, Journal
-from toolkit.generation.prompts import Codec, Prompt, Request, Sampling, build_requests, read_prompts
+from toolkit.generation.prompts import Codec, Prompt, Request, build_requests, read_prompts
+from toolkit.options.generation import SamplingOptions
+from toolkit.options.shared import HeldOutOptions
 from toolkit.prompting import PromptFormat
 
 
@@ -50,15 +52,15 @@ def test_prompts_keep_their_order_and_need_no_reference(tmp_path: Path) -> None:
         {"prompt": ""},
         {"id": 7, "prompt": "Three?", "output": "1. x"},
     )
-    assert read_prompts(path, "test") == [Prompt("b", "Two?"), Prompt("2", ""), Prompt("7", "Three?")]
-    assert read_prompts(path, "test", max_rows=1) == [Prompt("b", "Two?")]
+    assert read_prompts(HeldOutOptions(data=path)) == [Prompt("b", "Two?"), Prompt("2", ""), Prompt("7", "Three?")]
+    assert read_prompts(HeldOutOptions(data=path, max_rows=1)) == [Prompt("b", "Two?")]
 
 
 def test_split_of_a_data_set_folder_is_read(tmp_path: Path) -> None:
     write_rows(tmp_path / "test.jsonl", {"prompt": "A?"})
-    assert read_prompts(tmp_path, "test") == [Prompt("1", "A?")]
+    assert read_prompts(HeldOutOptions(data=tmp_path)) == [Prompt("1", "A?")]
     with pytest.raises(DataError, match=r"has no validation\.jsonl \(found test\.jsonl\)"):
-        read_prompts(tmp_path, "validation")
+        read_prompts(HeldOutOptions(data=tmp_path, split="validation"))
 
 
 @pytest.mark.parametrize(
@@ -72,12 +74,12 @@ def test_split_of_a_data_set_folder_is_read(tmp_path: Path) -> None:
 )
 def test_rows_that_cannot_be_answered_are_named(tmp_path: Path, rows: tuple[object, ...], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        read_prompts(write_rows(tmp_path / "p.jsonl", *rows), "test")
+        read_prompts(HeldOutOptions(data=write_rows(tmp_path / "p.jsonl", *rows)))
 
 
 def test_requests_fit_the_context_and_the_rest_is_refused() -> None:
     prompts = [Prompt("fits", "abc"), Prompt("tight", "abcdefgh"), Prompt("long", "abcdefghij"), Prompt("empty", " \n")]
-    requests = build_requests(prompts, CODEC, Sampling(4), context=15, system="s")
+    requests = build_requests(prompts, CODEC, SamplingOptions(max_new_tokens=4), context=15, system="s")
     assert [(r.id, len(r.prompt_ids), r.max_tokens, r.refused) for r in requests] == [
         ("fits", 8, 4, None),
         ("tight", 13, 2, None),
@@ -85,13 +87,13 @@ def test_requests_fit_the_context_and_the_rest_is_refused() -> None:
         ("empty", 0, 0, "empty_prompt"),
     ]
     assert requests[0].prompt_ids == [1, *map(ord, "Q:abcA:")]
-    assert build_requests(prompts, CODEC, Sampling(4), None, "s")[2].max_tokens == 4
+    assert build_requests(prompts, CODEC, SamplingOptions(max_new_tokens=4), None, "s")[2].max_tokens == 4
 
 
 def test_key_changes_with_whatever_changes_the_answer() -> None:
     def key(text: str = "a", identifier: str = "1", system: str = "s", **sampling: float) -> str:
         return build_requests(
-            [Prompt(identifier, text)], CODEC, Sampling(**{"max_new_tokens": 4, **sampling}), None, system
+            [Prompt(identifier, text)], CODEC, SamplingOptions(**{"max_new_tokens": 4, **sampling}), None, system
         )[0].key  # type: ignore[arg-type]
 
     assert key() == key(identifier="2") == key(seed=3)  # greedy: neither row nor seed matters

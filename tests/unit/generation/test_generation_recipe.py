@@ -17,11 +17,12 @@ from toolkit.generation import memory
 from toolkit.generation.adapter import Adapter, read_adapter
 from toolkit.generation.base_model import check_base
 from toolkit.generation.data_parallel import shares, worker_environment
-from toolkit.generation.engine import EngineOptions
+from toolkit.generation.engine import EngineModel
 from toolkit.generation.prompts import Request
 from toolkit.generation.unmerged import RANKS, required_rank
 from toolkit.generation.vllm_engine import engine_arguments
 from toolkit.models import fingerprint_model
+from toolkit.options.generation import EngineOptions, SystemOptions
 from toolkit.records import read_json
 from toolkit.settings import GenerateSettings
 
@@ -84,10 +85,10 @@ def test_wrong_merge_shows_in_the_proof(tmp_path: Path, base: Path, adapter: Pat
     from safetensors.torch import load_file, save_file
 
     from toolkit.generation.proof import prove
-    from toolkit.generation.system import ModelSource, tuned_system
+    from toolkit.generation.system import tuned_system
     from toolkit.runs.recorder import Recorder
 
-    system = tuned_system(ModelSource(str(base)), adapter, "auto", False, Recorder(None))
+    system = tuned_system(SystemOptions(model=str(base), adapter=adapter), False, Recorder(None))
     good = prove(system, list(QUESTIONS))
     weights = load_file(base / "model.safetensors")
     save_file(weights, system.folder / "model.safetensors", metadata={"format": "pt"})  # as if nothing had been merged
@@ -154,7 +155,7 @@ def test_memory_that_does_not_suffice_is_said_before_loading_with_the_numbers(
 
 def test_cache_smaller_than_the_longest_request_is_refused(base: Path) -> None:
     request = Request("1", "x", [1] * 1000, 1000, 0, "k")
-    options = EngineOptions("vllm", "float32", cpu_kv_cache_gib=0.0005)
+    options = EngineOptions(backend="vllm", dtype="float32", cpu_kv_cache_gib=0.0005)
     with pytest.raises(
         PreflightError, match=r"cpu_kv_cache_gib is 0\.0005, and the longest request \(2000 tokens, .* needs 0\.00095"
     ):
@@ -175,8 +176,10 @@ def test_gpu_memory_is_planned_per_gpu(base: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(memory, "sample_gpus", lambda: [{"memory_total_mib": 0.18}] * 2)
     request = Request("1", "x", [1], 8, 0, "k")
     with pytest.raises(PreflightError, match=r"on each GPU, .*raise generator\.tensor_parallel_size"):
-        memory.require_memory(base, EngineOptions("vllm", "bfloat16"), [request], on_cpu=False)
-    memory.require_memory(base, EngineOptions("vllm", "bfloat16", tensor_parallel_size=2), [request], on_cpu=False)
+        memory.require_memory(base, EngineOptions(backend="vllm", dtype="bfloat16"), [request], on_cpu=False)
+    memory.require_memory(
+        base, EngineOptions(backend="vllm", dtype="bfloat16", tensor_parallel_size=2), [request], on_cpu=False
+    )
 
 
 @given(rank=st.integers(1, 512))
@@ -245,7 +248,7 @@ def test_requests_are_dealt_evenly_and_each_worker_has_its_own_hardware(monkeypa
     requests = [Request(str(length), "", [1] * length, 1, 0, str(length)) for length in (9, 7, 5, 4, 3)]
     assert [[request.id for request in share] for share in shares(requests, 2)] == [["9", "4"], ["7", "5", "3"]]
     assert [len(share) for share in shares(requests[:1], 4)] == [1]
-    options = EngineOptions("vllm", "bfloat16", tensor_parallel_size=2)
+    options = EngineOptions(backend="vllm", dtype="bfloat16", tensor_parallel_size=2)
     assert [worker_environment(number, 2, options, ["4", "5", "6", "7"]) for number in (0, 1)] == [
         {"CUDA_VISIBLE_DEVICES": "4,5"},
         {"CUDA_VISIBLE_DEVICES": "6,7"},
@@ -256,9 +259,9 @@ def test_requests_are_dealt_evenly_and_each_worker_has_its_own_hardware(monkeypa
 
 def test_executor_and_lora_reach_vllm() -> None:
     options = EngineOptions(
-        "vllm", "bfloat16", pipeline_parallel_size=2, distributed_executor_backend="ray"
-    ).with_lora_rank(16)
-    arguments = engine_arguments(Path("m"), options, 100, on_cpu=False)
+        backend="vllm", dtype="bfloat16", pipeline_parallel_size=2, distributed_executor_backend="ray"
+    )
+    arguments = engine_arguments(EngineModel(Path("m"), False, 16), options, 100, on_cpu=False)
     assert (arguments["pipeline_parallel_size"], arguments["distributed_executor_backend"]) == (2, "ray")
     assert (arguments["enable_lora"], arguments["max_lora_rank"]) == (True, 16)
-    assert "enable_lora" not in engine_arguments(Path("m"), options.with_lora_rank(None), 100, on_cpu=False)
+    assert "enable_lora" not in engine_arguments(EngineModel(Path("m"), False), options, 100, on_cpu=False)

@@ -14,6 +14,8 @@ from openai_server import openai_server
 from toolkit.errors import PreflightError, SteptuneError
 from toolkit.generation import server_engine
 from toolkit.generation.server_engine import connect
+from toolkit.options.generation import SamplingOptions
+from toolkit.options.shared import HeldOutOptions, ModelOptions
 from toolkit.records import read_growing_jsonl, read_json
 
 VLLM = [{"id": "tiny", "owned_by": "vllm", "max_model_len": 96}]
@@ -27,16 +29,21 @@ def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def local_answers(tmp_path: Path, base: Path, data: Path) -> dict[tuple[int, ...], list[int]]:
     """What the transformers backend answers, by prompt ids: the truth that a vLLM server would give as well."""
-    from toolkit.generation.engine import EngineOptions
-    from toolkit.generation.prompts import Sampling, build_requests, read_prompts
-    from toolkit.generation.system import ModelSource, base_system, load_codec
+    from toolkit.generation.prompts import build_requests, read_prompts
+    from toolkit.generation.system import base_system, load_codec
     from toolkit.generation.transformers_engine import generate_transformers, load_model
 
-    codec = load_codec(base_system(ModelSource(str(base))), "auto")
-    requests = build_requests(read_prompts(data, "test"), codec, Sampling(6), 96, "s")
-    model = load_model(base, EngineOptions("transformers", "float32"))
+    codec = load_codec(base_system(ModelOptions(model=str(base))), "auto")
+    requests = build_requests(
+        read_prompts(HeldOutOptions(data=data)), codec, SamplingOptions(max_new_tokens=6), 96, "s"
+    )
+    model = load_model(base, "float32")
     done = generate_transformers(
-        model, [request for request in requests if not request.refused], Sampling(6), 3, lambda tokens: None
+        model,
+        [request for request in requests if not request.refused],
+        SamplingOptions(max_new_tokens=6),
+        3,
+        lambda tokens: None,
     )
     return {tuple(finished.request.prompt_ids): finished.token_ids for finished in done}
 

@@ -1,0 +1,208 @@
+"""Options of generate: the systems that answer, how their tokens are drawn, and the engine."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from toolkit.errors import PreflightError
+from toolkit.options.base import OptionalCount, OptionalPath, OptionalText, Options
+from toolkit.options.merge import MergeChoice
+from toolkit.options.shared import HeldOutOptions, ModelOptions, PromptOptions, SeedOptions
+
+SystemName = Literal["baseline", "tuned"]
+
+
+class SystemOptions(ModelOptions):
+    """The base model, the adapter over it, and which of the two systems answer."""
+
+    adapter: OptionalPath = Field(
+        None, description="Adapter folder that sft wrote; none generates with the base model."
+    )
+    systems: list[SystemName] = Field(
+        default_factory=list,
+        description=(
+            "Systems to answer with: baseline (the model alone), tuned (with the adapter), or both in one go; if empty,"
+            " tuned where there is an adapter."
+        ),
+    )
+    merge_mode: MergeChoice = Field(
+        "auto",
+        description=(
+            "Base weights under the adapter: rounded to NF4 as in training, or 16-bit; auto follows training.json."
+        ),
+    )
+    proof_rows: int = Field(
+        64,
+        ge=0,
+        description=(
+            "Prompts on which a merged model is measured against base + adapter before it answers; 0 leaves that out."
+        ),
+    )
+
+    @property
+    def wanted(self) -> list[SystemName]:
+        """The systems that answer."""
+        return self.systems or (["tuned"] if self.adapter else ["baseline"])
+
+    @model_validator(mode="after")
+    def _systems_can_be_had(self) -> Self:
+        if len(set(self.systems)) != len(self.systems):
+            raise ValueError(f"systems names one twice ({', '.join(self.systems)}); name each once")
+        if "tuned" in self.systems and self.adapter is None:
+            raise ValueError("systems names tuned, which needs adapter; give the adapter folder, or leave systems out")
+        return self
+
+
+class AnswerOptions(Options):
+    """How long an answer may be, and how its tokens are drawn."""
+
+    max_new_tokens: int = Field(512, ge=1, description="Longest answer, in tokens.")
+    temperature: float = Field(0.0, ge=0.0, description="0 is greedy; higher values draw more freely.")
+    top_p: float = Field(1.0, gt=0.0, le=1.0, description="Draw from the likeliest tokens that reach this probability.")
+
+    @property
+    def greedy(self) -> bool:
+        return self.temperature == 0.0
+
+
+class SamplingOptions(SeedOptions, AnswerOptions):
+    """How tokens are drawn, from which seed, and how many answers each prompt gets."""
+
+    n: int = Field(1, ge=1, description="Answers to each prompt; more than one needs a temperature above 0.")
+
+    @model_validator(mode="after")
+    def _several_answers_can_differ(self) -> Self:
+        if self.n > 1 and self.greedy:
+            raise ValueError(
+                f"n is {self.n} with temperature 0, which would give the same answer {self.n} times; set temperature"
+                " above 0, or n to 1"
+            )
+        return self
+
+
+class EngineOptions(Options):
+    """The engine that generates, and where it lives.
+
+    The transformers backend reads `dtype`, `max_num_seqs` (its batch size) and `data_parallel_size`; a server
+    `max_num_seqs` (requests in flight) and `server_model`.
+    """
+
+    backend: Literal["vllm", "transformers"] = Field(
+        "vllm", description="Engine: vllm, or transformers where vLLM is not installed."
+    )
+    python: OptionalPath = Field(
+        None, description="Interpreter of the environment that has vLLM; the current one if left out."
+    )
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
+        "auto",
+        description=(
+            "Precision of the arithmetic; auto takes the fastest 16-bit type that the processor computes with, else"
+            " float32."
+        ),
+    )
+    max_model_len: OptionalCount = Field(
+        None, description="Context in tokens that the engine plans for; longest prompt plus max_new_tokens if left out."
+    )
+    max_num_seqs: int = Field(64, ge=1, description="Requests in flight at once.")
+    data_parallel_size: OptionalCount = Field(
+        1,
+        description=(
+            "Engines side by side, each with a copy of the model and a share of the prompts; none takes as many as the"
+            " visible GPUs hold."
+        ),
+    )
+    tensor_parallel_size: int = Field(1, ge=1, description="GPUs that share one copy of the model.")
+    pipeline_parallel_size: int = Field(
+        1, ge=1, description="Groups of GPUs that hold the layers of one copy in turn, for several machines."
+    )
+    distributed_executor_backend: Literal["auto", "mp", "ray"] = Field(
+        "auto",
+        description=(
+            "How vLLM starts the workers of one engine: mp on one machine, ray on several; auto leaves it to vLLM."
+        ),
+    )
+    gpu_memory_utilization: float = Field(0.9, gt=0.0, le=1.0, description="Share of GPU memory that vLLM may take.")
+    cpu_kv_cache_gib: float = Field(1.0, gt=0.0, description="Memory for the key-value cache on CPU, in GiB.")
+    enforce_eager: bool = Field(False, description="No graph capture or compilation: quicker start, slower tokens.")
+    unmerged: bool = Field(
+        False, description="Let vLLM apply the adapter beside the base (LoRA) in place of merging it first."
+    )
+    server: OptionalText = Field(
+        None,
+        description=(
+            "URL of an OpenAI-compatible server that generates in place of an engine here, for example"
+            " http://localhost:8000."
+        ),
+    )
+    server_model: OptionalText = Field(
+        None, description="Name of the model on the server; not needed where it serves one only."
+    )
+
+    @property
+    def engine(self) -> Literal["vllm", "transformers", "server"]:
+        """Who generates: the server, where one is named."""
+        return "server" if self.server else self.backend
+
+    @property
+    def precision(self) -> str:
+        """Name of the torch dtype that is computed in, or `server`. Raises PreflightError while it is `auto`."""
+        if self.server:
+            return "server"
+        if self.dtype == "auto":
+            raise PreflightError(_STILL_OPEN)
+        return self.dtype
+
+    @property
+    def engines(self) -> int:
+        """Engines side by side. Raises PreflightError while that is left to the machine."""
+        if self.data_parallel_size is None:
+            raise PreflightError(_STILL_OPEN)
+        return self.data_parallel_size
+
+    @property
+    def gpus_each(self) -> int:
+        """GPUs that one engine takes."""
+        return self.tensor_parallel_size * self.pipeline_parallel_size
+
+    @property
+    def executor(self) -> Literal["mp", "ray"] | None:
+        """How vLLM starts the workers of one engine; None leaves it to vLLM."""
+        return None if self.distributed_executor_backend == "auto" else self.distributed_executor_backend
+
+    @model_validator(mode="after")
+    def _options_fit_the_backend(self) -> Self:
+        if self.unmerged and (self.backend != "vllm" or self.server):
+            raise ValueError("unmerged needs backend vllm and no server; leave it out, or set backend to vllm")
+        if self.backend == "transformers" and self.gpus_each > 1:
+            raise ValueError(
+                "tensor_parallel_size and pipeline_parallel_size need backend vllm; set both to 1, or"
+                " data_parallel_size for several copies"
+            )
+        if self.server and not self.server.startswith(("http://", "https://")):
+            raise ValueError(f"server must be a URL with http:// or https://, found {self.server!r}")
+        if self.server_model and not self.server:
+            raise ValueError("server_model names a model of a server; give server as well, or leave it out")
+        return self
+
+
+_STILL_OPEN = (
+    "generator.dtype or generator.data_parallel_size is still left to the machine; with_machine_choices() of"
+    " toolkit.generation.environment decides them."
+)
+
+
+class GenerateOptions(SamplingOptions, PromptOptions, HeldOutOptions, SystemOptions):
+    """All that a generation takes: systems, prompts, sampling and engine."""
+
+    generator: EngineOptions = Field(default_factory=EngineOptions, description="The engine that generates.")
+
+    @model_validator(mode="after")
+    def _a_server_needs_no_system(self) -> Self:
+        if self.generator.server and (self.adapter or self.systems):
+            raise ValueError(
+                "a server answers with what it serves; leave adapter and systems out, and name the model with"
+                " generator.server_model"
+            )
+        return self

@@ -248,7 +248,7 @@ def _changed_words(line: str, repaired: str) -> list[tuple[str, str]]:
 
 
 def _planted(lines: list[str]) -> list[tuple[str, str, str]]:
-    """An error in every second line that has a word of six letters and more; none that makes another word of the text."""
+    """An error in every second line with a word of six letters and more; none that makes another word of the text."""
     chooser = random.Random(7)
     words = {word for line in lines for word in WORD.findall(line)}
     texts, places = list(lines), {}

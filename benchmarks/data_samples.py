@@ -15,11 +15,8 @@ from wordfreq import top_n_list
 
 SEED = 2027
 STEPS, STEP_WORDS, QUESTION_WORDS = 5, 11, 7
-PERSONAL_EVERY, COPY_EVERY, PARENT_EVERY = (
-    10,
-    10,
-    20,
-)  # one row in so many has personal data, is a near-copy, is a child of another
+# One row in so many has personal data, is a near-copy, is a child of another.
+PERSONAL_EVERY, COPY_EVERY, PARENT_EVERY = 10, 10, 20
 
 
 @cache

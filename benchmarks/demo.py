@@ -49,7 +49,7 @@ def _pipeline(runs: Path) -> dict[str, float]:
 
 
 def _run_pipeline(runs: Path) -> tuple[float, float, dict]:
-    """Seconds, peak memory in GB (proportional set size of the whole process tree), and the JSON document of the run."""
+    """Seconds, peak memory in GB (proportional set size of the whole process tree), and the run's JSON document."""
     environment = {**os.environ, "STEPTUNE_RUNS": str(runs), "HF_HUB_OFFLINE": "1"}
     started = time.monotonic()
     process = subprocess.Popen(

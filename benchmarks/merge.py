@@ -250,9 +250,8 @@ def make_large_base(folder: Path) -> dict[str, Any]:
         "mlp.up_proj": (14336, 4096),
         "mlp.down_proj": (4096, 14336),
     }
-    noise = torch.empty(14336 * 4096, dtype=torch.bfloat16).normal_(
-        std=0.02
-    )  # the same numbers everywhere: only their bytes count
+    # The same numbers everywhere: only their bytes count.
+    noise = torch.empty(14336 * 4096, dtype=torch.bfloat16).normal_(std=0.02)
     index, matrices = {}, {}
     for shard in range(0, LARGE_BASE_LAYERS, 2):
         name = f"model-{shard // 2 + 1:05}-of-{LARGE_BASE_LAYERS // 2:05}.safetensors"

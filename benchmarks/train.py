@@ -253,7 +253,7 @@ def nf4() -> tuple[Values, Beside]:
 
 
 def memory() -> tuple[Values, Beside]:
-    """Peak of tensor bytes in a step of 8 rows (TRL's default batch), both with checkpointing, as TRL's default has it."""
+    """Peak of tensor bytes in a step of 8 rows (TRL's default batch), both with checkpointing, TRL's default."""
     rows = random_rows(0.3, lengths=(128,) * 8)
     peaks = {}
     for name, ours, checkpointing in (

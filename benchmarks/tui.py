@@ -351,7 +351,8 @@ PARTS: tuple[Callable[[Path, bool], Values], ...] = (
 STUBBORN = """
 import os, signal, subprocess, sys, time  # noqa: E402
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-subprocess.Popen([sys.executable, "-c", "import os, signal, time; signal.signal(15, signal.SIG_IGN); os.setsid(); time.sleep(600)"])
+subprocess.Popen([sys.executable, "-c", "import os, signal, time; signal.signal(15, signal.SIG_IGN); \
+os.setsid(); time.sleep(600)"])
 time.sleep(600)
 """
 

@@ -66,14 +66,17 @@ WESTERN = (
     "en_IN",
     "en_NG",
 )
-UI = """Settings|Account|Privacy|Security|Profile|Wi-Fi|Bluetooth|Display|Sound|Storage|Battery|Notifications|General|About|Help Center|My Orders|Payment Methods|Order History
-|Linked Devices|Two-Step Verification|Add Friend|Save Changes|Log Out|Sign In|Forgot Password|Change PIN|Top Up|Transfer|Send Money|Scan QR|Date & Time|Sharing|Power|Keyboard|Mouse & Touchpad
-|Privacy & Security|Apps & Notifications|Find My Device|Screen Time|Dark Mode|Airplane Mode|Mobile Data|Personal Hotspot|Software Update|Backup and Reset|Print|Mark as Read|Page Setup|Insert Table
-|Will Call|Guest Mode|Home|Rich Text|Frank|Grant Access|Drew's List|Bill Payment|Pay Bill|Chase Offers|Max Volume|Auto Mode|Summer Sale|Grace Period|Hope Mode|Joy Cards|Faith|Rose Gold|Ivory|Amber Alert
-|Pengaturan|Akun|Keamanan|Privasi|Profil|Pesanan Saya|Metode Pembayaran|Riwayat|Isi Saldo|Tarik Tunai|Bayar|Kirim Uang|Ubah PIN|Pusat Bantuan|Simpan Perubahan|Mode Gelap|Mode Pesawat|Data Seluler
-|Cadangkan|Pulihkan|Tambah Kartu|Verifikasi Wajah|Ganti Kata Sandi|Pembaruan Sistem|Perangkat Tertaut|Bintang|Surya|Indah|Mawar|Cahaya|Putra|Dewi Mode|Langkah Berikutnya|Kirim Ulang OTP""".replace(
-    "\n", ""
-).split("|")
+UI = """Settings|Account|Privacy|Security|Profile|Wi-Fi|Bluetooth|Display|Sound|Storage|Battery|Notifications|General|
+About|Help Center|My Orders|Payment Methods|Order History|Linked Devices|Two-Step Verification|Add Friend|
+Save Changes|Log Out|Sign In|Forgot Password|Change PIN|Top Up|Transfer|Send Money|Scan QR|Date & Time|Sharing|
+Power|Keyboard|Mouse & Touchpad|Privacy & Security|Apps & Notifications|Find My Device|Screen Time|Dark Mode|
+Airplane Mode|Mobile Data|Personal Hotspot|Software Update|Backup and Reset|Print|Mark as Read|Page Setup|
+Insert Table|Will Call|Guest Mode|Home|Rich Text|Frank|Grant Access|Drew's List|Bill Payment|Pay Bill|
+Chase Offers|Max Volume|Auto Mode|Summer Sale|Grace Period|Hope Mode|Joy Cards|Faith|Rose Gold|Ivory|
+Amber Alert|Pengaturan|Akun|Keamanan|Privasi|Profil|Pesanan Saya|Metode Pembayaran|Riwayat|Isi Saldo|
+Tarik Tunai|Bayar|Kirim Uang|Ubah PIN|Pusat Bantuan|Simpan Perubahan|Mode Gelap|Mode Pesawat|Data Seluler|
+Cadangkan|Pulihkan|Tambah Kartu|Verifikasi Wajah|Ganti Kata Sandi|Pembaruan Sistem|Perangkat Tertaut|Bintang|
+Surya|Indah|Mawar|Cahaya|Putra|Dewi Mode|Langkah Berikutnya|Kirim Ulang OTP""".replace("\n", "").split("|")
 
 _BRANDS, _PLACES = sorted(BRANDS), sorted(PLACES)
 
@@ -287,7 +290,10 @@ class Filler:
     def _nik(self) -> str:
         while True:
             day = self.random.randint(1, 28) + self.random.choice((0, 40))
-            number = f"{self.random.choice((11, 31, 32, 33, 34, 35, 51, 73))}{self.random.randint(1, 79):02}{self.random.randint(1, 30):02}{day:02}{self.random.randint(1, 12):02}{self._digits(2)}{self._digits(4)}"
+            place = f"{self.random.choice((11, 31, 32, 33, 34, 35, 51, 73))}{self.random.randint(1, 79):02}"
+            district = f"{self.random.randint(1, 30):02}"
+            birth = f"{day:02}{self.random.randint(1, 12):02}{self._digits(2)}"
+            number = f"{place}{district}{birth}{self._digits(4)}"
             if is_nik(number):
                 return number
 

@@ -1,4 +1,4 @@
-"""The command line as a user or a script meets it: real runs of data-build, exit codes, one sentence for each mistake."""
+"""The command line as a user or a script meets it: real runs of data-build, exit codes, one sentence a mistake."""
 
 from __future__ import annotations
 

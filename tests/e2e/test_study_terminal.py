@@ -34,9 +34,8 @@ def keys_of(task: Task, sources: list[str]) -> str:
     """
     if task.kind == "scores":
         level = max(1, min(5, round(quality(sources[task.answer or 0]))))
-        second = (
-            level - (int(task.unit.name[-1], 16) + (task.answer or 0)) % 2
-        )  # no two raters are of one mind everywhere
+        # No two raters are of one mind everywhere.
+        second = level - (int(task.unit.name[-1], 16) + (task.answer or 0)) % 2
         return f"{level}{level}{second}{level}\r"
     if task.kind == "rank":
         order = sorted({quality(source) for source in sources}, reverse=True)

@@ -49,9 +49,8 @@ def test_two_machines_train_one_adapter_in_one_run_folder(
         port = probe.getsockname()[1]
     run_dir = tmp_path / "run"
     options = (f"model={tiny_model}", f"data={shared_dataset}", "max_steps=2", "prompt_format=mistral_v0.2")
-    machines = [
-        start(rank, port, on, run_dir, *options) for rank in (1, 0)
-    ]  # the second machine comes first, and waits
+    # The second machine comes first, and waits.
+    machines = [start(rank, port, on, run_dir, *options) for rank in (1, 0)]
     for machine in machines:
         output = machine.communicate(timeout=300)[0]
         assert machine.returncode == 0, output

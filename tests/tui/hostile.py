@@ -74,10 +74,8 @@ def forbidden_output(sent: bytes, text: str) -> int:
 
 def make_hostile(root: Path, text: str) -> None:
     """Two runs with a hostile string wherever a run's files have text."""
-    escaped, text = (
-        text,
-        text.encode("utf-8", "replace").decode(),
-    )  # half a surrogate pair fits only into an escape of JSON
+    # Half a surrogate pair fits only into an escape of JSON.
+    escaped, text = text, text.encode("utf-8", "replace").decode()
     for number in (1, 2):
         path = make_run(
             root,

@@ -80,13 +80,18 @@ PAGES = {
         }
     ),
     "microdata FAQPage": (
-        f"""<div itemscope itemtype="https://schema.org/FAQPage"><h1>FAQ</h1><div itemprop=mainEntity itemscope itemtype="https://schema.org/Question">
-        <div itemprop=name>{QUESTION}</div><div itemprop=acceptedAnswer itemscope itemtype="https://schema.org/Answer"><div itemprop=text>{OL}</div></div></div></div>"""
+        f"""<div itemscope itemtype="https://schema.org/FAQPage"><h1>FAQ</h1>\
+<div itemprop=mainEntity itemscope itemtype="https://schema.org/Question">
+        <div itemprop=name>{QUESTION}</div><div itemprop=acceptedAnswer itemscope\
+ itemtype="https://schema.org/Answer"><div itemprop=text>{OL}</div></div></div></div>"""
     ),
     "microdata QAPage": (
-        f"""<div itemscope itemtype="http://schema.org/Question"><h1 itemprop=name>{QUESTION}</h1><div itemprop=text><ol><li>I tried.<li>It failed.</ol></div>
-        <div itemprop="suggestedAnswer" itemscope><span itemprop=upvoteCount>3</span><div itemprop=text>Restart it.</div></div>
-        <div itemprop="suggestedAnswer acceptedAnswer" itemscope><span itemprop=upvoteCount content=1></span><div itemprop=text>{OL}</div></div></div>"""
+        f"""<div itemscope itemtype="http://schema.org/Question"><h1 itemprop=name>{QUESTION}</h1><div itemprop=text>\
+<ol><li>I tried.<li>It failed.</ol></div>
+        <div itemprop="suggestedAnswer" itemscope><span itemprop=upvoteCount>3</span>\
+<div itemprop=text>Restart it.</div></div>
+        <div itemprop="suggestedAnswer acceptedAnswer" itemscope><span itemprop=upvoteCount content=1></span>\
+<div itemprop=text>{OL}</div></div></div>"""
     ),
     "microdata HowTo": (
         f'<div itemscope itemtype="https://schema.org/HowTo"><h2 itemprop=name>{QUESTION}</h2>'
@@ -114,9 +119,11 @@ PAGES = {
         f"<h1>Help</h1><input type=checkbox id=q1><label for=q1>{QUESTION}</label><div>{OL}</div>"
     ),
     "forum, accepted": (
-        f"""<h1 class="thread-title">{QUESTION}</h1><div class="post">I tried this:<ol><li>Nothing.<li>More of nothing.</ol></div>
+        f"""<h1 class="thread-title">{QUESTION}</h1><div class="post">I tried this:<ol>\
+<li>Nothing.<li>More of nothing.</ol></div>
         <div class="post"><div class="post-body"><ol><li>Buy another.<li>Throw it away.</ol></div></div>
-        <div class="post accepted-answer"><div class="author">anna</div><div class="post-body"><p>Do this:</p>{OL}</div></div>"""
+        <div class="post accepted-answer"><div class="author">anna</div><div class="post-body">\
+<p>Do this:</p>{OL}</div></div>"""
     ),
     "forum, most votes": (
         f"""<h1>{QUESTION}</h1><div class="answer" data-score="2"><ol><li>Buy another.<li>Throw it away.</ol></div>

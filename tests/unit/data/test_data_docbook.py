@@ -7,15 +7,22 @@ from data_build_case import read_rows
 from toolkit.data.reading.sources import Source
 from toolkit.data.rows import Batch
 
-BOOK = """<book xmlns="http://docbook.org/ns/docbook" xml:lang="en"><info><title>The lamp</title></info><chapter><title>Use</title><para>Text.</para>
+BOOK = """<book xmlns="http://docbook.org/ns/docbook" xml:lang="en"><info><title>The lamp</title></info><chapter>\
+<title>Use</title><para>Text.</para>
 <section xml:id="bulb"><title>Changing the <application>bulb</application></title><procedure>
- <step><para>Open <menuchoice><guimenu>Tools</guimenu><guimenuitem>Lamp</guimenuitem></menuchoice> or press <keycombo><keycap>Ctrl</keycap><keycap>L</keycap></keycombo>.</para></step>
- <step><para>Do this:</para><substeps><step><para>Lift the lid</para></step><step><para>Take it off</para></step></substeps></step>
+ <step><para>Open <menuchoice><guimenu>Tools</guimenu><guimenuitem>Lamp</guimenuitem>\
+</menuchoice> or press <keycombo><keycap>Ctrl</keycap><keycap>L</keycap></keycombo>.</para></step>
+ <step><para>Do this:</para><substeps><step><para>Lift the lid</para></step><step><para>Take it off</para></step>\
+</substeps></step>
  <step><para>See <xref linkend="bulb"/>.</para><note><para>It may be hot</para></note></step></procedure></section>
-<section><title>Cleaning</title><procedure><title>Clean the lid</title><step><para>Wipe it.</para></step><step><para>Dry it.</para></step></procedure>
- <para>To clean the foot:</para><orderedlist><listitem><para>Wash it.</para></listitem><listitem><para>Dry it.</para></listitem></orderedlist></section>
-<qandaset><qandaentry><question><para>How do I turn it off?</para></question><answer><orderedlist><listitem><para>Press the button.</para></listitem><listitem><para>Wait.</para></listitem></orderedlist></answer></qandaentry>
-<qandaentry><question><para>Is it safe?</para></question><answer><para>Yes.</para></answer></qandaentry></qandaset></chapter></book>"""
+<section><title>Cleaning</title><procedure><title>Clean the lid</title><step><para>Wipe it.</para></step><step>\
+<para>Dry it.</para></step></procedure>
+ <para>To clean the foot:</para><orderedlist><listitem><para>Wash it.</para></listitem><listitem><para>Dry it.</para>\
+</listitem></orderedlist></section>
+<qandaset><qandaentry><question><para>How do I turn it off?</para></question><answer><orderedlist><listitem>\
+<para>Press the button.</para></listitem><listitem><para>Wait.</para></listitem></orderedlist></answer></qandaentry>
+<qandaentry><question><para>Is it safe?</para></question><answer><para>Yes.</para></answer></qandaentry></qandaset>\
+</chapter></book>"""
 
 
 def read(folder: Path) -> Batch:

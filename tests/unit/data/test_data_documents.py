@@ -153,10 +153,14 @@ def test_icons_stand_for_their_alternative_text_and_pages_without_end_are_read(t
 
 def test_a_mallard_page_gives_labels_keys_notes_and_general_content(tmp_path: Path) -> None:
     page = mallard("""<title>Change the <app>lamp</app></title><steps>
-        <item><p>Open <guiseq><gui>Settings</gui><gui><media src="x"/> Lamp</gui></guiseq>.</p><note><p>It may be dark</p></note></item>
-        <item><p>Press <keyseq><key>Ctrl</key><key>S</key></keyseq> or <media src="y"><span>Save</span></media></p></item>
-        <item><if:choose><if:when test="platform:gnome-classic"><p>Classic.</p></if:when><p>General.</p></if:choose></item>
-        <item><p if:test="platform:ubuntu">Ubuntu.</p><p>Choose:</p><list><item><p>Left</p></item><item><p>Open the box</p></item></list></item>
+        <item><p>Open <guiseq><gui>Settings</gui><gui><media src="x"/> Lamp</gui></guiseq>.</p><note>\
+<p>It may be dark</p></note></item>
+        <item><p>Press <keyseq><key>Ctrl</key><key>S</key></keyseq> or <media src="y"><span>Save</span></media></p>\
+</item>
+        <item><if:choose><if:when test="platform:gnome-classic"><p>Classic.</p></if:when><p>General.</p></if:choose>\
+</item>
+        <item><p if:test="platform:ubuntu">Ubuntu.</p><p>Choose:</p><list><item><p>Left</p></item><item>\
+<p>Open the box</p></item></list></item>
         </steps>""")
     kept, _ = read_text(tmp_path, "p.page", page)
     assert [(row.prompt, row.lineage) for row in kept] == [("How do I change the lamp?", ("mallard:p",))]

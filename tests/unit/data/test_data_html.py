@@ -49,8 +49,10 @@ def test_bullets_that_list_things_are_no_steps() -> None:
 
 
 def test_sub_steps_notes_and_pictures_stay_in_their_step() -> None:
-    page = """<h2>Change the lamp</h2><ol><li>Open <a href=x>the box</a>:<ul><li>Lift the lid</li><li>Take it off</li></ul></li>
-        <li><p>Tap <img src=x alt="Menu"></p><div class=note><p>It may be <em>dark</em></p></div></li><li>Press <kbd>Ctrl</kbd>+<kbd>S</kbd>.</li></ol>"""
+    page = """<h2>Change the lamp</h2><ol><li>Open <a href=x>the box</a>:<ul><li>Lift the lid</li>\
+<li>Take it off</li></ul></li>
+        <li><p>Tap <img src=x alt="Menu"></p><div class=note><p>It may be <em>dark</em></p></div></li>\
+<li>Press <kbd>Ctrl</kbd>+<kbd>S</kbd>.</li></ol>"""
     (section,) = read_html(page)
     assert section.lists[0].steps == [
         "Open the box: lift the lid; take it off.",

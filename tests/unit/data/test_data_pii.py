@@ -31,11 +31,12 @@ def masked(text: str, with_surrogates: bool = False) -> str:
         (is_npwp, "013000666091000", "123456789091000"),  # the example of python-stdnum
         (is_nik, "3171015708900001", "3171013213900001"),
         (is_ssn, "536904399", "666904399"),
+        # ICAO 9303-4.
         (
             is_passport_zone,
             "L898902C36UTO7408122F1204159ZE184226B<<<<<10",
             "L898902C46UTO7408122F1204159ZE184226B<<<<<10",
-        ),  # ICAO 9303-4
+        ),
     ],
 )
 def test_published_numbers_pass_and_changed_ones_fail(check: object, valid: str, invalid: str) -> None:

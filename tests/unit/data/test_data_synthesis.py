@@ -113,10 +113,14 @@ wait for a minute until it is cold.
 2. Take out the bulb.
 3. Close the lid.
 The lamp lasts for ten years."""
-MALLARD = """<page xmlns="http://projectmallard.org/1.0/" id="wifi"><info><title type="link">Wi-Fi</title><desc>Never shown.</desc></info><title>Join a network</title>
-<p>Have the <gui>password</gui> at hand.</p><steps><item><p>Open <guiseq><gui>Settings</gui><gui>Wi-Fi</gui></guiseq>.</p></item></steps>
+MALLARD = """<page xmlns="http://projectmallard.org/1.0/" id="wifi"><info><title type="link">Wi-Fi</title>\
+<desc>Never shown.</desc></info><title>Join a network</title>
+<p>Have the <gui>password</gui> at hand.</p><steps><item><p>Open <guiseq><gui>Settings</gui><gui>Wi-Fi</gui>\
+</guiseq>.</p></item></steps>
 <section><title>Leave it</title><note><p>Others stay joined.</p></note></section></page>"""
-DOCBOOK = """<article><title>Printer</title><section><info><title>Change the ink</title></info><para>Use the <guilabel>right</guilabel> colour.</para><para>There are two:<itemizedlist><listitem><para>red</para></listitem></itemizedlist>no more.</para>
+DOCBOOK = """<article><title>Printer</title><section><info><title>Change the ink</title></info>\
+<para>Use the <guilabel>right</guilabel> colour.</para><para>There are two:<itemizedlist><listitem><para>red</para>\
+</listitem></itemizedlist>no more.</para>
 <procedure><step><para>Open the lid.</para></step></procedure></section></article>"""
 
 

@@ -78,9 +78,8 @@ def test_no_variation_is_not_a_number() -> None:
     assert fleiss_kappa([{"a": 3}, {"a": 3}]) is None
     assert krippendorff_alpha([["a", "a"], ["a", "a"]]) is None
     assert krippendorff_alpha([["a"], ["b", None]]) is None
-    assert (
-        gwet_ac([[5, 5], [5, 5]], scale=(1, 2, 3, 4, 5)) == 1
-    )  # what AC is for: all fives is agreement on a scale of five
+    # What AC is for: all fives is agreement on a scale of five.
+    assert gwet_ac([[5, 5], [5, 5]], scale=(1, 2, 3, 4, 5)) == 1
     assert pairs_within([["a"], []]) is None
 
 

@@ -56,9 +56,8 @@ def test_what_was_planted_is_found(report: JSON) -> None:
         ("tuned", "human", "non_inferiority"): False,
     }
     strengths = report["ranking"]
-    assert (
-        strengths is not None
-    )  # nobody ever ranked baseline first, so there are no finite strengths, and this is said
+    # Nobody ever ranked baseline first, so there are no finite strengths, and this is said.
+    assert strengths is not None
     assert "no finite strengths" in strengths["strengths"]["human"]["note"]
     assert report["preferences"][0] == {
         "a": "tuned",

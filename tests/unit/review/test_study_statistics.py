@@ -81,9 +81,8 @@ def test_bradley_terry_finds_the_ties_and_the_order_effect_that_were_planted() -
 
 def test_strengths_that_do_not_exist_are_none() -> None:
     assert fit_bradley_terry({("a", "b", "first"): 3.0, ("b", "a", "second"): 2.0}, "a") is None
-    assert (
-        fit_bradley_terry({("a", "b", "first"): 3.0, ("b", "a", "first"): 2.0}, "a") is None
-    )  # whatever is first wins
+    # The answer that stands first always wins.
+    assert fit_bradley_terry({("a", "b", "first"): 3.0, ("b", "a", "first"): 2.0}, "a") is None
 
 
 @pytest.mark.parametrize(

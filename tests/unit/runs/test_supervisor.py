@@ -27,7 +27,8 @@ FINISHES = """
     run = pathlib.Path(RUN_DIR)
     (run / "out.txt").write_text("done")
     with (run / "events.jsonl").open("a") as file:
-        file.write(json.dumps({"event": "ended", "kind": "finished", "outputs": {"out": "out.txt"}, "headline": {"rows": 3}}) + "\\n")
+        file.write(json.dumps({"event": "ended", "kind": "finished", \
+"outputs": {"out": "out.txt"}, "headline": {"rows": 3}}) + "\\n")
 """
 WAITS = """
     import json, os, pathlib, time
@@ -38,7 +39,8 @@ WAITS = """
 IGNORES_SIGTERM_AND_HIDES_A_CHILD = """
     import json, os, pathlib, signal, subprocess, sys, time
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    child = subprocess.Popen([sys.executable, "-c", "import os, signal, time; signal.signal(15, signal.SIG_IGN); os.setsid() if os.getsid(0) != os.getpid() else 0; time.sleep(300)"])
+    child = subprocess.Popen([sys.executable, "-c", "import os, signal, time; \
+signal.signal(15, signal.SIG_IGN); os.setsid() if os.getsid(0) != os.getpid() else 0; time.sleep(300)"])
     with (pathlib.Path(RUN_DIR) / "events.jsonl").open("a") as file:
         file.write(json.dumps({"event": "started", "pid": os.getpid(), "child": child.pid}) + "\\n")
     time.sleep(300)

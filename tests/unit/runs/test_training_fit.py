@@ -1,4 +1,4 @@
-"""What preflight knows of a training: memory by item, what `auto` becomes, and which strategies go with which weights."""
+"""What preflight knows of a training: memory by item, what `auto` becomes, which strategies go with which weights."""
 
 from __future__ import annotations
 
@@ -43,9 +43,8 @@ def test_mistral_7b_in_nf4_has_its_known_sizes() -> None:
     assert items["embeddings and head"] == 2 * 32_000 * 4096 * 2
     assert items["adapters"] == 41_943_040 * 2  # as PEFT counts r 16 on all linear layers of this model
     assert items["optimiser"] == pytest.approx(41_943_040 * 2, rel=0.02)
-    assert (
-        0.125 < items["quantisation constants"] * 8 / (32 * 218_103_808) < 0.13
-    )  # .127 bits a weight (Dettmers et al. 2023)
+    # 0.127 bits a weight (Dettmers et al. 2023).
+    assert 0.125 < items["quantisation constants"] * 8 / (32 * 218_103_808) < 0.13
 
 
 def test_checkpointing_and_shorter_rows_take_less() -> None:

@@ -152,9 +152,8 @@ def test_full_disk_at_a_checkpoint_leaves_the_last_good_one_which_another_base_o
     train(tiny_model, dataset, mistral_tokenizer, tmp_path, short.with_options(SftOptions(max_steps=1)))
     largest = max(file.stat().st_size for file in (tmp_path / "checkpoints" / "checkpoint-1").iterdir())
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(
-        resource.RLIMIT_FSIZE, (largest - 1, limit[1])
-    )  # the kernel refuses larger files, as it does on a full disk
+    # The kernel refuses larger files, as it does on a full disk.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest - 1, limit[1]))
     try:
         with pytest.raises(
             DiskFullError, match=r"The checkpoint of step 2 could not be written .*; checkpoint-1 is whole and stays"

@@ -1,4 +1,4 @@
-"""Whole label masks, stated token by token, for Mistral, Gemma and a ChatML model; and templates that cannot be used."""
+"""Whole label masks, stated token by token, for Mistral, Gemma and a ChatML model; templates that cannot be used."""
 
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers

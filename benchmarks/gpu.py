@@ -26,6 +26,7 @@ import torch
 from report import finish, skip
 from train import Side, make_side, random_rows
 
+from toolkit.options.training import SftOptions
 from toolkit.planning.model_configs import SHIPPED
 from toolkit.planning.training_memory import GIB, TrainingShape, estimate_memory, read_shape
 
@@ -47,9 +48,15 @@ def main() -> int:
         speeds = speed(model)
     shape = read_shape(SHAPE)
     assert shape is not None
-    training = TrainingShape(
-        "nf4", 64, "all-linear", False, "adamw_torch", 1, TOKENS, True, 2, labelled=round(TOKENS * 0.6)
+    options = SftOptions(
+        lora_r=64,
+        lora_dropout=0.0,
+        optim="adamw_torch",
+        per_device_train_batch_size=1,
+        max_length=TOKENS,
+        gradient_checkpointing=True,
     )
+    training = TrainingShape(options, 2, labelled=round(TOKENS * 0.6))
     estimated_gib = estimate_memory(shape, training).tensors / GIB
     values = {
         "peak reserved memory, 4096 tokens, r 64, 16 GB cap (GiB)": round(peak_gib, 2),

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -276,27 +276,34 @@ def estimate() -> tuple[Values, Beside]:
     config = find_model_config(MODEL)
     shape = read_shape(config) if config else None
     assert shape is not None
-    first = TrainingShape("nf4", 16, "all-linear", False, "adamw_torch", 4, 96, False, 4, device="cpu")
+    first = SftOptions(
+        lora_dropout=0.0,
+        optim="adamw_torch",
+        per_device_train_batch_size=4,
+        max_length=96,
+        gradient_checkpointing=False,
+    )
     settings = {
-        "nf4, r 16, 4x96": first,
-        "nf4, r 16, 4x192, checkpointing": replace(first, tokens=192, checkpointing=True),
-        "nf4, r 64, dropout, 2x128": replace(first, lora_r=64, dropout=True, batch=2, tokens=128),
-        "16-bit weights, r 16, 1x256": replace(first, quantization="none", batch=1, tokens=256),
-        "8-bit weights, r 32, 2x96, checkpointing": replace(
-            first, quantization="8bit", lora_r=32, batch=2, checkpointing=True
+        "nf4, r 16, 4x96": SftOptions(),
+        "nf4, r 16, 4x192, checkpointing": SftOptions(max_length=192, gradient_checkpointing=True),
+        "nf4, r 64, dropout, 2x128": SftOptions(
+            lora_r=64, lora_dropout=0.05, per_device_train_batch_size=2, max_length=128
+        ),
+        "16-bit weights, r 16, 1x256": SftOptions(quantization="none", per_device_train_batch_size=1, max_length=256),
+        "8-bit weights, r 32, 2x96, checkpointing": SftOptions(
+            quantization="8bit", lora_r=32, per_device_train_batch_size=2, gradient_checkpointing=True
         ),
     }
     off: dict[str, float] = {}
     shown: dict[str, Any] = {}
-    for name, training in settings.items():
-        rows = random_rows(0.5, (training.tokens,) * training.batch)
+    for name, changes in settings.items():
+        options = first.with_options(changes)
+        rows = random_rows(0.5, (options.max_length,) * options.rows_per_device)
         labelled = sum(label != IGNORED for row in rows for label in row["labels"])
-        side = make_side(
-            True, training.checkpointing, 0.05 if training.dropout else 0.0, training.quantization, r=training.lora_r
-        )
+        side = make_side(True, options.checkpointing, options.lora_dropout, options.quantization, r=options.lora_r)
         measured, estimated = (
             peak_bytes(side, rows),
-            estimate_memory(shape, replace(training, labelled=labelled)).tensors,
+            estimate_memory(shape, TrainingShape(options, 4, device="cpu", labelled=labelled)).tensors,
         )
         off[name] = abs(estimated / measured - 1)
         shown[name] = {"estimated MiB": round(estimated / MIB), "measured MiB": round(measured / MIB)}

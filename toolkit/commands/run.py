@@ -21,7 +21,7 @@ from toolkit.runs import launch
 from toolkit.runs.follow import Follower, format_headline, results_table
 from toolkit.runs.stages import STAGE_NAMES, recipe_of
 from toolkit.runs.stop import ask_to_stop, wait_until_ended
-from toolkit.settings import PipelineSettings
+from toolkit.settings import PipelineSettings, Settings
 
 
 def run(args: argparse.Namespace) -> int:
@@ -103,7 +103,8 @@ def _stage_commands(plan: launch.LaunchPlan, folder: Path) -> list[tuple[str, li
     if not isinstance(plan.settings, PipelineSettings):
         return []
     data, sft, generate, evaluate = plan.settings.stages()
-    settings = dict(zip(STAGE_NAMES, (data, sft, generate, generate, evaluate), strict=True))
+    stages: tuple[Settings, ...] = (data, sft, generate, generate, evaluate)
+    settings = dict(zip(STAGE_NAMES, stages, strict=True))
     plans = {name: launch.plan_launch(recipe_of(name), stage, plan.on) for name, stage in settings.items()}
     return [(name, stage_plan.argv(folder / "stages" / name)) for name, stage_plan in plans.items()]
 

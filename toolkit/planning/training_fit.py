@@ -74,54 +74,32 @@ def with_machine_choices(settings: SftSettings, machine: Machine) -> SftSettings
     The rows of an optimiser step stay: `gradient_accumulation_steps` is divided by the batch size that was found. For a
     model of an unknown family, one row at a time with checkpointing.
     """
-    batch, accumulation = settings.per_device_train_batch_size, settings.gradient_accumulation_steps
-    checkpointing = settings.gradient_checkpointing
-    model = _model_shape(settings)
-    usable = machine.free * USABLE
-    if checkpointing == "auto":
-        tried = training_shape(settings, machine, 1 if batch == "auto" else batch, checkpointing=False)
-        fits = model is not None and estimate_memory(model, tried).total <= usable
-        checkpointing = "false" if fits else "true"
-    if batch == "auto":
-        found = (
-            largest_batch(model, training_shape(settings, machine, 1, checkpointing == "true"), usable, accumulation)
-            if model
-            else 1
+    model, usable = _model_shape(settings), machine.free * USABLE
+    batch_is_open = settings.per_device_train_batch_size == "auto"
+    chosen = settings.with_options(MemoryOptions(per_device_train_batch_size=1)) if batch_is_open else settings
+    if chosen.gradient_checkpointing == "auto":
+        without = chosen.with_options(MemoryOptions(gradient_checkpointing=False))
+        fits = model is not None and estimate_memory(model, training_shape(without, machine)).total <= usable
+        chosen = without if fits else chosen.with_options(MemoryOptions(gradient_checkpointing=True))
+    if batch_is_open and model is not None:
+        rows = settings.gradient_accumulation_steps
+        batch = largest_batch(model, training_shape(chosen, machine), usable, rows)
+        chosen = chosen.with_options(
+            MemoryOptions(per_device_train_batch_size=batch, gradient_accumulation_steps=rows // batch)
         )
-        batch, accumulation = found, accumulation // found
-    return settings.with_options(
-        MemoryOptions(
-            per_device_train_batch_size=batch,
-            gradient_accumulation_steps=accumulation,
-            gradient_checkpointing=checkpointing,
-        )
-    )
+    return chosen
 
 
-def training_shape(settings: SftSettings, machine: Machine, batch: int, checkpointing: bool) -> TrainingShape:
-    return TrainingShape(
-        quantization=settings.quantization,
-        lora_r=settings.lora_r,
-        target_modules=settings.target_modules,
-        dropout=settings.lora_dropout > 0,
-        optim=settings.optim,
-        batch=batch,
-        tokens=settings.max_length,
-        checkpointing=checkpointing,
-        precision_bytes=machine.precision_bytes,
-        device=machine.device,
-        strategy=machine.strategy,
-        processes=machine.processes,
-        packing=settings.packing,
-    )
+def training_shape(settings: SftSettings, machine: Machine) -> TrainingShape:
+    return TrainingShape(settings, machine.precision_bytes, machine.device, machine.strategy, machine.processes)
 
 
 def memory_of(settings: SftSettings, machine: Machine) -> MemoryEstimate | None:
     """The estimate for settings without `auto`; None for a model whose shape is not known."""
-    model, batch = _model_shape(settings), settings.per_device_train_batch_size
-    if model is None or batch == "auto":
+    model = _model_shape(settings)
+    if model is None or "auto" in (settings.per_device_train_batch_size, settings.gradient_checkpointing):
         return None
-    return estimate_memory(model, training_shape(settings, machine, batch, settings.gradient_checkpointing == "true"))
+    return estimate_memory(model, training_shape(settings, machine))
 
 
 def judge_training(settings: SftSettings, machine: Machine) -> Iterator[Judgement]:
@@ -171,9 +149,9 @@ def _judge_memory(settings: SftSettings, machine: Machine) -> Judgement:
             f"{settings.model}: the memory of this model is not known before it is loaded.",
         )
     where = f"{machine.free / GIB:.1f} GiB free ({machine.name}, one process)"
-    batch, checkpointing = settings.per_device_train_batch_size, settings.gradient_checkpointing
     shown = (
-        f"{batch} row(s) of {settings.max_length} tokens, checkpointing {'on' if checkpointing == 'true' else 'off'}"
+        f"{settings.rows_per_device} row(s) of {settings.max_length} tokens,"
+        f" checkpointing {'on' if settings.checkpointing else 'off'}"
     )
     if estimate.total <= machine.free:
         return Judgement("training memory", "ok", f"{estimate.total / GIB:.1f} GiB estimated for {shown}; {where}")

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from toolkit.options.training import MemoryOptions, SftOptions
+
 GIB = 1024**3
 # Labelled positions that the head on CPU scores at once (toolkit.training.labelled_head): 128 x 262,144 x 4 bytes = 134
 # MB.
@@ -63,24 +65,19 @@ class ModelShape:
 
 @dataclass(frozen=True)
 class TrainingShape:
-    """What decides a training's memory besides the model. `tokens`: the longest row; `precision_bytes`: of the compute
-    type, 2 or 4.
+    """What decides a training's memory besides the model: its options, none of them `auto` any more, and what one process
+    has. `precision_bytes`: of the compute type, 2 or 4.
     """
 
-    quantization: str
-    lora_r: int
-    target_modules: str | tuple[str, ...]
-    dropout: bool
-    optim: str
-    batch: int
-    tokens: int
-    checkpointing: bool
+    options: SftOptions
     precision_bytes: int
     device: str = "cuda"
     strategy: str = "single"
     processes: int = 1
-    packing: bool = False
     labelled: int | None = None  # labelled positions of a micro-batch; None: all of them may be
+
+    def with_batch(self, rows: int) -> TrainingShape:
+        return replace(self, options=self.options.with_options(MemoryOptions(per_device_train_batch_size=rows)))
 
 
 @dataclass(frozen=True)
@@ -130,8 +127,10 @@ def estimate_memory(model: ModelShape, training: TrainingShape) -> MemoryEstimat
     elements = model.layers * sum(inputs * outputs for inputs, outputs in model.linears.values())
     weights, constants = _weights(model, training, elements)
     sharded = training.processes if training.strategy in ("zero3", "fsdp") else 1
-    adapter = model.layers * sum(training.lora_r * (inputs + outputs) for inputs, outputs in _adapted(model, training))
-    adapter_bytes = adapter * (2 if precision == 2 and training.quantization != "none" else 4)
+    adapter = model.layers * sum(
+        training.options.lora_r * (inputs + outputs) for inputs, outputs in _adapted(model, training)
+    )
+    adapter_bytes = adapter * (2 if precision == 2 and training.options.quantization != "none" else 4)
     shares = training.processes if training.strategy.startswith("zero") or training.strategy == "fsdp" else 1
     items = {
         "weights": weights // sharded,
@@ -154,7 +153,7 @@ def largest_batch(model: ModelShape, training: TrainingShape, free: float, rows:
     fitting = [
         batch
         for batch in range(1, rows + 1)
-        if rows % batch == 0 and estimate_memory(model, replace(training, batch=batch)).total <= free
+        if rows % batch == 0 and estimate_memory(model, training.with_batch(batch)).total <= free
     ]
     return max(fitting, default=1)
 
@@ -162,41 +161,41 @@ def largest_batch(model: ModelShape, training: TrainingShape, free: float, rows:
 def _weights(model: ModelShape, training: TrainingShape, elements: int) -> tuple[int, int]:
     """Bytes of the linear layers and norms, and of the quantisation constants."""
     norms = model.layers * model.norms * model.hidden * training.precision_bytes
-    if training.quantization == "nf4":
+    if training.options.quantization == "nf4":
         matrices = model.layers * len(model.linears)
         # A scale of one byte for 64 weights, a float for 256 scales, two code books a matrix (Dettmers et al. 2023).
         return elements // 2 + norms, elements // 64 + elements // 64 // 256 * 4 + matrices * (256 + 16 + 1) * 4
-    if training.quantization == "8bit":
+    if training.options.quantization == "8bit":
         return elements + norms, model.layers * sum(outputs * 4 for _, outputs in model.linears.values())
     return elements * training.precision_bytes + norms, 0
 
 
 def _adapted(model: ModelShape, training: TrainingShape) -> list[tuple[int, int]]:
-    named = training.target_modules
+    named = training.options.target_modules
     return [shape for name, shape in model.linears.items() if named == "all-linear" or name in named]
 
 
 def _optimiser(adapter: int, adapter_bytes: int, training: TrainingShape) -> int:
     if training.strategy.startswith("zero"):
         return adapter * 12  # DeepSpeed: a float32 copy and two moments
-    if training.optim == "paged_adamw_8bit":
+    if training.options.optim == "paged_adamw_8bit":
         return adapter * 2 + adapter * 8 // 256
-    return adapter * 8 if training.optim == "paged_adamw_32bit" else adapter_bytes * 2
+    return adapter * 8 if training.options.optim == "paged_adamw_32bit" else adapter_bytes * 2
 
 
 def _activations(model: ModelShape, training: TrainingShape) -> int:
     """What autograd keeps between the passes: all layers, or their inputs and one layer that is recomputed."""
-    tokens = training.batch * training.tokens
+    tokens = training.options.rows_per_device * training.options.max_length
     layer, precision = _layer_bytes_per_token(model, training), training.precision_bytes
     mask = (
-        tokens * training.tokens * 2
-        if _masked(training) and not training.packing
+        tokens * training.options.max_length * 2
+        if _masked(training) and not training.options.packing
         else tokens * tokens * 2
-        if training.packing
+        if training.options.packing
         else 0
     )
     around = tokens * model.hidden * (precision + 4)  # embedding output and the input of the last norm
-    kept = model.layers * model.hidden * precision + layer if training.checkpointing else model.layers * layer
+    kept = model.layers * model.hidden * precision + layer if training.options.checkpointing else model.layers * layer
     return tokens * kept + around + mask
 
 
@@ -210,27 +209,31 @@ def _layer_bytes_per_token(model: ModelShape, training: TrainingShape) -> int:
     adapted = {
         name: inputs
         for name, (inputs, _) in model.linears.items()
-        if training.target_modules == "all-linear" or name in training.target_modules
+        if training.options.target_modules == "all-linear" or name in training.options.target_modules
     }
     mask_bytes = (
         1 if training.device == "cuda" else precision
     )  # PyTorch's CPU dropout keeps its noise in the input's type
-    if training.dropout:
+    if training.options.lora_dropout:
         lora = sum(inputs * (precision + mask_bytes) for inputs in adapted.values())
     else:  # q, k, v share their input, as do gate and up; the attention output is kept already
         groups = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"), ("down_proj",))
         lora = sum(precision * max((adapted.get(name, 0) for name in group), default=0) for group in groups)
-    return values * precision + norms + model.heads * 4 + lora + len(adapted) * training.lora_r * precision
+    return values * precision + norms + model.heads * 4 + lora + len(adapted) * training.options.lora_r * precision
 
 
 def _masked(training: TrainingShape) -> bool:
     """Whether attention gets an explicit mask: rows of different lengths in a batch, or several in one sequence."""
-    return training.batch > 1 or training.packing
+    return training.options.rows_per_device > 1 or training.options.packing
 
 
 def _head(model: ModelShape, training: TrainingShape) -> int:
     """Scores alive at once, and the gradient of the hidden states that are scored."""
-    labelled = training.labelled if training.labelled is not None else training.batch * training.tokens
+    labelled = (
+        training.labelled
+        if training.labelled is not None
+        else training.options.rows_per_device * training.options.max_length
+    )
     states = labelled * model.hidden * training.precision_bytes * 2
     if training.device == "cpu":
         return states + min(labelled, CPU_HEAD_TOKENS) * model.vocabulary * (4 if training.precision_bytes == 4 else 6)
@@ -239,7 +242,7 @@ def _head(model: ModelShape, training: TrainingShape) -> int:
 
 def _backward(model: ModelShape, training: TrainingShape) -> int:
     """One dequantised matrix, and the gradients of a layer's widest tensors."""
-    tokens, precision = training.batch * training.tokens, training.precision_bytes
+    tokens, precision = training.options.rows_per_device * training.options.max_length, training.precision_bytes
     largest = max(inputs * outputs for inputs, outputs in model.linears.values())
-    matrix = largest * precision if training.quantization != "none" else 0
+    matrix = largest * precision if training.options.quantization != "none" else 0
     return matrix + tokens * (3 * model.intermediate + 2 * model.hidden) * precision

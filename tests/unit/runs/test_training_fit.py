@@ -10,6 +10,8 @@ import pytest
 
 from toolkit import config
 from toolkit.errors import EXIT_PREFLIGHT
+from toolkit.options.base import Options
+from toolkit.options.training import MemoryOptions, SftOptions
 from toolkit.planning import preflight, training_fit
 from toolkit.planning.model_configs import SHIPPED, find_model_config
 from toolkit.planning.strategies import QUANTIZATIONS, STRATEGIES, refusal, strategy_of, table
@@ -27,13 +29,13 @@ from toolkit.runs.launch import plan_launch
 from toolkit.settings import SftSettings
 
 MISTRAL = read_shape(SHIPPED["mistralai/Mistral-7B-Instruct-v0.2"])
-QLORA = TrainingShape("nf4", 16, "all-linear", True, "paged_adamw_8bit", 1, 2048, True, 2)
+QLORA = TrainingShape(SftOptions(per_device_train_batch_size=1, gradient_checkpointing=True), 2)
 T4 = Machine("cuda", 14.5 * GIB, 2, "single", 1, "NVIDIA T4")
 
 
-def estimate(**changes: object) -> MemoryEstimate:
+def estimate(*changes: Options, **place: object) -> MemoryEstimate:
     assert MISTRAL is not None
-    return estimate_memory(MISTRAL, replace(QLORA, **changes))
+    return estimate_memory(MISTRAL, replace(QLORA, options=QLORA.options.with_options(*changes), **place))
 
 
 def test_mistral_7b_in_nf4_has_its_known_sizes() -> None:
@@ -48,14 +50,22 @@ def test_mistral_7b_in_nf4_has_its_known_sizes() -> None:
 
 
 def test_checkpointing_and_shorter_rows_take_less() -> None:
-    assert estimate(checkpointing=False).items["activations"] > 10 * estimate().items["activations"]
-    assert estimate(tokens=512).total < estimate().total < estimate(tokens=8192).total
+    assert (
+        estimate(MemoryOptions(gradient_checkpointing=False)).items["activations"]
+        > 10 * estimate().items["activations"]
+    )
+    assert (
+        estimate(MemoryOptions(max_length=512)).total
+        < estimate().total
+        < estimate(MemoryOptions(max_length=8192)).total
+    )
 
 
 def test_sharding_splits_weights_and_optimiser() -> None:
+    plain = MemoryOptions(optim="adamw_torch")
     whole, shared = (
-        estimate(optim="adamw_torch", strategy="ddp", processes=4),
-        estimate(optim="adamw_torch", strategy="fsdp", processes=4),
+        estimate(plain, strategy="ddp", processes=4),
+        estimate(plain, strategy="fsdp", processes=4),
     )
     assert shared.items["weights"] == whole.items["weights"] // 4
     assert shared.items["optimiser"] == whole.items["optimiser"] // 4
@@ -64,7 +74,7 @@ def test_sharding_splits_weights_and_optimiser() -> None:
 
 def test_automatic_batch_is_the_largest_that_fits_and_keeps_the_rows_of_a_step() -> None:
     assert MISTRAL is not None
-    sizes = {batch: estimate(batch=batch).total for batch in (1, 2, 4, 8, 16)}
+    sizes = {batch: estimate(MemoryOptions(per_device_train_batch_size=batch)).total for batch in (1, 2, 4, 8, 16)}
     assert largest_batch(MISTRAL, QLORA, sizes[4] + 1, 16) == 4
     assert largest_batch(MISTRAL, QLORA, 1.0, 16) == 1
     chosen = with_machine_choices(SftSettings(max_length=512), T4)

@@ -10,11 +10,12 @@ import numpy as np
 
 from toolkit.evaluation.inputs import System
 from toolkit.evaluation.intervals import Floats, bootstrap_interval, cluster
-from toolkit.evaluation.paired import compare, holm
+from toolkit.evaluation.paired import compare
 from toolkit.evaluation.rates import rate
 from toolkit.evaluation.scoring import MetricScores
 from toolkit.records import JSON
 from toolkit.runs.recorder import Recorder
+from toolkit.statistics.intervals import holm
 
 COMPARED = (
     "rouge_l",

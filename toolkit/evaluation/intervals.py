@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.statistics.intervals import LEVEL, Interval, cluster_variance, wilson_interval
+from toolkit.statistics.student import t_quantile
+
 Floats = NDArray[np.float64]
-Interval = tuple[float, float]
-LEVEL = 0.95
 _DRAWS_AT_ONCE = 250  # of 1,000 groups: stays within a cache of 2 MB
-_Z = 1.959963984540054  # standard normal quantile of .975
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,10 @@ class Clustered:
     @property
     def standard_error(self) -> float:
         """Cluster-robust standard error of the mean; with groups of one it is s/√n. NaN for a single group."""
-        count = len(self.sums)
-        if count < 2:
+        if len(self.sums) < 2:
             return math.nan
         residuals = self.sums - self.sizes * self.mean
-        return float(math.sqrt(count / (count - 1) * float(residuals @ residuals)) / self.sizes.sum())
+        return math.sqrt(cluster_variance(residuals.tolist(), float(self.sizes.sum())))
 
 
 def cluster(values: Floats, groups: list[str]) -> Clustered:
@@ -85,16 +84,6 @@ def t_interval(data: Clustered) -> Interval | None:
     return data.mean - half, data.mean + half
 
 
-def wilson_interval(successes: float, n: float) -> Interval | None:
-    """Wilson score interval of a proportion (Wilson, 1927); None for n = 0."""
-    if n <= 0:
-        return None
-    share = successes / n
-    centre = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = _Z / (1 + _Z**2 / n) * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
 def effective_size(data: Clustered) -> float:
     """How many independent yes/no items the grouped ones are worth: n over the design effect (Korn and Graubard, 1998).
 
@@ -125,29 +114,3 @@ def smallest_detectable(data: Clustered, power: float = 0.8) -> float | None:
     if count < 2:
         return None
     return (t_quantile((1 + LEVEL) / 2, count - 1) + t_quantile(power, count - 1)) * data.standard_error
-
-
-def t_quantile(probability: float, degrees: int) -> float:
-    """Quantile of Student's t for a probability of at least one half, by bisection on the distribution function."""
-    low, high = 0.0, 1.0
-    while t_cdf(high, degrees) < probability:
-        high *= 2
-    for _ in range(100):
-        middle = (low + high) / 2
-        low, high = (middle, high) if t_cdf(middle, degrees) < probability else (low, middle)
-    return (low + high) / 2
-
-
-def t_cdf(value: float, degrees: int) -> float:
-    """Distribution function of Student's t at a value >= 0, by its finite series for whole degrees (Abramowitz and
-    Stegun, 26.7.3-4).
-    """
-    angle = math.atan(value / math.sqrt(degrees))
-    sine, cosine = math.sin(angle), math.cos(angle)
-    term, total = (cosine, cosine) if degrees % 2 else (1.0, 1.0)
-    for k in range(2 + degrees % 2, degrees - 1, 2):
-        term *= (k - 1) / k * cosine**2
-        total += term
-    if degrees == 1:
-        return 0.5 + angle / math.pi
-    return 0.5 + (angle + sine * total) / math.pi if degrees % 2 else 0.5 + sine * total / 2

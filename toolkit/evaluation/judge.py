@@ -21,6 +21,7 @@ from toolkit.errors import SteptuneError
 from toolkit.evaluation.inputs import System, TestItem
 from toolkit.evaluation.rates import rate
 from toolkit.records import JSON, sha256_json
+from toolkit.statistics.agreement import cohen_kappa
 
 PROMPT = """You check answers to how-to questions. A critical failure is an answer that would lead the reader to fail, to lose data or money, or to get hurt:
 a wrong or missing essential step, steps in an order that cannot work, dangerous advice, or no usable answer at all.
@@ -97,7 +98,7 @@ def measure_judge(judge: JSON, study: JSON, items: list[TestItem]) -> JSON:
         "agreement": _share([verdict == human for verdict, human in pairs]),
         "sensitivity": _share([verdict is True for verdict, human in pairs if human]),
         "specificity": _share([verdict is False for verdict, human in pairs if not human]),
-        "kappa": _kappa([verdict for verdict, _ in pairs], truth),
+        "kappa": cohen_kappa([verdict for verdict, _ in pairs], truth),  # a verdict that did not parse is a category
         "human_failures": sum(truth),
     }
 
@@ -177,15 +178,3 @@ def _cut(text: str) -> str:
 
 def _share(flags: list[bool]) -> float | None:
     return float(np.mean(flags)) if flags else None
-
-
-def _kappa(verdicts: list[bool | None], truth: list[bool]) -> float | None:
-    """Cohen's κ; a verdict that failed to parse is a category of its own. None where chance alone agrees fully."""
-    if not truth:
-        return None
-    observed = float(np.mean([verdict == human for verdict, human in zip(verdicts, truth, strict=True)]))
-    expected = sum(
-        float(np.mean([verdict is value for verdict in verdicts])) * float(np.mean([human is value for human in truth]))
-        for value in (True, False)
-    )
-    return (observed - expected) / (1 - expected) if expected < 1 else None

@@ -1,4 +1,4 @@
-"""Two systems on the same items: difference with intervals, sign-flip test, Holm's correction, effect size, wins."""
+"""Two systems on the same items: difference with intervals, sign-flip test, effect size, wins."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from toolkit.evaluation.intervals import (
     Clustered,
     Floats,
-    Interval,
     bootstrap_interval,
     cluster,
     smallest_detectable,
     t_interval,
 )
+from toolkit.statistics.intervals import Interval
 
 EXACT_UP_TO = 20  # groups: 2^20 sign patterns still fit in memory
 RANDOM_FLIPS = 10_000
@@ -79,17 +79,6 @@ def sign_flip_p(data: Clustered, seed: int) -> float:
         signs = generator.integers(0, 2, size=(_FLIPS_AT_ONCE, len(sums)), dtype=np.int8) * 2 - 1
         hits += int((np.abs(signs @ sums) >= reached).sum())
     return (1 + hits) / (1 + RANDOM_FLIPS)
-
-
-def holm(p_values: list[float]) -> list[float]:
-    """Holm's step-down adjusted p values, in the order given (Holm, 1979)."""
-    count = len(p_values)
-    adjusted = [0.0] * count
-    largest = 0.0
-    for rank, index in enumerate(sorted(range(count), key=lambda position: p_values[position])):
-        largest = max(largest, min(1.0, (count - rank) * p_values[index]))
-        adjusted[index] = largest
-    return adjusted
 
 
 def effect_size(differences: Floats) -> float | None:

@@ -13,7 +13,7 @@ from toolkit.evaluation.alignment import Alignment
 from toolkit.evaluation.comparisons import COMPARED, Scores, baseline_of, compare_systems
 from toolkit.evaluation.conformance import Conformance
 from toolkit.evaluation.inputs import HUMAN, System, TestItem
-from toolkit.evaluation.intervals import bootstrap_interval, cluster, effective_size, t_interval, wilson_interval
+from toolkit.evaluation.intervals import bootstrap_interval, cluster, effective_size, t_interval
 from toolkit.evaluation.judge import JudgeOptions, judge_systems, measure_judge
 from toolkit.evaluation.options import MetricOptions
 from toolkit.evaluation.rates import describe, rates
@@ -33,6 +33,7 @@ from toolkit.evaluation.study_join import correlate
 from toolkit.evaluation.verdict import PRIMARY, verdict
 from toolkit.records import JSON
 from toolkit.runs.recorder import Recorder
+from toolkit.statistics.intervals import wilson_interval
 
 _LIBRARIES = ("steptune", "numpy", "torch", "transformers")
 _NOT_RESULTS = (

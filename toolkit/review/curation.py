@@ -18,8 +18,8 @@ from typing import Any, Literal
 
 from toolkit.errors import DataError
 from toolkit.records import JSON, read_examples, read_growing_jsonl, read_json, sha256_text, write_json
-from toolkit.review.agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha, pairs_within
 from toolkit.review.journal import Journal, check_name, read_journal, standing_entries
+from toolkit.statistics.agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha, pairs_within
 
 Verdict = Literal["accept", "edit", "reject"]
 SPLITS = ("train", "validation", "test")

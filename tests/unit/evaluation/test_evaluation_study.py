@@ -7,10 +7,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from evaluation_samples import numbered
-from scipy.stats import kendalltau, spearmanr
 
 from toolkit.errors import DataError
 from toolkit.evaluation.gate import BelowThresholdError, require_at_least
@@ -20,7 +18,7 @@ from toolkit.evaluation.options import MetricOptions
 from toolkit.evaluation.report import render_html, render_markdown
 from toolkit.evaluation.results import evaluate_systems
 from toolkit.evaluation.schema import Results, json_schema
-from toolkit.evaluation.study_join import kendall_b, read_study, spearman
+from toolkit.evaluation.study_join import read_study
 from toolkit.records import write_json
 from toolkit.runs.recorder import Recorder
 
@@ -168,14 +166,6 @@ def test_a_study_that_does_not_fit_is_refused(
 def test_a_study_without_a_report_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="`steptune study report` writes it"):
         read_study(tmp_path, [])
-
-
-def test_rank_correlations_are_scipys() -> None:
-    generator = np.random.default_rng(4)
-    x, y = generator.integers(0, 5, 40).astype(float), generator.integers(0, 5, 40).astype(float)
-    assert spearman(x, y) == pytest.approx(spearmanr(x, y).statistic)
-    assert kendall_b(x, y) == pytest.approx(kendalltau(x, y).statistic)
-    assert spearman(np.ones(40), y) is None
 
 
 class Judge(BaseHTTPRequestHandler):

@@ -6,11 +6,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from toolkit.records import JSON
-from toolkit.review.agreement import gwet_ac, krippendorff_alpha, pairs_within
-from toolkit.review.study.crossed import LEVEL, NO_VARIATION
+from toolkit.review.study.crossed import NO_VARIATION
 from toolkit.review.study.judgements import Scored
 from toolkit.review.study.plan import HIGHEST, LOWEST
-from toolkit.review.study.student import t_quantile
+from toolkit.statistics.agreement import gwet_ac, krippendorff_alpha, pairs_within
+from toolkit.statistics.intervals import LEVEL
+from toolkit.statistics.student import t_quantile
 
 _SCALE = tuple(range(LOWEST, HIGHEST + 1))
 Units = list[list[int]]

@@ -21,6 +21,7 @@ from toolkit.review.study.plan import HIGHEST, HUMAN, LOWEST
 from toolkit.review.study.preferences import ranking, win_tie_loss
 from toolkit.review.study.raters import controls_by_kind, exclusion_reason, rater_summary, sensitivity
 from toolkit.review.study.tables import StudyTables
+from toolkit.statistics.correlation import SAMPLES
 
 STUDY_SCHEMA = 1
 _EVERYONE_OUT = "the exclusion rules leave nobody; all raters were kept"
@@ -75,7 +76,7 @@ def analyse(folder: StudyFolder, key: Key, results_file: Path | None = None) -> 
         "sample": (read_json(folder.plan_file) or {}).get("sample", {}),
         "limits": _limits(report, kept, list(summaries), reasons),
         "correlations": metric_correlations(
-            report.human_scores(), results_file, min(1000, plan.bootstrap_samples), plan.seed
+            report.human_scores(), results_file, groups, min(SAMPLES, plan.bootstrap_samples), plan.seed
         )
         if results_file
         else [],

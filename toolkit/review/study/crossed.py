@@ -13,12 +13,11 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from toolkit.review.study.student import t_quantile
+from toolkit.statistics.intervals import LEVEL, Interval, cluster_variance
+from toolkit.statistics.student import t_quantile
 
-LEVEL = 0.95
 NO_VARIATION = "no variation"
 Cells = Mapping[tuple[str, str], float]  # (item, rater) -> value
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -89,22 +88,14 @@ def _item_variance(table: _Table) -> float:
         sum(column[i] for column in table.values) - table.mean * sum(column[i] for column in table.counts)
         for i in range(len(table.values[0]))
     ]
-    return _cluster_variance(residuals, table)
+    return cluster_variance(residuals, sum(map(sum, table.counts)))
 
 
 def _rater_variance(table: _Table) -> float:
-    return _cluster_variance(
-        [sum(values) - table.mean * sum(counts) for values, counts in zip(table.values, table.counts, strict=True)],
-        table,
-    )
-
-
-def _cluster_variance(residuals: list[float], table: _Table) -> float:
-    size = len(residuals)
-    if size < 2:
-        return 0.0
-    total = sum(map(sum, table.counts))
-    return sum(residual**2 for residual in residuals) / total**2 * size / (size - 1)
+    residuals = [
+        sum(values) - table.mean * sum(counts) for values, counts in zip(table.values, table.counts, strict=True)
+    ]
+    return cluster_variance(residuals, sum(map(sum, table.counts)))
 
 
 def _bootstrap_variance(table: _Table, samples: int, seed: int) -> float:

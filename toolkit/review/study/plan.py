@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from toolkit.config_problems import problem_of, root_causes
 from toolkit.errors import ConfigError, Problem
-from toolkit.review.study.student import t_quantile
+from toolkit.statistics.student import t_quantile
 
 HUMAN = "human"
 LOWEST, HIGHEST = 1, 5

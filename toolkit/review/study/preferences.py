@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from toolkit.records import JSON
 from toolkit.review.study.bradley_terry import Counts, Strengths, count_comparisons, fit_bradley_terry
 from toolkit.review.study.judgements import Preferred
+from toolkit.statistics.intervals import percentile_interval
 
 _REFITS = 400
-_FEWEST_FITTED = 0.95
 _UNBOUNDED = "no finite strengths: one system was never preferred to, or never behind, another"
 
 
@@ -89,11 +89,6 @@ def _refits(rows: Sequence[Preferred], reference: str, start: Strengths, count: 
 
 
 def _coefficient(value: float, resampled: list[float], samples: int) -> JSON:
-    if len(resampled) < _FEWEST_FITTED * min(samples, _REFITS):
-        return {"value": value, "ci95": None, "note": "too few resamples have finite strengths for an interval"}
-    ordered = sorted(resampled)
-    return {
-        "value": value,
-        "ci95": (ordered[int(0.025 * len(ordered))], ordered[min(len(ordered) - 1, int(0.975 * len(ordered)))]),
-        "note": "",
-    }
+    interval = percentile_interval(resampled, min(samples, _REFITS))
+    note = "" if interval else "too few resamples have finite strengths for an interval"
+    return {"value": value, "ci95": interval, "note": note}

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from statistics import NormalDist, fmean
+from statistics import fmean
 
 from toolkit.records import JSON
 from toolkit.review.study.blinding import blinding_index
-from toolkit.review.study.crossed import LEVEL, CrossedMean, crossed_mean
+from toolkit.review.study.crossed import CrossedMean, crossed_mean
 from toolkit.review.study.judgements import OVERALL, Judgements, Scored, cells_of, paired_cells
 from toolkit.review.study.plan import Comparison, StudyPlan
-from toolkit.review.study.student import t_cdf
+from toolkit.statistics.intervals import LEVEL, holm, wilson_interval
+from toolkit.statistics.student import t_cdf
 
 
 class StudyTables:
@@ -53,7 +53,11 @@ class StudyTables:
             rows = self._of(system)
             mean = self._crossed_cells(cells_of(rows, lambda row: float(row.critical)))
             count, share = sum(row.critical for row in rows), mean.mean
-            interval = (max(0.0, mean.ci95[0]), min(1.0, mean.ci95[1])) if mean.ci95 else _wilson(share, mean.items)
+            interval = (
+                (max(0.0, mean.ci95[0]), min(1.0, mean.ci95[1]))
+                if mean.ci95
+                else wilson_interval(share * mean.items, mean.items)
+            )
             found[system] = {"count": count, "n": len(rows), "share": share, "ci95": interval}
         return found
 
@@ -62,7 +66,7 @@ class StudyTables:
         found = [(claim, paired_cells(self.rows, claim.a, claim.b, OVERALL)) for claim in self.plan.comparisons]
         differences = [(claim, self._crossed_cells(cells)) for claim, cells in found if cells]
         tests = [_p_value(claim, difference) for claim, difference in differences]
-        corrected = iter(_holm([p for p in tests if p is not None]))
+        corrected = iter(holm([p for p in tests if p is not None]))
         return [
             _claim(claim, difference, p, None if p is None else next(corrected))
             for (claim, difference), p in zip(differences, tests, strict=True)
@@ -176,19 +180,3 @@ def _p_value(claim: Comparison, difference: CrossedMean) -> float | None:
     if not difference.standard_error or difference.degrees is None:
         return None
     return 2 * t_cdf(-abs(difference.mean - _bound(claim)) / difference.standard_error, difference.degrees)
-
-
-def _holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p-values (Holm, 1979)."""
-    adjusted, largest = [0.0] * len(p_values), 0.0
-    for rank, at in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[at]))
-        adjusted[at] = largest
-    return adjusted
-
-
-def _wilson(share: float, n: int) -> tuple[float, float]:
-    z = NormalDist().inv_cdf((1 + LEVEL) / 2)
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.review.agreement import cohen_kappa, fleiss_kappa, gwet_ac, krippendorff_alpha, pairs_within
+from toolkit.statistics.agreement import cohen_kappa, fleiss_kappa, gwet_ac, krippendorff_alpha, pairs_within
 
 # Krippendorff 2011: four observers, twelve units; a dot is a gap.
 KRIPPENDORFF_2011 = ("123321412...", "1233224125.3", ".3332342251.", "12332441251.")

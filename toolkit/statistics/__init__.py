@@ -1,0 +1,1 @@
+"""Statistics that evaluations and studies share; standard library only."""

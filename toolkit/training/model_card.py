@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from toolkit.records import JSON
-
-SHOWN_SETTINGS = (
-    "quantization",
-    "lora_r",
-    "lora_alpha",
-    "lora_dropout",
-    "target_modules",
-    "use_dora",
-    "use_rslora",
-    "learning_rate",
-    "lr_scheduler_type",
-    "max_length",
-    "seed",
-)
+from toolkit.options.training import SftOptions
+from toolkit.training.record import TrainingRecord
 
 
-def render_card(training: JSON) -> str:
-    """Markdown with the hub's front matter, from the content of training.json."""
-    base, settings, counts = str(training["base_model"]), training["settings"], training["counts"]
+def render_card(training: TrainingRecord) -> str:
+    """Markdown with the hub's front matter."""
+    options, prepared, trained = training.options, training.prepared, training.trained
+    base = options.model
     on_hub = base.count("/") == 1 and not base.startswith((".", "/", "~"))
     front = [
         "---",
@@ -31,33 +19,50 @@ def render_card(training: JSON) -> str:
         "tags: [how-to, lora, steptune]",
         "---",
     ]
-    losses = [("before training", training["eval_loss_before"]), ("kept step", training["eval_loss"])]
+    losses = [("before training", trained.eval_loss_before), ("kept step", trained.eval_loss)]
     rows = [
-        ("Base model", f"{base}{' at ' + str(training['revision']) if training.get('revision') else ''}"),
-        ("Prompt format", training["prompt_format"]),
+        ("Base model", f"{base}{' at ' + options.revision if options.revision else ''}"),
+        ("Prompt format", prepared.prompt_format.name),
         (
             "Data",
             (
-                f"{counts['train']['rows']} training rows, {counts['validation']['rows']} validation rows, SHA-256"
-                f" `{training['dataset_hash']}`"
+                f"{len(prepared.train.rows)} training rows, {len(prepared.validation.rows)} validation rows, SHA-256"
+                f" `{prepared.rows.dataset_hash}`"
             ),
         ),
-        ("Tokens", f"{counts['train']['tokens']}, {counts['train']['labelled_tokens']} of them learned"),
+        ("Tokens", f"{prepared.train.tokens}, {prepared.train.labelled_tokens} of them learned"),
         (
             "Steps",
             (
-                f"{training['best_step']} kept of {training['steps']}"
-                f" trained{', stopped early' if training['early_stopped'] else ''}"
+                f"{trained.best_step} kept of {trained.steps}"
+                f" trained{', stopped early' if trained.early_stopped else ''}"
             ),
         ),
         *((f"Validation loss, {name}", f"{loss:.4f}") for name, loss in losses if loss is not None),
-        *((name, settings[name]) for name in SHOWN_SETTINGS if name in settings),
-        ("Versions", ", ".join(f"{name} {version}" for name, version in training["versions"].items())),
+        *_shown_options(options),
+        ("Versions", ", ".join(f"{name} {version}" for name, version in training.versions.items())),
     ]
     table = [f"| {_cell(name)} | {_cell(value)} |" for name, value in rows]
     return "\n".join(
         [*front, "", "# Adapter", "", _SUMMARY, "", "| | |", "|---|---|", *table, "", _USE, "", _LIMITS, ""]
     )
+
+
+def _shown_options(options: SftOptions) -> list[tuple[str, object]]:
+    modules = options.target_modules
+    return [
+        ("quantization", options.quantization),
+        ("lora_r", options.lora_r),
+        ("lora_alpha", options.lora_alpha),
+        ("lora_dropout", options.lora_dropout),
+        ("target_modules", modules if isinstance(modules, str) else list(modules)),
+        ("use_dora", options.use_dora),
+        ("use_rslora", options.use_rslora),
+        ("learning_rate", options.learning_rate),
+        ("lr_scheduler_type", options.lr_scheduler_type),
+        ("max_length", options.max_length),
+        ("seed", options.seed),
+    ]
 
 
 def _cell(value: object) -> str:

@@ -36,13 +36,20 @@ class TokenRows:
     rows: list[TokenRow]
     too_long: list[str]
 
+    @property
+    def tokens(self) -> int:
+        return sum(len(row.input_ids) for row in self.rows)
+
+    @property
+    def labelled_tokens(self) -> int:
+        return sum(row.labelled for row in self.rows)
+
     def counts(self) -> JSON:
-        tokens, labelled = sum(len(row.input_ids) for row in self.rows), sum(row.labelled for row in self.rows)
         masked = [row.id for row in self.rows if row.labelled == 0]
         return {
             "rows": len(self.rows),
-            "tokens": tokens,
-            "labelled_tokens": labelled,
+            "tokens": self.tokens,
+            "labelled_tokens": self.labelled_tokens,
             "too_long": self.too_long,
             "fully_masked": masked,
         }

@@ -3,6 +3,7 @@ one does.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from toolkit.prompting import MISTRAL_V02
 from toolkit.records import read_growing_jsonl, read_json, write_json
 from toolkit.runs.checkpoint_request import REQUEST_FILE
 from toolkit.runs.recorder import Recorder
+from toolkit.training import record
 from toolkit.training.adapter import save_adapter
 from toolkit.training.checkpoints import (
     checkpoint_dir,
@@ -28,6 +30,7 @@ from toolkit.training.finetune import TrainedAdapter, finetune, sft_config
 from toolkit.training.hardware import Hardware, require_possible
 from toolkit.training.labelled_head import SummedLoss
 from toolkit.training.order import LengthGroupedOrder
+from toolkit.training.prepared import prepare
 from toolkit.training.progress import evaluations_since_best
 from toolkit.training.rows import load_rows
 from toolkit.training.tokens import tokenise
@@ -199,32 +202,24 @@ def test_loss_that_is_not_a_number_names_its_step(
 
 @pytest.mark.slow
 def test_adapter_folder_names_the_base_model_as_given(
-    tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path
+    tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = ON_CPU.with_options(SftOptions(max_steps=1, gradient_accumulation_steps=1))
+    options = ON_CPU.with_options(
+        SftOptions(data=dataset, prompt_format="mistral_v0.2", max_steps=1, gradient_accumulation_steps=1)
+    )
     trained = train(tiny_model, dataset, mistral_tokenizer, tmp_path, options)
+    prepared = prepare(options.with_options(SftOptions(model=str(tiny_model))))
+    monkeypatch.setattr(record, "resolve_model", lambda model: str(tiny_model))
+    training = record.TrainingRecord(
+        options.with_options(SftOptions(model="embedded:tiny")), prepared, replace(trained, eval_loss=9.5)
+    )
     folder = tmp_path / "adapter"
-    counts = {"rows": 24, "tokens": 900, "labelled_tokens": 400}
-    training = {
-        "base_model": "embedded:tiny",
-        "prompt_format": "mistral_v0.2",
-        "settings": {"lora_r": 4},
-        "counts": {"train": counts, "validation": counts},
-    }
-    training |= {
-        "dataset_hash": "ab",
-        "best_step": 1,
-        "steps": 1,
-        "early_stopped": False,
-        "eval_loss_before": 10.4,
-        "eval_loss": 9.5,
-        "versions": {},
-    }
-    save_adapter(trained.checkpoint, "embedded:tiny", mistral_tokenizer, MISTRAL_V02, training, folder)
+    save_adapter(training, folder)
     card = (folder / "README.md").read_text()
     assert "base_model:" not in card  # the hub knows no embedded models
     assert "| Validation loss, kept step | 9.5000 |" in card
     assert "| lora_r | 4 |" in card
+    assert (read_json(folder / "training.json") or {})["settings"]["lora_r"] == 4
     config = json.loads((folder / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == "embedded:tiny"
     assert read_json(folder / "prompt_format.json") == {

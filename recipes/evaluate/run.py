@@ -9,19 +9,14 @@ does the rest.
 
 from __future__ import annotations
 
-import os
-
 from toolkit.errors import DataError
 from toolkit.evaluation import ranks
 from toolkit.evaluation.encoder import encode_for_main, load_encoder
 from toolkit.evaluation.gate import require_at_least
 from toolkit.evaluation.inputs import human_system, read_references, read_system
-from toolkit.evaluation.judge import JudgeOptions
-from toolkit.evaluation.options import MetricOptions
 from toolkit.evaluation.report import write_report
 from toolkit.evaluation.results import evaluate_systems, headline
 from toolkit.evaluation.study_join import read_study
-from toolkit.models import cache_dir
 from toolkit.runs.recipe import Outcome, Run, run_recipe
 from toolkit.runs.recorder import is_main_process
 from toolkit.settings import EvaluateSettings
@@ -39,8 +34,7 @@ def main(settings: EvaluateSettings, run: Run) -> Outcome:
     human = human_system(items, source)
     study = read_study(settings.study_results, items) if settings.study_results else None
 
-    options, samples = _metric_options(settings), settings.bootstrap_samples
-    results = evaluate_systems(items, systems, human, options, samples, run.recorder, study, _judge_options(settings))
+    results = evaluate_systems(items, systems, human, settings, run.recorder, study, settings.judge)
     ranks.finish()
 
     report = run.dir / "report"
@@ -48,34 +42,6 @@ def main(settings: EvaluateSettings, run: Run) -> Outcome:
     print(results["verdict"], f"Report: {report / 'report.html'}", sep="\n")
     require_at_least(headline(results), settings.fail_under, str(report))
     return Outcome({"report": report}, headline(results))
-
-
-def _metric_options(settings: EvaluateSettings) -> MetricOptions:
-    return MetricOptions(
-        bertscore_model=settings.bertscore_model,
-        bertscore_layer=settings.bertscore_layer,
-        bertscore_batch_size=settings.bertscore_batch_size,
-        bertscore_idf=settings.bertscore_idf,
-        bertscore_rescale=settings.bertscore_rescale,
-        bertscore_language=settings.bertscore_language,
-        bertscore_backend=settings.bertscore_backend,
-        rouge_tokenizer=settings.rouge_tokenizer,
-        rouge_backend=settings.rouge_backend,
-        markers=settings.markers,
-        step_threshold=settings.step_threshold,
-        sensitivity_items=settings.sensitivity_items,
-        min_steps=settings.min_steps,
-        max_steps=settings.max_steps,
-        seed=settings.seed,
-        cache=cache_dir() / "embeddings" if settings.bertscore_cache else None,
-    )
-
-
-def _judge_options(settings: EvaluateSettings) -> JudgeOptions | None:
-    judge = settings.judge
-    if judge.base_url is None:
-        return None
-    return JudgeOptions(judge.base_url, judge.model, os.environ.get(judge.api_key_env), judge.timeout_s, settings.seed)
 
 
 if __name__ == "__main__":

@@ -13,24 +13,17 @@ from toolkit.evaluation.intervals import Floats, bootstrap_interval, cluster
 from toolkit.evaluation.paired import compare
 from toolkit.evaluation.rates import rate
 from toolkit.evaluation.scoring import MetricScores
+from toolkit.options.evaluation import MetricOptions
 from toolkit.records import JSON
+from toolkit.results.metrics import BASELINE, COMPARED
 from toolkit.runs.recorder import Recorder
 from toolkit.statistics.intervals import holm
-
-COMPARED = (
-    "rouge_l",
-    "bertscore_f1",
-    "format_conformance",
-    "step_f1",
-    "order_tau",
-)  # Holm's family: these, for each system against the baseline
-BASELINE = "baseline"
 
 Scores = dict[str, dict[str, MetricScores]]  # system -> metric -> scores
 
 
 def compare_systems(
-    systems: list[System], scores: Scores, groups: list[str], samples: int, seed: int, recorder: Recorder
+    systems: list[System], scores: Scores, groups: list[str], options: MetricOptions, recorder: Recorder
 ) -> list[JSON]:
     """All rows; a row without a common item stays in Holm's family with p = 1."""
     names = [system.name for system in systems]
@@ -38,7 +31,7 @@ def compare_systems(
     pairs = [(name, metric) for name in names if name != baseline for metric in COMPARED]
     rows: list[JSON] = []
     for done, (name, metric) in enumerate(pairs, start=1):
-        row = _comparison(scores[name][metric], scores[baseline][metric], groups, samples, seed)
+        row = _comparison(scores[name][metric], scores[baseline][metric], groups, options)
         rows.append({"a": name, "b": baseline, "metric": metric, **row})
         recorder.progress("bootstrap", done, len(pairs))
         recorder.check_stop()
@@ -52,14 +45,14 @@ def baseline_of(names: list[str]) -> str:
     return BASELINE if BASELINE in names else names[0]
 
 
-def _comparison(a: MetricScores, b: MetricScores, groups: list[str], samples: int, seed: int) -> JSON:
+def _comparison(a: MetricScores, b: MetricScores, groups: list[str], options: MetricOptions) -> JSON:
     """The paired difference, that of the floors (gained without regard to the question), and what is left above them."""
     both = np.flatnonzero(~np.isnan(a.values) & ~np.isnan(b.values))
     if not len(both):
         return _EMPTY
     kept = [groups[index] for index in both]
     values_a, values_b = a.values[both], b.values[both]
-    found = compare(values_a, values_b, kept, samples, seed)
+    found = compare(values_a, values_b, kept, options.bootstrap_samples, options.seed)
     row: JSON = {
         **asdict(found),
         "shares": _shares(values_a - values_b, kept),
@@ -70,7 +63,7 @@ def _comparison(a: MetricScores, b: MetricScores, groups: list[str], samples: in
     if np.isnan(floors_a).any() or np.isnan(floors_b).any():
         return row
     above = cluster((values_a - floors_a) - (values_b - floors_b), kept)
-    left = {"difference": above.mean, "ci95": bootstrap_interval(above, samples, seed)}
+    left = {"difference": above.mean, "ci95": bootstrap_interval(above, options.bootstrap_samples, options.seed)}
     return {**row, "floor_difference": float((floors_a - floors_b).mean()), "above_floor": left}
 
 

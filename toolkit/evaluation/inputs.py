@@ -8,8 +8,8 @@ from typing import Any
 
 from toolkit.errors import DataError
 from toolkit.records import JSON, iter_jsonl, read_examples, read_json, sha256_file
+from toolkit.results.metrics import HUMAN
 
-HUMAN = "human"
 _NAMED_IDS = 5
 
 

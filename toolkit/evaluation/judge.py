@@ -8,11 +8,11 @@ system.
 from __future__ import annotations
 
 import json
+import os
 import re
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ import numpy as np
 from toolkit.errors import SteptuneError
 from toolkit.evaluation.inputs import System, TestItem
 from toolkit.evaluation.rates import rate
+from toolkit.options.evaluation import JudgeOptions
 from toolkit.records import JSON, sha256_json
 from toolkit.statistics.agreement import cohen_kappa
 
@@ -48,19 +49,8 @@ class JudgeError(SteptuneError):
     kind = "judge"
 
 
-@dataclass(frozen=True)
-class JudgeOptions:
-    """Where the judge is. `api_key` is sent as a bearer token and never written anywhere."""
-
-    base_url: str
-    model: str
-    api_key: str | None = None
-    timeout_s: float = 120.0
-    seed: int = 17
-
-
 def judge_systems(
-    items: list[TestItem], systems: list[System], options: JudgeOptions, on_item: Callable[[int, int], None]
+    items: list[TestItem], systems: list[System], options: JudgeOptions, seed: int, on_item: Callable[[int, int], None]
 ) -> JSON:
     """Every system's critical failures as results.json holds them, `flags` by item: true, false, or null where parsing
     failed.
@@ -73,10 +63,10 @@ def judge_systems(
     for position, system in enumerate(systems):
         flags: list[bool | None] = []
         for item, output in zip(items, system.outputs, strict=True):
-            flags.append(_judge(item, output, options))
+            flags.append(_judge(item, output, options, seed))
             on_item(position * len(items) + len(flags), total)
         found[system.name] = _summary(items, flags)
-    signature = f"judge|model:{options.model}|prompt:{sha256_json(PROMPT)[:12]}|temperature:0|seed:{options.seed}"
+    signature = f"judge|model:{options.model}|prompt:{sha256_json(PROMPT)[:12]}|temperature:0|seed:{seed}"
     return {"model": options.model, "signature": signature, "systems": found, "against_humans": None}
 
 
@@ -126,27 +116,28 @@ def _summary(items: list[TestItem], flags: list[bool | None]) -> JSON:
     }
 
 
-def _judge(item: TestItem, output: str, options: JudgeOptions) -> bool | None:
+def _judge(item: TestItem, output: str, options: JudgeOptions, seed: int) -> bool | None:
     if not output.strip():
         return True  # no answer is a critical failure by the prompt's own words
     prompt = PROMPT.format(question=_cut(item.prompt), reference=_cut(item.reference), answer=_cut(output))
-    return parse_verdict(_ask(prompt, options))
+    return parse_verdict(_ask(prompt, options, seed))
 
 
-def _ask(prompt: str, options: JudgeOptions) -> str:
+def _ask(prompt: str, options: JudgeOptions, seed: int) -> str:
     body = {
         "model": options.model,
         "messages": [{"role": "user", "content": prompt}],
         "temperature": 0,
         "max_tokens": 200,
-        "seed": options.seed,
+        "seed": seed,
     }
+    api_key = os.environ.get(options.api_key_env)
     headers = {
         "Content-Type": "application/json",
-        **({"Authorization": f"Bearer {options.api_key}"} if options.api_key else {}),
+        **({"Authorization": f"Bearer {api_key}"} if api_key else {}),
     }
     request = urllib.request.Request(
-        options.base_url.rstrip("/") + "/chat/completions", json.dumps(body).encode(), headers
+        str(options.base_url).rstrip("/") + "/chat/completions", json.dumps(body).encode(), headers
     )
     for attempt in range(_RETRIES + 1):
         try:

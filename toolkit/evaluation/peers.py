@@ -9,7 +9,7 @@ from typing import Any
 from toolkit.errors import ModelError
 from toolkit.evaluation.bertscore import Match, Pair
 from toolkit.evaluation.encoder import Encoder
-from toolkit.evaluation.options import MetricOptions
+from toolkit.options.evaluation import MetricOptions
 
 _LIKE = {"rouge": "rouge-score", "bertscore": "bert-score"}
 

@@ -11,13 +11,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from toolkit.evaluation import report_view
-from toolkit.evaluation.comparisons import COMPARED
 from toolkit.evaluation.conformance import CHECKS
-from toolkit.evaluation.inputs import HUMAN
 from toolkit.evaluation.perturbations import PERTURBATIONS
 from toolkit.evaluation.rates import RATES
-from toolkit.evaluation.verdict import LABELS, signed
+from toolkit.evaluation.verdict import signed
 from toolkit.records import JSON, read_json, write_json, write_text
+from toolkit.results.metrics import COMPARED, HUMAN, LABELS
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _MARKDOWN_SIGNS = re.compile(r"([\\`*_{}\[\]<>()#+!|~])")

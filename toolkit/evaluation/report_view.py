@@ -9,9 +9,9 @@ import re
 from markupsafe import Markup
 
 from toolkit.evaluation.charts import IntervalRow, axis_range, interval_chart
-from toolkit.evaluation.inputs import HUMAN
-from toolkit.evaluation.verdict import LABELS, PRIMARY, conclusion, signed
+from toolkit.evaluation.verdict import conclusion, signed
 from toolkit.records import JSON
+from toolkit.results.metrics import HUMAN, LABELS, PRIMARY
 
 EXAMPLES = 10
 SHOWN_CHARACTERS = 3_000

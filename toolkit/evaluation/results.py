@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import platform
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 
 import numpy as np
 
 from toolkit.evaluation.alignment import Alignment
-from toolkit.evaluation.comparisons import COMPARED, Scores, baseline_of, compare_systems
+from toolkit.evaluation.comparisons import Scores, baseline_of, compare_systems
 from toolkit.evaluation.conformance import Conformance
-from toolkit.evaluation.inputs import HUMAN, System, TestItem
+from toolkit.evaluation.inputs import System, TestItem
 from toolkit.evaluation.intervals import bootstrap_interval, cluster, effective_size, t_interval
-from toolkit.evaluation.judge import JudgeOptions, judge_systems, measure_judge
-from toolkit.evaluation.options import MetricOptions
+from toolkit.evaluation.judge import judge_systems, measure_judge
 from toolkit.evaluation.rates import describe, rates
 from toolkit.evaluation.schema import SCHEMA
 from toolkit.evaluation.scoring import (
@@ -30,17 +29,31 @@ from toolkit.evaluation.scoring import (
 from toolkit.evaluation.sensitivity import damage, damaged_pairs, measure_sensitivity
 from toolkit.evaluation.step_scores import MOST_INVERSIONS, load_matcher, score_steps
 from toolkit.evaluation.study_join import correlate
-from toolkit.evaluation.verdict import PRIMARY, verdict
+from toolkit.evaluation.verdict import verdict
+from toolkit.options.evaluation import JudgeOptions, MetricOptions
 from toolkit.records import JSON
+from toolkit.results.metrics import COMPARED, HUMAN, PRIMARY
 from toolkit.runs.recorder import Recorder
 from toolkit.statistics.intervals import wilson_interval
 
 _LIBRARIES = ("steptune", "numpy", "torch", "transformers")
-_NOT_RESULTS = (
-    "bertscore_batch_size",
-    "cache",
-    "idf_references",
-)  # options that change no number, or repeat the inputs
+# Options that change a number, in the order in which results.json has them.
+RECORDED_OPTIONS = (
+    "bertscore_model",
+    "bertscore_layer",
+    "bertscore_idf",
+    "bertscore_rescale",
+    "bertscore_language",
+    "bertscore_backend",
+    "rouge_tokenizer",
+    "rouge_backend",
+    "markers",
+    "step_threshold",
+    "sensitivity_items",
+    "min_steps",
+    "max_steps",
+    "seed",
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +71,6 @@ def evaluate_systems(
     systems: list[System],
     human: System,
     options: MetricOptions,
-    samples: int,
     recorder: Recorder,
     study: JSON | None = None,
     judge: JudgeOptions | None = None,
@@ -66,7 +78,7 @@ def evaluate_systems(
     """results.json of the systems and the human references; the same inputs give the same document except
     `environment.time`.
 
-    `study` is the JSON of a finished blind study (`read_study`).
+    `study` is the JSON of a finished blind study (`read_study`); there is a judge only where `judge` names a server.
 
     Raises:
         ModelError: the BERTScore encoder cannot be loaded.
@@ -76,21 +88,19 @@ def evaluate_systems(
     started = time.time()
     everyone = [*systems, human]
     groups = [item.group for item in items]
-    scored = _score(
-        items, everyone, replace(options, idf_references=tuple(item.reference for item in items)), samples, recorder
-    )
-    comparisons = compare_systems(systems, scored.scores, groups, samples, options.seed, recorder)
+    scored = _score(items, everyone, options, recorder)
+    comparisons = compare_systems(systems, scored.scores, groups, options, recorder)
     document: JSON = {
         "primary": PRIMARY,
         "family": list(COMPARED),
-        "systems": {system.name: _system(system, items, scored, samples, options.seed) for system in everyone},
+        "systems": {system.name: _system(system, items, scored, options) for system in everyone},
         "comparisons": comparisons,
         "sensitivity": scored.sensitivity,
         "study": study,
         "correlations": correlate(study, items, scored.scores, options.seed) if study else [],
-        "judge": _judged(items, everyone, judge, study, recorder) if judge else None,
+        "judge": _judged(items, everyone, judge, options.seed, study, recorder) if judge and judge.base_url else None,
         "items": [_item(index, item, everyone, scored) for index, item in enumerate(items)],
-        "environment": _environment(items, everyone, options, samples, started),
+        "environment": _environment(items, everyone, options, started),
     }
     return _rounded({"schema": SCHEMA, "verdict": verdict(document), **document})
 
@@ -107,15 +117,13 @@ def headline(results: JSON) -> JSON:
     return {"system": subject, "n": results["environment"]["items"], **means, **differences}
 
 
-def _score(
-    items: list[TestItem], everyone: list[System], options: MetricOptions, samples: int, recorder: Recorder
-) -> Scored:
+def _score(items: list[TestItem], everyone: list[System], options: MetricOptions, recorder: Recorder) -> Scored:
     def on_batch(done: int, total: int) -> None:
         recorder.progress("encode", done, total)
         recorder.check_stop()
 
     targets = {system.name: targets_for(system, items, options.seed) for system in everyone}
-    metrics = load_text_metrics(options, on_batch)
+    metrics = load_text_metrics(options, [item.reference for item in items], on_batch)
     scored = Scored({}, {}, {}, [])
     damaged = damage(items, options)
     texts = [
@@ -141,27 +149,32 @@ def _score(
             **steps,
         }
         recorder.progress("score", done, len(everyone))
-    scored.sensitivity.extend(measure_sensitivity(damaged, metrics, matcher, options, samples))
+    scored.sensitivity.extend(measure_sensitivity(damaged, metrics, matcher, options))
     return scored
 
 
 def _judged(
-    items: list[TestItem], everyone: list[System], judge: JudgeOptions, study: JSON | None, recorder: Recorder
+    items: list[TestItem],
+    everyone: list[System],
+    judge: JudgeOptions,
+    seed: int,
+    study: JSON | None,
+    recorder: Recorder,
 ) -> JSON:
     def on_item(done: int, total: int) -> None:
         recorder.progress("judge", done, total)
         recorder.check_stop()
 
-    found = judge_systems(items, everyone, judge, on_item)
+    found = judge_systems(items, everyone, judge, seed, on_item)
     return {**found, "against_humans": measure_judge(found, study, items) if study else None}
 
 
-def _system(system: System, items: list[TestItem], scored: Scored, samples: int, seed: int) -> JSON:
+def _system(system: System, items: list[TestItem], scored: Scored, options: MetricOptions) -> JSON:
     groups = [item.group for item in items]
     scores, formats = scored.scores[system.name], scored.formats[system.name]
     inversions = [found.inversions for found in scored.alignments[system.name] if found]
     return {
-        "metrics": {name: _metric(name, metric, groups, samples, seed) for name, metric in scores.items()},
+        "metrics": {name: _metric(name, metric, groups, options) for name, metric in scores.items()},
         "descriptive": {
             **describe(system, items, formats),
             "bertscore_truncated": scores["bertscore_f1"].truncated,
@@ -174,7 +187,7 @@ def _system(system: System, items: list[TestItem], scored: Scored, samples: int,
     }
 
 
-def _metric(name: str, scores: MetricScores, groups: list[str], samples: int, seed: int) -> JSON:
+def _metric(name: str, scores: MetricScores, groups: list[str], options: MetricOptions) -> JSON:
     """Mean with interval; null for the human system where no second reference exists."""
     scored = np.flatnonzero(~np.isnan(scores.values))
     floors = scores.floors[~np.isnan(scores.floors)]
@@ -200,7 +213,7 @@ def _metric(name: str, scores: MetricScores, groups: list[str], samples: int, se
         }
     return {
         "mean": data.mean,
-        "ci95": bootstrap_interval(data, samples, seed),
+        "ci95": bootstrap_interval(data, options.bootstrap_samples, options.seed),
         "ci95_t": t_interval(data),
         "interval": "cluster bootstrap",
         **common,
@@ -230,14 +243,12 @@ def _item(index: int, item: TestItem, everyone: list[System], scored: Scored) ->
     }
 
 
-def _environment(
-    items: list[TestItem], everyone: list[System], options: MetricOptions, samples: int, started: float
-) -> JSON:
+def _environment(items: list[TestItem], everyone: list[System], options: MetricOptions, started: float) -> JSON:
     return {
         "versions": {"python": platform.python_version(), **{library: version(library) for library in _LIBRARIES}},
         "seed": options.seed,
-        "bootstrap_samples": samples,
-        "options": {name: value for name, value in asdict(options).items() if name not in _NOT_RESULTS},
+        "bootstrap_samples": options.bootstrap_samples,
+        "options": {name: getattr(options, name) for name in RECORDED_OPTIONS},
         "inputs": {system.name: system.source for system in everyone},
         "items": len(items),
         "groups": len({item.group for item in items}),

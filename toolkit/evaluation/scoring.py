@@ -4,23 +4,25 @@ destroyed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
+from toolkit.bundled import cache_dir
 from toolkit.evaluation import peers
 from toolkit.evaluation.bertscore import BertScorer, Match, Pair, idf_over, official_baseline
 from toolkit.evaluation.conformance import Conformance, check_format
 from toolkit.evaluation.embedding_cache import EmbeddingCache
 from toolkit.evaluation.encoder import load_encoder
-from toolkit.evaluation.inputs import HUMAN, System, TestItem
+from toolkit.evaluation.inputs import System, TestItem
 from toolkit.evaluation.intervals import Floats
-from toolkit.evaluation.options import MetricOptions
 from toolkit.evaluation.rouge import rouge_l, rouge_lsum, tokenize
 from toolkit.evaluation.shuffles import SHUFFLES, other_items, shuffled_lines
 from toolkit.evaluation.steps import strip_markers
+from toolkit.options.evaluation import MetricOptions
+from toolkit.results.metrics import HUMAN
 
 REFERENCE_FLOOR = f"the same outputs against other items' references, mean of {SHUFFLES} seeded derangements"
 FORMAT_FLOOR = (
@@ -74,6 +76,7 @@ class TextMetrics:
 
     options: MetricOptions
     bert: BertScorer
+    references: Sequence[str] = ()  # of all items: what a token's rarity is counted in
 
     @cached_property
     def _tokens(self) -> dict[str, list[str]]:
@@ -132,7 +135,7 @@ class TextMetrics:
 
     @cached_property
     def _idf_corpus(self) -> list[str]:
-        return [self.prepare(text) for text in self.options.idf_references]
+        return [self.prepare(text) for text in self.references]
 
     def _lines(self, text: str) -> list[list[str]]:
         return [
@@ -145,8 +148,10 @@ class TextMetrics:
         return self._tokens[text]
 
 
-def load_text_metrics(options: MetricOptions, on_batch: Callable[[int, int], None]) -> TextMetrics:
-    """The text metrics with their encoder.
+def load_text_metrics(
+    options: MetricOptions, references: Sequence[str], on_batch: Callable[[int, int], None]
+) -> TextMetrics:
+    """The text metrics with their encoder; a token's rarity is counted in `references`.
 
     Raises:
         ModelError: the encoder cannot be loaded, or rescaling is asked for where there is no official baseline.
@@ -157,14 +162,15 @@ def load_text_metrics(options: MetricOptions, on_batch: Callable[[int, int], Non
         if options.bertscore_rescale
         else None
     )
+    cache = cache_dir() / "embeddings" if options.bertscore_cache else None
     bert = BertScorer(
-        encoder, EmbeddingCache(options.cache, encoder.key), options.bertscore_batch_size, on_batch, None, baseline
+        encoder, EmbeddingCache(cache, encoder.key), options.bertscore_batch_size, on_batch, None, baseline
     )
-    metrics = TextMetrics(options, bert)
+    metrics = TextMetrics(options, bert, references)
     if not options.bertscore_idf:
         return metrics
-    idf = idf_over(bert, [metrics.prepare(text) for text in options.idf_references])
-    return TextMetrics(options, BertScorer(encoder, bert.cache, options.bertscore_batch_size, on_batch, idf, baseline))
+    idf = idf_over(bert, [metrics.prepare(text) for text in references])
+    return replace(metrics, bert=BertScorer(encoder, bert.cache, options.bertscore_batch_size, on_batch, idf, baseline))
 
 
 def score_rouge(system: System, targets: Targets, metrics: TextMetrics) -> dict[str, MetricScores]:

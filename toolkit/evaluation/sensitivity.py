@@ -11,11 +11,11 @@ import numpy as np
 from toolkit.evaluation.bertscore import Pair
 from toolkit.evaluation.inputs import TestItem
 from toolkit.evaluation.intervals import Floats, bootstrap_interval, cluster
-from toolkit.evaluation.options import MetricOptions
 from toolkit.evaluation.perturbations import PERTURBATIONS, perturb
 from toolkit.evaluation.scoring import TextMetrics, conformance
 from toolkit.evaluation.step_scores import StepMatcher
 from toolkit.evaluation.steps import render_steps, step_texts
+from toolkit.options.evaluation import MetricOptions
 from toolkit.records import JSON
 
 
@@ -47,7 +47,7 @@ def damaged_pairs(damaged: dict[str, list[Damaged]]) -> list[Pair]:
 
 
 def measure_sensitivity(
-    damaged: dict[str, list[Damaged]], metrics: TextMetrics, matcher: StepMatcher, options: MetricOptions, samples: int
+    damaged: dict[str, list[Damaged]], metrics: TextMetrics, matcher: StepMatcher, options: MetricOptions
 ) -> list[JSON]:
     """Mean and drop of every metric for every kind of damage, as rows of results.json."""
     rows = []
@@ -57,7 +57,7 @@ def measure_sensitivity(
             for side in ("plain", "text")
         )
         groups = [answer.item.group for answer in answers]
-        rows += [_row(kind, name, before[name], after[name], groups, samples, options.seed) for name in before]
+        rows += [_row(kind, name, before[name], after[name], groups, options) for name in before]
     return rows
 
 
@@ -81,7 +81,7 @@ def _scores(pairs: list[Pair], metrics: TextMetrics, matcher: StepMatcher, optio
     }
 
 
-def _row(kind: str, metric: str, before: Floats, after: Floats, groups: list[str], samples: int, seed: int) -> JSON:
+def _row(kind: str, metric: str, before: Floats, after: Floats, groups: list[str], options: MetricOptions) -> JSON:
     defined = np.flatnonzero(~np.isnan(before) & ~np.isnan(after))
     row: JSON = {"perturbation": kind, "metric": metric, "mean": None, "drop": None, "ci95": None, "n": len(defined)}
     if not len(defined):
@@ -91,5 +91,5 @@ def _row(kind: str, metric: str, before: Floats, after: Floats, groups: list[str
         **row,
         "mean": float(after[defined].mean()),
         "drop": drops.mean,
-        "ci95": bootstrap_interval(drops, samples, seed),
+        "ci95": bootstrap_interval(drops, options.bootstrap_samples, options.seed),
     }

@@ -13,7 +13,6 @@ from toolkit.evaluation.alignment import MOST_STEPS, THRESHOLD_QUANTILE, Alignme
 from toolkit.evaluation.bertscore import BertScorer, weigh
 from toolkit.evaluation.inputs import System, TestItem
 from toolkit.evaluation.intervals import Floats
-from toolkit.evaluation.options import MetricOptions
 from toolkit.evaluation.scoring import (
     REFERENCE_FLOOR,
     MetricScores,
@@ -24,6 +23,7 @@ from toolkit.evaluation.scoring import (
 )
 from toolkit.evaluation.shuffles import SHUFFLES, other_items
 from toolkit.evaluation.steps import step_texts
+from toolkit.options.evaluation import MetricOptions
 
 if TYPE_CHECKING:
     from toolkit.evaluation.encoder import Embedding

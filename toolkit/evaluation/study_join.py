@@ -15,9 +15,8 @@ from toolkit.evaluation.inputs import TestItem
 from toolkit.evaluation.schema import StudyResults
 from toolkit.evaluation.scoring import MetricScores
 from toolkit.records import JSON, read_json
+from toolkit.results.metrics import COMPARED
 from toolkit.statistics.correlation import rank_correlation
-
-CORRELATED = ("rouge_l", "bertscore_f1", "format_conformance", "step_f1", "order_tau")
 
 
 def read_study(path: Path, items: list[TestItem]) -> JSON:
@@ -71,7 +70,7 @@ def correlate(study: JSON, items: list[TestItem], scores: dict[str, dict[str, Me
     """
     index = {item.id: position for position, item in enumerate(items)}
     rows = []
-    for metric in CORRELATED:
+    for metric in COMPARED:
         for criterion in study["criteria"]:
             points = [
                 (

@@ -5,18 +5,8 @@ allow.
 from __future__ import annotations
 
 from toolkit.records import JSON
+from toolkit.results.metrics import LABELS, PRIMARY
 
-PRIMARY = "rouge_l"  # the metric that the verdict is about; declared here, not chosen after the fact
-LABELS = {
-    "rouge_l": "ROUGE-L",
-    "rouge_lsum": "ROUGE-Lsum",
-    "bertscore_f1": "BERTScore F1",
-    "bertscore_p": "BERTScore precision",
-    "bertscore_r": "BERTScore recall",
-    "format_conformance": "Format conformance",
-    "step_f1": "Step F1",
-    "order_tau": "Order τ",
-}
 _ALPHA = 0.05
 
 

@@ -2,120 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-from pydantic import Field, field_validator, model_validator
-
-from toolkit.options.base import ExistingPath, OptionalCount, OptionalPath, OptionalShare, OptionalText
+from toolkit.options.evaluation import EvaluateOptions
 from toolkit.settings.base import Settings
 
 
-class JudgeSettings(Settings):
-    """A language model as judge of critical failures; extra, off unless a server is given."""
-
-    base_url: OptionalText = Field(
-        None, description="OpenAI-compatible server, for example http://localhost:8000/v1; no judge if left out."
-    )
-    model: str = Field("judge", description="Model name that the server knows.")
-    api_key_env: str = Field(
-        "OPENAI_API_KEY", description="Environment variable with the key; the key itself is never written anywhere."
-    )
-    timeout_s: float = Field(120.0, gt=0, description="Seconds to wait for one verdict.")
-
-
-HEADLINE_METRICS = ("rouge_l", "bertscore_f1", "format_conformance", "step_f1", "order_tau")
-
-
-class EvaluateSettings(Settings):
+class EvaluateSettings(EvaluateOptions, Settings):
     """Metrics with floors and intervals, paired comparisons, report."""
 
     required: ClassVar[tuple[str, ...]] = ("predictions", "data")
     from_pipeline: ClassVar[tuple[str, ...]] = ("predictions", "data", "split", "max_rows", "adapter")
-
-    predictions: dict[str, ExistingPath] = Field(
-        default_factory=dict, description="Predictions file of each system, for example baseline and tuned."
-    )
-    data: OptionalPath = Field(None, description="Data set folder, or a JSONL file with the references.")
-    split: Literal["test", "validation", "train"] = Field(
-        "test", description="Split that holds the references where data is a data set folder."
-    )
-    max_rows: OptionalCount = Field(
-        None, description="Evaluate only the first rows, where generate answered only those; all if left out."
-    )
-    adapter: OptionalPath = Field(
-        None, description="Adapter folder of the tuned system; its training.json goes into the model card."
-    )
-    study_results: OptionalPath = Field(
-        None, description="Finished blind study to join: its folder, or the JSON of `steptune study report`."
-    )
-    fail_under: dict[str, float] = Field(
-        default_factory=dict,
-        description=(
-            "Least acceptable mean by metric, or difference from the baseline by METRIC_difference; below it the run"
-            " fails."
-        ),
-    )
-
-    rouge_tokenizer: Literal["ascii", "unicode"] = Field(
-        "ascii", description="Word splitting of ROUGE-L: ascii is rouge-score's, unicode keeps all letters."
-    )
-    markers: Literal["strip", "keep"] = Field(
-        "strip", description="Strip list markers before ROUGE-L and BERTScore; keep gives the plain numbers."
-    )
-    rouge_backend: Literal["own", "rouge-score", "evaluate"] = Field(
-        "own", description="Who computes ROUGE-L; evaluate fetches its module from the hub."
-    )
-    bertscore_model: str = Field(
-        "roberta-large", description="Encoder of BERTScore: a hub id, a folder, or embedded:all-minilm-l6-v2."
-    )
-    bertscore_layer: OptionalCount = Field(
-        None,
-        description="Hidden layer that is compared; bert-score's choice for hub models that it knows, else the last.",
-    )
-    bertscore_batch_size: int = Field(
-        32, ge=1, description="Most texts encoded at once; changes memory and speed, no number."
-    )
-    bertscore_idf: bool = Field(False, description="Weight tokens by their rarity among the references.")
-    bertscore_rescale: bool = Field(
-        False, description="Rescale by bert-score's own baseline; refused for models without one."
-    )
-    bertscore_language: str = Field("en", description="Language of the baseline for rescaling.")
-    bertscore_backend: Literal["own", "bert-score", "evaluate"] = Field(
-        "own",
-        description=(
-            "Who computes BERTScore; the others fail on empty texts, and evaluate fetches its module from the hub."
-        ),
-    )
-    bertscore_cache: bool = Field(
-        True, description="Keep embeddings by weights and text under the user's cache folder."
-    )
-    step_threshold: OptionalShare = Field(
-        None,
-        description=(
-            "Least similarity of two steps that count as the same; by default what 5 % of unrelated human steps reach."
-        ),
-    )
-    sensitivity_items: int = Field(
-        50, ge=0, description="Human answers that are damaged on purpose to see what each metric notices; 0 for none."
-    )
-    judge: JudgeSettings = Field(default_factory=JudgeSettings, description="Settings of the judge.")
-    min_steps: int = Field(2, ge=1, description="Fewest steps of an answer in the right format.")
-    max_steps: int = Field(15, ge=1, description="Most steps of an answer in the right format.")
-    bootstrap_samples: int = Field(10_000, ge=100, description="Resamples behind each 95 % interval.")
-    seed: int = Field(17, ge=0, description="Seed of the bootstrap and of the floors.")
-
-    @model_validator(mode="after")
-    def _step_range_is_not_empty(self) -> EvaluateSettings:
-        if self.min_steps > self.max_steps:
-            raise ValueError(
-                f"min_steps ({self.min_steps}) is larger than max_steps ({self.max_steps}); no answer could conform"
-            )
-        return self
-
-    @field_validator("fail_under")
-    @classmethod
-    def _thresholds_have_a_number(cls, value: dict[str, float]) -> dict[str, float]:
-        known = [name for metric in HEADLINE_METRICS for name in (metric, f"{metric}_difference")]
-        if unknown := [name for name in value if name not in known]:
-            raise ValueError(f"{unknown[0]!r} is no number of an evaluation; there are: {', '.join(known)}")
-        return value

@@ -13,10 +13,10 @@ from pydantic import ValidationError
 
 from toolkit.commands.run import _thresholds
 from toolkit.errors import UsageError
-from toolkit.evaluation.comparisons import COMPARED
+from toolkit.evaluation.results import RECORDED_OPTIONS
+from toolkit.options.evaluation import MetricOptions
 from toolkit.records import read_growing_jsonl, read_json
 from toolkit.settings import EvaluateSettings
-from toolkit.settings.evaluate import HEADLINE_METRICS
 
 ROOT = Path(__file__).parents[3]
 REFERENCES = [numbered("Open the app.", f"Wait {index}.") for index in range(4)]
@@ -91,8 +91,9 @@ def test_the_gate_of_the_command_line_is_an_option_of_evaluate(tmp_path: Path) -
         EvaluateSettings(fail_under={"rouge": 0.2})
 
 
-def test_numbers_of_the_gate_are_the_numbers_of_the_headline() -> None:
-    assert HEADLINE_METRICS == COMPARED
+def test_results_record_every_option_that_changes_a_number() -> None:
+    others = {"bertscore_batch_size", "bertscore_cache", "bootstrap_samples"}
+    assert set(RECORDED_OPTIONS) == set(MetricOptions.model_fields) - others
 
 
 @pytest.mark.parametrize("preset", ["default", "demo"])

@@ -9,10 +9,10 @@ from evaluation_samples import numbered
 
 from toolkit.evaluation.charts import IntervalRow, axis_ticks, interval_chart
 from toolkit.evaluation.inputs import human_system, read_references, read_system
-from toolkit.evaluation.options import MetricOptions
 from toolkit.evaluation.report import render_html, render_markdown, render_model_card, write_report
 from toolkit.evaluation.report_view import visible
 from toolkit.evaluation.results import evaluate_systems
+from toolkit.options.evaluation import MetricOptions
 from toolkit.records import read_json, write_json
 from toolkit.runs.recorder import Recorder
 
@@ -27,7 +27,11 @@ def results(test_set: Callable[..., Path], tiny_bert: Path) -> dict[str, Any]:
     items, source = read_references(folder / "dataset", "test")
     systems = [read_system(name, folder / name, items) for name in ("baseline", NAME)]
     return evaluate_systems(
-        items, systems, human_system(items, source), MetricOptions(str(tiny_bert)), 200, Recorder(None)
+        items,
+        systems,
+        human_system(items, source),
+        MetricOptions(bertscore_model=str(tiny_bert), bertscore_cache=False, bootstrap_samples=200),
+        Recorder(None),
     )
 
 

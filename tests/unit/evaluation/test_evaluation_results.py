@@ -8,9 +8,9 @@ from evaluation_samples import numbered, write_rows
 
 from toolkit.errors import Cancelled
 from toolkit.evaluation.inputs import human_system, read_references, read_system
-from toolkit.evaluation.options import MetricOptions
 from toolkit.evaluation.results import evaluate_systems, headline
 from toolkit.evaluation.verdict import conclusion
+from toolkit.options.evaluation import MetricOptions
 from toolkit.runs.recorder import Recorder
 
 REFERENCES = [numbered("Open the app.", "Choose settings.", f"Tap wifi {index}.") for index in range(8)]
@@ -23,7 +23,11 @@ def evaluated(folder: Path, names: list[str], tiny_bert: Path, recorder: Recorde
     items, source = read_references(folder / "dataset", "test")
     systems = [read_system(name, folder / name, items) for name in names]
     return evaluate_systems(
-        items, systems, human_system(items, source), MetricOptions(str(tiny_bert)), 500, recorder or Recorder(None)
+        items,
+        systems,
+        human_system(items, source),
+        MetricOptions(bertscore_model=str(tiny_bert), bertscore_cache=False, bootstrap_samples=500),
+        recorder or Recorder(None),
     )
 
 

@@ -6,7 +6,6 @@ import pytest
 from evaluation_samples import numbered
 
 from toolkit.evaluation.inputs import TestItem
-from toolkit.evaluation.options import MetricOptions
 from toolkit.evaluation.perturbations import PERTURBATIONS, perturb
 from toolkit.evaluation.rates import repeated_share
 from toolkit.evaluation.report_view import noticed
@@ -14,6 +13,7 @@ from toolkit.evaluation.scoring import load_text_metrics
 from toolkit.evaluation.sensitivity import damage, damaged_pairs, measure_sensitivity
 from toolkit.evaluation.step_scores import load_matcher
 from toolkit.evaluation.steps import step_texts
+from toolkit.options.evaluation import MetricOptions
 
 ANSWER = numbered("Open the app.", "Choose settings.", "Do not press power.", "Turn wifi on.")
 OTHER = numbered("Close the window.", "Wait for the light.")
@@ -65,13 +65,18 @@ def test_order_is_noticed_by_order_tau_and_numbers_by_the_format(tiny_bert: Path
         )
         for index, word in enumerate(words)
     ]
-    options = MetricOptions(str(tiny_bert), step_threshold=0.999, sensitivity_items=6)
-    metrics = load_text_metrics(options, lambda done, total: None)
+    options = MetricOptions(
+        bertscore_model=str(tiny_bert),
+        bertscore_cache=False,
+        step_threshold=0.999,
+        sensitivity_items=6,
+        bootstrap_samples=300,
+    )
+    metrics = load_text_metrics(options, [], lambda done, total: None)
     damaged = damage(items, options)
     matcher = load_matcher(metrics.bert, [text for pair in damaged_pairs(damaged) for text in pair], items, options)
     rows = {
-        (row["perturbation"], row["metric"]): row
-        for row in measure_sensitivity(damaged, metrics, matcher, options, 300)
+        (row["perturbation"], row["metric"]): row for row in measure_sensitivity(damaged, metrics, matcher, options)
     }
     assert len(rows) == 36
     assert {row["n"] for row in rows.values()} == {6}

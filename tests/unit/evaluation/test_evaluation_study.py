@@ -13,12 +13,12 @@ from evaluation_samples import numbered
 from toolkit.errors import DataError
 from toolkit.evaluation.gate import BelowThresholdError, require_at_least
 from toolkit.evaluation.inputs import human_system, read_references, read_system
-from toolkit.evaluation.judge import JudgeError, JudgeOptions, parse_verdict
-from toolkit.evaluation.options import MetricOptions
+from toolkit.evaluation.judge import JudgeError, parse_verdict
 from toolkit.evaluation.report import render_html, render_markdown
 from toolkit.evaluation.results import evaluate_systems
 from toolkit.evaluation.schema import Results, json_schema
 from toolkit.evaluation.study_join import read_study
+from toolkit.options.evaluation import JudgeOptions, MetricOptions
 from toolkit.records import write_json
 from toolkit.runs.recorder import Recorder
 
@@ -93,8 +93,10 @@ def evaluated(
     if report is not None:
         write_json(folder / "study.json", report)
         study = read_study(folder / "study.json", items)
-    options = MetricOptions(str(tiny_bert), sensitivity_items=4)
-    return evaluate_systems(items, systems, human_system(items, source), options, 200, Recorder(None), study, judge)
+    options = MetricOptions(
+        bertscore_model=str(tiny_bert), bertscore_cache=False, sensitivity_items=4, bootstrap_samples=200
+    )
+    return evaluate_systems(items, systems, human_system(items, source), options, Recorder(None), study, judge)
 
 
 def test_the_published_schema_is_the_schema_in_use() -> None:
@@ -196,7 +198,7 @@ def test_the_judge_is_shown_once_it_is_measured_and_failures_stay_in_the_denomin
     test_set: Callable[..., Path], tiny_bert: Path, server: str
 ) -> None:
     folder = test_set(REFERENCES, {"baseline": BAD, "tuned": GOOD})
-    options = JudgeOptions(server, "m")
+    options = JudgeOptions(base_url=server, model="m")
     results = evaluated(folder, tiny_bert, study_report(), options)
     baseline = results["judge"]["systems"]["baseline"]
     assert [baseline[name]["count"] for name in ("critical_failures", "passed", "not_parsed")] == [7, 0, 1]
@@ -227,7 +229,7 @@ def test_verdicts_are_parsed_strictly(reply: str, verdict: bool | None) -> None:
 def test_a_judge_that_is_not_there_is_named(test_set: Callable[..., Path], tiny_bert: Path) -> None:
     folder = test_set(REFERENCES, {"baseline": BAD, "tuned": GOOD})
     with pytest.raises(JudgeError, match="start the server or leave judge out"):
-        evaluated(folder, tiny_bert, None, JudgeOptions("http://127.0.0.1:9/v1", "m", timeout_s=2))
+        evaluated(folder, tiny_bert, None, JudgeOptions(base_url="http://127.0.0.1:9/v1", model="m", timeout_s=2))
 
 
 def test_the_gate_names_every_number_below_its_threshold() -> None:

@@ -13,9 +13,9 @@ import yaml
 from evaluation_samples import WORDS, numbered
 
 from toolkit.evaluation.inputs import human_system, read_references, read_system
-from toolkit.evaluation.options import MetricOptions
 from toolkit.evaluation.report import render_html, render_markdown
 from toolkit.evaluation.results import evaluate_systems
+from toolkit.options.evaluation import BootstrapOptions, MetricOptions
 from toolkit.records import read_json
 from toolkit.runs.recorder import Recorder
 from toolkit.settings import EvaluateSettings
@@ -36,9 +36,10 @@ sys.addaudithook(audit)
 
 
 def evaluated(folder: Path, names: list[str], options: MetricOptions) -> dict[str, Any]:
+    options = options.with_options(BootstrapOptions(bootstrap_samples=200))
     items, source = read_references(folder / "dataset", "test")
     systems = [read_system(name, folder / name, items) for name in names]
-    return evaluate_systems(items, systems, human_system(items, source), options, 200, Recorder(None))
+    return evaluate_systems(items, systems, human_system(items, source), options, Recorder(None))
 
 
 def without_times(path: Path) -> str:
@@ -109,7 +110,9 @@ def test_texts_of_a_hundred_thousand_tokens(test_set: Callable[..., Path], tiny_
     long_list = numbered(*["Open the app and wait." for _ in range(20_000)])
     outputs = ["wait " * 100_000, long_list, *GOOD[2:]]
     tuned = evaluated(
-        test_set(REFERENCES, {"tuned": outputs}), ["tuned"], MetricOptions(str(tiny_bert), sensitivity_items=0)
+        test_set(REFERENCES, {"tuned": outputs}),
+        ["tuned"],
+        MetricOptions(bertscore_model=str(tiny_bert), bertscore_cache=False, sensitivity_items=0),
     )["systems"]["tuned"]
     assert (tuned["metrics"]["bertscore_f1"]["truncated"], tuned["metrics"]["step_f1"]["truncated"]) == (2, 1)
     assert tuned["rates"]["repetitive"]["count"] == 2
@@ -121,7 +124,9 @@ def test_right_to_left_and_east_asian_texts(test_set: Callable[..., Path], tiny_
         "1、打开应用\n2、点击设置",
         "1. פתח את האפליקציה\n2. לחץ על הגדרות",
     ]
-    options = MetricOptions(str(tiny_bert), rouge_tokenizer="unicode", sensitivity_items=0)
+    options = MetricOptions(
+        bertscore_model=str(tiny_bert), bertscore_cache=False, rouge_tokenizer="unicode", sensitivity_items=0
+    )
     results = evaluated(
         test_set(references, {"baseline": references[::-1], "tuned": references}), ["baseline", "tuned"], options
     )
@@ -134,7 +139,9 @@ def test_right_to_left_and_east_asian_texts(test_set: Callable[..., Path], tiny_
 
 def test_systems_that_answer_alike_do_not_differ(test_set: Callable[..., Path], tiny_bert: Path) -> None:
     results = evaluated(
-        test_set(REFERENCES, {"baseline": GOOD, "tuned": GOOD}), ["baseline", "tuned"], MetricOptions(str(tiny_bert))
+        test_set(REFERENCES, {"baseline": GOOD, "tuned": GOOD}),
+        ["baseline", "tuned"],
+        MetricOptions(bertscore_model=str(tiny_bert), bertscore_cache=False),
     )
     row = results["comparisons"][0]
     assert (row["difference"], row["ci95"], row["p"], row["p_holm"], row["effect"], row["ties"]) == (
@@ -153,7 +160,7 @@ def test_all_outputs_empty(test_set: Callable[..., Path], tiny_bert: Path) -> No
     results = evaluated(
         test_set(REFERENCES, {"baseline": [""] * 8, "tuned": GOOD}),
         ["baseline", "tuned"],
-        MetricOptions(str(tiny_bert)),
+        MetricOptions(bertscore_model=str(tiny_bert), bertscore_cache=False),
     )
     baseline = results["systems"]["baseline"]
     assert {
@@ -172,7 +179,7 @@ def test_all_outputs_empty(test_set: Callable[..., Path], tiny_bert: Path) -> No
 
 
 def test_idf_with_one_item_is_reported_as_undefined(test_set: Callable[..., Path], tiny_bert: Path) -> None:
-    options = MetricOptions(str(tiny_bert), bertscore_idf=True)
+    options = MetricOptions(bertscore_model=str(tiny_bert), bertscore_cache=False, bertscore_idf=True)
     results = evaluated(
         test_set(REFERENCES[:1], {"baseline": BAD[:1], "tuned": GOOD[:1]}), ["baseline", "tuned"], options
     )
@@ -188,10 +195,13 @@ def test_the_packages_of_the_field_are_backends_with_the_same_numbers(
 ) -> None:
     folder = test_set(REFERENCES, {"baseline": BAD, "tuned": GOOD})
     own = evaluated(
-        folder, ["baseline", "tuned"], MetricOptions(str(tiny_bert), bertscore_layer=3, sensitivity_items=4)
+        folder,
+        ["baseline", "tuned"],
+        MetricOptions(bertscore_model=str(tiny_bert), bertscore_cache=False, bertscore_layer=3, sensitivity_items=4),
     )
     peer_options = MetricOptions(
-        str(tiny_bert),
+        bertscore_model=str(tiny_bert),
+        bertscore_cache=False,
         bertscore_layer=3,
         sensitivity_items=4,
         rouge_backend="rouge-score",

@@ -10,8 +10,8 @@ from toolkit.evaluation.bertscore import BertScorer
 from toolkit.evaluation.embedding_cache import EmbeddingCache
 from toolkit.evaluation.encoder import load_encoder
 from toolkit.evaluation.inputs import TestItem
-from toolkit.evaluation.options import MetricOptions
 from toolkit.evaluation.step_scores import load_matcher
+from toolkit.options.evaluation import MetricOptions
 
 _DESCRIPTION = (
     "Which steps of the reference an answer has (step F1), and whether they come in its order (Kendall's tau of the"
@@ -39,7 +39,7 @@ class SteptuneSteps(evaluate.Metric):
         encoder = load_encoder(model)
         scorer = BertScorer(encoder, EmbeddingCache(None, encoder.key), 32, _quiet)
         items = [TestItem(str(index), "", reference, str(index)) for index, reference in enumerate(references)]
-        matcher = load_matcher(scorer, predictions, items, MetricOptions(model, step_threshold=threshold))
+        matcher = load_matcher(scorer, predictions, items, MetricOptions(step_threshold=threshold))
         found = [
             matcher.align(prediction, reference) for prediction, reference in zip(predictions, references, strict=True)
         ]

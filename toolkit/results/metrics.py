@@ -1,0 +1,19 @@
+"""The names that results.json has: metrics, the reference system, and which metrics are compared."""
+
+from __future__ import annotations
+
+HUMAN = "human"  # the reference answers, as a system of their own
+BASELINE = "baseline"
+PRIMARY = "rouge_l"  # the metric that the verdict is about; declared here, not chosen after the fact
+# Holm's family: these, for each system against the baseline. They are also the numbers of a run's headline.
+COMPARED = ("rouge_l", "bertscore_f1", "format_conformance", "step_f1", "order_tau")
+LABELS = {
+    "rouge_l": "ROUGE-L",
+    "rouge_lsum": "ROUGE-Lsum",
+    "bertscore_f1": "BERTScore F1",
+    "bertscore_p": "BERTScore precision",
+    "bertscore_r": "BERTScore recall",
+    "format_conformance": "Format conformance",
+    "step_f1": "Step F1",
+    "order_tau": "Order τ",
+}

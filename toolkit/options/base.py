@@ -28,13 +28,14 @@ class Options(BaseModel):
 
         Raises:
             TypeError: a group that is no part of this one.
+            ValidationError: options that contradict each other.
         """
+        values = {name: getattr(self, name) for name in self.model_fields_set}
         for group in groups:
             if not isinstance(self, type(group)):
                 raise TypeError(f"{type(group).__name__} is no part of {type(self).__name__}")
-        return self.model_copy(
-            update={name: getattr(group, name) for group in groups for name in group.model_fields_set}
-        )
+            values |= {name: getattr(group, name) for name in group.model_fields_set}
+        return self.model_validate(values)
 
 
 def _absolute(value: Any) -> Any:

@@ -7,7 +7,7 @@ import pytest
 from toolkit import cli
 from toolkit.errors import PreflightError
 from toolkit.options.base import Options
-from toolkit.options.generation import EngineOptions
+from toolkit.options.generation import EngineOptions, SamplingOptions
 from toolkit.options.merge import add_merge_arguments, merge_arguments
 from toolkit.options.shared import ModelOptions, PromptOptions
 from toolkit.options.training import LoraOptions, MemoryOptions, SftOptions
@@ -31,6 +31,11 @@ def test_a_group_changes_only_what_it_was_given() -> None:
 def test_a_group_that_is_no_part_of_the_settings_is_refused() -> None:
     with pytest.raises(TypeError, match="LoraOptions is no part of PromptOptions"):
         PromptOptions().with_options(LoraOptions(lora_r=8))
+
+
+def test_options_that_contradict_each_other_are_refused_when_they_meet() -> None:
+    with pytest.raises(ValueError, match="n is 2 with temperature 0"):
+        SamplingOptions(n=2, temperature=1.0).with_options(SamplingOptions(temperature=0.0))
 
 
 @pytest.mark.parametrize("given", [{"gradient_checkpointing": True}, {"per_device_train_batch_size": 2}])

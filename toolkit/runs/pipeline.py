@@ -14,6 +14,10 @@ from typing import Any
 
 from toolkit import __version__, catalog, config
 from toolkit.errors import Cancelled, SteptuneError
+from toolkit.options.evaluation import EvidenceOptions, PredictionsOptions
+from toolkit.options.generation import SystemOptions
+from toolkit.options.shared import HeldOutOptions
+from toolkit.options.training import TrainingDataOptions
 from toolkit.records import JSON, read_json, sha256_file, sha256_json, sha256_tree, write_json
 from toolkit.run_folder.folder import ENDED_STATES, RunFolder, runs_root
 from toolkit.runs import launch
@@ -76,20 +80,20 @@ class Pipeline:
             return Stage(name, name, settings.data)
         dataset = done["data-build"].output("dataset")
         if name == "sft":
-            return Stage(name, name, _filled(settings.sft, data=dataset))
+            return Stage(name, name, settings.sft.with_options(TrainingDataOptions(data=dataset)))
         adapter = done["sft"].output("adapter")
         if name == "evaluate":
             predictions = {system: done[f"generate-{system}"].output("predictions") for system in ("baseline", "tuned")}
-            rows = {"split": settings.generate.split, "max_rows": settings.generate.max_rows}
-            return Stage(
-                name, name, _filled(settings.evaluate, data=dataset, predictions=predictions, adapter=adapter, **rows)
+            filled = settings.evaluate.with_options(
+                HeldOutOptions.of(settings.generate),
+                HeldOutOptions(data=dataset),
+                PredictionsOptions(predictions=predictions),
+                EvidenceOptions(adapter=adapter),
             )
+            return Stage(name, name, filled)
         _, _, generate, _ = settings.stages()
-        return Stage(
-            name,
-            recipe_of(name),
-            _filled(generate, data=dataset, adapter=adapter if name == "generate-tuned" else None),
-        )
+        system = SystemOptions(adapter=adapter if name == "generate-tuned" else None)
+        return Stage(name, recipe_of(name), generate.with_options(HeldOutOptions(data=dataset), system))
 
     def _run_stage(self, stage: Stage) -> StageResult:
         plan = launch.plan_launch(stage.recipe, stage.settings, self.on)
@@ -172,10 +176,6 @@ def _stage_error(name: str, result: JSON) -> SteptuneError:
     error.exit_code = int(result.get("exit_code", 1))
     error.kind = str(result.get("kind", "stage"))
     return error
-
-
-def _filled(settings: Settings, **inputs: Any) -> Settings:
-    return type(settings).model_validate({**settings.model_dump(), **inputs})
 
 
 def stage_key(stage: Stage, accelerate_config: Path | None) -> str:

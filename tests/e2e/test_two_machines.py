@@ -42,8 +42,8 @@ def test_two_machines_train_one_adapter_in_one_run_folder(
     shared_dataset: Path,  # noqa: F811
     tmp_path: Path,
 ) -> None:
-    on = tmp_path / "cpu_two_machines.yaml"
-    on.write_text(yaml.safe_dump({**SHAPE, "same_network": True, "use_cpu": False}))
+    on = tmp_path / "two_machines.yaml"
+    on.write_text(yaml.safe_dump({**SHAPE, "same_network": True, "use_cpu": True}))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -21,8 +21,9 @@ from toolkit.errors import SteptuneError
 from toolkit.machine.hardware import GIB, sample_gpus
 from toolkit.machine.interpreters import generator_interpreters
 from toolkit.planning import preflight
+from toolkit.planning.accelerate_config import default_on
+from toolkit.planning.plan import plan_launch
 from toolkit.run_folder.folder import runs_root
-from toolkit.runs.launch import default_on, plan_launch
 
 PACKAGES = (
     "torch",

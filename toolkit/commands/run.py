@@ -14,6 +14,7 @@ from toolkit.errors import EXIT_CANCELLED, EXIT_FAILED, SteptuneError, UsageErro
 from toolkit.planning import preflight
 from toolkit.planning.data_preview import data_preview_lines
 from toolkit.planning.inputs import check_inputs
+from toolkit.planning.plan import LaunchPlan, plan_launch
 from toolkit.planning.token_preview import preview_lines, recipe_preview
 from toolkit.records import read_json
 from toolkit.run_folder.folder import RunFolder, find_run, runs_root
@@ -28,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     """Resolve, check, launch, follow; returns the run's exit code."""
     overrides = [*args.overrides, *_thresholds(args.recipe, args.fail_under)]
     settings = config.resolve(args.recipe, args.preset, Path(args.config) if args.config else None, overrides)
-    plan = launch.plan_launch(args.recipe, settings, args.on, args.accelerate_args, planning_only=args.dry_run)
+    plan = plan_launch(args.recipe, settings, args.on, args.accelerate_args, planning_only=args.dry_run)
     run_dir = Path(args.run_dir) if args.run_dir else None
     checks = preflight.check_launch(plan, (run_dir or runs_root()).absolute())
     if args.dry_run:
@@ -55,9 +56,7 @@ def resume(args: argparse.Namespace) -> int:
     return _detach(found, args.json) if args.detach else _follow(found, args.json)
 
 
-def _show_plan(
-    args: argparse.Namespace, plan: launch.LaunchPlan, run_dir: Path | None, checks: list[preflight.Check]
-) -> int:
+def _show_plan(args: argparse.Namespace, plan: LaunchPlan, run_dir: Path | None, checks: list[preflight.Check]) -> int:
     """`--dry-run`: everything that would happen, and the exit code that preflight would give."""
     folder = run_dir.absolute() if run_dir else runs_root() / f"<time>-{plan.recipe}-<id>"
     refused = any(check.level == "refused" for check in checks)
@@ -98,14 +97,14 @@ def _show_plan(
     return preflight.PreflightError.exit_code if refused else int(preview.get("exit_code", 0))
 
 
-def _stage_commands(plan: launch.LaunchPlan, folder: Path) -> list[tuple[str, list[str]]]:
+def _stage_commands(plan: LaunchPlan, folder: Path) -> list[tuple[str, list[str]]]:
     """The command lines of a pipeline's stages; [] for other recipes."""
     if not isinstance(plan.settings, PipelineSettings):
         return []
     data, sft, generate, evaluate = plan.settings.stages()
     stages: tuple[Settings, ...] = (data, sft, generate, generate, evaluate)
     settings = dict(zip(STAGE_NAMES, stages, strict=True))
-    plans = {name: launch.plan_launch(recipe_of(name), stage, plan.on) for name, stage in settings.items()}
+    plans = {name: plan_launch(recipe_of(name), stage, plan.on) for name, stage in settings.items()}
     return [(name, stage_plan.argv(folder / "stages" / name)) for name, stage_plan in plans.items()]
 
 

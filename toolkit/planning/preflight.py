@@ -12,17 +12,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import psutil
-import yaml
 
-from toolkit import catalog
 from toolkit.errors import PreflightError
 from toolkit.machine.hardware import GIB, sample_gpus
+from toolkit.planning.accelerate_config import AccelerateConfig
+from toolkit.planning.plan import LaunchPlan
 from toolkit.planning.training_fit import judge_training, memory_of, read_machine, with_machine_choices
 from toolkit.planning.training_memory import MemoryEstimate
-from toolkit.runs.launch import LaunchPlan, is_cpu
 from toolkit.settings import (
     DataBuildSettings,
     EvaluateSettings,
@@ -54,7 +53,7 @@ class Check:
 def check_launch(plan: LaunchPlan, run_dir: Path) -> list[Check]:
     """All checks of a plan, the good ones too. `run_dir` may not exist yet."""
     return [
-        *_check_packages(plan.settings, plan.on),
+        *_check_packages(plan.settings, plan.accelerate),
         *_check_accelerator(plan),
         *_check_models(plan.settings),
         *_check_disk(plan.settings, run_dir),
@@ -65,7 +64,7 @@ def training_memory(plan: LaunchPlan) -> MemoryEstimate | None:
     """The estimate for an sft plan; None for other recipes and for models whose shape is not known."""
     if not isinstance(plan.settings, SftSettings):
         return None
-    return memory_of(plan.settings, read_machine(_shape_of(plan), is_cpu(plan.on)))
+    return memory_of(plan.settings, read_machine(plan.accelerate))
 
 
 def require(checks: list[Check]) -> None:
@@ -83,14 +82,14 @@ def _stages(settings: Settings) -> tuple[Settings, ...]:
     return (settings,)
 
 
-def _check_packages(settings: Settings, on: str) -> Iterator[Check]:
+def _check_packages(settings: Settings, accelerate: AccelerateConfig) -> Iterator[Check]:
     for stage in _stages(settings):
         if isinstance(stage, DataBuildSettings):
             yield _packages("data", ("accelerate", "ftfy", "lxml", "markdown_it", "phonenumbers", "rensa"))
         elif isinstance(stage, SftSettings):
             names = ["torch", "accelerate", "transformers", "trl", "peft", "datasets"]
             names += ["bitsandbytes"] if stage.quantization != "none" else []
-            names += ["deepspeed"] if "zero" in on else []
+            names += ["deepspeed"] if accelerate.strategy.startswith("zero") else []
             yield _packages("train", tuple(names))
         elif isinstance(stage, GenerateSettings):
             yield _check_engine(stage)
@@ -142,7 +141,7 @@ def _check_accelerator(plan: LaunchPlan) -> Iterator[Check]:
     if gpus:
         names = ", ".join(f"{gpu['name']} {gpu['memory_total_mib'] / 1024:.0f} GiB" for gpu in gpus)
         yield Check("GPU", "ok", names)
-    needed = 0 if is_cpu(plan.on) else _gpus_needed(plan)
+    needed = _gpus_needed(plan)
     if needed > len(gpus):
         yield Check(
             "GPU",
@@ -152,7 +151,7 @@ def _check_accelerator(plan: LaunchPlan) -> Iterator[Check]:
         )
     for stage in _stages(plan.settings):
         if isinstance(stage, SftSettings):
-            machine = read_machine(_shape_of(plan), is_cpu(plan.on))
+            machine = read_machine(plan.accelerate)
             resolved = with_machine_choices(stage, machine)
             yield from (Check(found.name, found.level, found.message) for found in judge_training(resolved, machine))
             if not gpus and stage.model.count("/") == 1 and not stage.model.startswith(("/", ".")):
@@ -165,16 +164,11 @@ def _check_accelerator(plan: LaunchPlan) -> Iterator[Check]:
 
 
 def _gpus_needed(plan: LaunchPlan) -> int:
-    """GPUs that this machine must have at least: two for a shape that splits one machine's work, else one."""
-    if plan.accelerate_config is None:
-        return 1 if plan.on == "single_gpu" else 0
-    shape = _shape_of(plan)
-    return 2 if int(shape.get("num_processes", 1)) > 1 and int(shape.get("num_machines", 1)) == 1 else 1
-
-
-def _shape_of(plan: LaunchPlan) -> dict[str, Any]:
-    path = plan.accelerate_config or catalog.accelerate_config_path(plan.on)
-    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    """GPUs that this machine must have at least: two for a config that splits one machine's work, else one."""
+    if plan.accelerate.on_cpu:
+        return 0
+    # generate takes the cards that there are; it is not started once a card
+    return 2 if plan.accelerate.several_on_one_machine and plan.recipe != "generate" else 1
 
 
 def _check_models(settings: Settings) -> Iterator[Check]:

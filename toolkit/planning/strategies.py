@@ -8,7 +8,7 @@ which a test compares with this module.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 Strategy = Literal["single", "ddp", "zero1", "zero2", "zero3", "fsdp"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
@@ -33,17 +33,6 @@ class Refusal:
 
     def __str__(self) -> str:
         return f"{self.reason}; use {self.instead}."
-
-
-def strategy_of(shape: dict[str, Any]) -> Strategy:
-    """The strategy of an accelerate config (its YAML as a mapping)."""
-    kind = str(shape.get("distributed_type", "NO")).upper()
-    if kind == "DEEPSPEED":
-        stage = int((shape.get("deepspeed_config") or {}).get("zero_stage", 2))
-        return "zero3" if stage == 3 else "zero1" if stage == 1 else "zero2"
-    if kind == "FSDP":
-        return "fsdp"
-    return "ddp" if int(shape.get("num_processes", 1)) > 1 else "single"
 
 
 def refusal(strategy: Strategy, quantization: str, optim: str, on_cpu: bool, use_dora: bool = False) -> Refusal | None:

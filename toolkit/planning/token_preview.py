@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from toolkit import catalog
+from toolkit.planning.plan import LaunchPlan
 from toolkit.records import JSON
-from toolkit.runs.launch import LaunchPlan
 
 # Two shades a kind, taken in turn, so that the borders of tokens show: prompt grey, learned green.
 _SHADES = {False: ("\x1b[90m", "\x1b[37m"), True: ("\x1b[32m", "\x1b[92m")}

@@ -8,15 +8,16 @@ import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import psutil
 
 from toolkit.machine.hardware import sample_gpus
 from toolkit.options.base import Options
 from toolkit.options.training import BaseModelOptions, MemoryOptions
+from toolkit.planning.accelerate_config import AccelerateConfig
 from toolkit.planning.model_configs import find_model_config
-from toolkit.planning.strategies import Strategy, refusal, strategy_of
+from toolkit.planning.strategies import Strategy, refusal
 from toolkit.planning.training_memory import (
     GIB,
     MemoryEstimate,
@@ -53,18 +54,16 @@ class Judgement:
     message: str
 
 
-def read_machine(shape: dict[str, Any], on_cpu: bool) -> Machine:
-    """The machine as one process of an accelerate config (`shape`) meets it."""
-    gpus, processes = [] if on_cpu else sample_gpus(), int(shape.get("num_processes", 1))
-    strategy = strategy_of(shape)
+def read_machine(accelerate: AccelerateConfig) -> Machine:
+    """The machine as one process of an accelerate config meets it."""
+    gpus, processes = [] if accelerate.on_cpu else sample_gpus(), accelerate.processes
     if gpus:
-        processes = len(gpus) * int(shape.get("num_machines", 1)) if processes > 1 else 1
+        processes = len(gpus) * accelerate.machines if processes > 1 else 1
         free = min(gpu["memory_total_mib"] - gpu["memory_used_mib"] for gpu in gpus) * 1024**2
-        return Machine("cuda", free, 2, strategy, processes, str(gpus[0]["name"]))
+        return Machine("cuda", free, 2, accelerate.strategy, processes, str(gpus[0]["name"]))
     # Without a card the default of the presets is still judged by what it needs on a CPU.
-    return Machine(
-        "cpu", psutil.virtual_memory().available / processes, 2 if _cpu_has_bf16() else 4, strategy, processes, "CPU"
-    )
+    free, precision_bytes = psutil.virtual_memory().available / processes, 2 if _cpu_has_bf16() else 4
+    return Machine("cpu", free, precision_bytes, accelerate.strategy, processes, "CPU")
 
 
 def with_machine_choices(settings: SftSettings, machine: Machine) -> SftSettings:

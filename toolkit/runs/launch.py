@@ -1,4 +1,4 @@
-"""From settings to a running recipe: the exact command line, the supervisor, and the proof that the launch worked."""
+"""From a plan to a running recipe: its run folder, its supervisor, and the proof that the launch worked."""
 
 from __future__ import annotations
 
@@ -6,21 +6,14 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from toolkit import catalog, config
 from toolkit.errors import UsageError
-from toolkit.machine.hardware import sample_gpus
 from toolkit.machine.processes import RUN_ID_VARIABLE, tagged_with
-from toolkit.planning.training_fit import read_machine, with_machine_choices
+from toolkit.planning.plan import LaunchPlan
 from toolkit.records import read_json, write_json
 from toolkit.run_folder.folder import ENDED_STATES, RunFolder, create_run
-from toolkit.runs.nodes import Nodes, node_folder, read_nodes
-from toolkit.settings import GenerateSettings, PipelineSettings, Settings, SftSettings
+from toolkit.runs.nodes import node_folder
 
 LAUNCH_TIMEOUT_S = 180.0
 SUPERVISOR_TIMEOUT_S = 30.0
@@ -33,123 +26,6 @@ RECORDED_VARIABLES = (
     "STEPTUNE_CACHE",
     "VIRTUAL_ENV",
 )
-
-
-@dataclass(frozen=True)
-class LaunchPlan:
-    """Everything that decides what is started; `argv` lacks only the run folder."""
-
-    recipe: str
-    settings: Settings
-    on: str
-    accelerate_config: Path | None
-    accelerate_args: tuple[str, ...]
-    environment: dict[str, str]
-    nodes: Nodes | None = None  # where several machines train together
-
-    @property
-    def config_yaml(self) -> str:
-        return config.dump(self.settings, self.recipe)
-
-    def argv(self, run_dir: Path) -> list[str]:
-        """The recipe's command line, as it is started and shown."""
-        script = [str(catalog.find_recipe(self.recipe).script), "--run-dir", str(run_dir)]
-        if self.accelerate_config is None:
-            return [self.interpreter, *script]
-        launcher = Path(sys.executable).with_name("accelerate")
-        launch = (
-            [str(launcher), "launch"] if launcher.exists() else [sys.executable, "-m", "accelerate.commands.launch"]
-        )
-        nodes = self.nodes.arguments() if self.nodes else ()
-        return [*launch, "--config_file", str(self.accelerate_config), *nodes, *self.accelerate_args, *script]
-
-    def on_every_machine(self, run_dir: Path) -> list[list[str]]:
-        """The command line of each machine in order of rank; one machine has one."""
-        if self.nodes is None:
-            return [self.argv(run_dir)]
-        return [replace(self, nodes=self.nodes.at(rank)).argv(run_dir) for rank in range(self.nodes.machines)]
-
-    @property
-    def interpreter(self) -> str:
-        other = self.settings.generator.python if isinstance(self.settings, GenerateSettings) else None
-        return str(other or sys.executable)
-
-
-def plan_launch(
-    recipe: str,
-    settings: Settings,
-    on: str | None = None,
-    accelerate_args: tuple[str, ...] = (),
-    planning_only: bool = False,
-) -> LaunchPlan:
-    """The plan for a recipe on `on` (an accelerate config's name or path; by default what the machine has).
-
-    `planning_only`: the plan is shown and not started, so that for several machines rank and address need not be known.
-
-    Raises:
-        UsageError: no such accelerate config, or arguments for accelerate where accelerate is not used.
-    """
-    name = on or default_on()
-    path = catalog.accelerate_config_path(name)
-    if isinstance(settings, SftSettings):
-        settings = with_machine_choices(settings, read_machine(_shape(path), is_cpu(name)))
-    if recipe in catalog.PLAIN_PYTHON_RECIPES:
-        if accelerate_args:
-            raise UsageError(f"{recipe} is not started by accelerate; remove `-- {' '.join(accelerate_args)}`.")
-        return LaunchPlan(recipe, settings, name, None, (), _environment(name, settings))
-    shape = _shape(path)
-    nodes = read_nodes(shape, path.stem, 0 if is_cpu(name) else len(sample_gpus()), planning_only)
-    return LaunchPlan(
-        recipe,
-        settings,
-        name,
-        path,
-        (*_process_count(shape, name), *accelerate_args),
-        _environment(name, settings),
-        nodes,
-    )
-
-
-def default_on() -> str:
-    """`single_gpu` where there is an NVIDIA GPU, else `cpu`."""
-    return "single_gpu" if sample_gpus() else "cpu"
-
-
-def is_cpu(on: str) -> bool:
-    """Whether an accelerate config is for CPU: by the shipped names, `cpu...`."""
-    return Path(on).stem.startswith("cpu")
-
-
-def _environment(on: str, settings: Settings) -> dict[str, str]:
-    environment = {"PYTHONUNBUFFERED": "1", "STEPTUNE_ON": on, "TOKENIZERS_PARALLELISM": "false"}
-    if all(model.startswith("embedded:") for model in models_of(settings)):
-        environment["HF_HUB_OFFLINE"] = "1"  # bitsandbytes asks the hub for a kernel on some CPUs
-    if is_cpu(on):
-        environment |= {"ACCELERATE_USE_CPU": "true", "DS_ACCELERATOR": "cpu", "CUDA_VISIBLE_DEVICES": ""}
-        # Threads that spin at every barrier lose whole time slices as soon as another process wants a core.
-        environment["OMP_WAIT_POLICY"] = os.environ.get("OMP_WAIT_POLICY", "PASSIVE")
-    return environment
-
-
-def models_of(settings: Settings) -> list[str]:
-    """Every model that a recipe loads, as its settings name it."""
-    stages: tuple[Settings, ...] = settings.stages() if isinstance(settings, PipelineSettings) else (settings,)
-    return [getattr(stage, name) for stage in stages for name in ("model", "bertscore_model") if hasattr(stage, name)]
-
-
-def _process_count(shape: dict[str, Any], on: str) -> tuple[str, ...]:
-    """What the YAML of one machine cannot know: how many GPUs this machine shows."""
-    visible = (
-        len(sample_gpus())
-        if int(shape.get("num_processes", 1)) > 1 and int(shape.get("num_machines", 1)) < 2 and not is_cpu(on)
-        else 0
-    )
-    return ("--num_processes", str(visible)) if visible else ()
-
-
-def _shape(path: Path) -> dict[str, Any]:
-    """An accelerate config as a mapping."""
-    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
 
 
 def start(plan: LaunchPlan, run_dir: Path | None = None, parent: str | None = None) -> RunFolder:

@@ -18,6 +18,7 @@ from toolkit.options.evaluation import EvidenceOptions, PredictionsOptions
 from toolkit.options.generation import SystemOptions
 from toolkit.options.shared import HeldOutOptions
 from toolkit.options.training import TrainingDataOptions
+from toolkit.planning.plan import LaunchPlan, plan_launch
 from toolkit.records import JSON, read_json, sha256_file, sha256_json, sha256_tree, write_json
 from toolkit.run_folder.folder import ENDED_STATES, RunFolder, runs_root
 from toolkit.runs import launch
@@ -96,8 +97,8 @@ class Pipeline:
         return Stage(name, recipe_of(name), generate.with_options(HeldOutOptions(data=dataset), system))
 
     def _run_stage(self, stage: Stage) -> StageResult:
-        plan = launch.plan_launch(stage.recipe, stage.settings, self.on)
-        key = stage_key(stage, plan.accelerate_config)
+        plan = plan_launch(stage.recipe, stage.settings, self.on)
+        key = stage_key(stage, plan.accelerate.path if plan.by_accelerate else None)
         if earlier := self._find_finished(stage.name, key):
             self.recorder.event("stage_skipped", stage=stage.name, run=str(earlier.path), key=key)
             return StageResult(earlier, skipped=True)
@@ -133,7 +134,7 @@ class Pipeline:
                 return run
         return None
 
-    def _start_or_resume(self, stage: Stage, plan: launch.LaunchPlan, key: str) -> RunFolder:
+    def _start_or_resume(self, stage: Stage, plan: LaunchPlan, key: str) -> RunFolder:
         folder = self.run.path / "stages" / stage.name
         if (read_json(folder / "stage.json") or {}).get("key") == key and (folder / "run.json").exists():
             run = RunFolder(folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
@@ -18,6 +18,10 @@ from tui.logic.text import clean, fit, wrap
 from tui.screens.page import Page
 from tui.widgets.line_view import Panel
 from tui.widgets.text_view import TextView
+
+if TYPE_CHECKING:
+    from toolkit.planning.plan import LaunchPlan
+    from toolkit.planning.preflight import Check
 
 _SIGNS = {"ok": ("✓", "good"), "warning": ("!", "warn"), "refused": ("✗", "bad")}
 
@@ -35,8 +39,8 @@ class PreflightScreen(Page):
     def __init__(self, form: Form, settings: Settings) -> None:
         super().__init__()
         self.form, self.settings = form, settings
-        self.plan: Any = None
-        self.checks: list[Any] = []
+        self.plan: LaunchPlan | None = None
+        self.checks: list[Check] = []
         self.memory: list[str] = []  # the estimate, an item a line
         self.problem = ""
         self.looking = True
@@ -56,20 +60,20 @@ class PreflightScreen(Page):
         self.redraw()
         self.in_thread(self._look, self._looked, exclusive=True)
 
-    def _look(self) -> tuple[Any, list[Any], list[str], str]:
+    def _look(self) -> tuple[LaunchPlan | None, list[Check], list[str], str]:
         from toolkit.planning import preflight
         from toolkit.planning.inputs import check_inputs
-        from toolkit.runs import launch
+        from toolkit.planning.plan import plan_launch
 
         try:
-            plan = launch.plan_launch(self.form.recipe, self.settings, self.form.on)
+            plan = plan_launch(self.form.recipe, self.settings, self.form.on)
             checks = [*check_inputs(self.settings), *preflight.check_launch(plan, self.steptune.root)]
             estimate = preflight.training_memory(plan)
             return plan, checks, estimate.lines() if estimate else [], ""
         except (SteptuneError, OSError) as error:
             return None, [], [], str(error)
 
-    def _looked(self, found: tuple[Any, list[Any], list[str], str]) -> None:
+    def _looked(self, found: tuple[LaunchPlan | None, list[Check], list[str], str]) -> None:
         self.plan, self.checks, self.memory, self.problem = found
         self.looking = False
         self.redraw()
@@ -128,20 +132,21 @@ class PreflightScreen(Page):
     def action_launch(self) -> None:
         if self.steptune.refuse_in_read_only("launching") or self.launching or self.looking:
             return
-        if self.refused:
+        if self.refused or self.plan is None:
             self.notify("This machine cannot run it; see the lines with ✗.", severity="error")
             return
         self.launching = True
         self.redraw()
-        self.in_thread(self._launch, self._launched)
+        plan = self.plan
+        self.in_thread(lambda: self._launch(plan), self._launched)
 
-    def _launch(self) -> tuple[Path | None, str]:
+    def _launch(self, plan: LaunchPlan) -> tuple[Path | None, str]:
         from toolkit.planning import preflight
         from toolkit.runs import launch
 
         try:
-            preflight.require(preflight.check_launch(self.plan, self.steptune.root))
-            return launch.start(self.plan).path, ""
+            preflight.require(preflight.check_launch(plan, self.steptune.root))
+            return launch.start(plan).path, ""
         except (SteptuneError, OSError) as error:
             return None, str(error)
 

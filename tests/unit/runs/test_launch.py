@@ -9,9 +9,9 @@ import pytest
 
 from toolkit import bundled, config
 from toolkit.errors import PreflightError, UsageError
-from toolkit.planning import preflight, training_fit
+from toolkit.planning import accelerate_config, plan, preflight, training_fit
+from toolkit.planning.plan import LaunchPlan, models_of, plan_launch
 from toolkit.runs import launch
-from toolkit.runs.launch import LaunchPlan, models_of, plan_launch
 
 GPU = {
     "index": 0,
@@ -25,13 +25,13 @@ GPU = {
 
 @pytest.fixture
 def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (launch, preflight, training_fit):
+    for module in (accelerate_config, plan, preflight, training_fit):
         monkeypatch.setattr(module, "sample_gpus", list)
 
 
 @pytest.fixture
 def one_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (launch, preflight, training_fit):
+    for module in (accelerate_config, plan, preflight, training_fit):
         monkeypatch.setattr(module, "sample_gpus", lambda: [GPU])
 
 
@@ -67,7 +67,7 @@ def test_generate_is_a_plain_process_of_the_interpreter_that_was_named(no_gpu: N
 
 
 def test_the_default_shape_follows_the_machine(one_gpu: None) -> None:
-    assert launch.default_on() == "single_gpu"
+    assert accelerate_config.default_on() == "single_gpu"
 
 
 def test_cpu_shapes_hide_the_gpu_and_embedded_models_need_no_hub(no_gpu: None) -> None:

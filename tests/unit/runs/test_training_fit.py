@@ -12,9 +12,10 @@ from toolkit import config
 from toolkit.errors import EXIT_PREFLIGHT
 from toolkit.options.base import Options
 from toolkit.options.training import MemoryOptions, SftOptions
-from toolkit.planning import preflight, training_fit
+from toolkit.planning import plan, preflight, training_fit
 from toolkit.planning.model_configs import SHIPPED, find_model_config
-from toolkit.planning.strategies import QUANTIZATIONS, STRATEGIES, refusal, strategy_of, table
+from toolkit.planning.plan import plan_launch
+from toolkit.planning.strategies import QUANTIZATIONS, STRATEGIES, refusal, table
 from toolkit.planning.training_fit import Machine, judge_training, with_machine_choices
 from toolkit.planning.training_memory import (
     GIB,
@@ -24,8 +25,6 @@ from toolkit.planning.training_memory import (
     largest_batch,
     read_shape,
 )
-from toolkit.runs import launch
-from toolkit.runs.launch import plan_launch
 from toolkit.settings import SftSettings
 
 MISTRAL = read_shape(SHIPPED["mistralai/Mistral-7B-Instruct-v0.2"])
@@ -152,20 +151,6 @@ def test_hub_configs_are_found_in_the_cache_of_downloads(tmp_path: Path, monkeyp
     assert find_model_config("org/other") is None
 
 
-@pytest.mark.parametrize(
-    ("shape", "strategy"),
-    [
-        ({"distributed_type": "NO", "num_processes": 1}, "single"),
-        ({"distributed_type": "MULTI_GPU", "num_processes": 2}, "ddp"),
-        ({"distributed_type": "DEEPSPEED", "deepspeed_config": {"zero_stage": 1}}, "zero1"),
-        ({"distributed_type": "DEEPSPEED", "deepspeed_config": {"zero_stage": 3}}, "zero3"),
-        ({"distributed_type": "FSDP", "num_processes": 2}, "fsdp"),
-    ],
-)
-def test_strategy_is_read_from_the_accelerate_config(shape: dict, strategy: str) -> None:
-    assert strategy_of(shape) == strategy
-
-
 def test_every_refusal_names_a_setting_that_works() -> None:
     for strategy in STRATEGIES:
         for quantization in QUANTIZATIONS:
@@ -194,7 +179,7 @@ def test_a_refused_combination_ends_with_exit_code_3(monkeypatch: pytest.MonkeyP
         "utilization_percent": 0,
         "compute_capability": 8.0,
     }
-    for module in (launch, preflight, training_fit):
+    for module in (plan, preflight, training_fit):
         monkeypatch.setattr(module, "sample_gpus", lambda: [card, card])
     settings = config.resolve("sft", "zero3", overrides=["quantization=8bit", f"data={tmp_path}"])
     with pytest.raises(preflight.PreflightError, match="use quantization=nf4") as caught:

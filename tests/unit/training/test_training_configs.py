@@ -34,7 +34,7 @@ def test_each_shape_of_machine_has_a_config_and_a_description() -> None:
 def test_accelerate_reads_the_config(name: str) -> None:
     config = load_config_from_file(str(accelerate_config_path(name)))
     assert (config.distributed_type.value, config.num_processes) == SHAPES[name]
-    assert config.use_cpu == (name == "cpu")
+    assert config.use_cpu == name.startswith("cpu")
     if "zero" in name:
         assert config.deepspeed_config["zero_stage"] == int(name[-1])
 

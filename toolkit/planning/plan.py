@@ -1,0 +1,112 @@
+"""From settings to what is to be started: the exact command line, on each machine, with its environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from toolkit import catalog, config
+from toolkit.errors import UsageError
+from toolkit.machine.hardware import sample_gpus
+from toolkit.planning.accelerate_config import AccelerateConfig, default_on, read_accelerate_config
+from toolkit.planning.nodes import Nodes, read_nodes
+from toolkit.planning.training_fit import read_machine, with_machine_choices
+from toolkit.settings import GenerateSettings, PipelineSettings, Settings, SftSettings
+
+
+@dataclass(frozen=True)
+class LaunchPlan:
+    """Everything that decides what is started; `argv` lacks only the run folder."""
+
+    recipe: str
+    settings: Settings
+    accelerate: AccelerateConfig
+    accelerate_args: tuple[str, ...]
+    environment: dict[str, str]
+    nodes: Nodes | None = None  # where several machines train together
+
+    @property
+    def on(self) -> str:
+        """The accelerate config as the user named it."""
+        return self.accelerate.name
+
+    @property
+    def by_accelerate(self) -> bool:
+        """Whether accelerate starts the recipe, and not plain python."""
+        return self.recipe not in catalog.PLAIN_PYTHON_RECIPES
+
+    @property
+    def config_yaml(self) -> str:
+        return config.dump(self.settings, self.recipe)
+
+    def argv(self, run_dir: Path) -> list[str]:
+        """The recipe's command line, as it is started and shown."""
+        script = [str(catalog.find_recipe(self.recipe).script), "--run-dir", str(run_dir)]
+        if not self.by_accelerate:
+            return [self.interpreter, *script]
+        launcher = Path(sys.executable).with_name("accelerate")
+        launch = (
+            [str(launcher), "launch"] if launcher.exists() else [sys.executable, "-m", "accelerate.commands.launch"]
+        )
+        nodes = self.nodes.arguments() if self.nodes else ()
+        return [*launch, "--config_file", str(self.accelerate.path), *nodes, *self.accelerate_args, *script]
+
+    def on_every_machine(self, run_dir: Path) -> list[list[str]]:
+        """The command line of each machine in order of rank; one machine has one."""
+        if self.nodes is None:
+            return [self.argv(run_dir)]
+        return [replace(self, nodes=self.nodes.at(rank)).argv(run_dir) for rank in range(self.nodes.machines)]
+
+    @property
+    def interpreter(self) -> str:
+        other = self.settings.generator.python if isinstance(self.settings, GenerateSettings) else None
+        return str(other or sys.executable)
+
+
+def plan_launch(
+    recipe: str,
+    settings: Settings,
+    on: str | None = None,
+    accelerate_args: tuple[str, ...] = (),
+    planning_only: bool = False,
+) -> LaunchPlan:
+    """The plan for a recipe on `on` (an accelerate config's name or path; by default what the machine has).
+
+    `planning_only`: the plan is shown and not started, so that for several machines rank and address need not be known.
+
+    Raises:
+        UsageError: no such accelerate config, or arguments for accelerate where accelerate is not used.
+    """
+    accelerate = read_accelerate_config(on or default_on())
+    environment = _environment(accelerate, settings)
+    if isinstance(settings, SftSettings):
+        settings = with_machine_choices(settings, read_machine(accelerate))
+    if recipe in catalog.PLAIN_PYTHON_RECIPES:
+        if accelerate_args:
+            raise UsageError(f"{recipe} is not started by accelerate; remove `-- {' '.join(accelerate_args)}`.")
+        return LaunchPlan(recipe, settings, accelerate, (), environment)
+    gpus = 0 if accelerate.on_cpu else len(sample_gpus())
+    # What the YAML of one machine cannot know: how many GPUs this machine shows.
+    count = ("--num_processes", str(gpus)) if gpus and accelerate.several_on_one_machine else ()
+    nodes = read_nodes(accelerate, gpus, planning_only)
+    options = (*accelerate.launch_options, *count, *accelerate_args)
+    return LaunchPlan(recipe, settings, accelerate, options, environment, nodes)
+
+
+def _environment(accelerate: AccelerateConfig, settings: Settings) -> dict[str, str]:
+    environment = {"PYTHONUNBUFFERED": "1", "STEPTUNE_ON": accelerate.name, "TOKENIZERS_PARALLELISM": "false"}
+    if all(model.startswith("embedded:") for model in models_of(settings)):
+        environment["HF_HUB_OFFLINE"] = "1"  # bitsandbytes asks the hub for a kernel on some CPUs
+    if accelerate.on_cpu:
+        environment |= {"ACCELERATE_USE_CPU": "true", "DS_ACCELERATOR": "cpu", "CUDA_VISIBLE_DEVICES": ""}
+        # Threads that spin at every barrier lose whole time slices as soon as another process wants a core.
+        environment["OMP_WAIT_POLICY"] = os.environ.get("OMP_WAIT_POLICY", "PASSIVE")
+    return environment
+
+
+def models_of(settings: Settings) -> list[str]:
+    """Every model that a recipe loads, as its settings name it."""
+    stages: tuple[Settings, ...] = settings.stages() if isinstance(settings, PipelineSettings) else (settings,)
+    return [getattr(stage, name) for stage in stages for name in ("model", "bertscore_model") if hasattr(stage, name)]

@@ -44,7 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         module, function = args.handler.split(":")
         return int(getattr(importlib.import_module(f"toolkit.commands.{module}"), function)(args))
     except SteptuneError as error:
-        print(f"steptune: {error}", file=sys.stderr)
+        from toolkit.terminal.output import say_error
+
+        say_error(f"steptune: {error}")
         return error.exit_code
     except KeyboardInterrupt:
         return EXIT_CANCELLED

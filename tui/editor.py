@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui.logic.text import clean
+from toolkit.terminal.text import clean
 
 if TYPE_CHECKING:
     from tui.app import SteptuneApp

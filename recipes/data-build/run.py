@@ -38,6 +38,7 @@ from toolkit.records import JSON
 from toolkit.runs.recipe import Outcome, Run, run_recipe
 from toolkit.runs.recorder import is_main_process
 from toolkit.settings.data_build import DataBuildSettings
+from toolkit.terminal.output import say
 
 
 def main(settings: DataBuildSettings, run: Run) -> Outcome:
@@ -90,7 +91,7 @@ def _outcome(settings: DataBuildSettings, run: Run, card: JSON) -> Outcome:
         outputs["export"] = run.dir / "export"
     for warning in card["warnings"]:
         run.recorder.event("warning", message=warning)
-        print(warning, flush=True)
+        say(warning)
     counts = {name: card["splits"][name]["rows"] for name in SPLITS}
     return Outcome(outputs, {"rows": sum(counts.values()), **counts})
 

@@ -20,6 +20,7 @@ from toolkit.evaluation.study_join import read_study
 from toolkit.runs.recipe import Outcome, Run, run_recipe
 from toolkit.runs.recorder import is_main_process
 from toolkit.settings import EvaluateSettings
+from toolkit.terminal.output import say
 
 
 def main(settings: EvaluateSettings, run: Run) -> Outcome:
@@ -39,7 +40,7 @@ def main(settings: EvaluateSettings, run: Run) -> Outcome:
 
     report = run.dir / "report"
     write_report(report, results, settings.adapter)
-    print(results["verdict"], f"Report: {report / 'report.html'}", sep="\n")
+    say(f"{results['verdict']}\nReport: {report / 'report.html'}")
     require_at_least(headline(results), settings.fail_under, str(report))
     return Outcome({"report": report}, headline(results))
 

@@ -10,21 +10,10 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from tests.tui.hostile import HOSTILE
+from toolkit.terminal.layout import cut, cut_start, fit, fit_right, wrap
+from toolkit.terminal.numbers import age, duration, file_size, number
+from toolkit.terminal.text import clean, clean_log_line, clean_text
 from tui.ascii import to_ascii, wants_ascii
-from tui.logic.text import (
-    age,
-    clean,
-    clean_log_line,
-    clean_text,
-    cut,
-    cut_start,
-    duration,
-    file_size,
-    fit,
-    fit_right,
-    number,
-    wrap,
-)
 
 
 @pytest.mark.parametrize("text", HOSTILE)

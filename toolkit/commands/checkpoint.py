@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 
 from toolkit.run_folder.folder import find_run
 from toolkit.runs.checkpoint_request import ask_for_checkpoint, wait_for_checkpoint
+from toolkit.terminal.output import say, say_json
 
 
 def checkpoint(args: argparse.Namespace) -> int:
@@ -17,9 +17,8 @@ def checkpoint(args: argparse.Namespace) -> int:
     ask_for_checkpoint(run)
     saved = wait_for_checkpoint(run, since)
     path = run.path / saved["path"]
-    print(
-        json.dumps({"id": run.id, "step": saved["step"], "path": str(path)})
-        if args.json
-        else f"{run.id} saved step {saved['step']} in {path}"
-    )
+    if args.json:
+        say_json({"id": run.id, "step": saved["step"], "path": str(path)}, indent=None)
+    else:
+        say(f"{run.id} saved step {saved['step']} in {path}")
     return 0

@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import json
 import os
-import re
 import sys
 from pathlib import Path
 
@@ -24,8 +22,8 @@ from toolkit.review.curation import (
     read_journals,
 )
 from toolkit.review.journal import check_name
+from toolkit.terminal.output import ask, say, say_json
 
-CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 KEYS = (
     "a accept, x REASON reject, e edit, s skip, f NOTE flag, u undo, U redo, w view (queue, duplicates, disagreements),"
     " q leave"
@@ -57,29 +55,24 @@ def curate(args: argparse.Namespace) -> int:
 def _report(dataset: Path, as_json: bool) -> int:
     report = curation_report(read_journals(folder_of(dataset)), load_items(dataset))
     if as_json:
-        print(json.dumps(report, indent=2, ensure_ascii=False))
+        say_json(report)
         return 0
     for name, count in report["annotators"].items():
-        print(f"{name}: {count} rows decided")
-    print("  ".join(f"{verdict} {count}" for verdict, count in report["verdicts"].items()))
-    print(f"open disagreements {report['open_disagreements']}, settled {report['adjudicated']}")
+        say(f"{name}: {count} rows decided")
+    say("  ".join(f"{verdict} {count}" for verdict, count in report["verdicts"].items()))
+    say(f"open disagreements {report['open_disagreements']}, settled {report['adjudicated']}")
     agreement = report["agreement"]
     alpha = agreement["krippendorff_alpha"]
-    print(
+    say(
         f"agreement on {agreement['rows']} shared rows: Krippendorff's alpha"
         f" {'not defined' if alpha is None else f'{alpha:.3f}'}"
     )
     for names, pair in agreement["pairs"].items():
-        print(
+        say(
             f"  Cohen's kappa {names} ({pair['rows']} rows):"
             f" {'not defined' if pair['cohen_kappa'] is None else format(pair['cohen_kappa'], '.3f')}"
         )
     return 0
-
-
-def _shown(text: str) -> str:
-    """Text of a data set as a terminal may show it: a raw escape could drive it, a bidi control reorder what one reads."""
-    return CONTROLS.sub("\ufffd", text)
 
 
 class PlainCuration:
@@ -92,7 +85,7 @@ class PlainCuration:
         self.view = "queue"
 
     def run(self) -> int:
-        print(f"{self.curation.annotator} on {self.curation.dataset}\n{KEYS}")
+        say(f"{self.curation.annotator} on {self.curation.dataset}\n{KEYS}")
         while (item := self._next()) is not None or self.view != "queue":
             if item is None:
                 self.view = "queue"
@@ -104,8 +97,8 @@ class PlainCuration:
             try:
                 self._obey(command, item)
             except SteptuneError as error:
-                print(error)
-        print("Nothing is left to decide.")
+                say(str(error))
+        say("Nothing is left to decide.")
         return 0
 
     def _next(self) -> Item | None:
@@ -119,21 +112,17 @@ class PlainCuration:
         return waiting[0] if waiting else None
 
     def _show(self, item: Item) -> None:
-        print(
+        say(
             f"\n[{self.view}, {len(self.curation.mine())} decided] {item.id} {item.split}"
             f" {' '.join(f'{k}={v}' for k, v in item.meta.items() if k != 'group')}"
         )
         for why in item.why:
-            print(f"  look at: {why}" + (f" of {item.twin}" if item.twin else ""))
+            say(f"  look at: {why}" + (f" of {item.twin}" if item.twin else ""))
         if item.twin and (twin := self.curation.items.get(item.twin)):
-            print(_shown(f"  kept: {twin.prompt}\n" + "\n".join(f"        {step}" for step in twin.output.split("\n"))))
+            say(f"  kept: {twin.prompt}\n" + "\n".join(f"        {step}" for step in twin.output.split("\n")))
         for name, entry in self.curation.history(item.id):
-            print(
-                _shown(
-                    f"  {name}: {entry.get('verdict', entry['kind'])} {entry.get('reason') or entry.get('note') or ''}"
-                )
-            )
-        print(_shown(f"{item.prompt}\n{item.output}"))
+            say(f"  {name}: {entry.get('verdict', entry['kind'])} {entry.get('reason') or entry.get('note') or ''}")
+        say(f"{item.prompt}\n{item.output}")
 
     def _obey(self, command: str, item: Item) -> None:
         key, _, text = command.partition(" ")
@@ -151,7 +140,7 @@ class PlainCuration:
             self.curation.flag(item, text or self._read("note: ") or "")
         elif key in ("u", "U"):
             entry = self.curation.undo() if key == "u" else self.curation.redo()
-            print(
+            say(
                 f"{'undone' if key == 'u' else 'redone'}: {entry.get('verdict', entry['kind'])} {entry.get('id')}"
                 if entry
                 else "nothing to undo"
@@ -161,11 +150,11 @@ class PlainCuration:
         elif key == "w":
             self.view = self.VIEWS[(self.VIEWS.index(self.view) + 1) % len(self.VIEWS)]
         else:
-            print(KEYS)
+            say(KEYS)
 
     def _edit(self, item: Item, settles: bool) -> None:
         prompt = self._read(f"question [{item.prompt}]: ")
-        print("steps, one a line, an empty line at the end (none: as they are):")
+        say("steps, one a line, an empty line at the end (none: as they are):")
         steps = []
         while line := self._read(""):
             steps.append(line)
@@ -177,6 +166,6 @@ class PlainCuration:
     def _read(self, question: str) -> str | None:
         """A line, stripped; None at the end of the input."""
         try:
-            return input(question).strip()
+            return ask(question).strip()
         except EOFError:
             return None

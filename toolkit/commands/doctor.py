@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import json
 import locale
 import os
 import platform
@@ -24,6 +23,7 @@ from toolkit.planning import preflight
 from toolkit.planning.accelerate_config import default_on
 from toolkit.planning.plan import plan_launch
 from toolkit.run_folder.folder import runs_root
+from toolkit.terminal.output import say, say_json
 
 PACKAGES = (
     "torch",
@@ -46,29 +46,27 @@ def doctor(args: argparse.Namespace) -> int:
     """Print the findings; exit code 0 even where something is missing, for looking is not running."""
     findings = _findings(args.python or [])
     if args.json:
-        print(json.dumps(findings, indent=2))
+        say_json(findings)
         return 0
     machine, packages = findings["machine"], findings["packages"]
-    print(f"steptune {__version__}, Python {machine['python']}, {machine['system']}")
-    print(
+    say(f"steptune {__version__}, Python {machine['python']}, {machine['system']}")
+    say(
         f"CPU       {machine['cpu_cores']} cores, memory {machine['memory_free_gib']} of {machine['memory_gib']} GiB"
         " free"
     )
-    print(f"GPU       {', '.join(gpu['name'] for gpu in machine['gpus']) or 'none found (nvidia-smi)'}")
-    print(f"Disk      {machine['disk_free_gib']} GiB free at {machine['runs_folder']}")
-    print(
-        f"Terminal  TERM={machine['terminal']}, encoding {machine['encoding']}, {machine['columns']}x{machine['rows']}"
-    )
-    print("Packages  " + ", ".join(f"{name} {version or '(missing)'}" for name, version in packages.items()))
+    say(f"GPU       {', '.join(gpu['name'] for gpu in machine['gpus']) or 'none found (nvidia-smi)'}")
+    say(f"Disk      {machine['disk_free_gib']} GiB free at {machine['runs_folder']}")
+    say(f"Terminal  TERM={machine['terminal']}, encoding {machine['encoding']}, {machine['columns']}x{machine['rows']}")
+    say("Packages  " + ", ".join(f"{name} {version or '(missing)'}" for name, version in packages.items()))
     for interpreter in findings["interpreters"]:
-        print(f"Generator {_interpreter_line(interpreter)}")
+        say(f"Generator {_interpreter_line(interpreter)}")
     for warning in findings["warnings"]:
-        print(f"Note      {warning}")
-    print(f"\nRecipes here (--on {default_on()}):")
+        say(f"Note      {warning}")
+    say(f"\nRecipes here (--on {default_on()}):")
     for recipe in findings["recipes"]:
-        print(f"  {recipe['recipe']:<12} {recipe['preset']:<8} {'can run' if recipe['ok'] else 'cannot run'}")
+        say(f"  {recipe['recipe']:<12} {recipe['preset']:<8} {'can run' if recipe['ok'] else 'cannot run'}")
         for reason in recipe["reasons"]:
-            print(f"      {reason}")
+            say(f"      {reason}")
     return 0
 
 

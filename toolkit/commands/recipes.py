@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -11,6 +10,7 @@ from pydantic_core import PydanticUndefined
 
 from toolkit import catalog
 from toolkit.settings import SETTINGS
+from toolkit.terminal.output import say, say_json
 
 
 def recipes(args: argparse.Namespace) -> int:
@@ -19,18 +19,13 @@ def recipes(args: argparse.Namespace) -> int:
         return _options(args)
     found = [catalog.find_recipe(name) for name in catalog.RECIPES]
     if args.json:
-        print(
-            json.dumps(
-                [{"name": recipe.name, "summary": recipe.summary, "presets": recipe.presets} for recipe in found],
-                indent=2,
-            )
-        )
+        say_json([{"name": recipe.name, "summary": recipe.summary, "presets": recipe.presets} for recipe in found])
         return 0
     for recipe in found:
-        print(f"{recipe.name:<12} {recipe.summary}")
+        say(f"{recipe.name:<12} {recipe.summary}")
         for preset, line in recipe.presets.items():
-            print(f"  {preset:<12} {line}")
-    print(f"\n--on: {', '.join(catalog.accelerate_config_names())}")
+            say(f"  {preset:<12} {line}")
+    say(f"\n--on: {', '.join(catalog.accelerate_config_names())}")
     return 0
 
 
@@ -38,11 +33,11 @@ def _options(args: argparse.Namespace) -> int:
     recipe = catalog.find_recipe(args.recipe)
     options = list(_walk(SETTINGS[recipe.name], ""))
     if args.json:
-        print(json.dumps(options, indent=2, default=str))
+        say_json(options, default=str)
         return 0
-    print(f"{recipe.name}: {recipe.summary}\n")
+    say(f"{recipe.name}: {recipe.summary}\n")
     for option in options:
-        print(f"{option['name']} ({option['type']}; default {option['default']})\n    {option['help']}")
+        say(f"{option['name']} ({option['type']}; default {option['default']})\n    {option['help']}")
     return 0
 
 

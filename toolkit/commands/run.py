@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
@@ -15,14 +14,16 @@ from toolkit.planning import preflight
 from toolkit.planning.data_preview import data_preview_lines
 from toolkit.planning.inputs import check_inputs
 from toolkit.planning.plan import LaunchPlan, plan_launch
-from toolkit.planning.token_preview import preview_lines, recipe_preview
-from toolkit.records import read_json
+from toolkit.planning.token_preview import preview_lines, recipe_preview, token_pieces
+from toolkit.records import JSON, read_json
 from toolkit.run_folder.folder import RunFolder, find_run, runs_root
 from toolkit.runs import launch
-from toolkit.runs.follow import Follower, format_headline, results_table
+from toolkit.runs.follow import Follower, results_table
 from toolkit.runs.stages import STAGE_NAMES, recipe_of
 from toolkit.runs.stop import ask_to_stop, wait_until_ended
 from toolkit.settings import PipelineSettings, Settings
+from toolkit.terminal.numbers import headline_text
+from toolkit.terminal.output import say, say_error, say_json, say_painted
 
 
 def run(args: argparse.Namespace) -> int:
@@ -76,25 +77,31 @@ def _show_plan(args: argparse.Namespace, plan: LaunchPlan, run_dir: Path | None,
             "memory_bytes": {**estimate.items, "together": estimate.total} if estimate else None,
             "preview": preview or None,
         }
-        print(json.dumps(document, indent=2, ensure_ascii=False))
+        say_json(document)
     else:
-        print(f"# {plan.recipe} on {plan.on}, in {folder}\n{plan.config_yaml}")
+        say(f"# {plan.recipe} on {plan.on}, in {folder}\n{plan.config_yaml}")
         commands = plan.on_every_machine(folder)
         for rank, argv in enumerate(commands):
-            print((f"Command on machine {rank}: " if len(commands) > 1 else "Command: ") + " ".join(argv))
+            say((f"Command on machine {rank}: " if len(commands) > 1 else "Command: ") + " ".join(argv))
         for name, argv in _stage_commands(plan, folder):
-            print(f"  {name}: " + " ".join(argv))
-        print("Environment: " + " ".join(f"{name}={value}" for name, value in plan.environment.items()) + "\n")
-        print("\n".join(f"{check.level:<8} {check.name}: {check.message}" for check in checks))
+            say(f"  {name}: " + " ".join(argv))
+        say("Environment: " + " ".join(f"{name}={value}" for name, value in plan.environment.items()) + "\n")
+        say("\n".join(f"{check.level:<8} {check.name}: {check.message}" for check in checks))
         if estimate:
-            print("\nMemory of one training process, estimated:\n  " + "\n  ".join(estimate.lines()))
+            say("\nMemory of one training process, estimated:\n  " + "\n  ".join(estimate.lines()))
         if preview:
-            colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-            print(
-                "\n"
-                + "\n".join(preview_lines(preview, colour) if plan.recipe == "sft" else data_preview_lines(preview))
-            )
+            say()
+            _say_preview(plan.recipe, preview)
     return preflight.PreflightError.exit_code if refused else int(preview.get("exit_code", 0))
+
+
+def _say_preview(recipe: str, preview: JSON) -> None:
+    if recipe != "sft":
+        say("\n".join(data_preview_lines(preview)))
+        return
+    say("\n".join(preview_lines(preview)))
+    if "error" not in preview:
+        say_painted(token_pieces(preview["tokens"], colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ))
 
 
 def _stage_commands(plan: LaunchPlan, folder: Path) -> list[tuple[str, list[str]]]:
@@ -120,7 +127,7 @@ def _detach(started: RunFolder, as_json: bool) -> int:
 def _follow(started: RunFolder, as_json: bool) -> int:
     """Follow in the foreground. The run belongs to its supervisor: losing this process does not touch it."""
     if not as_json:
-        print(f"{started.id} in {started.path}", file=sys.stderr)
+        say_error(f"{started.id} in {started.path}")
     follower = Follower(started)
     while True:
         try:
@@ -128,10 +135,9 @@ def _follow(started: RunFolder, as_json: bool) -> int:
             return _report(started, as_json)
         except KeyboardInterrupt:
             if _wants_to_leave(started):
-                print(
+                say_error(
                     f"{started.id} goes on; follow it with `steptune logs -f {started.id}`, end it with `steptune stop"
-                    f" {started.id}`.",
-                    file=sys.stderr,
+                    f" {started.id}`."
                 )
                 return EXIT_CANCELLED
 
@@ -141,8 +147,7 @@ def _wants_to_leave(started: RunFolder) -> bool:
     if not sys.stdin.isatty():
         _stop(started)
         return False
-    sys.stderr.write(f"\n{started.id} is still running. [l]eave it going, [s]top it, or go on [f]ollowing? [l] ")
-    sys.stderr.flush()
+    say_error(f"\n{started.id} is still running. [l]eave it going, [s]top it, or go on [f]ollowing? [l] ", end="")
     try:
         answer = sys.stdin.readline().strip().lower()
     except KeyboardInterrupt:
@@ -156,7 +161,7 @@ def _stop(started: RunFolder) -> None:
     try:
         ask_to_stop(started)
     except SteptuneError as error:  # it ended in between
-        print(f"steptune: {error}", file=sys.stderr)
+        say_error(f"steptune: {error}")
 
 
 def _report(run_folder: RunFolder, as_json: bool) -> int:
@@ -179,12 +184,12 @@ def _report(run_folder: RunFolder, as_json: bool) -> int:
         }
         if table:
             document["results"] = {"systems": table["systems"], "comparisons": table["comparisons"]}
-        print(json.dumps(document, indent=2, ensure_ascii=False))
+        say_json(document)
         return code
     if state not in ("finished", "running", "starting"):
-        print(f"steptune: {run_folder.id} {state}: {result.get('message', '')}", file=sys.stderr)
+        say_error(f"steptune: {run_folder.id} {state}: {result.get('message', '')}")
         return code
-    print(
+    say(
         f"{run_folder.id} {state}"
         + (
             f" in {result['seconds']:.0f} s, {result['peak_memory_gib']:.1f} GiB at most"
@@ -193,12 +198,12 @@ def _report(run_folder: RunFolder, as_json: bool) -> int:
         )
     )
     if table:
-        print(f"\n{results_table(table)}\n")
+        say(f"\n{results_table(table)}\n")
     elif result.get("headline"):
-        print(format_headline(result["headline"]))
+        say(headline_text(result["headline"]))
     for name, output in result.get("outputs", {}).items():
         path = (run_folder.path / output["path"]).resolve()
-        print(f"{name}: {path / 'report.html' if name == 'report' else path}")
+        say(f"{name}: {path / 'report.html' if name == 'report' else path}")
     return code
 
 

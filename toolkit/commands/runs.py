@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 import time
@@ -16,8 +15,12 @@ from toolkit.commands.compare_trainings import caution, training_rows
 from toolkit.errors import UsageError
 from toolkit.records import append_jsonl, read_growing_jsonl
 from toolkit.run_folder.folder import ENDED_STATES, RunFolder, find_run, list_runs, runs_root
-from toolkit.runs.follow import describe_progress, format_headline, format_seconds
+from toolkit.runs.follow import describe_progress
 from toolkit.runs.stop import ask_to_stop, wait_until_ended
+from toolkit.terminal.layout import cut, fit
+from toolkit.terminal.numbers import clock, headline_text
+from toolkit.terminal.output import ask, say, say_json
+from toolkit.terminal.text import clean
 
 FOLLOW_POLL_S = 0.3
 
@@ -26,17 +29,17 @@ def runs(args: argparse.Namespace) -> int:
     """All runs of the runs folder, newest first."""
     rows = [_summary(run) for run in list_runs()]
     if args.json:
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        say_json(rows)
     elif not rows:
-        print(f"No runs in {runs_root()}; `steptune run pipeline --preset demo` starts one.")
+        say(f"No runs in {runs_root()}; `steptune run pipeline --preset demo` starts one.")
     for row in () if args.json else rows:
         detail = (
             row["progress"]
             if row["state"] in ("running", "stalled")
-            else format_headline(row["headline"]) or row["message"]
+            else headline_text(row["headline"]) or row["message"]
         )
-        line = f"{row['id']:<34} {row['state']:<13} {format_seconds(row['age_s']):>9} ago  {detail}".rstrip()
-        print(line[: shutil.get_terminal_size().columns] if sys.stdout.isatty() else line)
+        line = clean(f"{row['id']:<34} {row['state']:<13} {clock(row['age_s']):>9} ago  {detail}").rstrip()
+        say(cut(line, shutil.get_terminal_size().columns) if sys.stdout.isatty() else line)
     return 0
 
 
@@ -90,25 +93,25 @@ def show(args: argparse.Namespace) -> int:
             "stages": stages,
             "notes": _notes(run),
         }
-        print(json.dumps(document, indent=2, ensure_ascii=False))
+        say_json(document)
         return 0
     summary = _summary(run)
-    print(f"{summary['id']}  {summary['recipe']}  {summary['state']}  {summary['message']}".rstrip())
-    print(
+    say(f"{summary['id']}  {summary['recipe']}  {summary['state']}  {summary['message']}".rstrip())
+    say(
         f"folder   {run.path}\ncreated  {run.info.get('created')} on {run.info.get('host')}, steptune"
         f" {run.info.get('steptune')}"
     )
     if summary["progress"]:
-        print(f"now      {summary['progress']}")
+        say(f"now      {summary['progress']}")
     for stage in stages:
-        print(f"stage    {stage['stage']:<18} {stage['state']:<10} {format_headline(stage['headline'])}".rstrip())
+        say(f"stage    {stage['stage']:<18} {stage['state']:<10} {headline_text(stage['headline'])}".rstrip())
     if summary["headline"]:
-        print(f"numbers  {format_headline(summary['headline'])}")
+        say(f"numbers  {headline_text(summary['headline'])}")
     for name, output in ((run.result or {}).get("outputs") or {}).items():
-        print(f"output   {name}: {(run.path / output['path']).resolve()}")
+        say(f"output   {name}: {(run.path / output['path']).resolve()}")
     for note_row in _notes(run):
-        print(f"note     {note_row['text']}")
-    print(f"\n{yaml.safe_dump(_config(run), sort_keys=False, allow_unicode=True)}".rstrip())
+        say(f"note     {note_row['text']}")
+    say(f"\n{yaml.safe_dump(_config(run), sort_keys=False, allow_unicode=True)}".rstrip())
     return 0
 
 
@@ -152,7 +155,8 @@ def _print_tail(path: Path, lines: int) -> int:
             position -= step
             file.seek(position)
             data = file.read(step) + data
-    _write(b"\n".join(data.split(b"\n")[-(lines + 1) :]) if lines > 0 else b"")
+    shown = b"\n".join(data.split(b"\n")[-(lines + 1) :]) if lines > 0 else b""
+    say(shown.decode("utf-8", "replace"), end="")
     return end
 
 
@@ -162,15 +166,8 @@ def _print_from(path: Path, position: int) -> int:
     with path.open("rb") as file:
         file.seek(position)
         data = file.read()
-    _write(data)
+    say(data.decode("utf-8", "replace"), end="")
     return position + len(data)
-
-
-def _write(data: bytes) -> None:
-    """Log bytes as text, without the control characters that would drive the terminal."""
-    text = data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
-    sys.stdout.write("".join(character for character in text if character in "\n\t" or character.isprintable()))
-    sys.stdout.flush()
 
 
 def stop(args: argparse.Namespace) -> int:
@@ -179,9 +176,9 @@ def stop(args: argparse.Namespace) -> int:
     ask_to_stop(run)
     state = wait_until_ended(run)
     if args.json:
-        print(json.dumps({"id": run.id, "state": state}))
+        say_json({"id": run.id, "state": state}, indent=None)
     else:
-        print(
+        say(
             f"{run.id} {state}; `steptune resume {run.id}` continues it."
             if state == "cancelled"
             else f"{run.id} {state}"
@@ -211,14 +208,14 @@ def compare(args: argparse.Namespace) -> int:
         document = {"runs": [_summary(run) for run in found], "settings": differing, "numbers": numbers}
         if trainings:
             document |= {"trainings": trainings, "caution": caution(trainings)}
-        print(json.dumps(document, indent=2, ensure_ascii=False))
+        say_json(document)
         return 0
     _print_table(["", *(run.id for run in found)], [["state", *(run.state() for run in found)]])
     _print_table(["numbers"], [[key, *map(_cell, values)] for key, values in numbers.items()])
     if trainings:
         _print_table(["training"], [[key, *map(_cell, values)] for key, values in trainings.items()])
         if warning := caution(trainings):
-            print(warning)
+            say(warning)
     _print_table(
         ["settings that differ" if differing else "no setting differs"],
         [[key, *map(_cell, values)] for key, values in differing.items()],
@@ -237,9 +234,9 @@ def _cell(value: Any) -> str:
 
 
 def _print_table(header: list[str], rows: list[list[str]]) -> None:
-    print(" ".join([f"{header[0]:<36}", *(f"{cell:<34}" for cell in header[1:])]).rstrip())
+    say(" ".join([f"{header[0]:<36}", *(f"{clean(cell):<34}" for cell in header[1:])]).rstrip())
     for name, *cells in rows:
-        print(" ".join([f"  {name:<34}", *(f"{cell[:33]:<34}" for cell in cells)]).rstrip())
+        say(" ".join([f"  {clean(name):<34}", *(fit(cut(clean(cell), 33), 34) for cell in cells)]).rstrip())
 
 
 def note(args: argparse.Namespace) -> int:
@@ -249,7 +246,7 @@ def note(args: argparse.Namespace) -> int:
         append_jsonl(run.path / "notes.jsonl", {"time": round(time.time(), 3), "text": args.text}, durable=True)
         return 0
     for row in _notes(run):
-        print(f"{time.strftime('%Y-%m-%d %H:%M', time.localtime(row['time']))}  {row['text']}")
+        say(f"{time.strftime('%Y-%m-%d %H:%M', time.localtime(row['time']))}  {row['text']}")
     return 0
 
 
@@ -264,16 +261,16 @@ def remove(args: argparse.Namespace) -> int:
         if (state := run.state()) not in (*ENDED_STATES, "lost"):
             raise UsageError(f"The run {run.id} is {state}; stop it with `steptune stop {run.id}` before deleting it.")
     if not args.yes and not _confirmed(found):
-        print("Nothing was deleted.")
+        say("Nothing was deleted.")
         return 0
     for run in found:
         shutil.rmtree(run.path)
-        print(f"deleted {run.path}")
+        say(f"deleted {run.path}")
     return 0
 
 
 def _confirmed(found: list[RunFolder]) -> bool:
     if not sys.stdin.isatty():
         raise UsageError("rm asks before it deletes, and there is no terminal to ask on; give --yes.")
-    print("\n".join(str(run.path) for run in found))
-    return input(f"Delete {len(found)} run folder(s) and everything in them? [y/N] ").strip().lower().startswith("y")
+    say("\n".join(str(run.path) for run in found))
+    return ask(f"Delete {len(found)} run folder(s) and everything in them? [y/N] ").strip().lower().startswith("y")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import json
 import os
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from toolkit.review.study.folder import StudyFolder, open_study
 from toolkit.review.study.key import Key, is_encrypted, read_key
 from toolkit.review.study.packets import Question
 from toolkit.review.study.plan import HUMAN
+from toolkit.terminal.output import ask, say, say_json
 
 
 def new(args: argparse.Namespace) -> int:
@@ -40,20 +40,16 @@ def new(args: argparse.Namespace) -> int:
     spare = _sample_questions(max(sorted(set(languages)), key=languages.count) if languages else "en")
     created = create_study(folder.path, inputs, raters, plan, key_file, passphrase, spare, args.acknowledge_leaks)
     if args.json:
-        print(
-            json.dumps(
-                {"study": str(folder.path), "key": str(key_file), "raters": raters, "sample": created.sample}, indent=2
-            )
-        )
+        say_json({"study": str(folder.path), "key": str(key_file), "raters": raters, "sample": created.sample})
         return EXIT_DONE
     effect = created.sample["smallest_detectable_effect"]
-    print(f"{folder.path}: {created.sample['items']} questions, {len(raters)} raters: {', '.join(raters)}.")
-    print(
+    say(f"{folder.path}: {created.sample['items']} questions, {len(raters)} raters: {', '.join(raters)}.")
+    say(
         "Smallest difference that it finds with 80 % power:"
         f" {f'{effect:g} points' if effect is not None else 'none, with one question'}."
     )
-    print(f"Key: {key_file}. Keep it from the raters, and keep it: without it the study cannot be opened.")
-    print(f"Next: steptune study rate {folder.path} --rater {raters[0]}, or send packets/{raters[0]}.jsonl.")
+    say(f"Key: {key_file}. Keep it from the raters, and keep it: without it the study cannot be opened.")
+    say(f"Next: steptune study rate {folder.path} --rater {raters[0]}, or send packets/{raters[0]}.jsonl.")
     return EXIT_DONE
 
 
@@ -69,7 +65,7 @@ def rate(args: argparse.Namespace) -> int:
             pass  # what is wrong with the files is said here, not on the screen
         os.execv(sys.executable, [sys.executable, "-P", "-m", "tui", "--rate", str(packet)])
     with Session(read_packet(packet)) as session:
-        rate_plain(session)
+        rate_plain(session, ask, say)
     return EXIT_DONE
 
 
@@ -78,7 +74,7 @@ def lock(args: argparse.Namespace) -> int:
     from toolkit.review.study.closing import lock as lock_ratings
 
     counts = lock_ratings(open_study(Path(args.study)), args.incomplete)
-    _print(
+    _say_result(
         args,
         {"locked": counts},
         [f"{rater}: {count['done']} of {count['tasks']}" for rater, count in counts.items()] + ["locked"],
@@ -95,7 +91,7 @@ def unblind(args: argparse.Namespace) -> int:
     require_locked(folder, "unblinded")
     key_file = Path(args.key) if args.key else folder.default_key_file
     key = open_key(folder, key_file, _passphrase_for(key_file, args))
-    _print(args, {"systems": key.body["systems"]}, [f"unblinded: {', '.join(key.body['systems'])}"])
+    _say_result(args, {"systems": key.body["systems"]}, [f"unblinded: {', '.join(key.body['systems'])}"])
     return EXIT_DONE
 
 
@@ -117,7 +113,7 @@ def report(args: argparse.Namespace) -> int:
     write_json(folder.report_dir / "study_report.json", document)
     write_text(folder.report_dir / "study_report.md", markdown(document))
     written = folder.report_dir / "study_report.json"
-    _print(
+    _say_result(
         args,
         document,
         [
@@ -145,7 +141,7 @@ def verify(args: argparse.Namespace) -> int:
     changes += find_changes(folder, key)
     what = "with the key" if key else "without the key: what it holds was not checked"
     lines = [f"changed: {change}" for change in changes] or [f"{folder.path}: nothing was changed ({what})."]
-    _print(args, {"ok": not changes, "key_checked": key is not None, "changes": changes}, lines)
+    _say_result(args, {"ok": not changes, "key_checked": key is not None, "changes": changes}, lines)
     return EXIT_FAILED if changes else EXIT_DONE
 
 
@@ -197,5 +193,8 @@ def _passphrase_for(key_file: Path, args: argparse.Namespace) -> str:
     return _passphrase(args) if is_encrypted(key_file) else ""
 
 
-def _print(args: argparse.Namespace, document: JSON, lines: list[str]) -> None:
-    print(json.dumps(document, indent=2, ensure_ascii=False) if args.json else "\n".join(lines))
+def _say_result(args: argparse.Namespace, document: JSON, lines: list[str]) -> None:
+    if args.json:
+        say_json(document)
+    else:
+        say("\n".join(lines))

@@ -21,6 +21,7 @@ from toolkit.generation.system import System
 from toolkit.models import fingerprint_model, resolve_model
 from toolkit.options.merge import add_merge_arguments
 from toolkit.records import iter_jsonl, write_json
+from toolkit.terminal.output import say, say_error
 
 VERIFY_ROWS = 64
 
@@ -42,15 +43,14 @@ def main(argv: list[str] | None = None) -> int:
         mode = choose_merge_mode(arguments.mode, adapter)
         merged = merge_adapter(adapter, base_dir, Path(arguments.out), mode, arguments.trust_remote_code)
         size = sum(file["bytes"] for file in merged.files.values())
-        print(
+        say(
             f"Merged {arguments.adapter} into {name} ({mode}): {merged.folder}, {size / 1e9:.2f} GB in"
-            f" {merged.seconds:.1f} s.",
-            flush=True,
+            f" {merged.seconds:.1f} s."
         )
         if arguments.verify:
-            print(f"Against base + adapter: {_verify(adapter, merged, resolved, base_dir, arguments)}")
+            say(f"Against base + adapter: {_verify(adapter, merged, resolved, base_dir, arguments)}")
     except SteptuneError as error:
-        print(error, file=sys.stderr)
+        say_error(str(error))
         return error.exit_code
     return 0
 

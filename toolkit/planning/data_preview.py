@@ -12,7 +12,7 @@ def data_preview_lines(preview: JSON) -> Iterator[str]:
         yield f"Preview: {preview['error']}"
         return
     for source in preview["sources"]:
-        yield f"{_printable(source['name'])}: {source['rows']} rows, {source['left_out']} left out in reading"
+        yield f"{source['name']}: {source['rows']} rows, {source['left_out']} left out in reading"
     if preview["passages"]:
         yield f"passages to write from: {preview['passages']}"
     if preview["teacher"]:
@@ -20,7 +20,7 @@ def data_preview_lines(preview: JSON) -> Iterator[str]:
 
 
 def _teacher_lines(teacher: JSON) -> Iterator[str]:
-    yield f"Teacher {_printable(teacher['model'])} at {_printable(teacher['base_url'])}, estimated:"
+    yield f"Teacher {teacher['model']} at {teacher['base_url']}, estimated:"
     for phase in teacher["phases"]:
         answered = f" ({phase['answered']} answered already)" if phase["answered"] else ""
         yield (
@@ -40,7 +40,3 @@ def _teacher_lines(teacher: JSON) -> Iterator[str]:
 def _amount(of: JSON) -> str:
     cost = "cost unknown (set teacher.price_in, teacher.price_out)" if of["cost"] is None else f"cost {of['cost']:.2f}"
     return f"{of['calls']} calls, {of['tokens_in']} tokens in, {of['tokens_out']} out, {cost}"
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

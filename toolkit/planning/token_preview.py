@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
-from typing import Any
 
 from toolkit import catalog
 from toolkit.planning.plan import LaunchPlan
@@ -14,7 +13,6 @@ from toolkit.records import JSON
 
 # Two shades a kind, taken in turn, so that the borders of tokens show: prompt grey, learned green.
 _SHADES = {False: ("\x1b[90m", "\x1b[37m"), True: ("\x1b[32m", "\x1b[92m")}
-_RESET = "\x1b[0m"
 SHOWN_IDS = 10
 
 
@@ -39,8 +37,8 @@ def recipe_preview(plan: LaunchPlan) -> JSON:
     return answer
 
 
-def preview_lines(preview: JSON, colour: bool) -> Iterator[str]:
-    """The answer for a person. Without colour the learned part stands between guillemets."""
+def preview_lines(preview: JSON) -> Iterator[str]:
+    """The answer for a person, without the tokens of its row."""
     if "error" in preview:
         yield f"Preview: {preview['error']}"
         return
@@ -60,22 +58,17 @@ def preview_lines(preview: JSON, colour: bool) -> Iterator[str]:
         f" not ({preview['prompt_format']})"
     )
     yield f"row {preview['row']}:"
-    yield from _shown(preview["tokens"], colour).split("\n")
 
 
-def _shown(tokens: list[list[Any]], colour: bool) -> str:
-    pieces = []
+def token_pieces(tokens: list[tuple[str, bool]], colour: bool) -> Iterator[tuple[str, str]]:
+    """(colour, text) of a row's tokens, each given as its text and whether it is learned. Without colour the learned
+    part stands between guillemets.
+    """
     learned_before = False
     for number, (text, learned) in enumerate(tokens):
-        visible = "".join(
-            character if character == "\n" or character.isprintable() else "\N{REPLACEMENT CHARACTER}"
-            for character in text
-        )
-        if colour:
-            pieces.append(f"{_SHADES[learned][number % 2]}{visible}{_RESET}")
-        else:
-            pieces.append(
-                ("«" if learned and not learned_before else "»" if learned_before and not learned else "") + visible
-            )
+        if not colour and learned != learned_before:
+            yield "", "«" if learned else "»"
+        yield _SHADES[learned][number % 2] if colour else "", text
         learned_before = learned
-    return "".join(pieces) + ("»" if learned_before and not colour else "")
+    if learned_before and not colour:
+        yield "", "»"

@@ -9,6 +9,8 @@ from typing import Any, TextIO
 
 from toolkit.records import JSON
 from toolkit.run_folder.folder import ENDED_STATES, RunFolder
+from toolkit.terminal.live_line import LiveLine
+from toolkit.terminal.numbers import clock, headline_text
 
 POLL_S = 0.3
 # What a person following wants to read; the rest stays in events.jsonl.
@@ -34,9 +36,8 @@ class Follower:
 
     def __init__(self, run: RunFolder, out: TextIO | None = None) -> None:
         self.run = run
-        self.out = out or sys.stderr
+        self.line = LiveLine(out or sys.stderr)
         self._events_shown = 0
-        self._line = ""
         self._last_tenth: tuple[Any, ...] = ()
 
     def follow(self, keep_going: Callable[[], bool] = lambda: True) -> str:
@@ -45,7 +46,7 @@ class Follower:
             state = self.run.state()
             self.show_news()
             if state in (*ENDED_STATES, "lost") or not keep_going():
-                self._finish_line()
+                self.line.finish()
                 return state
             time.sleep(POLL_S)
 
@@ -54,34 +55,19 @@ class Follower:
         events = self.run.events()
         for event in events[self._events_shown :]:
             if tell := _TOLD.get(event.get("event", "")):
-                self._print(tell(event))
+                self.line.say(tell(event))
         self._events_shown = len(events)
         if row := self.run.progress():
             self._show_progress(row)
 
     def _show_progress(self, row: JSON) -> None:
-        line = describe_progress(row)
-        if self.out.isatty():
-            if line != self._line:
-                self.out.write(f"\r\x1b[2K{line[:118]}")
-                self.out.flush()
-            self._line = line
+        if self.line.rewrites:
+            self.line.show(describe_progress(row))
             return
         tenth = (row.get("stage"), row["phase"], int(10 * row["done"] / max(row["total"], 1)))
         if tenth != self._last_tenth:
             self._last_tenth = tenth
-            self.out.write(line + "\n")
-            self.out.flush()
-
-    def _print(self, text: str) -> None:
-        self._finish_line()
-        self.out.write(text + "\n")
-        self.out.flush()
-
-    def _finish_line(self) -> None:
-        if self._line:
-            self.out.write("\r\x1b[2K")
-            self._line = ""
+            self.line.say(describe_progress(row))
 
 
 def describe_progress(row: JSON) -> str:
@@ -95,28 +81,12 @@ def describe_progress(row: JSON) -> str:
         if isinstance(row.get(name), int | float)
     ]
     if row.get("eta_s") is not None and done < total:
-        parts.append(f"eta {format_seconds(row['eta_s'])}")
+        parts.append(f"eta {clock(row['eta_s'])}")
     return " ".join(part for part in parts if part)
 
 
-def format_seconds(seconds: float) -> str:
-    """`1:02:03` or `2:03`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
 def _headline(headline: JSON | None) -> str:
-    return f" ({format_headline(headline)})" if headline else ""
-
-
-def format_headline(headline: JSON) -> str:
-    """`eval_loss 1.79, best_step 40`."""
-    return ", ".join(
-        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in headline.items()
-        if value is not None
-    )
+    return f" ({headline_text(headline)})" if headline else ""
 
 
 def results_table(results: JSON) -> str:

@@ -26,6 +26,7 @@ import yaml
 from toolkit.errors import Cancelled, OutOfMemoryError, SteptuneError
 from toolkit.runs.recorder import Recorder, is_main_process
 from toolkit.settings.base import Settings
+from toolkit.terminal.output import say_error
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 SUPERVISOR_CHECK_EVERY_S = 3.0
@@ -81,7 +82,7 @@ def _run_dir_argument() -> Path:
 
 def _end(recorder: Recorder, error: SteptuneError) -> None:
     recorder.event("ended", kind=error.kind, message=str(error), exit_code=error.exit_code)
-    print(error, file=sys.stderr, flush=True)
+    say_error(str(error))
     sys.exit(error.exit_code)
 
 

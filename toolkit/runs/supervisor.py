@@ -35,6 +35,7 @@ from toolkit.machine.processes import (
 )
 from toolkit.records import JSON, append_jsonl, read_json, sha256_tree, write_json
 from toolkit.run_folder.folder import RunFolder, lock_exclusively
+from toolkit.terminal.output import say_error
 
 POLL_S = 0.25
 SAMPLE_EVERY_S = 3.0
@@ -61,7 +62,7 @@ def main() -> int:
     run = RunFolder(Path(sys.argv[1]).absolute())
     lock = lock_exclusively(run.path)
     if lock is None:
-        print(f"steptune: the run {run.id} already has a supervisor.", file=sys.stderr)
+        say_error(f"steptune: the run {run.id} already has a supervisor.")
         return EXIT_FAILED
     watch = _Watch()
     _catch_signals(watch)
@@ -263,7 +264,7 @@ def _write_result(run: RunFolder, result: JSON, started: float, watch: _Watch) -
             write_json(run.path / "result.json", record)
             return
         except Exception as error:
-            print(f"steptune: result.json could not be written ({error}); trying again.", file=sys.stderr, flush=True)
+            say_error(f"steptune: result.json could not be written ({error}); trying again.")
             time.sleep(5)
 
 

@@ -10,9 +10,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from toolkit.terminal.layout import cut, fit_right
+from toolkit.terminal.numbers import number
 from tui.logic.canvas import Canvas
 from tui.logic.lines import Line, Span, line, width_of
-from tui.logic.text import cut, fit_right, number
 
 GUTTER = 8
 Point = tuple[float, float, float, float]  # x, low, high, mean

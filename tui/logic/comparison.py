@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolkit.records import JSON
+from toolkit.terminal.numbers import number
+from toolkit.terminal.text import clean
 from tui.logic.run_row import RunRow, load_settings, result_of
-from tui.logic.text import clean, number
 
 MAX_RUNS = 6
 

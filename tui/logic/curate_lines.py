@@ -6,8 +6,10 @@ import time
 
 from toolkit.records import JSON
 from toolkit.review.curation import Curation, Item
+from toolkit.terminal.layout import wrap
+from toolkit.terminal.numbers import age
+from toolkit.terminal.text import clean, clean_text
 from tui.logic.lines import Line, line
-from tui.logic.text import age, clean, clean_text, wrap
 
 VERDICT_STYLES = {"accept": "good", "edit": "accent", "reject": "bad"}
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.records import read_json
+from toolkit.terminal.layout import wrap
+from toolkit.terminal.text import clean, clean_text
 from tui.logic.lines import Line, line
 from tui.logic.run_row import RunRow
-from tui.logic.text import clean, clean_text, wrap
 
 
 @dataclass(frozen=True)

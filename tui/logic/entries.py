@@ -13,9 +13,9 @@ from typing import Any
 
 from toolkit.errors import Problem
 from toolkit.records import JSON
+from toolkit.terminal.text import clean
 from tui.logic.fields import EntryKind, Field, Section
 from tui.logic.form import Form
-from tui.logic.text import clean
 from tui.logic.values import parsed, value_text
 
 

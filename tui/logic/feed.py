@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.records import JSON
+from toolkit.terminal.numbers import as_number
+from toolkit.terminal.text import clean
 from tui.logic.growing import GrowingJsonl
 from tui.logic.log_file import LogFile
-from tui.logic.numbers import as_number
 from tui.logic.run_row import RunRow, read_row
 from tui.logic.series import Curves
-from tui.logic.text import clean
 
 LOG_TAIL = 60
 MAX_EVENTS = 500

@@ -6,12 +6,13 @@ import time
 from typing import Any
 
 from toolkit.records import JSON
+from toolkit.terminal.layout import cut, fit, wrap
+from toolkit.terminal.numbers import as_number, duration, gib, number
+from toolkit.terminal.text import clean
 from tui.logic.chart import bar
 from tui.logic.feed import Event, FeedView
 from tui.logic.lines import Line, Span, line, width_of
-from tui.logic.numbers import as_number
 from tui.logic.run_row import STATE_SIGNS, RunRow, seconds_running
-from tui.logic.text import clean, cut, duration, fit, gib, number, wrap
 
 
 def head_lines(view: FeedView, width: int, now: float) -> list[Line]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 from toolkit.records import JSON
+from toolkit.terminal.layout import fit, fit_right
+from toolkit.terminal.numbers import as_finite
+from toolkit.terminal.text import clean
 from tui.logic.lines import Line, Span, line
-from tui.logic.numbers import as_finite
 from tui.logic.report import METRIC_NAMES, Report, is_interval
-from tui.logic.text import clean, fit, fit_right
 
 
 def forest_lines(report: Report, width: int) -> list[Line]:

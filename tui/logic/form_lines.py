@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from toolkit.errors import Problem
 from toolkit.settings import Settings
+from toolkit.terminal.layout import cut
+from toolkit.terminal.text import clean
 from tui.logic.form import Form, values_of
 from tui.logic.lines import Line, line
 from tui.logic.run_row import RunRow, flatten, load_settings
-from tui.logic.text import clean, cut
 from tui.logic.values import difference, with_bundled
 
 

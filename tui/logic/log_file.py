@@ -13,7 +13,7 @@ import os
 import re
 from pathlib import Path
 
-from tui.logic.text import clean_log_line
+from toolkit.terminal.text import clean_log_line
 
 BLOCK = 256 * 1024
 TAIL = 64 * 1024

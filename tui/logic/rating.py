@@ -9,8 +9,9 @@ from toolkit.review.study.plain import LETTERS, practice_note
 from toolkit.review.study.plan import HIGHEST, LOWEST
 from toolkit.review.study.ratings import GUESS, RANK, SCORES
 from toolkit.review.study.session import Session, Task
+from toolkit.terminal.layout import cut, fit, wrap
+from toolkit.terminal.text import clean, clean_text
 from tui.logic.lines import Line, line
-from tui.logic.text import clean, clean_text, cut, fit, wrap
 
 DONT_KNOW = "I don't know"
 _PARTS = {"practice": "practice, does not count", "guess": "where is it from?", "rate": ""}

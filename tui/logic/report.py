@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.records import JSON
-from tui.logic.numbers import as_finite
-from tui.logic.text import clean
+from toolkit.terminal.numbers import as_finite
+from toolkit.terminal.text import clean
 
 METRIC_NAMES = {
     "rouge_l": "ROUGE-L",

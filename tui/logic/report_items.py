@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from toolkit.records import JSON
+from toolkit.terminal.layout import cut, fit, fit_right, wrap
+from toolkit.terminal.numbers import as_finite
+from toolkit.terminal.text import clean, clean_text
 from tui.logic.lines import Line, Span, line
-from tui.logic.numbers import as_finite
 from tui.logic.report import METRIC_NAMES, mappings_of
-from tui.logic.text import clean, clean_text, cut, fit, fit_right, wrap
 
 
 def item_line(item: JSON, systems: Sequence[str], width: int) -> Line:

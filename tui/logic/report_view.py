@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from toolkit.records import JSON
+from toolkit.terminal.layout import cut, fit, wrap
+from toolkit.terminal.numbers import as_finite
+from toolkit.terminal.text import clean
 from tui.logic.forest import forest_lines
 from tui.logic.lines import Line, Span, line
-from tui.logic.numbers import as_finite
 from tui.logic.report import METRIC_NAMES, Report, is_interval, mappings_of
-from tui.logic.text import clean, cut, fit, wrap
 
 INTERVAL_WIDTH = 22  # room for a mean with its interval
 FLOOR_WIDTH = 35  # and for the floor beside it

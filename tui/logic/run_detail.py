@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from toolkit.terminal.layout import cut, fit, wrap
+from toolkit.terminal.text import clean
 from tui.logic.lines import Line, line
 from tui.logic.run_row import RunRow
-from tui.logic.text import clean, cut, fit, wrap
 
 MAX_BEFORE_LOG = 9
 

@@ -13,8 +13,8 @@ from typing import Any
 from toolkit.records import JSON, read_json
 from toolkit.run_folder.folder import ENDED_STATES, RunFolder, tail_jsonl
 from toolkit.runs.stages import STAGE_NAMES
-from tui.logic.numbers import as_number
-from tui.logic.text import clean
+from toolkit.terminal.numbers import as_number, headline_text
+from toolkit.terminal.text import clean
 
 LIVE_STATES = ("running", "stalled", "starting")
 # State is never shown by colour alone: each has a sign and a word.
@@ -136,16 +136,6 @@ def _ending(result: JSON) -> dict[str, Any]:
         "message": clean(str(result.get("message") or "").split("\n")[0]),
         "loss": as_number(headline.get("eval_loss")) if isinstance(headline, dict) else None,
     }
-
-
-def headline_text(headline: JSON) -> str:
-    """`eval_loss 1.79, best_step 40`."""
-    parts = [
-        f"{clean(name)} {value:.4g}" if isinstance(value, float) else f"{clean(name)} {clean(value)}"
-        for name, value in headline.items()
-        if value is not None
-    ]
-    return ", ".join(parts)
 
 
 def _newest_metrics(path: Path, state: str) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from toolkit.terminal.layout import cut
+from toolkit.terminal.text import clean
 from tui.logic import filters
 from tui.logic.comparison import MAX_RUNS
 from tui.logic.lines import Line, line
 from tui.logic.run_row import RunRow, load_settings
 from tui.logic.run_table import SORTS, select
 from tui.logic.scanner import Snapshot
-from tui.logic.text import clean, cut
 
 
 class RunSelection:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from toolkit.terminal.layout import cut, cut_start, fit, fit_right
+from toolkit.terminal.numbers import age, duration, number
 from tui.logic.filters import Term, matches
 from tui.logic.lines import Line, Span, line
 from tui.logic.run_row import STATE_SIGNS, RunRow, seconds_running
-from tui.logic.text import age, cut, cut_start, duration, fit, fit_right, number
 
 
 @dataclass(frozen=True)

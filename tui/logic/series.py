@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from toolkit.records import JSON
-from tui.logic.numbers import as_number
+from toolkit.terminal.numbers import as_number
 
 MAX_BUCKETS = 2048
 # Counters and clocks of a metrics line: not curves.

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from toolkit import bundled
-from tui.logic.text import clean
+from toolkit.terminal.text import clean
 
 
 def difference(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, str, str]]:

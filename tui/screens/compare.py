@@ -12,13 +12,14 @@ from textual.widget import Widget
 
 from toolkit.errors import SteptuneError
 from toolkit.records import write_text
+from toolkit.terminal.layout import cut, fit
+from toolkit.terminal.text import clean
 from tui.logic.chart import ChartOptions, Curve
 from tui.logic.comparison import Comparison, cell, compare, to_csv, to_markdown
 from tui.logic.feed import RunFeed
 from tui.logic.lines import Line, line
 from tui.logic.poller import Feed
 from tui.logic.run_row import RunRow
-from tui.logic.text import clean, cut, fit
 from tui.screens.page import Page
 from tui.widgets.chart import Chart
 from tui.widgets.line_view import Panel

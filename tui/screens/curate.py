@@ -12,10 +12,10 @@ from textual.widget import Widget
 from toolkit.errors import SteptuneError
 from toolkit.records import JSON
 from toolkit.review.curation import REASONS, Curation, Item
+from toolkit.terminal.text import clean
 from tui.editor import edit_text
 from tui.logic.curate_lines import edit_text_of, history_lines, output_lines, prompt_lines, read_edit
 from tui.logic.lines import line
-from tui.logic.text import clean
 from tui.screens.dialogs import Ask, Choose
 from tui.screens.page import Page
 from tui.widgets.line_view import Panel

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from toolkit.terminal.layout import cut, fit
+from toolkit.terminal.numbers import age
+from toolkit.terminal.text import clean
 from tui.logic.data_sets import DataSet, card_lines, find_data_sets
 from tui.logic.lines import Line, line
 from tui.logic.scanner import Snapshot
-from tui.logic.text import age, clean, cut, fit
 from tui.screens.page import Page
 from tui.widgets.item_list import ItemList
 from tui.widgets.line_view import Panel

@@ -10,8 +10,8 @@ from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import Input
 
+from toolkit.terminal.layout import wrap
 from tui.logic.lines import Line, line
-from tui.logic.text import wrap
 from tui.screens.page import Dialog
 from tui.widgets.item_list import ItemList
 from tui.widgets.line_view import Panel

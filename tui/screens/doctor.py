@@ -12,8 +12,9 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from toolkit.records import JSON
+from toolkit.terminal.layout import fit, wrap
+from toolkit.terminal.text import clean
 from tui.logic.lines import Line, line
-from tui.logic.text import clean, fit, wrap
 from tui.screens.page import Page
 from tui.widgets.line_view import Panel
 from tui.widgets.text_view import TextView

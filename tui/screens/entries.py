@@ -8,10 +8,10 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from toolkit.terminal.layout import cut, cut_start, fit
 from tui.logic.entries import Entries, EntryForm
 from tui.logic.form import Form
 from tui.logic.lines import Line, line
-from tui.logic.text import cut, cut_start, fit
 from tui.screens.dialogs import Choose, Confirm
 from tui.screens.fields import BACK, CYCLE, RESET, FieldsPage
 from tui.screens.page import Page

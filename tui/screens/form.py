@@ -13,13 +13,13 @@ from textual.widget import Widget
 from toolkit import catalog
 from toolkit.errors import Problem, SteptuneError
 from toolkit.settings import SETTINGS, Settings
+from toolkit.terminal.text import clean
 from tui.editor import edit_text
 from tui.logic.form import Form
 from tui.logic.form_lines import difference_lines, status_lines
 from tui.logic.form_yaml import take_yaml, to_yaml
 from tui.logic.lines import Line, line
 from tui.logic.run_row import RunRow
-from tui.logic.text import clean
 from tui.screens.dialogs import Choose, Reading
 from tui.screens.fields import BACK, CYCLE, FIND, FOLD, RESET, FieldsPage
 from tui.widgets.line_view import Panel

@@ -10,8 +10,8 @@ from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widget import Widget
 
+from toolkit.terminal.layout import fit
 from tui.logic.lines import Line, line
-from tui.logic.text import fit
 from tui.screens.page import Dialog
 from tui.widgets.bars import key_name
 from tui.widgets.line_view import Panel

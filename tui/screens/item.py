@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from toolkit.terminal.text import clean
 from tui.logic.lines import line
 from tui.logic.report_items import item_columns
-from tui.logic.text import clean
 from tui.screens.page import Page
 from tui.widgets.line_view import Panel
 from tui.widgets.text_view import TextView

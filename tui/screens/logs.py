@@ -10,10 +10,12 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from toolkit.terminal.layout import cut
+from toolkit.terminal.numbers import file_size
+from toolkit.terminal.text import clean
 from tui.logic.lines import line
 from tui.logic.log_file import LogFile
 from tui.logic.poller import Feed
-from tui.logic.text import clean, cut, file_size
 from tui.screens.prompt import PromptPage
 from tui.widgets.line_view import Panel
 from tui.widgets.log_view import LogView

@@ -12,10 +12,11 @@ from textual.widget import Widget
 
 from toolkit import catalog
 from toolkit.errors import SteptuneError
+from toolkit.terminal.layout import cut, fit
+from toolkit.terminal.numbers import age, as_number
+from toolkit.terminal.text import clean
 from tui.logic.form import Form, form_from_draft
 from tui.logic.lines import Line, line
-from tui.logic.numbers import as_number
-from tui.logic.text import age, clean, cut, fit
 from tui.screens.form import FormScreen
 from tui.screens.page import Page
 from tui.widgets.item_list import ItemList

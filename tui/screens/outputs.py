@@ -10,11 +10,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
 
+from toolkit.terminal.layout import cut, fit, wrap
+from toolkit.terminal.numbers import file_size
+from toolkit.terminal.text import clean, clean_text
 from tui.logic.jsonl_rows import JsonlRows
 from tui.logic.lines import Line, line
 from tui.logic.report import find_results
 from tui.logic.run_row import RunRow, result_of
-from tui.logic.text import clean, clean_text, cut, file_size, fit, wrap
 from tui.screens.dialogs import Choose
 from tui.screens.page import Page
 from tui.widgets.item_list import ItemList

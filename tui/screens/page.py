@@ -9,10 +9,10 @@ from textual import events
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 
+from toolkit.terminal.layout import wrap
 from tui.logic.lines import line
 from tui.logic.poller import Feed
 from tui.logic.scanner import Snapshot
-from tui.logic.text import wrap
 from tui.widgets.bars import KeyBar, TopBar
 from tui.widgets.line_view import Panel
 

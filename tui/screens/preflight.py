@@ -11,10 +11,11 @@ from textual.widget import Widget
 
 from toolkit.errors import SteptuneError
 from toolkit.settings import Settings
+from toolkit.terminal.layout import fit, wrap
+from toolkit.terminal.text import clean
 from tui.logic.form import Form
 from tui.logic.lines import Line, line
 from tui.logic.run_row import read_row
-from tui.logic.text import clean, fit, wrap
 from tui.screens.page import Page
 from tui.widgets.line_view import Panel
 from tui.widgets.text_view import TextView

@@ -15,9 +15,9 @@ from textual.widget import Widget
 from toolkit.errors import SteptuneError
 from toolkit.review.study.packet import read_packet
 from toolkit.review.study.session import Session
+from toolkit.terminal.layout import wrap
 from tui.logic.lines import line
 from tui.logic.rating import Rating
-from tui.logic.text import wrap
 from tui.screens.dialogs import Ask, Reading
 from tui.screens.page import Page
 from tui.widgets.line_view import Panel

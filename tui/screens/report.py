@@ -9,12 +9,13 @@ from typing import Any, ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from toolkit.terminal.layout import cut
+from toolkit.terminal.numbers import as_finite
+from toolkit.terminal.text import clean
 from tui.logic.lines import Line, line
-from tui.logic.numbers import as_finite
 from tui.logic.report import Report, load_report
 from tui.logic.report_items import item_line
 from tui.logic.report_view import report_lines
-from tui.logic.text import clean, cut
 from tui.screens.item import ItemScreen
 from tui.screens.prompt import PromptPage
 from tui.widgets.item_list import ItemList

@@ -10,11 +10,12 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from toolkit.terminal.layout import cut, fit
+from toolkit.terminal.numbers import age
 from tui.logic.lines import Line, line
 from tui.logic.report import find_results
 from tui.logic.run_row import RunRow, result_of
 from tui.logic.scanner import Snapshot
-from tui.logic.text import age, cut, fit
 from tui.screens.page import Page
 from tui.screens.report import ReportScreen
 from tui.widgets.item_list import ItemList

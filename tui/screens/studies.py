@@ -8,9 +8,10 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from toolkit.terminal.layout import cut, fit
+from toolkit.terminal.text import clean
 from tui.logic.lines import Line, line
 from tui.logic.studies import Seat, find_seats
-from tui.logic.text import clean, cut, fit
 from tui.screens.page import Page
 from tui.screens.rate import open_rating
 from tui.widgets.item_list import ItemList

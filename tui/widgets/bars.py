@@ -5,8 +5,8 @@ from __future__ import annotations
 from textual import events
 from textual.screen import Screen
 
+from toolkit.terminal.layout import cut
 from tui.logic.lines import Line, Span, line, width_of
-from tui.logic.text import cut
 from tui.places import PLACES
 from tui.widgets.line_view import Panel
 

@@ -8,11 +8,12 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
+from toolkit.terminal.layout import cut, cut_start, fit, wrap
+from toolkit.terminal.text import clean
 from tui.logic.entries import Entries
 from tui.logic.fields import Field, Fillable, Section
 from tui.logic.form import Form
 from tui.logic.lines import Line, line
-from tui.logic.text import clean, cut, cut_start, fit, wrap
 from tui.widgets.item_list import ItemList
 from tui.widgets.line_view import selected
 

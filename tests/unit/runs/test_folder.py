@@ -10,7 +10,8 @@ import pytest
 from toolkit.errors import UsageError
 from toolkit.records import write_json
 from toolkit.run_folder.folder import RunFolder, create_run, find_run, list_runs, lock_exclusively
-from toolkit.runs.follow import describe_progress, format_seconds, results_table
+from toolkit.runs.follow import describe_progress, results_table
+from toolkit.terminal.numbers import clock
 
 
 def test_runs_are_found_by_part_of_their_id_by_latest_by_stage_and_by_path(runs: Path) -> None:
@@ -90,7 +91,7 @@ def test_the_newest_progress_is_found_behind_other_metrics(runs: Path) -> None:
         '{"phase": "train", "done": 1, "total": 4, "eta_s": 75}\n{"step": 1, "loss": 2.0}\n{"phase": "tr'
     )
     assert describe_progress(run.progress()) == "train 1/4  25 % eta 1:15"
-    assert [format_seconds(value) for value in (9.6, 75, 3723)] == ["0:10", "1:15", "1:02:03"]
+    assert [clock(value) for value in (9.6, 75, 3723)] == ["0:10", "1:15", "1:02:03"]
 
 
 def test_the_table_shows_interval_floor_and_paired_differences() -> None:

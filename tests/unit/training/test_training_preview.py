@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from toolkit.options.training import SftOptions
-from toolkit.planning.token_preview import preview_lines
+from toolkit.planning.token_preview import preview_lines, token_pieces
+from toolkit.terminal.output import say_painted
 from toolkit.training.prepared import prepare, preview
 
 
@@ -25,31 +26,30 @@ def test_tokens_join_to_the_text_and_only_the_answer_is_learned(shown: dict) -> 
 
 
 def test_rows_that_are_left_out_are_named(shown: dict) -> None:
-    lines = list(preview_lines(shown, colour=False))
+    lines = list(preview_lines(shown))
     left_out = shown["counts"]["train"]["too_long"]
     assert left_out == [f"train-{number}" for number in (1, 2, 4, 5, 7, 10, 13, 16, 17, 19, 20, 22, 23)]
     assert lines[0].startswith(f"train       {24 - len(left_out)} rows, ")
     assert lines[1].startswith(f"            left out, longer than max_length: {left_out[0]}, ")
 
 
-def test_the_learned_part_is_marked_with_and_without_colour(shown: dict) -> None:
-    plain, coloured = ("\n".join(preview_lines(shown, colour)) for colour in (False, True))
+def test_the_learned_part_is_marked_with_and_without_colour(shown: dict, capsys: pytest.CaptureFixture[str]) -> None:
+    plain, coloured = (_painted(shown["tokens"], colour, capsys) for colour in (False, True))
     assert "[/INST]« 1. Open the app.\n2. Tap Reset.</s>»" in plain
     assert "\x1b" not in plain
     assert "\x1b[32m" in coloured
     assert "\x1b[90m" in coloured
 
 
-def test_text_of_the_data_is_never_a_command_to_the_terminal() -> None:
-    hostile = {
-        "counts": {},
-        "proof": {"rows_checked": 1, "bos_token": None, "eos_token": "</s>"},
-        "prompt_format": "howto",
-        "row": "a",
-        "tokens": [["a\x1b[2Jb\a", True]],
-    }
-    assert list(preview_lines(hostile, colour=False))[-1] == "«a\N{REPLACEMENT CHARACTER}[2Jb\N{REPLACEMENT CHARACTER}»"
+def test_text_of_the_data_is_never_a_command_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _painted([("a\x1b[2Jb\a", True)], False, capsys) == "«a\ufffdb\ufffd»\n"
+    assert _painted([("a\x1b[2Jb\a", True)], True, capsys) == "\x1b[32ma\ufffdb\ufffd\x1b[0m\n"
+
+
+def _painted(tokens: list[tuple[str, bool]], colour: bool, capsys: pytest.CaptureFixture[str]) -> str:
+    say_painted(token_pieces(tokens, colour))
+    return capsys.readouterr().out
 
 
 def test_a_refusal_is_shown_in_place_of_the_preview() -> None:
-    assert list(preview_lines({"error": "no rows", "exit_code": 2}, colour=True)) == ["Preview: no rows"]
+    assert list(preview_lines({"error": "no rows", "exit_code": 2})) == ["Preview: no rows"]

@@ -16,13 +16,11 @@ HELP = (
     "b: back to the one before    n: on without a change    r: the text again    a: what the numbers mean    q: leave;"
     " go on later where you were\nWith the scores: ! marks a critical failure, and what follows # is a comment."
 )
-# C0 and C1 controls apart from newline and tab, and characters that reorder what is read.
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
-def rate_plain(session: Session, read: Callable[[str], str] = input, write: Callable[[str], None] = print) -> None:
+def rate_plain(session: Session, read: Callable[[str], str], write: Callable[[str], None]) -> None:
     """Ask for one task after the other until all are done or the rater leaves. `read` raises EOFError at the end of the
-    input.
+    input; both take text as the packet has it, and what they show of it is clean.
     """
     packet = session.packet
     write(f"{packet.title}\n{len(session.tasks)} things to decide, {session.done} done. ?: help")
@@ -59,12 +57,12 @@ def describe(session: Session, task: Task) -> str:
     units = [unit.name for unit in session.packet.units]
     place = f"Unit {units.index(task.unit.name) + 1} of {len(units)}"
     part = {"practice": " (practice, does not count)", "guess": " (where is it from?)"}.get(task.unit.part, "")
-    lines = ["", f"{place}{part}", f"Question: {printable(task.unit.prompt)}"]
+    lines = ["", f"{place}{part}", f"Question: {task.unit.prompt}"]
     if task.answer is not None:
-        lines += [f"Answer {LETTERS[task.answer]}:", printable(task.unit.answers[task.answer]) or "(empty)"]
+        lines += [f"Answer {LETTERS[task.answer]}:", task.unit.answers[task.answer] or "(empty)"]
     else:
         for letter, text in zip(LETTERS, task.unit.answers, strict=False):
-            lines += [f"Answer {letter}:", printable(text) or "(empty)"]
+            lines += [f"Answer {letter}:", text or "(empty)"]
     if said := _said(task, session):
         lines.append(f"Said before: {said}")
     return "\n".join(lines)
@@ -75,11 +73,6 @@ def practice_note(task: Task) -> str:
     if not task.unit.notes or task.answer is not None:
         return ""
     return "\n".join(f"Answer {letter}: {note}." for letter, note in zip(LETTERS, task.unit.notes, strict=False))
-
-
-def printable(text: str) -> str:
-    """The text without characters that drive a terminal or reorder what is read."""
-    return _UNSAFE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def _prompt(session: Session, task: Task) -> str:
@@ -124,9 +117,7 @@ def _said(task: Task, session: Session) -> str:
     if task.kind == SCORES:
         flag = " !" if value["critical"] else ""
         return (
-            " ".join(map(str, value["scores"].values()))
-            + flag
-            + (f" # {printable(value['comment'])}" if value["comment"] else "")
+            " ".join(map(str, value["scores"].values())) + flag + (f" # {value['comment']}" if value["comment"] else "")
         )
     if task.kind == GUESS:
         return session.packet.guess_options[value["option"]] if value["option"] is not None else "don't know"

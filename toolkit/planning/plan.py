@@ -13,7 +13,7 @@ from toolkit.machine.hardware import sample_gpus
 from toolkit.planning.accelerate_config import AccelerateConfig, default_on, read_accelerate_config
 from toolkit.planning.nodes import Nodes, read_nodes
 from toolkit.planning.training_fit import read_machine, with_machine_choices
-from toolkit.settings import GenerateSettings, PipelineSettings, Settings, SftSettings
+from toolkit.settings import EvaluateSettings, GenerateSettings, PipelineSettings, Settings, SftSettings
 
 
 @dataclass(frozen=True)
@@ -109,4 +109,8 @@ def _environment(accelerate: AccelerateConfig, settings: Settings) -> dict[str, 
 def models_of(settings: Settings) -> list[str]:
     """Every model that a recipe loads, as its settings name it."""
     stages: tuple[Settings, ...] = settings.stages() if isinstance(settings, PipelineSettings) else (settings,)
-    return [getattr(stage, name) for stage in stages for name in ("model", "bertscore_model") if hasattr(stage, name)]
+    return [
+        stage.bertscore_model if isinstance(stage, EvaluateSettings) else stage.model
+        for stage in stages
+        if isinstance(stage, SftSettings | GenerateSettings | EvaluateSettings)
+    ]

@@ -19,7 +19,7 @@ import psutil
 from toolkit.errors import PreflightError
 from toolkit.machine.hardware import GIB, sample_gpus
 from toolkit.planning.accelerate_config import AccelerateConfig
-from toolkit.planning.plan import LaunchPlan
+from toolkit.planning.plan import LaunchPlan, models_of
 from toolkit.planning.training_fit import judge_training, memory_of, read_machine, with_machine_choices
 from toolkit.planning.training_memory import MemoryEstimate
 from toolkit.settings import (
@@ -172,8 +172,7 @@ def _gpus_needed(plan: LaunchPlan) -> int:
 
 
 def _check_models(settings: Settings) -> Iterator[Check]:
-    for stage in _stages(settings):
-        model = stage.bertscore_model if isinstance(stage, EvaluateSettings) else getattr(stage, "model", "")
+    for model in models_of(settings):
         package = EMBEDDED_PACKAGES.get(model)
         if package and importlib.util.find_spec(package) is None:
             yield Check(

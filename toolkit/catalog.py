@@ -1,4 +1,4 @@
-"""What can be run: the recipes, their presets, and the accelerate configs, from a checkout or from the installed wheel."""
+"""What can be run: the recipes, their presets, and the accelerate configs, from a checkout or an installed wheel."""
 
 from __future__ import annotations
 

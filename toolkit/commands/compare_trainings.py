@@ -1,4 +1,4 @@
-"""What `steptune compare` adds for trainings: base, data, and whether their validation losses may be compared at all."""
+"""What `steptune compare` adds for trainings: base, data, and whether their validation losses may be compared."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ def _kills_user_processes() -> bool:
 
 
 def _recipe(name: str, preset: str) -> dict[str, Any]:
-    """Whether a preset could start now. Options that only a user can give (data, predictions) do not count against it."""
+    """Whether a preset could start now. Options that only a user can give (data, predictions) do not count."""
     try:
         settings = config.resolve(name, preset=preset)
         checks = preflight.check_launch(plan_launch(name, settings), runs_root() / "doctor")

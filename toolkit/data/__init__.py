@@ -1,1 +1,1 @@
-"""data-build: `reading` sources (`pages` by format), `cleaning` rows, `selection`, `teacher`, `publishing`; `stages` joins them."""
+"""data-build: `reading` sources (`pages` by format), `cleaning`, `selection`, `teacher`, `publishing`; `stages`."""

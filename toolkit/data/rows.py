@@ -114,7 +114,7 @@ def row_ids(rows: Sequence[Row]) -> Sequence[str]:
 
 
 def require_rows(batch: Batch) -> None:
-    """Raise DataError for a source of which nothing was usable, naming its commonest reason and where it was met first."""
+    """Raise DataError for a source of which nothing was usable, naming the commonest reason and its first place."""
     usable = {row.source for row in batch.kept}
     empty = next((item for item in batch.dropped if item.row.source not in usable and not item.kept_for), None)
     if empty is None:

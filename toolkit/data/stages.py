@@ -96,9 +96,8 @@ class Stages:
         self._clean_parts(range(self.rank, collected.parts, self.processes), folder, collected, cleaning)
         if self.rank:
             return Batch([])
-        self._clean_parts(
-            reversed(range(collected.parts)), folder, collected, cleaning
-        )  # what another process is late with, from its end
+        # What another process is late with, from its end.
+        self._clean_parts(reversed(range(collected.parts)), folder, collected, cleaning)
         rows = StoredRows(
             [part_path(folder, number) for number in range(collected.parts)] + self._clean_further(further, cleaning)
         )

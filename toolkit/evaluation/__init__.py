@@ -1,1 +1,1 @@
-"""evaluate: metrics of several systems against the human references, with floors, intervals, paired tests and a report."""
+"""evaluate: metrics of several systems against the human references, floors, intervals, paired tests and a report."""

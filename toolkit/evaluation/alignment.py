@@ -21,7 +21,7 @@ _SMALLEST = 1e-9  # a preference for the written order among equals: too small t
 
 @dataclass(frozen=True)
 class Alignment:
-    """`pairs` of step positions (output, reference) from 0, in the output's order; the numbers of steps on both sides."""
+    """`pairs` of step positions (output, reference) from 0, in the output's order; how many steps each side has."""
 
     pairs: list[tuple[int, int]]
     output_steps: int
@@ -105,5 +105,5 @@ def kendall_tau(order: list[int]) -> float:
 
 
 def floor_threshold(best_similarities: list[float]) -> float | None:
-    """The similarity that only 5 % of human steps reach with some step of an unrelated human answer; None without any."""
+    """The similarity that only 5 % of human steps reach with a step of an unrelated human answer; None without any."""
     return float(np.quantile(best_similarities, THRESHOLD_QUANTILE)) if best_similarities else None

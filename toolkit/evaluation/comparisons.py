@@ -46,7 +46,7 @@ def baseline_of(names: list[str]) -> str:
 
 
 def _comparison(a: MetricScores, b: MetricScores, groups: list[str], options: MetricOptions) -> JSON:
-    """The paired difference, that of the floors (gained without regard to the question), and what is left above them."""
+    """The paired difference, that of the floors (gained whatever the question is), and what is left above them."""
     both = np.flatnonzero(~np.isnan(a.values) & ~np.isnan(b.values))
     if not len(both):
         return _EMPTY

@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 _LAYER_LISTS = ("encoder.layer", "transformer.layer", "encoder.block", "layers", "layer")
 _NO_LIMIT = 1_000_000  # tokenizers without a limit report about 1e30
 _USUAL_LIMIT = 512
-_POSITIONS_FROM_TWO = frozenset(
-    {"roberta", "xlm-roberta", "camembert", "longformer", "mpnet"}
-)  # the first two positions are padding
+# The first two positions are padding.
+_POSITIONS_FROM_TWO = frozenset({"roberta", "xlm-roberta", "camembert", "longformer", "mpnet"})
 _FEWEST_ROWS = 64  # matrix kernels take another path, with other last bits, for a handful of rows
 # The hub moved models without an owner to these; bert-score's table has the old names, roberta-large for
 # FacebookAI/roberta-large.
@@ -192,10 +191,11 @@ def token_ids(encoder: Encoder, text: str) -> tuple[list[int], bool]:
     ids = encoder.tokenizer(text.strip(), truncation=False, verbose=False)["input_ids"]
     if len(ids) > encoder.max_tokens:
         return encoder.tokenizer(text.strip(), truncation=True, max_length=encoder.max_tokens)["input_ids"], True
+    # A tokenizer without special tokens gives nothing for an empty text.
     return (
         ids or [encoder.tokenizer.pad_token_id or 0],
         False,
-    )  # a tokenizer without special tokens gives nothing for an empty text
+    )
 
 
 def _load_tokenizer(model: str, source: str) -> tuple[Any, Any]:
@@ -215,9 +215,8 @@ def _load_network(encoder: Encoder) -> Any:
     import torch
     from transformers import AutoModel, T5EncoderModel
 
-    loader = (
-        T5EncoderModel if encoder.config.model_type in {"t5", "mt5"} else AutoModel
-    )  # by the config, never by the path's name
+    # By the config, never by the path's name.
+    loader = T5EncoderModel if encoder.config.model_type in {"t5", "mt5"} else AutoModel
     try:
         network = loader.from_pretrained(encoder.source, dtype=torch.float32)
     except (OSError, ValueError) as error:

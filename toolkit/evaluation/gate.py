@@ -13,7 +13,7 @@ class BelowThresholdError(SteptuneError):
 
 
 def require_at_least(headline: JSON, thresholds: dict[str, float], report: str) -> None:
-    """Raises BelowThresholdError naming every number of the headline that is below its threshold, or that is not there."""
+    """Raises BelowThresholdError naming every number of the headline that is missing or below its threshold."""
     failures = [
         f"{name} is {'not defined' if headline.get(name) is None else format(headline[name], '.4g')}, expected at least"
         f" {least:g}"

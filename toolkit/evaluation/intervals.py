@@ -66,9 +66,8 @@ def bootstrap_interval(data: Clustered, samples: int, seed: int) -> Interval | N
 
 def _resampled_means(data: Clustered, generator: np.random.Generator, samples: int) -> Floats:
     count = len(data.sums)
-    drawn = generator.integers(
-        0, count, size=(samples, count), dtype=np.uint16 if count < 1 << 16 else np.int64
-    )  # [samples, groups]: which were drawn
+    # [samples, groups]: which were drawn.
+    drawn = generator.integers(0, count, size=(samples, count), dtype=np.uint16 if count < 1 << 16 else np.int64)
     totals = data.sums.take(drawn).sum(axis=1)
     if np.ptp(data.sizes) == 0:
         return np.asarray(totals / (count * data.sizes[0]), dtype=np.float64)

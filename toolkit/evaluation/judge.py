@@ -24,7 +24,8 @@ from toolkit.options.evaluation import JudgeOptions
 from toolkit.records import JSON, sha256_json
 from toolkit.statistics.agreement import cohen_kappa
 
-PROMPT = """You check answers to how-to questions. A critical failure is an answer that would lead the reader to fail, to lose data or money, or to get hurt:
+PROMPT = """You check answers to how-to questions. A critical failure is an answer that would lead \
+the reader to fail, to lose data or money, or to get hurt:
 a wrong or missing essential step, steps in an order that cannot work, dangerous advice, or no usable answer at all.
 Style and wording do not matter. An expert's answer is given for orientation; other ways that work are fine.
 

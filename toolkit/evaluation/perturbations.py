@@ -65,7 +65,7 @@ def _shuffled(steps: list[str], generator: random.Random) -> list[str] | None:
 
 
 def _negated(step: str) -> str:
-    """The step with its first negation taken out or its first verb negated; "Do not" before it where neither is found."""
+    """The step with its first negation taken out or its first verb negated; "Do not" before it if neither is found."""
     for pattern, replacement in _NEGATIONS:
         if pattern.search(step):
             changed = pattern.sub(replacement, step, count=1)

@@ -134,9 +134,8 @@ def _score(items: list[TestItem], everyone: list[System], options: MetricOptions
         metrics.bert, [*texts, *(output for system in everyone for output in system.outputs)], items, options
     )
     pairs = [pair for system in everyone for pair in pairs_of(system, targets[system.name])]
-    metrics.bertscore(
-        [*pairs, *damaged_pairs(damaged)]
-    )  # in one go, so that each text is encoded once; the cache holds them from here on
+    # In one go, so that each text is encoded once; the cache holds them from here on.
+    metrics.bertscore([*pairs, *damaged_pairs(damaged)])
     for done, system in enumerate(everyone, start=1):
         own = targets[system.name]
         conformance, scored.formats[system.name] = score_format(system, options)

@@ -123,7 +123,7 @@ class Item(_Part):
 
 
 class Sensitivity(_Part):
-    """What a metric does when references are damaged on purpose: its mean on them, and the drop from the undamaged one."""
+    """A metric on references that were damaged on purpose: its mean on them, and the drop from the undamaged one."""
 
     perturbation: str
     metric: str

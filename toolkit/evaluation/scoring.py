@@ -123,15 +123,18 @@ class TextMetrics:
 
     @property
     def rouge_signature(self) -> str:
-        return f"rouge_l|f1|{peers.describe(self.options.rouge_backend, 'rouge')}|tokenizer:{self.options.rouge_tokenizer}|stemmer:no|markers:{self.options.markers}"
+        peer = peers.describe(self.options.rouge_backend, "rouge")
+        return f"rouge_l|f1|{peer}|tokenizer:{self.options.rouge_tokenizer}|stemmer:no|markers:{self.options.markers}"
 
     @property
     def rouge_lsum_signature(self) -> str:
-        return f"rouge_lsum|f1|{peers.describe('own', 'rouge')}|split:lines|tokenizer:{self.options.rouge_tokenizer}|stemmer:no|markers:{self.options.markers}"
+        peer, tokenizer = peers.describe("own", "rouge"), self.options.rouge_tokenizer
+        return f"rouge_lsum|f1|{peer}|split:lines|tokenizer:{tokenizer}|stemmer:no|markers:{self.options.markers}"
 
     @property
     def bertscore_signature(self) -> str:
-        return f"{self.bert.signature}|{peers.describe(self.options.bertscore_backend, 'bertscore')}|markers:{self.options.markers}"
+        peer = peers.describe(self.options.bertscore_backend, "bertscore")
+        return f"{self.bert.signature}|{peer}|markers:{self.options.markers}"
 
     @cached_property
     def _idf_corpus(self) -> list[str]:
@@ -218,7 +221,8 @@ def score_format(system: System, options: MetricOptions) -> tuple[MetricScores, 
         )
         for index, (output, reason) in enumerate(zip(system.outputs, system.finish_reasons, strict=True))
     ]
-    signature = f"format_conformance|grammar:1|steps:{options.min_steps}-{options.max_steps}|interval:wilson|{floor_signature(options)}"
+    steps = f"steps:{options.min_steps}-{options.max_steps}"
+    signature = f"format_conformance|grammar:1|{steps}|interval:wilson|{floor_signature(options)}"
     values = np.array([float(result.conforms) for result in results])
     return MetricScores(values, np.array(floors, dtype=np.float64), FORMAT_FLOOR, signature), results
 

@@ -55,7 +55,8 @@ class StepMatcher:
         return np.asarray(left @ right.T, dtype=np.float64)
 
     def signature(self, scorer: BertScorer) -> str:
-        return f"model:{scorer.encoder.name}|{scorer.encoder.key}|pooling:mean|threshold:{self.threshold:.4f}({self.origin})"
+        threshold = f"threshold:{self.threshold:.4f}({self.origin})"
+        return f"model:{scorer.encoder.name}|{scorer.encoder.key}|pooling:mean|{threshold}"
 
 
 def load_matcher(

@@ -14,7 +14,7 @@ Tick = Callable[[int], None]
 
 @dataclass(frozen=True)
 class EngineModel:
-    """What an engine loads: a model's folder, and `max_lora_rank` of the adapters that it applies itself (None: none)."""
+    """What an engine loads: a model's folder, and `max_lora_rank` of adapters that it applies itself (None: none)."""
 
     folder: Path
     trust_remote_code: bool

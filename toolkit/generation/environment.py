@@ -1,4 +1,4 @@
-"""Environment and precision of the engines. Imports nothing heavy: `set_engine_environment` must run before torch does."""
+"""Environment and precision of the engines. Imports nothing heavy: `set_engine_environment` must precede torch."""
 
 from __future__ import annotations
 

@@ -96,9 +96,9 @@ def _require_on_cpu(weights: int, one_request: int, longest: int, options: Engin
         smaller = "generator.cpu_kv_cache_gib" if options.backend == "vllm" else "generator.max_num_seqs"
         raise PreflightError(
             f"Not enough memory: {options.engines} engine(s) with {weights / GIB:.3g} GiB of weights in"
-            f" {options.precision}, {cache / GIB:.3g} GiB of key-value cache and {PROCESS_BYTES / GIB:g} GiB for the rest"
-            f" need {needed / GIB:.3g} GiB, {available / GIB:.3g} GiB are available; lower {smaller}, take a smaller"
-            " model, or free memory."
+            f" {options.precision}, {cache / GIB:.3g} GiB of key-value cache and {PROCESS_BYTES / GIB:g} GiB for the"
+            f" rest need {needed / GIB:.3g} GiB, {available / GIB:.3g} GiB are available; lower {smaller}, take a"
+            " smaller model, or free memory."
         )
 
 

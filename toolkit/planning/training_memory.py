@@ -65,7 +65,7 @@ class ModelShape:
 
 @dataclass(frozen=True)
 class TrainingShape:
-    """What decides a training's memory besides the model: its options, none of them `auto` any more, and what one process
+    """What decides a training's memory besides the model: its options, none of them still `auto`, and what one process
     has. `precision_bytes`: of the compute type, 2 or 4.
     """
 
@@ -211,9 +211,8 @@ def _layer_bytes_per_token(model: ModelShape, training: TrainingShape) -> int:
         for name, (inputs, _) in model.linears.items()
         if training.options.target_modules == "all-linear" or name in training.options.target_modules
     }
-    mask_bytes = (
-        1 if training.device == "cuda" else precision
-    )  # PyTorch's CPU dropout keeps its noise in the input's type
+    # PyTorch's CPU dropout keeps its noise in the input's type.
+    mask_bytes = 1 if training.device == "cuda" else precision
     if training.options.lora_dropout:
         lora = sum(inputs * (precision + mask_bytes) for inputs in adapted.values())
     else:  # q, k, v share their input, as do gate and up; the attention output is kept already

@@ -1,1 +1,1 @@
-"""Human work: journals of decisions and ratings, and how well several people agree. No machine-learning library here."""
+"""Human work: journals of decisions and ratings, and how well several people agree. No machine-learning library."""

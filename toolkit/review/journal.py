@@ -121,7 +121,7 @@ class Journal:
         return standing_entries(self.entries)
 
     def _mend_torn_end(self) -> None:
-        """A line that a crash cut off was never acknowledged: it goes, so that the next one starts a line of its own."""
+        """A line that a crash cut off was never acknowledged: it goes, so that the next one starts a new line."""
         data = self.path.read_bytes()
         whole = data.rfind(b"\n") + 1
         if whole < len(data):

@@ -126,7 +126,7 @@ def tail_jsonl(path: Path, max_bytes: int = 16384) -> list[JSON]:
 
 
 def lock_exclusively(path: Path, wait_s: float = 3.0) -> IO[bytes] | None:
-    """Take run.lock for this process's life; None if another supervisor holds it. Viewers hold it for an instant only."""
+    """Take run.lock for this process's life; None if another supervisor holds it. Viewers hold it only briefly."""
     file = (path / "run.lock").open("ab")
     deadline = time.monotonic() + wait_s
     while True:

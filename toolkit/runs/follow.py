@@ -1,4 +1,4 @@
-"""Following a run from a terminal: one progress line per stage, what happened, and how it ended. Reads the folder only."""
+"""Following a run from a terminal: one progress line per stage, what happened, how it ended. Only reads the folder."""
 
 from __future__ import annotations
 

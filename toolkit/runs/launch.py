@@ -78,7 +78,7 @@ def resume(run: RunFolder) -> None:
 
 
 def _start_supervisor(run: RunFolder) -> None:
-    """Start the supervisor and wait until it holds the run's lock: until then the run would look lost to its viewers."""
+    """Start the supervisor and wait until it holds the run's lock: before that the run would look lost."""
     with (run.path / "log.txt").open("ab") as log:
         supervisor = subprocess.Popen(
             [sys.executable, "-P", "-m", "toolkit.runs.supervisor", str(run.path)],

@@ -120,7 +120,7 @@ def _default_signals() -> None:
 
 
 def _watch_until_end(run: RunFolder, child: subprocess.Popen[bytes], watch: _Watch) -> None:
-    """Sample until the recipe is over; on a stop request ask its group, wait, and leave the rest to `_end_leftovers`."""
+    """Sample until the recipe is over; on a stop request ask its group, wait, leave the rest to `_end_leftovers`."""
     next_sample = 0.0
     stop_deadline: float | None = None
     while True:

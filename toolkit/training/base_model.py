@@ -38,8 +38,8 @@ def load_tokenizer(base: ModelOptions) -> PreTrainedTokenizerBase:
         )
     except (OSError, ValueError) as error:
         raise ModelError(
-            f"The tokenizer of {base.model} could not be loaded ({_first_line(error)}); check the name, the revision and"
-            " the network."
+            f"The tokenizer of {base.model} could not be loaded ({_first_line(error)}); check the name, the revision"
+            " and the network."
         ) from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token

@@ -1,4 +1,4 @@
-"""Rows as tensors: padded to the longest of the batch, or joined to one sequence in which attention keeps them apart."""
+"""Rows as tensors: padded to the longest of the batch, or joined to one sequence that attention keeps apart."""
 
 from __future__ import annotations
 

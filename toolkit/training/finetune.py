@@ -49,7 +49,7 @@ class TrainedAdapter:
 
 @contextmanager
 def process_group() -> Iterator[None]:
-    """Leave torch's process group tidily after a run that ended or was cancelled; a crash leaves that to the launcher."""
+    """Leave torch's process group tidily after an ended or cancelled run; a crash leaves that to the launcher."""
     try:
         yield
     except Cancelled:
@@ -143,9 +143,8 @@ def sft_config(
         bf16=hardware.compute_dtype is torch.bfloat16,
         fp16=hardware.compute_dtype is torch.float16,
         use_cpu=hardware.on_cpu,
-        ddp_backend=(
-            "gloo" if hardware.on_cpu and _processes() > 1 else None
-        ),  # else accelerate takes DeepSpeed on CPU for one process
+        # With a backend for one process accelerate would take DeepSpeed on CPU.
+        ddp_backend="gloo" if hardware.on_cpu and _processes() > 1 else None,
         ddp_find_unused_parameters=False,
     )
 

@@ -17,7 +17,7 @@ from toolkit.planning.strategies import SHARDED, Strategy, refusal
 
 @dataclass(frozen=True)
 class Hardware:
-    """Where and in which precision this process computes. `sharded` = weights are split over processes (ZeRO-3, FSDP)."""
+    """Device and precision of this process. `sharded`: weights are split over processes (ZeRO-3, FSDP)."""
 
     device: str
     compute_dtype: torch.dtype

@@ -95,7 +95,7 @@ def _gradient(
     weight: torch.Tensor,
     labels: torch.Tensor,
 ) -> torch.Tensor:
-    """(softmax - one-hot label) @ weight, with the slope of the soft cap where there is one. Overwrites `exponentials`."""
+    """(softmax - one-hot label) @ weight, with the slope of a soft cap if there is one. Overwrites `exponentials`."""
     learned = weight[labels]
     if slope is not None:
         exponentials.mul_(slope)

@@ -44,9 +44,8 @@ class LengthGroupedOrder(Sampler[int]):
     def _grouped(self, pool: list[int], chance: random.Random) -> Iterator[int]:
         pool = sorted(pool, key=lambda index: -self.lengths[index])
         batches = [pool[start : start + self.micro_batch] for start in range(0, len(pool), self.micro_batch)]
-        short = (
-            batches.pop() if len(batches[-1]) < self.micro_batch else []
-        )  # stays last, or it would shift the others' borders
+        # Stays last, or it would shift the others' borders.
+        short = batches.pop() if len(batches[-1]) < self.micro_batch else []
         chance.shuffle(batches)
         for batch in batches:
             yield from batch

@@ -60,11 +60,12 @@ class RunReport(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: dict[str, float], **_: Any
     ) -> TrainerControl:
         self._report(state, eval_loss=round(metrics["eval_loss"], 8))
+        # The time of an evaluation is not training time.
         self.seen = (
             time.monotonic(),
             state.num_input_tokens_seen,
             self.labelled,
-        )  # the time of an evaluation is not training time
+        )
         if (
             self.patience is not None
             and evaluations_since_best(state.log_history) >= self.patience

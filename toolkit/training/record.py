@@ -30,7 +30,7 @@ def library_versions() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class TrainingRecord:
-    """A finished training: its options, the rows that it learned from, its outcome, and the libraries of this process."""
+    """A finished training: its options, the rows it learned from, its outcome, the libraries of this process."""
 
     options: SftOptions
     prepared: Prepared

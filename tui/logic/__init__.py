@@ -1,1 +1,1 @@
-"""What the screens know, without Textual: reading run folders, filters, forms, comparisons, drawing as lines of text."""
+"""What the screens know, without Textual: reading run folders, filters, forms, comparisons, lines of text."""

@@ -1,4 +1,4 @@
-"""What outlives the program: drafts of the form, and where the user was. Small JSON files in the user's state folder."""
+"""What outlives the program: drafts of the form, and the user's last place. Small JSON files in the state folder."""
 
 from __future__ import annotations
 

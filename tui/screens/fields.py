@@ -1,4 +1,4 @@
-"""What the pages that are filled in share: moving over fields, an editor in place, choices, and checking as one types."""
+"""What the pages with forms share: moving over fields, an editor in place, choices, checks while typing."""
 
 from __future__ import annotations
 

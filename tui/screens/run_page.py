@@ -1,4 +1,4 @@
-"""What the screens about a run share: the keys that stop, resume or copy it, ask it for a checkpoint, and open its log."""
+"""What the screens about a run share: keys that stop, resume or copy it, ask for a checkpoint, and open its log."""
 
 from __future__ import annotations
 

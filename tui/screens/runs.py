@@ -1,4 +1,4 @@
-"""Runs, the home: every run with its state and numbers; filter, sort, mark for comparing; a look at the selected one."""
+"""Runs, the home: every run with its state and numbers; filter, sort, mark for comparing, peek at the selected one."""
 
 from __future__ import annotations
 

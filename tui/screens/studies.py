@@ -54,9 +54,8 @@ class StudiesScreen(Page):
 
     def _draw(self, index: int, width: int) -> Line:
         seat = self.seats[index]
-        problem = clean(seat.problem).replace(
-            f"{clean(str(seat.packet.parents[1]))}/", ""
-        )  # the study is named in front
+        # The study is named in front.
+        problem = clean(seat.problem).replace(f"{clean(str(seat.packet.parents[1]))}/", "")
         state = problem or f"{seat.done} of {seat.tasks} done"
         style = (
             "bad"

@@ -49,13 +49,14 @@ NEVER_TOUCHED = (
 EASY_ERROR = 0.8
 HELP_BONUS = 0.8  # words of how-to texts are this much likelier there than elsewhere
 MOST_CHANGED = 0.1
+# Of English verbs and nouns, and Indonesian -i: what is left of two forms behind their common letters.
 INFLECTIONS = (
     "",
     "s",
     "d",
     "r",
     "i",
-)  # of English verbs and nouns, and Indonesian -i: what is left of two forms behind their common letters
+)
 NEAR_LANGUAGES = {"id": ("ms",), "ms": ("id",)}  # they share most of their words, and the lists are small
 # Of the data set's own words.
 IN_ROWS = (
@@ -119,9 +120,8 @@ class WordCounts:
         )
         rows = {word: rows for word, rows in several.items() if word not in errors}
         total = self._rows.total()
-        return Vocabulary(
-            terms, rows, total, len(self._rows) / max(1, total + len(self._rows))
-        )  # the share by Witten and Bell (1991), method C
+        # The share by Witten and Bell (1991), method C.
+        return Vocabulary(terms, rows, total, len(self._rows) / max(1, total + len(self._rows)))
 
 
 def repair_typos(text: str, languages: tuple[str, ...], vocabulary: Vocabulary = NO_VOCABULARY) -> tuple[str, int]:

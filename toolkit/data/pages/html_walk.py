@@ -49,7 +49,7 @@ class Walker:
         return self._finished()
 
     def read_below(self, section: Section, element: Element | None = None) -> list[Section]:
-        """The sections of one element (the whole tree if None), what stands before any heading in it under `section`."""
+        """The sections of one element (the whole tree if None), what precedes any heading in it under `section`."""
         self.sections, self.current = [section], section
         element = self.root if element is None else element
         self._take_text_of(element.text)

@@ -51,7 +51,7 @@ def read_pdf(raw: bytes) -> list[Section]:
 
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
-    """The many lines of a document make no cycles, and looking for some took up to a third of the time of reading it."""
+    """The many lines of a document make no cycles, and looking for them took up to a third of the reading time."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -148,9 +148,8 @@ def _lines(text_page: Any, chars: _Chars, number: int, width: float) -> Iterator
     offset = 0
     smallest: float | None = None  # type so far on this page
     whole = text_page.get_text_range()
-    has_hidden_chars = (
-        _utf16_units(whole) != text_page.count_chars()
-    )  # else a character has the same index in the text and on the page
+    # Else a character has the same index in the text and on the page.
+    has_hidden_chars = _utf16_units(whole) != text_page.count_chars()
     for text in whole.split("\r\n"):
         shown = text.strip()
         if shown:

@@ -17,9 +17,11 @@ from toolkit.data.pii.spans import Span
 CANDIDATE = re.compile(r"(?<![\w@])[+(]{0,2}\d(?:[\d().\-/\u2010-\u2013 \u00a0]{4,24})\d")  # on one line
 LEAST_DIGITS, MOST_DIGITS = 6, 15  # six only in small countries, and only where something else speaks for it
 NOT_A_PHONE = re.compile(
-    r"\b(?<!\d\.)\d{1,3}(?:\.\d{1,3}){3}\b(?!\.\d)|\b\d{4}[-/.]\d{1,2}[-/.]\d{1,2}\b|\b\d{1,2}[-/.]\d{1,2}[-/.]\d{4}\b"
-    r"|(?<!\w)-\d[\d.]* [-–]"
-    r" \d[\d.]*|(?<![\d.])\d{1,2}\.\d{5,}\b|(?:Rp|IDR|USD|GBP|EUR|[$£€])\.?\s*\d[\d.,\s]*\d|\b(?<!\d\.)(?!\d{3}\.\d{3}\.\d{4}\b|0\d(?:\.\d\d){4}\b)v?\d+(?:\.\d+){2,}\b(?![-\s]\d)",
+    r"\b(?<!\d\.)\d{1,3}(?:\.\d{1,3}){3}\b(?!\.\d)"
+    r"|\b\d{4}[-/.]\d{1,2}[-/.]\d{1,2}\b|\b\d{1,2}[-/.]\d{1,2}[-/.]\d{4}\b"
+    r"|(?<!\w)-\d[\d.]* [-–] \d[\d.]*|(?<![\d.])\d{1,2}\.\d{5,}\b"
+    r"|(?:Rp|IDR|USD|GBP|EUR|[$£€])\.?\s*\d[\d.,\s]*\d"
+    r"|\b(?<!\d\.)(?!\d{3}\.\d{3}\.\d{4}\b|0\d(?:\.\d\d){4}\b)v?\d+(?:\.\d+){2,}\b(?![-\s]\d)",
     re.IGNORECASE,
 )
 ABOUT_CALLING = re.compile(
@@ -37,9 +39,10 @@ WRITTEN_AS_PHONE = re.compile(
     r"|(?<![\w.,-])(?<!\d )(?!\d{1,3}(?: \d{3})+(?!\d| ?-?\d))\d{2,4}(?:([- ])\d{2,4})(?:\1\d{2,4}){1,3}(?!\w|[- ]\d)"
 )
 AFTER_A_CALL = re.compile(r"(?<![\w.])[+(]{0,2}\d[\d().\- ]{4,18}\d(?!\w|-\d)")
+# Enough for digits in groups, not for a bare run.
 ABOUT_A_NUMBER = re.compile(
     r"\b(number|numbers|nomor|no|messages?|pesan|answer(?:ing)?|registered|terdaftar|office|kantor)\b", re.IGNORECASE
-)  # enough for digits in groups, not for a bare run
+)
 ALONE_ON_ITS_LINE = re.compile(r"^[ \t]*([+(]{0,2}\d{1,5}(?:[-. )(]{1,2}\d{2,5}){1,5})[ \t.,]*$", re.MULTILINE)
 
 
@@ -49,9 +52,8 @@ def find_phones(text: str, regions: Sequence[str]) -> list[Span]:
     ]
     if not candidates:
         return []
-    lines = {
-        (text.rfind("\n", 0, at) + 1, text.find("\n", at) % (len(text) + 1)) for at in candidates
-    }  # the rest holds no number that is long enough
+    # The rest holds no number that is long enough.
+    lines = {(text.rfind("\n", 0, at) + 1, text.find("\n", at) % (len(text) + 1)) for at in candidates}
     excluded = [match.span() for match in NOT_A_PHONE.finditer(text)]
     found = [
         span

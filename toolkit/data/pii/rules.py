@@ -14,9 +14,8 @@ from toolkit.data.pii.lexicon import BRANDS
 from toolkit.data.pii.phones import find_phones
 from toolkit.data.pii.spans import Span
 
-EMAIL = re.compile(
-    r"[\w.+-]{0,63}\w@(?:[\w-]{1,63}\.)+[^\W\d_]{2,}"
-)  # bounded: a long run of letters must not cost its square
+# Bounded: a long run of letters must not cost its square.
+EMAIL = re.compile(r"[\w.+-]{0,63}\w@(?:[\w-]{1,63}\.)+[^\W\d_]{2,}")
 THREE_DIGITS = re.compile(r"\d(?:[ .\-/]?\d){2}")  # what most identifiers have, and the numbers of steps do not
 DIGITS = re.compile(r"(?<![\w.,])\d(?:[ .\-/]?\d){8,18}(?![\w])(?!\.\d)")
 IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{1,4}){3,8}(?![A-Za-z0-9])")

@@ -21,10 +21,8 @@ IDENTIFIER = re.compile(r"[a-z][A-Z]|[A-Z]{2,}[a-z]")  # DateSerial, WebDAV
 MIXED_NAME = re.compile(r"(?:Ma?c|D[aeiu]|L[aeo]|O|Fitz|V[ao]n)[A-Z]")
 NOT_IN_NAMES = frozenset("=[]{}<>|;*%_~^$")
 MODEL_FILE = "names.crfsuite"
-UNSURE_FROM, SURE_FROM = (
-    0.25,
-    0.5,
-)  # probability from which a span goes to the review queue, and from which it is masked
+# Probability from which a span goes to the review queue, and from which it is masked.
+UNSURE_FROM, SURE_FROM = 0.25, 0.5
 SURE_WHEN_ORDINARY = 0.82
 SURE_WHEN_SINGLE = 0.9
 SURE_WHEN_UNKNOWN = 0.75  # the same for a name of which no word is on the list of names

@@ -1,4 +1,4 @@
-"""Publishing: the data set is written into a temporary folder, checked there, and takes its name only when it is whole."""
+"""Publishing: the data set is written into a temporary folder, checked there, and renamed only when it is whole."""
 
 from __future__ import annotations
 

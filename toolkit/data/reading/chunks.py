@@ -66,9 +66,8 @@ def _documents(path: Path) -> Iterator[tuple[Path, str, Path]]:
         name = file.relative_to(path.parent).as_posix()
         if is_archive(file):
             with tempfile.TemporaryDirectory(prefix="steptune-archive-") as scratch:
-                list(
-                    unpack(file, Path(scratch), READ, MAX_DOCUMENT_BYTES)
-                )  # what is left out is told where rows are read
+                # What is left out is told where rows are read.
+                list(unpack(file, Path(scratch), READ, MAX_DOCUMENT_BYTES))
                 for inner, _, root in _documents(Path(scratch)):
                     yield inner, f"{name}/{inner.relative_to(scratch).as_posix()}", root
         elif file.suffix.lower() in READ and file.stat().st_size <= MAX_DOCUMENT_BYTES:

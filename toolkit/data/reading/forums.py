@@ -177,7 +177,7 @@ def _best(thread: dict[str, Any], answers: list[dict[str, Any]], min_score: int)
 
 
 def _thread_rows(title: str, answer: str, identifier: str, row: Row, language: str) -> Iterator[Row | Dropped]:
-    """One row of the thread: of an answer with several lists, or with titles of its own, only what can be told apart."""
+    """One row of the thread; of an answer with several lists, or with its own titles, only what can be told apart."""
     row = Row(row.source, row.place, given_id=identifier, meta={"task": title})
     flaw = _flaw(title, answer)
     if flaw:

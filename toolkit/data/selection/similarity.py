@@ -102,7 +102,7 @@ def jaccard_of(left: Grams, right: Grams) -> float:
 
 
 def _gram_hashes(texts: list[str]) -> tuple[Grams, NDArray[np.int64]]:
-    """Hashes of all texts one after the other, and how many each has. A text shorter than a gram is padded with zeros."""
+    """Hashes of all texts in order, and how many each has. Texts shorter than a gram are padded with zeros."""
     padded = [text if len(text) >= NGRAM else text.ljust(NGRAM, "\0") for text in texts]
     codes = np.frombuffer("".join(padded).encode("utf-32-le"), np.uint32).astype(np.uint64)
     lengths = np.fromiter(map(len, padded), np.int64, len(padded))
@@ -164,9 +164,8 @@ def _background(grams: GramSets) -> NDArray[np.float64]:
 def _candidates(grams: GramSets, threshold: float, seed: int, apart: NDArray[np.int8] | None) -> NDArray[np.uint64]:
     """later * 2^32 + earlier of the pairs that agree in a band and may reach the threshold, sorted, without repeats."""
     bands, rows = plan_bands(grams, threshold)
-    a_group = max(
-        1, PERMUTATIONS // rows
-    )  # bands of one set of signatures: memory for one set at a time, whatever the plan
+    # Bands of one set of signatures: memory for one set at a time, whatever the plan.
+    a_group = max(1, PERMUTATIONS // rows)
     found: NDArray[np.uint64] = np.empty(0, np.uint64)
     for number, first in enumerate(range(0, bands, a_group)):
         signatures = _signatures(grams, min(a_group, bands - first) * rows, seed + number)

@@ -32,7 +32,7 @@ BUDGET_REACHED = "budget reached"
 
 @dataclass(frozen=True)
 class Ask:
-    """One question to the teacher. `check` says why an object of the right schema is still no answer, "" if it is one."""
+    """One question to the teacher. `check` says why an object of the right schema is no answer, "" if it is one."""
 
     id: str
     system: str

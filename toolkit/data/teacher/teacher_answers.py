@@ -92,10 +92,8 @@ def read_object(content: str, schema: type[BaseModel]) -> tuple[JSON | None, str
             return schema.model_validate(value).model_dump(), ""
         except ValidationError as error:
             first = error.errors()[0]
-            wrong = (
-                wrong
-                or f"answered in another schema: {'.'.join(str(part) for part in first['loc']) or 'the object'}: {first['msg'].lower()}"
-            )
+            place = ".".join(str(part) for part in first["loc"]) or "the object"
+            wrong = wrong or f"answered in another schema: {place}: {first['msg'].lower()}"
     return None, wrong or "answered without a JSON object"
 
 

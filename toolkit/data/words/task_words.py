@@ -12,42 +12,68 @@ def words(text: str) -> frozenset[str]:
 
 
 ENGLISH_VERBS = words("""
-    access accept activate adapt add adjust allow answer apply appeal archive arrange ask assemble assign attach authorise authorize avoid
-    back block book boost borrow browse build buy calculate calibrate call cancel cast change charge check choose claim clean clear click clip clone close
-    collect combine compare complete compress configure confirm connect contact control convert copy correct create crop customise customize
-    cut deactivate declare decline decrease define delete deploy deposit describe detach determine diagnose dim disable disallow disassemble
-    disconnect dismiss display dispute divide donate download drag draw drop dry edit eject email empty enable encrypt end enlarge enrol enroll enter erase
-    exchange exclude exit expand export extend extract file fill filter find finish fit fix flash fold follow force forget format forward free freeze
-    get give go grant group hand hide highlight hold identify import improve include increase inspect insert install invite isolate
-    loosen join keep label launch leave let lift limit link list listen load locate lock log look lower magnify make manage map mark match measure merge migrate
-    minimise minimize modify monitor mount move mute name navigate negotiate open optimise optimize order organise organize override
-    pack pair park password-protect pause pay perform permit personalise personalize pick pin place plan play plug post postpone prepare press
-    prevent preview print process protect prove publish pull purchase push put quit raise read rearrange reboot rebook recall receive
-    recharge reclaim record recover recycle redeem redial redirect reduce refill refresh refund register reinstall reject release
-    reload remove rename renew rent reopen reorder repair repeat replace reply report request reschedule reset resize resolve restart restore restrict resume
-    retrieve return reverse review revoke rotate run save scan schedule scroll search secure select sell send separate set share ship show shrink shut
-    sign silence simulate skip snooze solve sort speak specify split start stop store stream submit subscribe suspend swap switch sync
-    swipe synchronise synchronize tag take talk tap tape tighten stick teach tell test tidy track transfer translate travel trim troubleshoot turn type
-    unblock undo unscrew unfollow unfreeze uninstall unlink unlock unmount unmute unpair unpin unplug unsubscribe unzip update upgrade upload use
+    access accept activate adapt add adjust allow answer apply appeal archive arrange ask assemble assign attach
+    authorise authorize avoid
+    back block book boost borrow browse build buy calculate calibrate call cancel cast change charge check choose
+    claim clean clear click clip clone close
+    collect combine compare complete compress configure confirm connect contact control convert copy correct create
+    crop customise customize
+    cut deactivate declare decline decrease define delete deploy deposit describe detach determine diagnose dim
+    disable disallow disassemble
+    disconnect dismiss display dispute divide donate download drag draw drop dry edit eject email empty enable
+    encrypt end enlarge enrol enroll enter erase
+    exchange exclude exit expand export extend extract file fill filter find finish fit fix flash fold follow force
+    forget format forward free freeze
+    get give go grant group hand hide highlight hold identify import improve include increase inspect insert install
+    invite isolate
+    loosen join keep label launch leave let lift limit link list listen load locate lock log look lower magnify make
+    manage map mark match measure merge migrate
+    minimise minimize modify monitor mount move mute name navigate negotiate open optimise optimize order organise
+    organize override
+    pack pair park password-protect pause pay perform permit personalise personalize pick pin place plan play plug
+    post postpone prepare press
+    prevent preview print process protect prove publish pull purchase push put quit raise read rearrange reboot
+    rebook recall receive
+    recharge reclaim record recover recycle redeem redial redirect reduce refill refresh refund register reinstall
+    reject release
+    reload remove rename renew rent reopen reorder repair repeat replace reply report request reschedule reset
+    resize resolve restart restore restrict resume
+    retrieve return reverse review revoke rotate run save scan schedule scroll search secure select sell send
+    separate set share ship show shrink shut
+    sign silence simulate skip snooze solve sort speak specify split start stop store stream submit subscribe
+    suspend swap switch sync
+    swipe synchronise synchronize tag take talk tap tape tighten stick teach tell test tidy track transfer translate
+    travel trim troubleshoot turn type
+    unblock undo unscrew unfollow unfreeze uninstall unlink unlock unmount unmute unpair unpin unplug unsubscribe
+    unzip update upgrade upload use
     validate verify view visit wait wake warn wash watch weigh wipe withdraw work wrap write zip zoom
     """)
 
 # After one of these as second word, a verb-like first word is part of a name: "Print quality", "Share settings",
 # "Search results".
 ENGLISH_NOUN_HEADS = words("""
-    settings setting options option results result quality status details detail preview history features feature panel menu page
-    information overview policy terms rates rate fees fee reference requirements troubleshooter problems problem issues types type
+    settings setting options option results result quality status details detail preview history features feature
+    panel menu page
+    information overview policy terms rates rate fees fee reference requirements troubleshooter problems problem
+    issues types type
     methods method keys key tips list times time center centre services service charges table notes note dates date
     """)
 
 INDONESIAN_IMPERATIVES = words("""
-    aktifkan ajukan alihkan ambil amankan arsipkan atur bagikan bandingkan batalkan batasi bayar beli bersihkan blok blokir buat buka bungkus cadangkan
-    cari catat cek centang cetak cicil daftar daftarkan dapatkan ekspor ganti gabungkan geser gunakan gulung hapus hemat hentikan hitung hubungi hubungkan
-    impor instal isi jadwalkan jalankan jual kelola ketik ketuk klik kembalikan kemas kendalikan keluarkan kirim kirimkan klaim konfigurasikan kosongkan
-    kunci kurangi lanjutkan laporkan lacak lepas lepaskan lihat lindungi lupakan masukkan matikan minta mulai mutakhirkan naikkan nonaktifkan nyalakan
-    pakai panggil pasang pastikan periksa perbaiki perbarui perbesar perkecil perpanjang pesan pilih pindah pindahkan pindai potong pulihkan putar putuskan
-    reset salin sambungkan segarkan sentuh sembunyikan sesuaikan setel siapkan simpan sunting tambah tambahkan tampilkan tandai tarik tata tautkan tekan temukan
-    terapkan terima tetapkan tinjau tolak transfer tukar tukarkan tulis tunda tutup ubah uji unduh unggah undang urutkan verifikasi
+    aktifkan ajukan alihkan ambil amankan arsipkan atur bagikan bandingkan batalkan batasi bayar beli bersihkan blok
+    blokir buat buka bungkus cadangkan
+    cari catat cek centang cetak cicil daftar daftarkan dapatkan ekspor ganti gabungkan geser gunakan gulung hapus
+    hemat hentikan hitung hubungi hubungkan
+    impor instal isi jadwalkan jalankan jual kelola ketik ketuk klik kembalikan kemas kendalikan keluarkan kirim
+    kirimkan klaim konfigurasikan kosongkan
+    kunci kurangi lanjutkan laporkan lacak lepas lepaskan lihat lindungi lupakan masukkan matikan minta mulai
+    mutakhirkan naikkan nonaktifkan nyalakan
+    pakai panggil pasang pastikan periksa perbaiki perbarui perbesar perkecil perpanjang pesan pilih pindah
+    pindahkan pindai potong pulihkan putar putuskan
+    reset salin sambungkan segarkan sentuh sembunyikan sesuaikan setel siapkan simpan sunting tambah tambahkan
+    tampilkan tandai tarik tata tautkan tekan temukan
+    terapkan terima tetapkan tinjau tolak transfer tukar tukarkan tulis tunda tutup ubah uji unduh unggah undang
+    urutkan verifikasi
     """)
 
 # Forms that meN- plus a stem does not give by rule: one syllable, per-, loan words.

@@ -70,7 +70,7 @@ def frequencies(language: str) -> dict[str, float]:
 
 
 def zipf(word: str, languages: Iterable[str]) -> float:
-    """How often the word is written in the language that has it most, on the Zipf scale; 0 for a word that no list has."""
+    """How often the word is written in the language that has it most, on the Zipf scale; 0 for one that no list has."""
     share = max((frequencies(language).get(word, 0.0) for language in languages), default=0.0)
     return math.log10(share) + 9 if share else 0.0
 

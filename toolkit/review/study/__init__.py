@@ -1,1 +1,1 @@
-"""The blind study: sealed plan, packets for raters, hash-chained ratings, and what they show. No ML library, no numpy."""
+"""The blind study: sealed plan, packets for raters, hash-chained ratings, what they show. No ML library, no numpy."""

@@ -1,4 +1,4 @@
-"""Agreement of the raters per criterion: four coefficients, each with an interval from leaving one item out at a time."""
+"""Raters' agreement per criterion: four coefficients, each with an interval from leaving out one item at a time."""
 
 from __future__ import annotations
 

@@ -92,9 +92,8 @@ def _reached(edges: dict[str, set[str]], start: str) -> set[str]:
     return seen
 
 
-Design = tuple[
-    list[list[float]], list[float]
-]  # a pair's features per outcome [outcomes][parameters], and how often each occurred
+# A pair's features per outcome [outcomes][parameters], and how often each occurred.
+Design = tuple[list[list[float]], list[float]]
 
 
 def _designs(counts: Counts, free: list[str], with_order: bool, with_tie: bool, size: int) -> list[Design]:

@@ -1,4 +1,4 @@
-"""Lock, unblind: the two steps between rating and report. Each looks at the files first and refuses what was changed."""
+"""Lock, unblind: the steps between rating and report. Each checks the files first and refuses what was changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What in an answer gives away where it is from: names of systems, special tokens, an assistant's phrases, cut tails."""
+"""What in an answer gives away its source: names of systems, special tokens, an assistant's phrases, cut tails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A rater's packet: one JSONL file that is all a rater needs. The first line says what is asked, the others what about."""
+"""A rater's packet: a JSONL file, all that a rater needs. The first line has the questions, the others the answers."""
 
 from __future__ import annotations
 

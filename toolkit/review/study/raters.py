@@ -1,4 +1,4 @@
-"""How the raters did: damaged answers told from intact ones, the same answer rated twice, who is left out by the plan."""
+"""How the raters did: damaged answers told from intact ones, the same answer rated twice, who the plan leaves out."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def exclusion_reason(summary: JSON, rule: Exclusion) -> str | None:
 
 
 def sensitivity(judgements: Judgements, samples: int, seed: int) -> JSON:
-    """How often a damaged answer scored below an intact human one of the same rater (ties count half, 0.5 is chance)."""
+    """How often a damaged answer scored below an intact human one of the same rater (ties count half; 0.5: chance)."""
     detections = _detections(judgements.scored, OVERALL)
     if not detections:
         return {"value": None, "ci95": None, "n": 0, "note": "no controls"}

@@ -138,12 +138,9 @@ def _agreement_table(report: JSON) -> str:
 
 def _quality_text(report: JSON) -> str:
     position, sensitivity, repeats = report["position_effect"], report["sensitivity"], report["repeats"]
+    first = {"difference": position["value"], "ci95": position["ci95"], "note": position["note"]}
     lines = [
-        (
-            "- Being shown first adds"
-            f" {_signed_estimate({'difference': position['value'], 'ci95': position['ci95'], 'note': position['note']})}"
-            " points."
-        ),
+        f"- Being shown first adds {_signed_estimate(first)} points.",
         (
             "- Damaged answers scored below intact ones in"
             f" {_estimate(sensitivity['value'], sensitivity['ci95'], sensitivity['note'])} of comparisons (.5 is"

@@ -21,7 +21,7 @@ from toolkit.review.study.ratings import GUESS, RANK, SCORES, open_ratings
 
 @dataclass(frozen=True)
 class Task:
-    """One thing to decide. `answer` counts from 0 and is None for the ranking, which is about all answers of the unit."""
+    """One thing to decide. `answer` counts from 0 and is None for the ranking, which is about the unit's answers."""
 
     unit: Unit
     kind: str  # scores | rank | guess
@@ -33,7 +33,7 @@ class Task:
 
 
 class Session:
-    """A rater at work. Opening it repairs a torn end and goes on where the ratings stop; use it as a context manager."""
+    """A rater at work. Opening repairs a torn end and goes on where the ratings stop; a context manager."""
 
     def __init__(self, packet: Packet) -> None:
         study = StudyFolder(packet.ratings_file.parent.parent)

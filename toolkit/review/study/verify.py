@@ -117,7 +117,7 @@ def _unblinded_changes(folder: StudyFolder, manifest: JSON) -> list[str]:
 
 
 def _key_changes(folder: StudyFolder, manifest: JSON, key: Key) -> list[str]:
-    """The key against its commitment, the hashes that it holds, and packets and outputs against each other through it."""
+    """The key against its commitment, the hashes that it holds, and packets and outputs against each other."""
     if key.commitment != manifest["commitment"]:
         return ["the key is not the one that manifest.json commits to: SHA-256(nonce || key) differs"]
     if key.body["files"] != manifest["files"]:

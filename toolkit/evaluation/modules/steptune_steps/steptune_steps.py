@@ -19,8 +19,10 @@ _DESCRIPTION = (
 )
 _INPUTS = """
     predictions: list of texts; references: list of texts
-    model: encoder that compares steps; threshold: least similarity of the same step (default: what unrelated reference steps reach)
-Returns step_f1 and order_tau (means of what is defined), and scores and taus (one for each prediction; NaN where not defined).
+    model: encoder that compares steps; threshold: least similarity of the same step
+        (default: what unrelated reference steps reach)
+Returns step_f1 and order_tau (means of what is defined), and scores and taus (one for each prediction; NaN where not
+defined).
 """
 
 

@@ -41,6 +41,7 @@ from toolkit.data.rows import Batch, Row
 from toolkit.data.selection.leak_check import find_leaks
 from toolkit.data.selection.similarity import GramSets, comparable, similar_pairs
 from toolkit.data.stages import Stages
+from toolkit.options.data import DuplicateOptions, MaskingOptions, SplitOptions
 from toolkit.runs.recorder import Recorder
 
 HERE = Path(__file__).parent
@@ -118,7 +119,7 @@ def _personal_data(values: Values, beside: Beside, help_lines: dict[str, list[st
     rows = [Row("s", "f:1", prompt=sample["prompt"], output=sample["output"]) for sample in samples]
     started = time.process_time()
     for one in rows:
-        anonymise_row(one, KINDS, REGIONS)
+        anonymise_row(one, MaskingOptions())
     values["personal data: rows/s"] = round(len(rows) / (time.process_time() - started))
     answer = _peer("presidio", {"texts": [f"{sample['prompt']}\n{sample['output']}" for sample in samples[:200]]})
     if answer:
@@ -291,7 +292,7 @@ def _near_duplicates(values: Values, beside: Beside, help_lines: dict[str, list[
     ]
     with _stages() as stages:
         started = time.process_time()
-        stages.deduplicate(Batch(rows), 0.8)
+        stages.deduplicate(Batch(rows), DuplicateOptions())
         values["near-duplicates: rows/s end to end"] = round(len(rows) / (time.process_time() - started))
     values["near-duplicates: hard negatives deleted"] = _hard_negatives_deleted()
     if answer := _peer("datasketch", {"texts": texts[:3_000] + texts[first_copy:], "threshold": 0.7}):
@@ -328,7 +329,7 @@ def _hard_negatives_deleted() -> int:
     ]
     rows = [Row("s", f"f:{at}", at, prompt, output, id=str(at)) for at, (prompt, output) in enumerate(texts)]
     with _stages() as stages:
-        return len(rows) - len(stages.deduplicate(Batch(rows), 0.8).kept)
+        return len(rows) - len(stages.deduplicate(Batch(rows), DuplicateOptions()).kept)
 
 
 def _split(values: Values, beside: Beside) -> None:
@@ -337,13 +338,12 @@ def _split(values: Values, beside: Beside) -> None:
         Row("s", f"f:{at}", at, sample["prompt"], sample["output"], sample["id"], sample["id"], sample["meta"])
         for at, sample in enumerate(samples)
     ]
-    options = {"group_jaccard": 0.55, "test_share": 0.15, "validation_share": 0.1, "seed": 17}
     with _stages() as stages:
         started = time.process_time()
-        whole = stages.split(Batch(rows), **options)
+        whole = stages.split(Batch(rows), SplitOptions())
         values["split: 100,000 rows (s)"] = round(time.process_time() - started, 1)
     with _stages() as stages:
-        old = stages.split(Batch(rows[: SPLIT_ROWS * 10 // 11]), **options)
+        old = stages.split(Batch(rows[: SPLIT_ROWS * 10 // 11]), SplitOptions())
     values["split: old rows moved when 10 % is added"] = sum(
         whole.split_of[name] != split for name, split in old.split_of.items()
     )

@@ -21,9 +21,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)
 from benchmarks.report import finish  # noqa: E402
 from toolkit.data.teacher.synthesis_prompts import SYSTEM, HowTo  # noqa: E402
-from toolkit.data.teacher.teacher import Ask, Options, Teacher  # noqa: E402
-from toolkit.data.teacher.teacher_costs import Budget, Prices  # noqa: E402
+from toolkit.data.teacher.teacher import Ask, Teacher  # noqa: E402
 from toolkit.data.teacher.teacher_ledger import AnswerLedger  # noqa: E402
+from toolkit.options.teacher import TeacherOptions  # noqa: E402
 from toolkit.runs.recorder import Recorder  # noqa: E402
 
 ASKS = 1500
@@ -107,8 +107,10 @@ def _asks(count: int, topic: str = "thing") -> list[Ask]:
 
 
 def _teacher(url: str, ledger: AnswerLedger) -> Teacher:
-    options = Options("m", url, concurrency=32, timeout_s=2.0, first_pause_s=0.05)
-    return Teacher(options, ledger, Budget(Prices(1, 2)), str, Recorder(None))
+    options = TeacherOptions(
+        model="m", base_url=url, api_key_env=None, concurrency=32, timeout_s=2.0, price_in=1.0, price_out=2.0
+    )
+    return Teacher(options, ledger, str, Recorder(None), first_pause_s=0.05)
 
 
 if __name__ == "__main__":

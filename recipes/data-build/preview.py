@@ -13,8 +13,8 @@ import sys
 from functools import partial
 
 import yaml
-from run import mask_text, named_sources, plan_calls, read_passages, teacher_options
 
+from toolkit.data.cleaning.anonymise import mask_every_kind
 from toolkit.data.reading.chunks import Chunk
 from toolkit.data.reading.sources import read_sources
 from toolkit.data.teacher.forecast import (
@@ -25,9 +25,9 @@ from toolkit.data.teacher.forecast import (
     synthesis_phase,
     teacher_forecast,
 )
+from toolkit.data.teacher.plan import plan_calls, read_passages
 from toolkit.data.teacher.synthesise import Plan, synthesis_asks
 from toolkit.data.teacher.teacher import masked_messages, request_parameters
-from toolkit.data.teacher.teacher_costs import Prices
 from toolkit.data.teacher.teacher_ledger import read_calls
 from toolkit.errors import SteptuneError
 from toolkit.records import JSON
@@ -37,9 +37,9 @@ from toolkit.settings.data_build import DataBuildSettings
 
 def main() -> int:
     settings = DataBuildSettings.model_validate(yaml.safe_load(sys.stdin.read()))
-    sources, census = named_sources(settings), Census()
-    rows = census.passing(read_sources(sources, settings.strict, Recorder(None)))
-    passages = read_passages(sources, settings)
+    census = Census()
+    rows = census.passing(read_sources(settings.sources, settings.strict, Recorder(None)))
+    passages = read_passages(settings)
     plans = plan_calls(rows, passages, settings)
     for _ in rows:  # without a grid nobody has asked for them yet
         pass
@@ -50,7 +50,6 @@ def main() -> int:
 
 
 def _teacher(settings: DataBuildSettings, plans: list[Plan], passages: list[Chunk], census: Census) -> JSON:
-    asked, options = settings.teacher, teacher_options(settings)
     phases = [_synthesis(settings, "grid", [plan for plan in plans if plan.chunk is None], census)]
     phases.append(_synthesis(settings, "grounded", [plan for plan in plans if plan.chunk is not None], census))
     if settings.synthesis.judge_min_score is not None:
@@ -61,16 +60,14 @@ def _teacher(settings: DataBuildSettings, plans: list[Plan], passages: list[Chun
         phases.append(
             paraphrase_phase(round(train * settings.balance.paraphrase_share), settings.balance.paraphrases, census)
         )
-    return teacher_forecast(
-        phases, options, Prices(asked.price_in, asked.price_out), asked.max_total_tokens, asked.max_cost
-    )
+    return teacher_forecast(phases, settings.teacher)
 
 
 def _synthesis(settings: DataBuildSettings, name: str, plans: list[Plan], census: Census) -> Phase:
-    options, answers = teacher_options(settings), settings.teacher.answers
-    known = read_calls(answers) if answers else {}
-    asks = synthesis_asks(plans, lambda row: "", settings.min_steps, settings.max_steps)
-    mask = partial(mask_text, settings)
+    options = settings.teacher
+    known = read_calls(options.answers) if options.answers else {}
+    asks = synthesis_asks(plans, lambda row: "", settings)
+    mask = partial(mask_every_kind, options=settings)
     requests = [
         (masked_messages(ask, mask), request_parameters(options, ask.schema, options.response_format)) for ask in asks
     ]

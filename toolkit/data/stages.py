@@ -12,19 +12,20 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import toolkit
-from toolkit.data.cleaning.check import Cleaning, clean_row
+from toolkit.data.cleaning.check import clean_row
 from toolkit.data.cleaning.typos import NO_VOCABULARY, Vocabulary, WordCounts
-from toolkit.data.reading.sources import Source, choose_ids, read_sources
+from toolkit.data.reading.sources import choose_ids, read_sources
 from toolkit.data.row_files import StoredRows, part_path, read_part, write_part
 from toolkit.data.rows import Batch, Dropped, Row, require_rows
 from toolkit.data.selection.deduplicate import find_copies
 from toolkit.data.selection.split import Split, group_rows, split_groups
+from toolkit.options.data import CleaningOptions, DuplicateOptions, ReadingOptions, SplitOptions
 from toolkit.records import JSON, read_json, sha256_json, sha256_tree, write_json
 from toolkit.runs.recorder import Recorder
 
@@ -39,7 +40,7 @@ class Stages:
         self.dir, self.recorder, self.rank, self.processes = folder, recorder, rank, processes
         self._key = ""  # of the latest result
 
-    def collect(self, sources: list[Source], strict: bool, languages: tuple[str, ...]) -> Collected:
+    def collect(self, options: ReadingOptions, languages: tuple[str, ...] = ()) -> Collected:
         """The rows of all sources in parts; with `languages` their vocabulary as well. The first process does it, the
         others wait.
 
@@ -48,8 +49,11 @@ class Stages:
         """
         self._key = _key(
             "collect",
-            [[asdict(source) | {"path": source.path.name}, sha256_tree(source.path)] for source in sources],
-            strict,
+            [
+                [source.model_dump(mode="json") | {"path": source.path.name}, sha256_tree(source.path)]
+                for source in options.sources
+            ],
+            options.strict,
             languages,
         )
         folder = self.dir / f"collected-{self._key}"
@@ -60,13 +64,13 @@ class Stages:
                 return Collected(folder, 0)
             time.sleep(WAIT_S)
         if (found := read_json(done)) is None:
-            found = self._write_collected(folder, sources, strict, languages)
+            found = self._write_collected(folder, options, languages)
             write_json(done, found)
         return Collected(folder, found["parts"], Vocabulary.of(found["vocabulary"]) if languages else NO_VOCABULARY)
 
-    def _write_collected(self, folder: Path, sources: list[Source], strict: bool, languages: tuple[str, ...]) -> JSON:
+    def _write_collected(self, folder: Path, options: ReadingOptions, languages: tuple[str, ...]) -> JSON:
         counts, number = WordCounts(languages), 0
-        items = read_sources(sources, strict, self.recorder)
+        items = read_sources(options.sources, options.strict, self.recorder)
         while some := list(islice(items, ROWS_A_PART)):
             write_part(part_path(folder, number), some)
             number += 1
@@ -76,7 +80,7 @@ class Stages:
             self.recorder.check_stop()
         return {"parts": number, "vocabulary": counts.found().as_json()}
 
-    def clean(self, collected: Collected, cleaning: Cleaning, further: Sequence[Row | Dropped] = ()) -> Batch:
+    def clean(self, collected: Collected, options: CleaningOptions, further: Sequence[Row | Dropped] = ()) -> Batch:
         """The batch after the row stages, on the disk; for processes other than the first, whose work ends here, an
         empty one.
 
@@ -85,42 +89,39 @@ class Stages:
         Raises:
             DataError: a source has no usable row.
         """
-        cleaning = replace(cleaning, vocabulary=collected.vocabulary)
-        self._key = _key(
-            "clean",
-            self._key,
-            {**asdict(replace(cleaning, vocabulary=NO_VOCABULARY)), "vocabulary": collected.vocabulary.as_json()},
-        )
+        options = CleaningOptions.of(options)
+        self._key = _key("clean", self._key, options.model_dump(mode="json"), collected.vocabulary.as_json())
         folder = self.dir / f"rows-{self._key}"
         folder.mkdir(parents=True, exist_ok=True)
-        self._clean_parts(range(self.rank, collected.parts, self.processes), folder, collected, cleaning)
+        self._clean_parts(range(self.rank, collected.parts, self.processes), folder, collected, options)
         if self.rank:
             return Batch([])
         # What another process is late with, from its end.
-        self._clean_parts(reversed(range(collected.parts)), folder, collected, cleaning)
+        self._clean_parts(reversed(range(collected.parts)), folder, collected, options)
         rows = StoredRows(
-            [part_path(folder, number) for number in range(collected.parts)] + self._clean_further(further, cleaning)
+            [part_path(folder, number) for number in range(collected.parts)] + self._clean_further(further, options)
         )
         batch = Batch(StoredRows(rows.parts, choose_ids(rows)), rows.dropped)
         require_rows(batch)
         return batch
 
-    def _clean_further(self, further: Sequence[Row | Dropped], cleaning: Cleaning) -> list[Path]:
+    def _clean_further(self, further: Sequence[Row | Dropped], options: CleaningOptions) -> list[Path]:
         """The part that holds them, cleaned, or none; a teacher makes no typing errors to repair."""
         if not further:
             return []
         self._key = _key("further", self._key, [asdict(item) for item in further])
         path = part_path(self.dir / f"further-{self._key}", 0)
-        write_part(path, _cleaned(further, replace(cleaning, languages=())))
+        write_part(path, _cleaned(further, options.model_copy(update={"repair_typos": False})))
         return [path]
 
-    def _clean_parts(self, numbers: Iterable[int], folder: Path, collected: Collected, cleaning: Cleaning) -> None:
+    def _clean_parts(
+        self, numbers: Iterable[int], folder: Path, collected: Collected, options: CleaningOptions
+    ) -> None:
         for number in numbers:
             if not part_path(folder, number).exists():
                 try:
-                    write_part(
-                        part_path(folder, number), _cleaned(read_part(part_path(collected.folder, number)), cleaning)
-                    )
+                    rows = read_part(part_path(collected.folder, number))
+                    write_part(part_path(folder, number), _cleaned(rows, options, collected.vocabulary))
                 except FileNotFoundError:
                     if self._is_finished():  # the first process had no need to wait for this part
                         return
@@ -128,30 +129,21 @@ class Stages:
             self.recorder.progress("clean", number + 1, collected.parts)
             self.recorder.check_stop()
 
-    def deduplicate(self, batch: Batch, near_duplicate_jaccard: float) -> Batch:
+    def deduplicate(self, batch: Batch, options: DuplicateOptions) -> Batch:
         """The batch without exact and near copies."""
+        least = options.near_duplicate_jaccard
         self.recorder.progress("deduplicate", 0, len(batch.kept))
-        copies = self._result(
-            "copies", near_duplicate_jaccard, lambda: find_copies(batch.kept, near_duplicate_jaccard, self.recorder)
-        )
+        copies = self._result("copies", least, lambda: find_copies(batch.kept, least, self.recorder))
         self.recorder.progress("deduplicate", len(batch.kept), len(batch.kept))
         return batch.without_copies({int(at): (first, reason) for at, (first, reason) in copies.items()})
 
-    def split(
-        self,
-        batch: Batch,
-        group_jaccard: float,
-        test_share: float,
-        validation_share: float,
-        seed: int,
-        curation: JSON | None = None,
-    ) -> Split:
+    def split(self, batch: Batch, options: SplitOptions, curation: JSON | None = None) -> Split:
         """The split of the batch by groups. `curation`: the report of what people decided of the batch before."""
         self._key = _key("curated", self._key, curation, len(batch.kept)) if curation else self._key
         self.recorder.progress("split", 0, len(batch.kept))
-        group_of = self._result("groups", group_jaccard, lambda: group_rows(batch, group_jaccard))
+        group_of = self._result("groups", options.group_jaccard, lambda: group_rows(batch, options.group_jaccard))
         self.recorder.progress("split", len(batch.kept), len(batch.kept))
-        return split_groups(batch.kept, group_of, test_share, validation_share, seed)
+        return split_groups(batch.kept, group_of, options)
 
     def forget(self) -> None:
         """Remove all results: they hold what anonymising took out of the rows. Only a mark stays, by which late
@@ -198,9 +190,11 @@ class Collected:
         return Batch(rows, rows.dropped)
 
 
-def _cleaned(items: Iterable[Row | Dropped], cleaning: Cleaning) -> Iterator[Row | Dropped]:
+def _cleaned(
+    items: Iterable[Row | Dropped], options: CleaningOptions, vocabulary: Vocabulary = NO_VOCABULARY
+) -> Iterator[Row | Dropped]:
     for item in items:
-        yield clean_row(item, cleaning) if isinstance(item, Row) else item
+        yield clean_row(item, options, vocabulary) if isinstance(item, Row) else item
 
 
 def _key(*depends_on: Any) -> str:

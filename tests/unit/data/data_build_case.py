@@ -5,34 +5,35 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from toolkit.data.cleaning.check import Cleaning
 from toolkit.data.publishing.publish import publish
-from toolkit.data.reading.sources import Source, read_sources
+from toolkit.data.reading.sources import read_sources
 from toolkit.data.rows import Batch
 from toolkit.data.stages import Stages
+from toolkit.options.data import DataBuildOptions
+from toolkit.options.sources import Source
 from toolkit.records import JSON, iter_jsonl
 from toolkit.runs.recorder import Recorder
 
-OPTIONS: JSON = {"group_jaccard": 0.55, "test_share": 0.15, "validation_share": 0.1, "seed": 17}
 SPLITS = ("train", "validation", "test")
 
 
-def build(sources: list[Source], run_dir: Path, strict: bool = False, max_chars: int = 4000, **changed: Any) -> JSON:
+def build(sources: Sequence[Source], run_dir: Path, **changed: Any) -> JSON:
     """The card of a data set built into run_dir/dataset."""
-    options, cleaning = {**OPTIONS, **changed}, Cleaning(("email", "phone"), ("US", "GB", "ID"), 2, 15, max_chars)
+    asked = {"anonymise": ("email", "phone"), "rules": (), **changed}
+    options = DataBuildOptions(sources=tuple(sources), **asked)
     with tempfile.TemporaryDirectory() as folder:
         stages = Stages(Path(folder), Recorder(None))
-        batch = stages.deduplicate(stages.clean(stages.collect(sources, strict, ()), cleaning), 0.8)
-        split = stages.split(batch, **options)
-        return publish(run_dir / "dataset", batch, split, sources, options, Recorder(None))
+        batch = stages.deduplicate(stages.clean(stages.collect(options), options), options)
+        return publish(run_dir / "dataset", batch, stages.split(batch, options), options, Recorder(None))
 
 
 def read_rows(*sources: Source, strict: bool = False) -> Batch:
     """What the sources hold, not cleaned yet."""
-    return Batch([]).sift(read_sources(list(sources), strict, Recorder(None)))
+    return Batch([]).sift(read_sources(sources, strict, Recorder(None)))
 
 
 def pair(number: int) -> JSON:

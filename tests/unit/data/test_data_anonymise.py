@@ -6,12 +6,15 @@ from hypothesis import strategies as st
 
 from toolkit.data.cleaning.anonymise import anonymise_row
 from toolkit.data.rows import Row
+from toolkit.options.data import MaskingOptions
 
 REGIONS = ("US", "GB", "ID")
 
 
 def masked(text: str, kinds: tuple[str, ...] = ("email", "phone"), regions: tuple[str, ...] = REGIONS) -> str:
-    return anonymise_row(Row("s", "f:1", prompt="How?", output=text), kinds, regions).output
+    return anonymise_row(
+        Row("s", "f:1", prompt="How?", output=text), MaskingOptions(anonymise=kinds, phone_regions=regions)
+    ).output
 
 
 @pytest.mark.parametrize(
@@ -46,7 +49,8 @@ def test_other_numbers_stay(text: str) -> None:
 
 def test_placeholders_are_shared_by_question_and_steps_and_counted() -> None:
     row = anonymise_row(
-        Row("s", "f:1", prompt="Who is a@b.org?", output="1. Mail a@b.org.\n2. Mail c@d.org."), ("email",), REGIONS
+        Row("s", "f:1", prompt="Who is a@b.org?", output="1. Mail a@b.org.\n2. Mail c@d.org."),
+        MaskingOptions(anonymise=("email",)),
     )
     assert (row.prompt, row.output) == ("Who is [EMAIL_1]?", "1. Mail [EMAIL_1].\n2. Mail [EMAIL_2].")
     assert row.masks == {"email": 3}

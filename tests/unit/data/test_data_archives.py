@@ -9,9 +9,9 @@ import pytest
 from data_build_case import read_rows
 
 from toolkit.data.reading import archives
-from toolkit.data.reading.sources import Source
 from toolkit.data.rows import Batch
 from toolkit.errors import DataError
+from toolkit.options.sources import DocumentsSource
 
 PAGE = "# Change the lamp\n\n1. Open it.\n2. Close it.\n"
 MALLARD = (
@@ -21,7 +21,7 @@ MALLARD = (
 
 
 def read(path: Path, strict: bool = False) -> Batch:
-    return read_rows(Source("documents", path, language="en"), strict=strict)
+    return read_rows(DocumentsSource(path=path, language="en"), strict=strict)
 
 
 def told(batch: Batch) -> list[tuple[str, str]]:

@@ -13,23 +13,21 @@ from hypothesis import strategies as st
 
 from toolkit.data.publishing import publish as publish_module
 from toolkit.data.publishing.card import card_markdown
-from toolkit.data.reading.sources import Source
 from toolkit.errors import DataError
+from toolkit.options.sources import DocumentsSource, JsonlSource
 from toolkit.records import JSON, iter_jsonl, read_examples, read_json, sha256_tree
 
 RECIPES = Path(__file__).resolve().parents[3] / "recipes"
 SAMPLE = [
-    Source("jsonl", RECIPES / "sample" / "howto", name="howto", licence="Apache-2.0"),
-    Source(
-        "documents",
-        RECIPES / "sample" / "documents" / "faq.html",
+    JsonlSource(path=RECIPES / "sample" / "howto", name="howto", licence="Apache-2.0"),
+    DocumentsSource(
+        path=RECIPES / "sample" / "documents" / "faq.html",
         licence="Apache-2.0",
         domain="ecommerce",
         language="en",
     ),
-    Source(
-        "documents",
-        RECIPES / "sample" / "documents" / "manual.md",
+    DocumentsSource(
+        path=RECIPES / "sample" / "documents" / "manual.md",
         licence="Apache-2.0",
         domain="devices",
         language="en",
@@ -123,7 +121,7 @@ def test_a_data_set_can_be_built_from_a_data_set(sample: tuple[Path, JSON], tmp_
     shutil.copytree(run_dir / "dataset", source)
     for name in ("ledger.jsonl", "review.jsonl"):
         (source / name).unlink()
-    build([Source("jsonl", source)], tmp_path)
+    build([JsonlSource(path=source)], tmp_path)
     assert all(
         next(iter_jsonl(tmp_path / "dataset" / f"{split}.jsonl"))["id"]
         in {row["id"] for row in iter_jsonl(source / f"{split}.jsonl")}
@@ -142,12 +140,12 @@ def test_a_leak_fails_the_run_and_publishes_nothing(tmp_path: Path, monkeypatch:
             {**pair(number), "id": f"again{number}", "prompt": pair(number)["prompt"].replace("mend", "repair")},
         ]
     with pytest.raises(DataError, match="cross two splits"):
-        build([Source("jsonl", write_rows(tmp_path / "a.jsonl", rows))], tmp_path)
+        build([JsonlSource(path=write_rows(tmp_path / "a.jsonl", rows))], tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["a.jsonl"]
 
 
 def test_an_older_attempt_is_replaced_whole(tmp_path: Path) -> None:
-    source = Source("jsonl", write_rows(tmp_path / "a.jsonl", [pair(n) for n in range(30)]))
+    source = JsonlSource(path=write_rows(tmp_path / "a.jsonl", [pair(n) for n in range(30)]))
     (tmp_path / "dataset").mkdir()
     (tmp_path / "dataset" / "old.txt").write_text("old")
     build([source], tmp_path)
@@ -156,7 +154,7 @@ def test_an_older_attempt_is_replaced_whole(tmp_path: Path) -> None:
 
 
 def test_a_failure_while_writing_keeps_the_older_attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = Source("jsonl", write_rows(tmp_path / "a.jsonl", [pair(n) for n in range(30)]))
+    source = JsonlSource(path=write_rows(tmp_path / "a.jsonl", [pair(n) for n in range(30)]))
     build([source], tmp_path)
     before = sha256_tree(tmp_path / "dataset")
 
@@ -190,7 +188,7 @@ LINES = st.one_of(
 @given(st.lists(LINES, max_size=12))
 def test_every_line_is_in_the_ledger_once(tmp_path: Path, lines: list[JSON | str]) -> None:
     rows: list[JSON | str] = [pair(9), *lines]
-    card = build([Source("jsonl", write_rows(tmp_path / "a.jsonl", rows))], tmp_path)
+    card = build([JsonlSource(path=write_rows(tmp_path / "a.jsonl", rows))], tmp_path)
     entries = ledger(tmp_path)
     assert [entry["place"] for entry in entries] == [f"a.jsonl:{n}" for n in range(1, len(rows) + 1)]
     kept = [entry["id"] for entry in entries if entry["ended"] != "dropped"]
@@ -202,7 +200,7 @@ def test_every_line_is_in_the_ledger_once(tmp_path: Path, lines: list[JSON | str
 
 
 def test_warnings_tell_of_an_empty_split(tmp_path: Path) -> None:
-    card = build([Source("jsonl", write_rows(tmp_path / "a.jsonl", [pair(1), pair(2)]))], tmp_path)
+    card = build([JsonlSource(path=write_rows(tmp_path / "a.jsonl", [pair(1), pair(2)]))], tmp_path)
     assert any("is empty" in warning for warning in card["warnings"])
     assert "> The " in (tmp_path / "dataset" / "card.md").read_text()
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from data_build_case import read_rows
 
-from toolkit.data.reading.sources import Source
 from toolkit.data.rows import Batch
+from toolkit.options.sources import DocumentsSource
 
 BOOK = """<book xmlns="http://docbook.org/ns/docbook" xml:lang="en"><info><title>The lamp</title></info><chapter>\
 <title>Use</title><para>Text.</para>
@@ -26,7 +26,7 @@ BOOK = """<book xmlns="http://docbook.org/ns/docbook" xml:lang="en"><info><title
 
 
 def read(folder: Path) -> Batch:
-    return read_rows(Source("documents", folder, language="en"))
+    return read_rows(DocumentsSource(path=folder, language="en"))
 
 
 def test_procedures_lists_and_questions_of_a_book(tmp_path: Path) -> None:

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 from data_build_case import read_rows
 
-from toolkit.data.reading.sources import Source
 from toolkit.data.rows import Dropped, Row
 from toolkit.errors import DataError
+from toolkit.options.sources import DocumentsSource
 
 SAMPLE = Path(__file__).resolve().parents[3] / "recipes" / "sample" / "documents"
 
 
 def read(path: Path, language: str = "en") -> tuple[list[Row], list[Dropped]]:
-    batch = read_rows(Source("documents", path, language=language))
+    batch = read_rows(DocumentsSource(path=path, language=language))
     return batch.kept, batch.dropped
 
 

@@ -11,7 +11,7 @@ import pytest
 from data_build_case import SPLITS, build, pair, write_rows
 
 from toolkit.data.publishing.export import export
-from toolkit.data.reading.sources import Source
+from toolkit.options.sources import JsonlSource
 from toolkit.records import read_examples
 
 COLUMNS = ["id", "prompt", "output", "source", "domain", "task", "register", "language", "group", "parent"]
@@ -25,8 +25,8 @@ print(json.dumps({name: {"columns": rows.column_names, "rows": rows.to_list()} f
 
 @pytest.mark.slow
 def test_load_dataset_reads_the_splits_and_columns_offline(tmp_path: Path) -> None:
-    source = Source(
-        "jsonl", write_rows(tmp_path / "a.jsonl", [{**pair(n), "language": "en"} for n in range(60)]), licence="MIT"
+    source = JsonlSource(
+        path=write_rows(tmp_path / "a.jsonl", [{**pair(n), "language": "en"} for n in range(60)]), licence="MIT"
     )
     card = build([source], tmp_path / "run")
     export(tmp_path / "run/dataset", tmp_path / "export", ("hub",), card)

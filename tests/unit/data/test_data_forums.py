@@ -7,9 +7,9 @@ from xml.sax.saxutils import quoteattr
 import pytest
 from data_build_case import read_rows
 
-from toolkit.data.reading.sources import Source
 from toolkit.data.rows import Batch
 from toolkit.errors import DataError
+from toolkit.options.sources import ForumSource
 
 OL = "<p>Do this:</p><ol><li>Open <code>nano</code>.</li><li>Press Ctrl+S.</li></ol>"
 STEPS = "1. Open nano.\n2. Press Ctrl+S."
@@ -43,7 +43,7 @@ POSTS = posts(
 
 def read(path: Path, text: str, strict: bool = False, **options: int) -> Batch:
     path.write_text(text, encoding="utf-8")
-    return read_rows(Source("forum", path, language="en", **options), strict=strict)
+    return read_rows(ForumSource(path=path, language="en", **options), strict=strict)
 
 
 def told(batch: Batch) -> list[tuple[str, str, str]]:
@@ -139,5 +139,5 @@ def test_json_that_is_broken_or_no_list_of_threads_is_named(tmp_path: Path) -> N
         ("a.json", "", "found a int where a thread (a JSON object) was expected")
     ]
     (tmp_path / "a.json").write_bytes(b'["Caf\xe9"]')
-    (item,) = read_rows(Source("forum", tmp_path / "a.json")).dropped
+    (item,) = read_rows(ForumSource(path=tmp_path / "a.json")).dropped
     assert item.reason.startswith("the file is not utf-8")

@@ -6,7 +6,7 @@ import pytest
 from data_build_case import read_rows
 
 from toolkit.data.pages.pdf_layout import read_pdf
-from toolkit.data.reading.sources import Source
+from toolkit.options.sources import DocumentsSource
 
 Text = tuple[float, float, float, str]  # x, y, size, text
 
@@ -161,11 +161,11 @@ def test_sub_steps_stay_in_their_step() -> None:
 )
 def test_pdfs_that_hold_no_text_to_read_are_named(tmp_path: Path, raw: bytes, reason: str) -> None:
     (tmp_path / "a.pdf").write_bytes(raw)
-    (item,) = read_rows(Source("documents", tmp_path / "a.pdf")).dropped
+    (item,) = read_rows(DocumentsSource(path=tmp_path / "a.pdf")).dropped
     assert (item.row.place, item.reason, item.unreadable) == ("a.pdf", reason, True)
 
 
 def test_each_title_is_a_row_with_its_page(tmp_path: Path) -> None:
     (tmp_path / "a.pdf").write_bytes(pdf([[(50, 700, 10, "Intro.")], column(50, 700, "Change the bulb", LAMP)]))
-    batch = read_rows(Source("documents", tmp_path / "a.pdf", language="en"))
+    batch = read_rows(DocumentsSource(path=tmp_path / "a.pdf", language="en"))
     assert [(row.place, row.prompt) for row in batch.kept] == [("a.pdf:2", "How do I change the bulb?")]

@@ -13,13 +13,14 @@ from toolkit.data.pii.quality import measured_quality
 from toolkit.data.pii.spans import KINDS
 from toolkit.data.pii.tagger import MODEL_FILE
 from toolkit.data.rows import Row
-from toolkit.settings.data_build import DataBuildSettings
+from toolkit.options.data import MaskingOptions
 
 REGIONS = ("US", "GB", "ID")
 
 
 def masked(text: str, with_surrogates: bool = False) -> str:
-    return anonymise_row(Row("s", "f:1", prompt="How?", output=text), KINDS, REGIONS, with_surrogates).output
+    options = MaskingOptions(anonymise_with="surrogate" if with_surrogates else "placeholder")
+    return anonymise_row(Row("s", "f:1", prompt="How?", output=text), options).output
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,9 @@ def test_help_text_stays_as_it_is(text: str) -> None:
 
 def test_what_the_tagger_is_unsure_of_stays_and_is_marked_for_review(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("toolkit.data.cleaning.anonymise.SURE_FROM", 1.01)
-    row = anonymise_row(Row("s", "f:1", prompt="How?", output="My name is Susan Walker."), ("name",), REGIONS)
+    row = anonymise_row(
+        Row("s", "f:1", prompt="How?", output="My name is Susan Walker."), MaskingOptions(anonymise=("name",))
+    )
     assert (row.output, row.notes, row.masks) == ("My name is Susan Walker.", (UNSURE,), {})
 
 
@@ -155,10 +158,6 @@ PIECES = [
 def test_masking_everything_twice_is_masking_it_once(text: str, with_surrogates: bool) -> None:
     once = masked(text, with_surrogates)
     assert masked(once, with_surrogates) == once
-
-
-def test_the_settings_name_every_kind_that_there_is() -> None:
-    assert DataBuildSettings.model_fields["anonymise"].default == KINDS
 
 
 def test_the_shipped_model_is_small_and_its_quality_is_on_record() -> None:

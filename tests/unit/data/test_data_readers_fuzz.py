@@ -13,12 +13,13 @@ import pytest
 from data_build_case import read_rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from toolkit.data.pages.html_pages import read_html
 from toolkit.data.pages.text_pages import read_plain_text
-from toolkit.data.reading.sources import Source
 from toolkit.data.rows import Dropped
 from toolkit.errors import DataError
+from toolkit.options.sources import Source
 
 TAGS = st.sampled_from(
     [
@@ -114,6 +115,10 @@ BODIES = st.one_of(
 )
 
 
+def source(kind: str, path: Path, **options: str) -> Source:
+    return TypeAdapter(Source).validate_python({"type": kind, "path": path, **options})
+
+
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(KINDS, HEADS, BODIES)
 def test_any_bytes_in_any_kind_of_source_end_as_rows_or_one_clear_error(
@@ -123,7 +128,7 @@ def test_any_bytes_in_any_kind_of_source_end_as_rows_or_one_clear_error(
         path = Path(folder) / f"a{kind[1]}"
         path.write_bytes(head + body)
         try:
-            batch = read_rows(Source(kind[0], path, language="en"))  # type: ignore[arg-type]
+            batch = read_rows(source(kind[0], path, language="en"))
         except DataError:
             return
         for row in (*batch.kept, *(item.row for item in batch.dropped)):
@@ -153,7 +158,7 @@ def test_a_line_of_200_mb_is_passed_over_without_being_held(tmp_path: Path, kind
             file.write(b"x" * 1_000_000)
         file.write(b"\n")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    batch = read_rows(Source(kind, path))  # type: ignore[arg-type]
+    batch = read_rows(source(kind, path))
     assert [item.reason for item in batch.dropped if isinstance(item, Dropped)] == [
         "the line is longer than 1,000,000 bytes"
     ]

@@ -6,15 +6,16 @@ from pathlib import Path
 import pytest
 from data_build_case import build, pair, split_ids, write_rows
 
-from toolkit.data.reading.sources import Source
 from toolkit.data.selection.leak_check import certify, find_leaks
 from toolkit.data.selection.split import choose_split
 from toolkit.errors import DataError
+from toolkit.options.data import SplitOptions
+from toolkit.options.sources import JsonlSource
 from toolkit.records import JSON, iter_jsonl, write_jsonl
 
 
 def test_shares_come_close_to_what_was_asked(tmp_path: Path) -> None:
-    card = build([Source("jsonl", write_rows(tmp_path / "a.jsonl", [pair(n) for n in range(380)]))], tmp_path)
+    card = build([JsonlSource(path=write_rows(tmp_path / "a.jsonl", [pair(n) for n in range(380)]))], tmp_path)
     assert (
         card["splits"]["train"]["rows"] + card["splits"]["validation"]["rows"] + card["splits"]["test"]["rows"] == 380
     )
@@ -23,14 +24,14 @@ def test_shares_come_close_to_what_was_asked(tmp_path: Path) -> None:
 
 
 def test_shares_of_many_groups_are_exact_to_a_percent() -> None:
-    splits = [choose_split(f"group {n}", 0.15, 0.1, 17) for n in range(20_000)]
+    splits = [choose_split(f"group {n}", SplitOptions()) for n in range(20_000)]
     assert abs(splits.count("test") / 20_000 - 0.15) < 0.01
     assert abs(splits.count("validation") / 20_000 - 0.1) < 0.01
 
 
 def test_a_share_of_zero_leaves_the_split_empty(tmp_path: Path) -> None:
     card = build(
-        [Source("jsonl", write_rows(tmp_path / "a.jsonl", [pair(n) for n in range(40)]))],
+        [JsonlSource(path=write_rows(tmp_path / "a.jsonl", [pair(n) for n in range(40)]))],
         tmp_path,
         validation_share=0.0,
     )
@@ -39,7 +40,7 @@ def test_a_share_of_zero_leaves_the_split_empty(tmp_path: Path) -> None:
 
 
 def test_another_seed_is_another_split(tmp_path: Path) -> None:
-    source = Source("jsonl", write_rows(tmp_path / "a.jsonl", [pair(n) for n in range(60)]))
+    source = JsonlSource(path=write_rows(tmp_path / "a.jsonl", [pair(n) for n in range(60)]))
     build([source], tmp_path / "one")
     build([source], tmp_path / "two", seed=18)
     assert split_ids(tmp_path / "one") != split_ids(tmp_path / "two")
@@ -47,10 +48,10 @@ def test_another_seed_is_another_split(tmp_path: Path) -> None:
 
 def test_rows_added_anywhere_move_no_old_row(tmp_path: Path) -> None:
     old, new = [pair(n) for n in range(0, 300, 2)], [pair(n) for n in range(1, 300, 2)]
-    build([Source("jsonl", write_rows(tmp_path / "a.jsonl", old))], tmp_path / "one")
+    build([JsonlSource(path=write_rows(tmp_path / "a.jsonl", old))], tmp_path / "one")
     mixed = [*old, *new]
     random.Random(3).shuffle(mixed)
-    build([Source("jsonl", write_rows(tmp_path / "a.jsonl", mixed))], tmp_path / "two")
+    build([JsonlSource(path=write_rows(tmp_path / "a.jsonl", mixed))], tmp_path / "two")
     before, after = split_ids(tmp_path / "one"), split_ids(tmp_path / "two")
     assert {name: after[name] for name in before} == before
 
@@ -68,7 +69,7 @@ def test_group_and_parent_keep_rows_together_in_chains(tmp_path: Path) -> None:
             related(base + 2, parent=f"r{base + 1}", group=f"g{base}"),
             related(base + 3, group=f"g{base}"),
         ]
-    build([Source("jsonl", write_rows(tmp_path / "a.jsonl", rows))], tmp_path)
+    build([JsonlSource(path=write_rows(tmp_path / "a.jsonl", rows))], tmp_path)
     splits = split_ids(tmp_path)
     assert set(splits.values()) == {"train", "validation", "test"}
     assert all(len({splits[f"r{base + n}"] for n in range(4)}) == 1 for base in range(0, 240, 4))
@@ -78,7 +79,7 @@ def test_relatives_of_a_row_left_out_as_a_copy_follow_the_row_that_was_kept(tmp_
     rows: list[JSON | str] = []
     for base in range(0, 120, 2):
         rows += [pair(base), {**pair(base), "id": f"copy{base}"}, related(base + 1, parent=f"copy{base}")]
-    build([Source("jsonl", write_rows(tmp_path / "a.jsonl", rows))], tmp_path)
+    build([JsonlSource(path=write_rows(tmp_path / "a.jsonl", rows))], tmp_path)
     splits = split_ids(tmp_path)
     assert len(splits) == 120
     assert all(splits[f"r{base}"] == splits[f"r{base + 1}"] for base in range(0, 120, 2))
@@ -94,7 +95,7 @@ def test_near_duplicates_that_both_stay_share_a_split(tmp_path: Path) -> None:
         {"prompt": f"How do I reset the PIN in {app}?", "output": output.format(app=app)} for app in apps
     ]
     for seed in range(6):
-        build([Source("jsonl", write_rows(tmp_path / "a.jsonl", rows))], tmp_path / str(seed), seed=seed)
+        build([JsonlSource(path=write_rows(tmp_path / "a.jsonl", rows))], tmp_path / str(seed), seed=seed)
         splits = split_ids(tmp_path / str(seed))
         assert len(splits) == 6
         assert len(set(splits.values())) == 1
@@ -102,7 +103,7 @@ def test_near_duplicates_that_both_stay_share_a_split(tmp_path: Path) -> None:
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
-    build([Source("jsonl", write_rows(tmp_path / "a.jsonl", [pair(n) for n in range(120)]))], tmp_path)
+    build([JsonlSource(path=write_rows(tmp_path / "a.jsonl", [pair(n) for n in range(120)]))], tmp_path)
     return tmp_path / "dataset"
 
 

@@ -10,17 +10,17 @@ import pytest
 import yaml
 from data_build_case import pair, write_rows
 
-from toolkit.data.cleaning.check import Cleaning
-from toolkit.data.reading.sources import Source
 from toolkit.data.row_files import StoredRows, part_path, write_part
 from toolkit.data.rows import Batch, Dropped, Row, Selected
 from toolkit.data.stages import Stages
 from toolkit.errors import Cancelled
+from toolkit.options.data import CleaningOptions, ReadingOptions
+from toolkit.options.sources import JsonlSource
 from toolkit.records import JSON, iter_jsonl, sha256_tree
 from toolkit.runs.recorder import Recorder
 
 RECIPE = Path(__file__).resolve().parents[3] / "recipes" / "data-build" / "run.py"
-CLEANING = Cleaning(("email",), ("US",), 2, 15, 4000)
+CLEANING = CleaningOptions(anonymise=("email",), phone_regions=("US",), rules=())
 
 
 def rows_of_two_parts(folder: Path) -> Path:
@@ -28,6 +28,10 @@ def rows_of_two_parts(folder: Path) -> Path:
         {**pair(n), "output": f"{pair(n)['output']}\n4. Mail person{n}@mail.com."} for n in range(1_300)
     ]
     return write_rows(folder / "a.jsonl", [*rows, pair(7), "{"])
+
+
+def rows_of(path: Path) -> ReadingOptions:
+    return ReadingOptions(sources=(JsonlSource(path=path),))
 
 
 def config(folder: Path, source: Path, **options: object) -> list[str]:
@@ -108,25 +112,25 @@ def test_some_stages_alone_write_rows_and_a_ledger(tmp_path: Path) -> None:
 
 def test_a_process_takes_over_the_parts_of_one_that_never_came(tmp_path: Path) -> None:
     stages = Stages(tmp_path / "stages", Recorder(None), rank=0, processes=3)
-    batch = stages.clean(stages.collect([Source("jsonl", rows_of_two_parts(tmp_path))], False, ()), CLEANING)
+    batch = stages.clean(stages.collect(rows_of(rows_of_two_parts(tmp_path))), CLEANING)
     assert (len(batch.kept), [item.reason.split(" (")[0] for item in batch.dropped]) == (1_301, ["not valid JSON"])
 
 
 def test_another_option_or_a_changed_source_is_another_result(tmp_path: Path) -> None:
-    source = Source("jsonl", write_rows(tmp_path / "a.jsonl", [pair(n) for n in range(3)]))
-    for cleaning in (CLEANING, CLEANING, Cleaning((), (), 2, 15, 4000)):
+    reading = rows_of(write_rows(tmp_path / "a.jsonl", [pair(n) for n in range(3)]))
+    for cleaning in (CLEANING, CLEANING, CleaningOptions(anonymise=(), rules=())):
         stages = Stages(tmp_path / "stages", Recorder(None))
-        stages.clean(stages.collect([source], False, ()), cleaning)
+        stages.clean(stages.collect(reading), cleaning)
     assert len(list(tmp_path.glob("stages/rows-*"))) == 2
     write_rows(tmp_path / "a.jsonl", [pair(n) for n in range(4)])
     stages = Stages(tmp_path / "stages", Recorder(None))
-    assert len(stages.clean(stages.collect([source], False, ()), CLEANING).kept) == 4
+    assert len(stages.clean(stages.collect(reading), CLEANING).kept) == 4
 
 
 def test_a_stop_ends_the_row_work_at_a_part(tmp_path: Path) -> None:
     recorder = Recorder(None)
     stages = Stages(tmp_path / "stages", recorder)
-    collected = stages.collect([Source("jsonl", rows_of_two_parts(tmp_path))], False, ())
+    collected = stages.collect(rows_of(rows_of_two_parts(tmp_path)))
     recorder.stop_requested = True
     with pytest.raises(Cancelled):
         stages.clean(collected, CLEANING)

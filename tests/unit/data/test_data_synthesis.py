@@ -9,45 +9,46 @@ from pathlib import Path
 
 import pytest
 import yaml
-from data_build_case import OPTIONS, pair, write_rows
+from data_build_case import pair, write_rows
 from test_data_pdf import LAMP, column, pdf
 
 from tests.review_case import write_dataset
-from toolkit.data.cleaning.check import Cleaning
-from toolkit.data.cleaning.rules import RULE_NAMES, broken_rule
+from toolkit.data.cleaning.rules import broken_rule
 from toolkit.data.publishing.export import export
 from toolkit.data.publishing.publish import publish
 from toolkit.data.reading.chunks import read_chunks
-from toolkit.data.reading.sources import Source
 from toolkit.data.rows import SYNTHETIC, Batch, Dropped, Row, require_rows
-from toolkit.data.selection.balance import oversample, slots
 from toolkit.data.selection.curate import apply_curation
+from toolkit.data.selection.oversample import oversample
 from toolkit.data.stages import Stages
-from toolkit.data.teacher.grid import Domain, Grid, plan_cells
+from toolkit.data.teacher.grid import plan_cells
+from toolkit.data.teacher.paraphrase import slots
 from toolkit.data.teacher.synthesise import unsupported
 from toolkit.errors import DataError
-from toolkit.records import iter_jsonl
+from toolkit.options.data import BalanceOptions, CurationOptions, DataBuildOptions, RuleOptions
+from toolkit.options.sources import DocumentsSource, JsonlSource
+from toolkit.options.teacher import DomainOptions, GridOptions, PassageOptions
+from toolkit.records import JSON, iter_jsonl
 from toolkit.review.curation import Curation
 from toolkit.runs.recorder import Recorder
 
 QUIET = Recorder(None)
-GRID = Grid(
-    (Domain("finance", ("Gojek", "DANA"), ("reset the PIN",)),),
-    ("formal", "casual"),
-    ("en", "id"),
-    ("a novice",),
-    ("easy", "hard"),
+GRID = GridOptions(
+    domains=(DomainOptions(name="finance", apps=("Gojek", "DANA"), tasks=("reset the PIN",)),),
+    personas=("a novice",),
+    difficulties=("easy", "hard"),
 )
+PASSAGES = PassageOptions(min_passage_chars=20, max_passage_chars=400)
 
 
 def test_the_least_covered_cells_come_first() -> None:
     known = {"domain": "finance", "app": "DANA", "task": "reset the PIN", "register": "formal", "language": "en"}
-    cells = plan_cells(GRID, [Row("s", "p", meta=known)], 15, seed=1)
+    cells = plan_cells(GRID, ("en", "id"), [Row("s", "p", meta=known)], 15, seed=1)
     counts = Counter((cell.app, cell.register, cell.language) for cell in cells)
     assert counts == {key: 1 if key == ("DANA", "formal", "en") else 2 for key in counts}
     assert len(set(cells)) == 15
     assert abs(sum(cell.difficulty == "easy" for cell in cells) - 7.5) < 2
-    assert plan_cells(GRID, [], 8, 1) == plan_cells(GRID, [], 8, 1)
+    assert plan_cells(GRID, ("en", "id"), [], 8, 1) == plan_cells(GRID, ("en", "id"), [], 8, 1)
 
 
 def test_quotes_must_stand_in_the_passage() -> None:
@@ -80,7 +81,7 @@ def test_rules(prompt: str, output: str, language: str, reason: str) -> None:
     row = Row(
         "s", "p", prompt=prompt.replace("Wie sperre ich es?", "Sperren."), output=output, meta={"language": language}
     )
-    assert broken_rule(row, RULE_NAMES, ("en", "id")) == reason
+    assert broken_rule(row, RuleOptions()) == reason
 
 
 def test_slots_of_a_question() -> None:
@@ -100,7 +101,7 @@ def test_passages_carry_the_lineage_of_their_section(tmp_path: Path) -> None:
         "<body><nav>menu</nav><h2>Pair a phone</h2><p>Open <b>Bluetooth</b> and choose it.</p><ul><li>Tap"
         " Pair.</ul></body>"
     )
-    chunks = list(read_chunks(tmp_path, "docs", "", "en", "utf-8", 10, 400))
+    chunks = list(read_chunks(DocumentsSource(path=tmp_path, name="docs", language="en"), PASSAGES))
     assert [(chunk.title, chunk.text) for chunk in chunks] == [
         ("Reset the router", "Hold the button for ten seconds.\n```\n# no heading\n```"),
         ("Pair a phone", "Open Bluetooth and choose it.\nTap Pair."),
@@ -117,7 +118,7 @@ MALLARD = """<page xmlns="http://projectmallard.org/1.0/" id="wifi"><info><title
 <desc>Never shown.</desc></info><title>Join a network</title>
 <p>Have the <gui>password</gui> at hand.</p><steps><item><p>Open <guiseq><gui>Settings</gui><gui>Wi-Fi</gui>\
 </guiseq>.</p></item></steps>
-<section><title>Leave it</title><note><p>Others stay joined.</p></note></section></page>"""
+<section><title>Leave it</title><note><p>All others stay joined.</p></note></section></page>"""
 DOCBOOK = """<article><title>Printer</title><section><info><title>Change the ink</title></info>\
 <para>Use the <guilabel>right</guilabel> colour.</para><para>There are two:<itemizedlist><listitem><para>red</para>\
 </listitem></itemizedlist>no more.</para>
@@ -144,11 +145,11 @@ def test_passages_of_mallard_docbook_and_pdf_alone_and_in_archives(tmp_path: Pat
             "Use the right colour.\nThere are two:\nred\nno more.\nOpen the lid.",
         ),
         ("mallard:wifi", "Join a network", "Have the password at hand.\nOpen Settings > Wi-Fi."),
-        ("mallard:wifi", "Leave it", "Others stay joined."),
+        ("mallard:wifi", "Leave it", "All others stay joined."),
     ]
     found = [
         (chunk.lineage.removeprefix("docs/"), chunk.title, chunk.text)
-        for chunk in read_chunks(docs, "docs", "", "en", "utf-8", 10, 400)
+        for chunk in read_chunks(DocumentsSource(path=docs, name="docs", language="en"), PASSAGES)
     ]
     assert found == expected
     with zipfile.ZipFile(tmp_path / "docs.zip", "w") as archive:
@@ -156,7 +157,7 @@ def test_passages_of_mallard_docbook_and_pdf_alone_and_in_archives(tmp_path: Pat
             archive.write(file, file.name)
     packed = [
         (chunk.lineage.removeprefix("docs.zip/"), chunk.title, chunk.text)
-        for chunk in read_chunks(tmp_path / "docs.zip", "docs", "", "en", "utf-8", 10, 400)
+        for chunk in read_chunks(DocumentsSource(path=tmp_path / "docs.zip", name="docs", language="en"), PASSAGES)
     ]
     assert packed == expected
 
@@ -171,17 +172,17 @@ def test_a_teacher_that_wrote_nothing_usable_is_named_with_the_way_out() -> None
 
 
 def test_rare_cells_are_repeated_in_train_only_and_the_ledger_adds_up(tmp_path: Path) -> None:
-    sources = [
-        Source(
-            "jsonl",
-            write_rows(tmp_path / "a.jsonl", [{**pair(n), "domain": "rare" if n < 3 else "usual"} for n in range(60)]),
-        )
-    ]
+    rows: list[JSON | str] = [{**pair(n), "domain": "rare" if n < 3 else "usual"} for n in range(60)]
+    options = DataBuildOptions(
+        sources=(JsonlSource(path=write_rows(tmp_path / "a.jsonl", rows)),),
+        anonymise=(),
+        rules=(),
+        balance=BalanceOptions(rare_cell_rows=8, most_copies=2),
+    )
     stages = Stages(tmp_path / "stages", QUIET)
-    batch = stages.deduplicate(stages.clean(stages.collect(sources, False, ()), Cleaning((), (), 2, 15, 4000)), 0.8)
-    split = stages.split(batch, **OPTIONS)
-    batch, split = oversample(batch, split, least_rows=8, most_copies=2)
-    card = publish(tmp_path / "dataset", batch, split, sources, OPTIONS, QUIET, with_pictures=True)
+    batch = stages.deduplicate(stages.clean(stages.collect(options), options), options)
+    batch, split = oversample(batch, stages.split(batch, options), options.balance)
+    card = publish(tmp_path / "dataset", batch, split, options, QUIET, with_pictures=True)
     for name in ("validation", "test"):
         assert all(row["meta"]["source"] == "a.jsonl" for row in iter_jsonl(tmp_path / "dataset" / f"{name}.jsonl"))
     made = [row for row in iter_jsonl(tmp_path / "dataset" / "train.jsonl") if row["meta"]["source"] == "oversample"]
@@ -215,11 +216,11 @@ def test_decisions_of_people_flow_into_the_next_build(tmp_path: Path) -> None:
         Row("s", "p", at, item.prompt, item.output, id=item.id)
         for at, item in enumerate(items[f"r{n:02}"] for n in range(5))
     ]
-    batch = Batch(rows).without_copies({})
-    curated = apply_curation(batch, tmp_path / "dataset.curation", False, lambda row: row)
+    batch, journals = Batch(rows).without_copies({}), tmp_path / "dataset.curation"
+    curated = apply_curation(batch, CurationOptions(journals=journals), lambda row: row)
     assert [(item.row.id, item.reason) for item in curated.batch.dropped] == [("r00", "rejected: unsafe")]
     assert {row.id: row.prompt for row in curated.batch.kept}["r01"] == "How do I descale it?"
     assert curated.report is not None
     assert curated.report["verdicts"] == {"accept": 2, "edit": 1, "reject": 1}
-    accepted = apply_curation(batch, tmp_path / "dataset.curation", True, lambda row: row)
+    accepted = apply_curation(batch, CurationOptions(journals=journals, only_accepted=True), lambda row: row)
     assert [row.id for row in accepted.batch.kept] == ["r01", "r02"]

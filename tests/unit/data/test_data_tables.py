@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 from data_build_case import pair, read_rows, write_rows
 
-from toolkit.data.reading.sources import Source
 from toolkit.data.rows import Batch
 from toolkit.errors import DataError
+from toolkit.options.sources import HfSource, JsonlSource, ParquetSource
 
 RECORDS = [
     {
@@ -36,10 +36,10 @@ def test_a_column_map_reaches_into_nested_objects_in_every_kind_of_source(tmp_pa
     pq.write_table(pa.Table.from_pylist(RECORDS), tmp_path / "a.parquet")
     write_rows(tmp_path / "a.jsonl", RECORDS)
     datasets.Dataset.from_list(RECORDS).save_to_disk(tmp_path / "saved")
-    for kind, name in (("parquet", "a.parquet"), ("jsonl", "a.jsonl"), ("hf", "saved")):
-        batch = read_rows(Source(kind, tmp_path / name, name="x", **COLUMNS))
+    for source, name in ((ParquetSource, "a.parquet"), (JsonlSource, "a.jsonl"), (HfSource, "saved")):
+        batch = read_rows(source(path=tmp_path / name, name="x", **COLUMNS))
         assert rows(batch) == ROWS
-    assert [row.place for row in read_rows(Source("parquet", tmp_path / "a.parquet", **COLUMNS)).kept] == [
+    assert [row.place for row in read_rows(ParquetSource(path=tmp_path / "a.parquet", **COLUMNS)).kept] == [
         "a.parquet:1",
         "a.parquet:2",
     ]
@@ -53,24 +53,24 @@ def test_datasets_folders_give_all_splits_or_the_one_asked_for(tmp_path: Path) -
     for name, part in parts.items():
         part.to_parquet(hub / "data" / f"{name}-00000-of-00001.parquet")
     for folder in ("saved", "hub"):
-        assert [row.place for row in read_rows(Source("hf", tmp_path / folder)).kept] == [
+        assert [row.place for row in read_rows(HfSource(path=tmp_path / folder)).kept] == [
             f"{folder}/test:1",
             f"{folder}/train:1",
             f"{folder}/train:2",
         ]
-        assert [row.given_id for row in read_rows(Source("hf", tmp_path / folder, split="test")).kept] == ["r3"]
+        assert [row.given_id for row in read_rows(HfSource(path=tmp_path / folder, split="test")).kept] == ["r3"]
     with pytest.raises(DataError, match="has no split 'dev'; it has: test, train"):
-        read_rows(Source("hf", hub, split="dev"))
+        read_rows(HfSource(path=hub, split="dev"))
 
 
 def test_a_folder_that_is_no_dataset_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="cannot be read as a dataset"):
-        read_rows(Source("hf", tmp_path / "empty"))
+        read_rows(HfSource(path=tmp_path / "empty"))
     (tmp_path / "saved").mkdir()
     (tmp_path / "saved" / "state.json").write_text("{}")
     with pytest.raises(DataError, match="cannot be read as a dataset"):
-        read_rows(Source("hf", tmp_path / "saved"))
+        read_rows(HfSource(path=tmp_path / "saved"))
 
 
 def test_a_cut_parquet_file_is_named_and_a_damaged_one_read_up_to_the_damage(tmp_path: Path) -> None:
@@ -84,22 +84,22 @@ def test_a_cut_parquet_file_is_named_and_a_damaged_one_read_up_to_the_damage(tmp
     )
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    (item,) = read_rows(Source("parquet", path)).dropped
+    (item,) = read_rows(ParquetSource(path=path)).dropped
     assert (item.row.place, item.unreadable) == ("a.parquet", True)
     assert item.reason.startswith("not a readable parquet file (")
     offset = pq.ParquetFile(pa.BufferReader(whole)).metadata.row_group(1).column(0).data_page_offset
     path.write_bytes(whole[:offset] + b"\xff" * 400 + whole[offset + 400 :])
-    batch = read_rows(Source("parquet", path))
+    batch = read_rows(ParquetSource(path=path))
     assert len(batch.kept) == 1000
     assert [item.row.place for item in batch.dropped] == ["a.parquet:1001"]
     with pytest.raises(DataError, match=r"a\.parquet:1001: not a readable parquet"):
-        read_rows(Source("parquet", path), strict=True)
+        read_rows(ParquetSource(path=path), strict=True)
 
 
 def test_values_that_are_no_text_end_in_the_ledger(tmp_path: Path) -> None:
     table = pa.table({"prompt": ["How?", None, "How\0?", "x" * 1_000_001], "output": ["1. a\n2. b"] * 4})
     pq.write_table(table, tmp_path / "a.parquet")
-    batch = read_rows(Source("parquet", tmp_path / "a.parquet"))
+    batch = read_rows(ParquetSource(path=tmp_path / "a.parquet"))
     assert [(item.row.place, item.reason) for item in batch.dropped] == [
         ("a.parquet:2", "`prompt` is missing"),
         ("a.parquet:3", "NUL byte in `prompt`"),
@@ -110,6 +110,6 @@ def test_values_that_are_no_text_end_in_the_ledger(tmp_path: Path) -> None:
 def test_a_missing_column_is_an_error_that_names_the_others(tmp_path: Path) -> None:
     pq.write_table(pa.table({"question": ["How?"], "output": ["1. a"]}), tmp_path / "a.parquet")
     with pytest.raises(DataError, match=r"no column 'prompt'; the file has: question, output\. Set prompt_field"):
-        read_rows(Source("parquet", tmp_path / "a.parquet"))
+        read_rows(ParquetSource(path=tmp_path / "a.parquet"))
     with pytest.raises(DataError, match="no column 'topic'"):
-        read_rows(Source("parquet", tmp_path / "a.parquet", prompt_field="question", columns={"domain": "topic"}))
+        read_rows(ParquetSource(path=tmp_path / "a.parquet", prompt_field="question", columns={"domain": "topic"}))

@@ -17,11 +17,11 @@ import pytest
 
 from tests.fault_server import completion
 from toolkit.data.teacher.synthesis_prompts import HowTo
-from toolkit.data.teacher.teacher import BUDGET_REACHED, Ask, Options, Teacher
+from toolkit.data.teacher.teacher import BUDGET_REACHED, Ask, Teacher
 from toolkit.data.teacher.teacher_answers import read_completion, read_object
-from toolkit.data.teacher.teacher_costs import Budget, Prices
 from toolkit.data.teacher.teacher_ledger import AnswerLedger
 from toolkit.errors import PreflightError
+from toolkit.options.teacher import TeacherOptions
 from toolkit.runs.recorder import Recorder
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -68,14 +68,16 @@ def asks(count: int) -> list[Ask]:
     ]
 
 
-def teacher(url: str, ledger: AnswerLedger, budget: Budget | None = None) -> Teacher:
-    options = Options("m", url, concurrency=16, timeout_s=1.0, first_pause_s=0.02)
+def teacher(url: str, ledger: AnswerLedger, max_total_tokens: int | None = None) -> Teacher:
+    options = TeacherOptions(
+        model="m", base_url=url, api_key_env=None, timeout_s=1.0, max_total_tokens=max_total_tokens
+    )
     return Teacher(
         options,
         ledger,
-        budget or Budget(Prices(1, 2)),
         lambda text: text.replace("joe@example.org", "[EMAIL_1]"),
         Recorder(None),
+        first_pause_s=0.02,
     )
 
 
@@ -125,7 +127,7 @@ with AnswerLedger(Path({str(tmp_path / "answers.jsonl")!r}), "run") as ledger:
 def test_a_budget_stops_the_calls_and_says_so(serve: Callable[[float], str], tmp_path: Path) -> None:
     url = serve(0.0)
     with AnswerLedger(tmp_path / "answers.jsonl", "run") as ledger:
-        asked = teacher(url, ledger, Budget(Prices(), max_tokens=20_000))
+        asked = teacher(url, ledger, max_total_tokens=20_000)
         replies = asked.ask_all(asks(300), "ask")
     assert asked.stopped_by_budget
     assert {reply.reason for reply in replies if reply.value is None} == {BUDGET_REACHED}
@@ -137,12 +139,12 @@ def test_with_a_larger_budget_the_calls_go_on_and_none_is_paid_twice(
 ) -> None:
     url = serve(0.0)
     with AnswerLedger(tmp_path / "answers.jsonl", "run") as ledger:
-        first = teacher(url, ledger, Budget(Prices(), max_tokens=20_000))
+        first = teacher(url, ledger, max_total_tokens=20_000)
         before = first.ask_all(asks(300), "ask")
     paid = sum(reply.value is not None for reply in before)
     assert 0 < paid < 300
     with AnswerLedger(tmp_path / "answers.jsonl", "run") as ledger:
-        second = teacher(url, ledger, Budget(Prices(), max_tokens=1_000_000))
+        second = teacher(url, ledger, max_total_tokens=1_000_000)
         after = second.ask_all(asks(300), "ask")
     assert (second.reused, second.calls) == (paid, 300 - paid)
     assert [old.value for old in before if old.value] == [
@@ -155,12 +157,12 @@ def test_with_a_larger_budget_the_calls_go_on_and_none_is_paid_twice(
 
 def test_a_server_that_refuses_everything_ends_the_run_with_one_sentence(tmp_path: Path) -> None:
     with AnswerLedger(tmp_path / "answers.jsonl", "run") as ledger:
-        silent = Options("m", "http://127.0.0.1:9/v1", retries=2, first_pause_s=0.01)
-        replies = Teacher(silent, ledger, Budget(Prices()), str, Recorder(None)).ask_all(asks(2), "ask")
+        silent = TeacherOptions(base_url="http://127.0.0.1:9/v1", api_key_env=None, retries=2)
+        replies = Teacher(silent, ledger, str, Recorder(None), first_pause_s=0.01).ask_all(asks(2), "ask")
         assert [reply.reason for reply in replies] == ["teacher, no connection"] * 2
-        keyed = Options("m", "http://127.0.0.1:9/v1", api_key_env="STEPTUNE_NO_SUCH_KEY")
+        keyed = TeacherOptions(base_url="http://127.0.0.1:9/v1", api_key_env="STEPTUNE_NO_SUCH_KEY")
         with pytest.raises(PreflightError, match="STEPTUNE_NO_SUCH_KEY, which is not set"):
-            Teacher(keyed, ledger, Budget(Prices()), str, Recorder(None)).ask_all(asks(1), "ask")
+            Teacher(keyed, ledger, str, Recorder(None)).ask_all(asks(1), "ask")
 
 
 @pytest.mark.parametrize(

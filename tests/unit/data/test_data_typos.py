@@ -4,11 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.data.cleaning.check import REPAIRED, Cleaning, clean_row
+from toolkit.data.cleaning.check import REPAIRED, clean_row
 from toolkit.data.cleaning.typos import Vocabulary, WordCounts, repair_typos
 from toolkit.data.rows import Row
+from toolkit.options.data import CleaningOptions
 
 BOTH = ("en", "id")
+REPAIRING = CleaningOptions(anonymise=(), rules=(), languages=BOTH, repair_typos=True)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +46,7 @@ def test_a_text_in_another_language_stays() -> None:
     assert repair_typos(text, BOTH) == (text, 0)
     assert repair_typos("setings", ("xx",)) == ("setings", 0)
     row = Row("s", "f:1", prompt="How?", output="1. Open the setings.\n2. Done.", meta={"language": "de"})
-    cleaned = clean_row(row, Cleaning((), (), 1, 15, 4000, languages=BOTH))
+    cleaned = clean_row(row, REPAIRING)
     assert isinstance(cleaned, Row)
     assert cleaned.output == row.output
 
@@ -101,7 +103,7 @@ def test_a_vocabulary_comes_back_from_its_file() -> None:
 def test_a_repair_is_noted() -> None:
     row = clean_row(
         Row("s", "f:1", prompt="How?", output="1. Open the setings.\n2. Done."),
-        Cleaning((), (), 1, 15, 4000, languages=BOTH),
+        REPAIRING,
     )
     assert isinstance(row, Row)
     assert (row.output, row.notes) == ("1. Open the settings.\n2. Done.", (REPAIRED,))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from toolkit.data.pii.rules import find_identifiers
@@ -18,22 +18,29 @@ from toolkit.data.pii.spans import KINDS, Span, without_overlaps
 from toolkit.data.pii.surrogates import surrogate, surrogate_places
 from toolkit.data.pii.tagger import SURE_FROM, find_names_and_addresses
 from toolkit.data.rows import Row
+from toolkit.options.data import MaskingOptions
 
 UNSURE = "review: may hold a name or address"
 PLACEHOLDER = re.compile(rf"\[({'|'.join(kind.upper() for kind in KINDS)})_(\d+)\]")
 MOST_PASSES = 20
 
 
-def anonymise_row(row: Row, kinds: Iterable[str], regions: Iterable[str], with_surrogates: bool = False) -> Row:
-    """The row with placeholders or surrogates numbered through question and steps; `kinds`: of KINDS; `regions`:
-    two-letter codes for phones.
-    """
-    masking = _Masking(frozenset(kinds), tuple(regions), with_surrogates)
+def anonymise_row(row: Row, options: MaskingOptions) -> Row:
+    """The row with placeholders or surrogates numbered through question and steps."""
+    masking = _Masking(frozenset(options.anonymise), options.phone_regions, options.anonymise_with == "surrogate")
     for kind, number in PLACEHOLDER.findall(f"{row.prompt}\n{row.output}"):
         masking.numbers[kind] = max(masking.numbers[kind], int(number))
     prompt, output = masking.mask(row.prompt), masking.mask(row.output)
     notes = (*row.notes, UNSURE) if masking.is_unsure and UNSURE not in row.notes else row.notes
     return replace(row, prompt=prompt, output=output, masks=dict(sorted(masking.masks.items())), notes=notes)
+
+
+def mask_every_kind(text: str, options: MaskingOptions) -> str:
+    """The text as it may leave the machine: placeholders for all personal data that is known, whatever `anonymise`
+    says.
+    """
+    every_kind = MaskingOptions(phone_regions=options.phone_regions)
+    return anonymise_row(Row("", "", prompt=text), every_kind).prompt
 
 
 def find_personal(

@@ -5,92 +5,65 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from toolkit.data.cleaning.anonymise import anonymise_row
 from toolkit.data.cleaning.normalise import normalise_row
 from toolkit.data.cleaning.rules import broken_rule
 from toolkit.data.cleaning.typos import NO_VOCABULARY, Vocabulary, repair_typos
 from toolkit.data.rows import Dropped, Row
+from toolkit.options.data import CleaningOptions, LimitOptions
 from toolkit.records import sha256_text
 
-ROW_STAGES = ("normalise", "anonymise", "check")
 # Answers so much longer than allowed are not even normalised; markup and repeated spaces may shrink shorter ones.
 FAR_TOO_LONG = 4
 REPAIRED = "typing errors repaired"
 
 
-@dataclass(frozen=True)
-class Cleaning:
-    """What is done to each row. `languages`: those whose typing errors are repaired, none for (); `vocabulary`: the
-    words of the data set.
-
-    `rules` (of rules.RULE_NAMES) and `rule_languages`, the languages of the recipe: what the check looks for beside the
-    limits.
-    """
-
-    anonymise: tuple[str, ...]
-    phone_regions: tuple[str, ...]
-    min_steps: int
-    max_steps: int
-    max_chars: int
-    with_surrogates: bool = False
-    languages: tuple[str, ...] = ()
-    vocabulary: Vocabulary = NO_VOCABULARY
-    rules: tuple[str, ...] = ()
-    rule_languages: tuple[str, ...] = ()
-    stages: tuple[str, ...] = ROW_STAGES
-
-
-def clean_row(row: Row, cleaning: Cleaning) -> Row | Dropped:
+def clean_row(row: Row, options: CleaningOptions, vocabulary: Vocabulary = NO_VOCABULARY) -> Row | Dropped:
     """The row after the stages, or left out with the reason. Its id becomes a hash of the text before masking, which
-    masking does not change.
+    masking does not change. `vocabulary`: the words of the data set.
     """
-    result: Row | Dropped = row
-    if "normalise" in cleaning.stages:
-        result = _normalised(row, cleaning)
+    result = _normalised(row, options, vocabulary) if "normalise" in options.stages else row
     if isinstance(result, Dropped):
         return result
     result = replace(result, id=sha256_text(f"{result.prompt}\n{result.output}")[:16])
-    if "anonymise" in cleaning.stages:
-        result = anonymise_row(result, cleaning.anonymise, cleaning.phone_regions, cleaning.with_surrogates)
-    reason = ""
-    if "check" in cleaning.stages:
-        limits = check_row(result, cleaning.min_steps, cleaning.max_steps, cleaning.max_chars)
-        reason = limits or broken_rule(result, cleaning.rules, cleaning.rule_languages)
+    if "anonymise" in options.stages:
+        result = anonymise_row(result, options)
+    reason = (check_row(result, options) or broken_rule(result, options)) if "check" in options.stages else ""
     return Dropped(result, reason) if reason else result
 
 
-def _normalised(row: Row, cleaning: Cleaning) -> Row | Dropped:
-    if len(row.prompt) > cleaning.max_chars:
-        return Dropped(row, f"question longer than {cleaning.max_chars} characters")
-    if len(row.output) > FAR_TOO_LONG * cleaning.max_chars:
-        return Dropped(row, f"answer longer than {cleaning.max_chars} characters")
+def _normalised(row: Row, options: CleaningOptions, vocabulary: Vocabulary) -> Row | Dropped:
+    if len(row.prompt) > options.max_chars:
+        return Dropped(row, f"question longer than {options.max_chars} characters")
+    if len(row.output) > FAR_TOO_LONG * options.max_chars:
+        return Dropped(row, f"answer longer than {options.max_chars} characters")
     result = normalise_row(row)
-    if (
-        isinstance(result, Dropped)
-        or result.meta.get("language", next(iter(cleaning.languages), "")) not in cleaning.languages
-    ):
-        return result
+    return result if isinstance(result, Dropped) else _repaired(result, options.repaired_languages, vocabulary)
+
+
+def _repaired(row: Row, languages: tuple[str, ...], vocabulary: Vocabulary) -> Row:
+    """A row that names no language is taken for the first one's."""
+    if row.meta.get("language", next(iter(languages), "")) not in languages:
+        return row
     (prompt, in_prompt), (output, in_output) = (
-        repair_typos(text, cleaning.languages, cleaning.vocabulary) for text in (result.prompt, result.output)
+        repair_typos(text, languages, vocabulary) for text in (row.prompt, row.output)
     )
-    return (
-        replace(result, prompt=prompt, output=output, notes=(*result.notes, REPAIRED))
-        if in_prompt + in_output
-        else result
-    )
+    if not in_prompt + in_output:
+        return row
+    return replace(row, prompt=prompt, output=output, notes=(*row.notes, REPAIRED))
 
 
-def check_row(row: Row, min_steps: int, max_steps: int, max_chars: int) -> str:
+def check_row(row: Row, limits: LimitOptions) -> str:
     """Why a row may not be kept, or ""."""
     steps = row.output.count("\n") + 1
     if not any(character.isalpha() for character in row.prompt):
         return "no question"
     if not any(character.isalpha() for character in row.output):
         return "steps without words"
-    if steps < min_steps:
-        return f"fewer than {min_steps} steps"
-    if steps > max_steps:
-        return f"more than {max_steps} steps"
-    return f"answer longer than {max_chars} characters" if len(row.output) > max_chars else ""
+    if steps < limits.min_steps:
+        return f"fewer than {limits.min_steps} steps"
+    if steps > limits.max_steps:
+        return f"more than {limits.max_steps} steps"
+    return f"answer longer than {limits.max_chars} characters" if len(row.output) > limits.max_chars else ""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from toolkit.data.reading.questions import english_verb, indonesian_verb
 from toolkit.data.rows import Row
 from toolkit.data.words.task_words import INDONESIAN_IMPERATIVES, INDONESIAN_PLAIN_VERBS, words
+from toolkit.options.data import RuleName, RuleOptions
 
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
@@ -94,21 +95,18 @@ def does_not_refuse(row: Row) -> str:
     return "the answer refuses" if REFUSAL.search(row.output) else ""
 
 
-RULES: dict[str, Callable[[Row], str]] = {
+RULES: dict[RuleName, Callable[[Row], str]] = {
     "asks": asks,
     "instructs": instructs,
     "placeholder": has_no_placeholder,
     "refusal": does_not_refuse,
 }
-RULE_NAMES = (*RULES, "language")
 
 
-def broken_rule(row: Row, rules: tuple[str, ...], languages: tuple[str, ...]) -> str:
-    """The reason of the first of `rules` (of RULE_NAMES) that a row breaks, or "". `languages`: two-letter codes that
-    the recipe expects.
-    """
-    for name in rules:
-        if reason := speaks_as_asked(row, languages) if name == "language" else RULES[name](row):
+def broken_rule(row: Row, options: RuleOptions) -> str:
+    """The reason of the first of the rules that a row breaks, or ""."""
+    for name in options.rules:
+        if reason := speaks_as_asked(row, options.languages) if name == "language" else RULES[name](row):
             return reason
     return ""
 

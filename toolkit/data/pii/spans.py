@@ -4,23 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import get_args
 
-KINDS = (
-    "email",
-    "phone",
-    "card",
-    "iban",
-    "ip",
-    "handle",
-    "nik",
-    "npwp",
-    "ssn",
-    "passport",
-    "licence",
-    "account",
-    "name",
-    "address",
-)
+from toolkit.options.data import PersonalKind
+
+KINDS = get_args(PersonalKind)
 
 
 @dataclass(frozen=True)

@@ -5,22 +5,25 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from toolkit.data.publishing.card_sections import further_sections, pictures
-from toolkit.data.reading.sources import Source
 from toolkit.data.rows import Row
 from toolkit.data.selection.split import SPLITS, Split
+from toolkit.options.data import DataBuildOptions, SplitOptions
+from toolkit.options.sources import Source
 from toolkit.records import JSON, sha256_tree
 
 UNKNOWN = "(none)"
+# Paths of this machine; the card tells of the sources in a section of its own.
+NOT_SHOWN: dict[str, Any] = {"sources": True, "teacher": {"answers"}, "curation": {"journals"}}
 
 
 def make_card(
     split: Split,
     ledger: list[JSON],
-    sources: list[Source],
-    settings: JSON,
+    options: DataBuildOptions,
     hashes: dict[str, str],
     further: JSON | None = None,
 ) -> JSON:
@@ -30,8 +33,8 @@ def make_card(
     further = dict(further or {})
     return {
         "funnel": _funnel(ledger),
-        "splits": _splits(split, settings),
-        "warnings": [*_warnings(split, settings), *further.pop("warnings", ())],
+        "splits": _splits(split, options),
+        "warnings": [*_warnings(split, options), *further.pop("warnings", ())],
         "coverage": _coverage(split.rows),
         "lengths": {
             "steps": _spread([row.output.count("\n") + 1 for row in split.rows]),
@@ -42,8 +45,8 @@ def make_card(
             sorted(sum((Counter(line["masks"]) for line in ledger if line["ended"] != "dropped"), Counter()).items())
         ),
         "notes": dict(sorted(Counter(note for line in ledger for note in line["notes"]).items())),
-        "sources": [*(_source(source, ledger) for source in sources), *_made_rows(sources, ledger)],
-        "settings": settings,
+        "sources": [*(_source(source, ledger) for source in options.sources), *_made_rows(options.sources, ledger)],
+        "settings": options.model_dump(mode="json", exclude=NOT_SHOWN),
         **further,
         "sha256": hashes,
     }
@@ -59,8 +62,8 @@ def _funnel(ledger: list[JSON]) -> JSON:
     }
 
 
-def _splits(split: Split, settings: JSON) -> JSON:
-    asked = {"test": settings["test_share"], "validation": settings["validation_share"]}
+def _splits(split: Split, options: SplitOptions) -> JSON:
+    asked = {"test": options.test_share, "validation": options.validation_share}
     asked["train"] = round(1 - sum(asked.values()), 6)
     total = len(split.rows)
     return {
@@ -74,10 +77,10 @@ def _splits(split: Split, settings: JSON) -> JSON:
     }
 
 
-def _warnings(split: Split, settings: JSON) -> list[str]:
+def _warnings(split: Split, options: SplitOptions) -> list[str]:
     """What a reader should know before using the splits."""
     found = []
-    for name, numbers in _splits(split, settings).items():
+    for name, numbers in _splits(split, options).items():
         if not numbers["rows"] and numbers["asked"]:
             found.append(
                 f"The {name} split is empty: too few groups for a share of {numbers['asked']}. Add rows or choose"
@@ -123,7 +126,7 @@ def _source(source: Source, ledger: list[JSON]) -> JSON:
     }
 
 
-def _made_rows(sources: list[Source], ledger: list[JSON]) -> list[JSON]:
+def _made_rows(sources: Sequence[Source], ledger: list[JSON]) -> list[JSON]:
     """Rows that come from no file: synthetic ones, and those added to train."""
     counts = Counter(line["source"] for line in ledger)
     kept = Counter(line["source"] for line in ledger if line["ended"] != "dropped")

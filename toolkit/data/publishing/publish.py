@@ -8,12 +8,12 @@ from pathlib import Path
 
 from toolkit.data.publishing.card import card_markdown, make_card
 from toolkit.data.publishing.card_pictures import draw_pictures
-from toolkit.data.reading.sources import Source
 from toolkit.data.rows import META_KEYS, Batch, Dropped, Row
 from toolkit.data.selection.curate import review_lines
 from toolkit.data.selection.leak_check import certify
 from toolkit.data.selection.split import SPLITS, Split
 from toolkit.errors import DataError
+from toolkit.options.data import DataBuildOptions
 from toolkit.records import JSON, sha256_file, write_json, write_jsonl, write_text
 from toolkit.review.curation import REVIEW_FILE
 from toolkit.runs.recorder import Recorder
@@ -23,8 +23,7 @@ def publish(
     dataset_dir: Path,
     batch: Batch,
     split: Split,
-    sources: list[Source],
-    settings: JSON,
+    options: DataBuildOptions,
     recorder: Recorder,
     further: JSON | None = None,
     with_pictures: bool = False,
@@ -32,8 +31,7 @@ def publish(
     """Write `dataset_dir` with splits, ledger, rows to review, leak certificate and card, and return the card.
     `further`: more sections of the card.
 
-    `settings` are shown in the card and must hold `group_jaccard`, `test_share` and `validation_share`. A folder of
-    that name from an earlier attempt of the run is replaced.
+    A folder of that name from an earlier attempt of the run is replaced.
 
     Raises:
         DataError: rows cross splits, or the ledger does not add up to the input.
@@ -47,12 +45,12 @@ def publish(
             write_jsonl(partial / f"{name}.jsonl", (example_line(row, split) for row in split.rows_of(name)))
         ledger = ledger_lines(batch, split)
         write_jsonl(partial / "ledger.jsonl", ledger)
-        write_json(partial / "leak_certificate.json", certify(partial, settings["group_jaccard"]))
+        write_json(partial / "leak_certificate.json", certify(partial, options.group_jaccard))
         write_jsonl(partial / REVIEW_FILE, review_lines(batch))
         if with_pictures:
             further = {**(further or {}), "pictures": draw_pictures(split.rows, partial)}
         hashes = {file.name: sha256_file(file) for file in sorted(partial.glob("*.json*"))}
-        card = make_card(split, ledger, sources, settings, hashes, further)
+        card = make_card(split, ledger, options, hashes, further)
         write_json(partial / "card.json", card)
         write_text(partial / "card.md", card_markdown(card))
         recorder.check_stop()

@@ -25,6 +25,8 @@ from toolkit.data.pages.xml_files import read_xml, xml_kind
 from toolkit.data.reading.archives import is_archive, unpack
 from toolkit.data.reading.documents import HTML, MAX_DOCUMENT_BYTES, PDF, READ, XML, document_files
 from toolkit.data.reading.section_rows import section_lineage
+from toolkit.options.sources import DocumentsSource
+from toolkit.options.teacher import PassageOptions
 
 HEADINGS = {f"h{level}" for level in range(1, 7)}
 SKIPPED = {"script", "style", "nav", "header", "footer", "aside", "noscript", "template", "svg", "form"}
@@ -44,18 +46,17 @@ class Chunk:
     language: str = ""
 
 
-def read_chunks(
-    path: Path, source: str, domain: str, language: str, encoding: str, min_chars: int, max_chars: int
-) -> Iterator[Chunk]:
-    """The passages of a file or folder, in the order of file names; longer ones are cut at a paragraph, files that
+def read_chunks(source: DocumentsSource, options: PassageOptions) -> Iterator[Chunk]:
+    """The passages of a source, in the order of file names; longer ones are cut at a paragraph, files that
     cannot be read are passed over.
     """
-    for file, name, root in _documents(path):
-        group, sections = _read_sections(file, root, encoding)
+    for file, name, root in _documents(source.path):
+        group, sections = _read_sections(file, root, source.encoding)
         for title, text in sections:
-            passage = _shorten(text, max_chars)
-            if title and len(passage) >= min_chars:
-                yield Chunk(source, name, title, passage, group or section_lineage(name, title), domain, language)
+            passage = _shorten(text, options.max_passage_chars)
+            if title and len(passage) >= options.min_passage_chars:
+                lineage = group or section_lineage(name, title)
+                yield Chunk(source.label, name, title, passage, lineage, source.domain or "", source.language or "")
 
 
 def _documents(path: Path) -> Iterator[tuple[Path, str, Path]]:

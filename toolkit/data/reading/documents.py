@@ -27,6 +27,7 @@ from toolkit.data.reading.archives import is_archive, unpack
 from toolkit.data.reading.section_rows import section_rows
 from toolkit.data.rows import Dropped, Row
 from toolkit.errors import DataError
+from toolkit.options.sources import DocumentsSource
 
 MARKDOWN, HTML, TEXT, PDF = {".md", ".markdown"}, {".html", ".htm", ".xhtml"}, {".txt"}, {".pdf"}
 XML = {".page", ".xml", ".docbook", ".dbk"}
@@ -35,13 +36,14 @@ NOT_READ = frozenset({".docx", ".doc", ".odt", ".rtf", ".epub", ".rst", ".adoc"}
 MAX_DOCUMENT_BYTES = 50_000_000
 
 
-def read_document_source(path: Path, source: str, language: str, encoding: str) -> Iterator[Row | Dropped]:
+def read_document_source(source: DocumentsSource) -> Iterator[Row | Dropped]:
     """One row for each step list of a document, or of a folder or archive of documents; titles without steps and files
     that cannot be read are left out by name.
 
     Raises:
-        DataError: `path` is a file of a format that is not read.
+        DataError: the path is a file of a format that is not read.
     """
+    path = source.path
     if path.is_file() and path.suffix.lower() not in READ and not is_archive(path):
         formats = ", ".join(sorted(READ))
         raise DataError(
@@ -52,27 +54,25 @@ def read_document_source(path: Path, source: str, language: str, encoding: str) 
     for file in document_files(path):
         name = file.relative_to(path.parent).as_posix()
         if is_archive(file):
-            yield from _read_archive(file, name, source, language, encoding)
+            yield from _read_archive(file, name, source)
         else:
-            yield from _read_file(file, name, root, source, language, encoding)
+            yield from _read_file(file, name, root, source)
 
 
-def _read_archive(archive: Path, name: str, source: str, language: str, encoding: str) -> Iterator[Row | Dropped]:
+def _read_archive(archive: Path, name: str, source: DocumentsSource) -> Iterator[Row | Dropped]:
     """The documents of an archive, in the order of their names; archives within it are not opened."""
     with tempfile.TemporaryDirectory(prefix="steptune-archive-") as scratch:
         root = Path(scratch)
         for left_out in unpack(archive, root, READ | NOT_READ, MAX_DOCUMENT_BYTES):
             place = f"{name}/{left_out.name}" if left_out.name else name
             yield Dropped(
-                Row(source, "".join(character if character.isprintable() else "?" for character in place)),
+                Row(source.label, "".join(character if character.isprintable() else "?" for character in place)),
                 left_out.reason,
                 unreadable=True,
             )
         for file in document_files(root):
             if not is_archive(file):
-                yield from _read_file(
-                    file, f"{name}/{file.relative_to(root).as_posix()}", root, source, language, encoding
-                )
+                yield from _read_file(file, f"{name}/{file.relative_to(root).as_posix()}", root, source)
 
 
 def document_files(path: Path) -> list[Path]:
@@ -92,23 +92,25 @@ class _Unreadable(Exception):
     """A document that cannot be read, with the reason for the ledger."""
 
 
-def _read_file(file: Path, name: str, root: Path, source: str, language: str, encoding: str) -> Iterator[Row | Dropped]:
+def _read_file(file: Path, name: str, root: Path, source: DocumentsSource) -> Iterator[Row | Dropped]:
     if file.suffix.lower() in NOT_READ:
         yield Dropped(
-            Row(source, name), f"{file.suffix} files are not read; convert it to Markdown or HTML", unreadable=True
+            Row(source.label, name),
+            f"{file.suffix} files are not read; convert it to Markdown or HTML",
+            unreadable=True,
         )
         return
     try:
-        sections = _read_sections(file, root, encoding, language)
+        sections = _read_sections(file, root, source.encoding, source.language or "")
     except (_Unreadable, UnreadablePdf) as error:
-        yield Dropped(Row(source, name), str(error), unreadable=True)
+        yield Dropped(Row(source.label, name), str(error), unreadable=True)
         return
     if sections is None:
-        yield Dropped(Row(source, name), "XML that is neither DocBook nor Mallard")
+        yield Dropped(Row(source.label, name), "XML that is neither DocBook nor Mallard")
     elif not sections:
-        yield Dropped(Row(source, name), "no headings")
+        yield Dropped(Row(source.label, name), "no headings")
     for section in sections or []:
-        yield from section_rows(section, source, name, language)
+        yield from section_rows(section, source.label, name, source.language or "")
 
 
 def _read_sections(file: Path, root: Path, encoding: str, language: str) -> list[Section] | None:

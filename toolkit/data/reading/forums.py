@@ -20,6 +20,7 @@ from toolkit.data.reading.record_rows import pick
 from toolkit.data.reading.section_rows import section_rows
 from toolkit.data.reading.text_lines import MAX_LINE_BYTES, Fault, text_lines
 from toolkit.data.rows import Dropped, Row
+from toolkit.options.sources import ForumSource
 
 LARGEST_JSON = 50_000_000
 QUESTION, ANSWER = "1", "2"
@@ -37,34 +38,31 @@ class _Thread:
     meta: dict[str, str] = field(default_factory=dict)
 
 
-def read_forum(
-    path: Path, name: str, source: str, language: str, encoding: str, min_score: int
-) -> Iterator[Row | Dropped]:
-    """The threads of a dump; places are `name:line`, or `name:number` in a JSON array.
-
-    `min_score`: votes that an answer needs if it was not accepted.
-    """
+def read_forum(path: Path, name: str, source: ForumSource) -> Iterator[Row | Dropped]:
+    """The threads of a dump; places are `name:line`, or `name:number` in a JSON array."""
     if path.suffix.lower() == ".xml":
-        yield from _read_posts(path, name, source, language, min_score)
+        yield from _read_posts(path, name, source)
         return
-    for place, thread in _json_threads(path, name, encoding):
-        row = Row(source, place)
+    for place, thread in _json_threads(path, name, source.encoding):
+        row = Row(source.label, place)
         yield from (
             [Dropped(row, thread.reason, unreadable=True)]
             if isinstance(thread, Fault)
-            else _json_rows(thread, row, language, min_score)
+            else _json_rows(thread, row, source)
         )
 
 
-def _read_posts(path: Path, name: str, source: str, language: str, min_score: int) -> Iterator[Row | Dropped]:
+def _read_posts(path: Path, name: str, source: ForumSource) -> Iterator[Row | Dropped]:
     """Two passes: which answer is the best, then those answers in the order of the file."""
     threads: dict[str, _Thread] = {}
     fault: Dropped | None = None
     try:
         for post in _posts(path):
-            _compare(post, threads, min_score)
+            _compare(post, threads, source.min_score)
     except etree.XMLSyntaxError as error:
-        fault = Dropped(Row(source, f"{name}:{error.lineno}"), f"not well-formed XML ({error.msg})", unreadable=True)
+        fault = Dropped(
+            Row(source.label, f"{name}:{error.lineno}"), f"not well-formed XML ({error.msg})", unreadable=True
+        )
     wanted = {thread.accepted or thread.best: key for key, thread in threads.items()}
     answered: set[str] = set()
     try:
@@ -73,14 +71,18 @@ def _read_posts(path: Path, name: str, source: str, language: str, min_score: in
             if post.get("PostTypeId") == ANSWER and wanted.get(post.get("Id", "")) == key and key not in answered:
                 answered.add(key)
                 yield from _thread_rows(
-                    threads[key].title, post.get("Body", ""), key, Row(source, f"{name}:{threads[key].line}"), language
+                    threads[key].title,
+                    post.get("Body", ""),
+                    key,
+                    Row(source.label, f"{name}:{threads[key].line}"),
+                    source.language or "",
                 )
     except etree.XMLSyntaxError:
         pass  # told below, once
     for key, thread in threads.items():
         if key not in answered:
             yield Dropped(
-                Row(source, f"{name}:{thread.line}", given_id=key, meta={"task": thread.title}),
+                Row(source.label, f"{name}:{thread.line}", given_id=key, meta={"task": thread.title}),
                 "no accepted answer and none with enough votes",
             )
     if fault is not None:
@@ -140,7 +142,7 @@ def _thread(value: object) -> dict[str, Any] | Fault:
     return Fault(f"found a {type(value).__name__} where a thread (a JSON object) was expected")
 
 
-def _json_rows(thread: dict[str, Any], row: Row, language: str, min_score: int) -> Iterator[Row | Dropped]:
+def _json_rows(thread: dict[str, Any], row: Row, source: ForumSource) -> Iterator[Row | Dropped]:
     title = next(
         (value for key in ("question.title", "title", "question") if isinstance(value := pick(thread, key), str)), ""
     )
@@ -150,11 +152,11 @@ def _json_rows(thread: dict[str, Any], row: Row, language: str, min_score: int) 
     if not title.strip() or not isinstance(answers, list):
         yield Dropped(row, "a thread needs a `title` (or `question`) and a list of `answers`", unreadable=True)
         return
-    best = _best(thread, [answer for answer in answers if isinstance(answer, dict)], min_score)
+    best = _best(thread, [answer for answer in answers if isinstance(answer, dict)], source.min_score)
     if best is None:
         yield Dropped(row, "no accepted answer and none with enough votes")
         return
-    yield from _thread_rows(title, best, identifier, row, str(thread.get("language") or language))
+    yield from _thread_rows(title, best, identifier, row, str(thread.get("language") or source.language or ""))
 
 
 def _best(thread: dict[str, Any], answers: list[dict[str, Any]], min_score: int) -> str | None:

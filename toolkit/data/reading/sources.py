@@ -6,18 +6,25 @@ cannot be read becomes a left-out row with its reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from toolkit.data.reading.documents import read_document_source
 from toolkit.data.reading.forums import read_forum
 from toolkit.data.reading.line_files import read_csv, read_jsonl
-from toolkit.data.reading.record_rows import Columns
 from toolkit.data.reading.tables import read_hf, read_parquet
 from toolkit.data.rows import Dropped, Row
 from toolkit.errors import DataError
+from toolkit.options.sources import (
+    CsvSource,
+    DocumentsSource,
+    ForumSource,
+    HfSource,
+    JsonlSource,
+    ParquetSource,
+    Source,
+)
 from toolkit.records import sha256_text
 from toolkit.runs.recorder import Recorder
 
@@ -37,34 +44,7 @@ HOLDS = {
 }
 
 
-@dataclass(frozen=True)
-class Source:
-    """One source as the recipe names it.
-
-    `prompt_field`, `output_field`, `columns` (column by `id` or meta key): not used for documents and forums. `split`:
-    of hf, "" for all. `min_score`: votes that an answer of a forum needs if it was not accepted.
-    """
-
-    type: Literal["jsonl", "csv", "parquet", "hf", "documents", "forum"]
-    path: Path
-    name: str = ""
-    licence: str = ""
-    domain: str = ""
-    language: str = ""
-    encoding: str = "utf-8"
-    prompt_field: str = "prompt"
-    output_field: str = "output"
-    delimiter: str = ","
-    columns: dict[str, str] = field(default_factory=dict)
-    split: str = ""
-    min_score: int = 0
-
-    @property
-    def label(self) -> str:
-        return self.name or self.path.name
-
-
-def read_sources(sources: list[Source], strict: bool, recorder: Recorder) -> Iterator[Row | Dropped]:
+def read_sources(sources: Sequence[Source], strict: bool, recorder: Recorder) -> Iterator[Row | Dropped]:
     """All rows of all sources, in the order of the config, then of file names, then of lines.
 
     Raises:
@@ -98,25 +78,25 @@ def read_sources(sources: list[Source], strict: bool, recorder: Recorder) -> Ite
 
 
 def _read(source: Source) -> Iterator[Row | Dropped]:
-    if source.type == "documents":
-        yield from read_document_source(source.path, source.label, source.language, source.encoding)
-        return
-    columns = Columns(source.prompt_field, source.output_field, source.columns)
-    if source.type == "hf":
-        yield from read_hf(source.path, source.label, columns, source.split)
-        return
-    for path in _files(source.path, SUFFIXES[source.type]):
-        yield from _read_file(path, path.relative_to(source.path.parent).as_posix(), source, columns)
+    if isinstance(source, DocumentsSource):
+        yield from read_document_source(source)
+    elif isinstance(source, HfSource):
+        yield from read_hf(source)
+    else:
+        for path in _files(source.path, SUFFIXES[source.type]):
+            yield from _read_file(path, path.relative_to(source.path.parent).as_posix(), source)
 
 
-def _read_file(path: Path, name: str, source: Source, columns: Columns) -> Iterator[Row | Dropped]:
-    if source.type == "jsonl":
-        return read_jsonl(path, name, source.label, source.encoding, columns)
-    if source.type == "csv":
-        return read_csv(path, name, source.label, source.encoding, columns, source.delimiter)
-    if source.type == "parquet":
-        return read_parquet(path, name, source.label, columns)
-    return read_forum(path, name, source.label, source.language, source.encoding, source.min_score)
+def _read_file(
+    path: Path, name: str, source: JsonlSource | CsvSource | ParquetSource | ForumSource
+) -> Iterator[Row | Dropped]:
+    if isinstance(source, JsonlSource):
+        return read_jsonl(path, name, source)
+    if isinstance(source, CsvSource):
+        return read_csv(path, name, source)
+    if isinstance(source, ParquetSource):
+        return read_parquet(path, name, source)
+    return read_forum(path, name, source)
 
 
 def _files(path: Path, suffixes: frozenset[str]) -> list[Path]:

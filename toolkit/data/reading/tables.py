@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.data.reading.line_files import require_columns
-from toolkit.data.reading.record_rows import Columns, record_row
+from toolkit.data.reading.record_rows import record_row, top_columns
 from toolkit.data.rows import Dropped, Row
 from toolkit.errors import DataError
+from toolkit.options.sources import HfSource, ParquetSource
 
 BATCH_ROWS = 1000
 LARGEST_ROW_GROUP = 2 * 1024**3
 
 
-def read_parquet(path: Path, name: str, source: str, columns: Columns) -> Iterator[Row | Dropped]:
+def read_parquet(path: Path, name: str, source: ParquetSource) -> Iterator[Row | Dropped]:
     """The rows of a file; places are `name:row`. A file that is cut or damaged is left out from there on, with the
     reason.
 
@@ -33,53 +34,58 @@ def read_parquet(path: Path, name: str, source: str, columns: Columns) -> Iterat
     try:
         with parquet.ParquetFile(path) as file:
             found = list(file.schema_arrow.names)
-            require_columns(str(path), found, columns, "the file has")
+            require_columns(str(path), found, source, "the file has")
             for group in range(file.num_row_groups):
                 size = file.metadata.row_group(group).total_byte_size
                 if size > LARGEST_ROW_GROUP:
                     yield Dropped(
-                        Row(source, f"{name}:{at + 1}"),
+                        Row(source.label, f"{name}:{at + 1}"),
                         f"a row group of {size:,} bytes is too large to read; write smaller ones",
                         unreadable=True,
                     )
                     at += file.metadata.row_group(group).num_rows
                     continue
                 for batch in file.iter_batches(
-                    BATCH_ROWS, row_groups=[group], columns=sorted(columns.tops() & set(found))
+                    BATCH_ROWS, row_groups=[group], columns=sorted(top_columns(source) & set(found))
                 ):
                     for record in batch.to_pylist():
                         at += 1
-                        yield record_row(record, Row(source, f"{name}:{at}"), columns)
+                        yield record_row(record, Row(source.label, f"{name}:{at}"), source)
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0][:120]
         yield Dropped(
-            Row(source, f"{name}:{at + 1}" if at else name), f"not a readable parquet file ({reason})", unreadable=True
+            Row(source.label, f"{name}:{at + 1}" if at else name),
+            f"not a readable parquet file ({reason})",
+            unreadable=True,
         )
 
 
-def read_hf(path: Path, source: str, columns: Columns, split: str) -> Iterator[Row | Dropped]:
+def read_hf(source: HfSource) -> Iterator[Row | Dropped]:
     """The rows of a dataset folder, of one split or of all in the order of their names; places are `folder/split:row`.
 
     Raises:
         DataError: not a dataset, no such split, or no column of that name.
     """
-    for name, dataset in _splits(path, split):
+    path = source.path
+    for name, dataset in _splits(path, source.split):
         at, found = 0, list(dataset.column_names or [])
         if found:
-            require_columns(str(path), found, columns, "the dataset has")
-            dataset = dataset.select_columns(sorted(columns.tops() & set(found)))
+            require_columns(str(path), found, source, "the dataset has")
+            dataset = dataset.select_columns(sorted(top_columns(source) & set(found)))
         place = f"{path.name}/{name}"
         try:
             for record in dataset:
                 at += 1
-                yield record_row(record, Row(source, f"{place}:{at}"), columns)
+                yield record_row(record, Row(source.label, f"{place}:{at}"), source)
         except Exception as error:  # the readers behind `datasets` raise errors of many libraries
             if isinstance(error, DataError):
                 raise
-            yield Dropped(Row(source, f"{place}:{at + 1}"), f"cannot be read ({_first_line(error)})", unreadable=True)
+            yield Dropped(
+                Row(source.label, f"{place}:{at + 1}"), f"cannot be read ({_first_line(error)})", unreadable=True
+            )
 
 
-def _splits(path: Path, split: str) -> Iterable[tuple[str, Any]]:
+def _splits(path: Path, split: str | None) -> Iterable[tuple[str, Any]]:
     import datasets
 
     saved = any((path / name).is_file() for name in ("state.json", "dataset_dict.json"))

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from toolkit.data.cleaning.normalise import normalise_row
 from toolkit.data.rows import Batch, Dropped, Row
 from toolkit.errors import DataError
+from toolkit.options.data import CurationOptions
 from toolkit.records import JSON
 from toolkit.review.curation import (
     Ruling,
@@ -36,19 +36,19 @@ class Curated:
     report: JSON | None = None
 
 
-def apply_curation(batch: Batch, folder: Path | None, only_accepted: bool, mask: Callable[[Row], Row]) -> Curated:
-    """Apply the journals of a curation folder; `only_accepted` leaves out what nobody accepted or edited, `mask`
-    anonymises edited rows.
+def apply_curation(batch: Batch, options: CurationOptions, mask: Callable[[Row], Row]) -> Curated:
+    """The batch after what people decided, if there are journals; `mask` anonymises edited rows.
 
     Raises:
         DataError: the folder holds no journal.
     """
-    if folder is None:
+    if options.journals is None:
         return Curated(batch)
-    everybody = read_journals(folder)
+    everybody = read_journals(options.journals)
     if not everybody:
         raise DataError(
-            f"{folder} holds no journal of `steptune curate`; give the NAME.curation folder beside a data set."
+            f"{options.journals} holds no journal of `steptune curate`; give the NAME.curation folder beside a data"
+            " set."
         )
     decided = rulings(everybody)
     restored, dropped = [], []
@@ -62,7 +62,7 @@ def apply_curation(batch: Batch, folder: Path | None, only_accepted: bool, mask:
         else:
             dropped.append(item)
     rows = sorted([*batch.kept, *restored], key=lambda row: row.position)
-    curated = Batch([], dropped).sift(_decide(row, decided.get(row.id), only_accepted, mask) for row in rows)
+    curated = Batch([], dropped).sift(_decide(row, decided.get(row.id), options.only_accepted, mask) for row in rows)
     return Curated(curated, curation_report(everybody))
 
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
 
 from toolkit.data.rows import Batch, Row, Selected, row_ids
 from toolkit.data.selection.similarity import GramSets, comparable, similar_pairs
+from toolkit.options.data import SplitOptions
 
 SPLITS = ("train", "validation", "test")
 
@@ -34,24 +35,19 @@ class Split:
         )
 
 
-def split_groups(
-    rows: Sequence[Row], group_of: dict[str, str], test_share: float, validation_share: float, seed: int
-) -> Split:
+def split_groups(rows: Sequence[Row], group_of: dict[str, str], options: SplitOptions) -> Split:
     """Rows by the split of their group; `group_of`: by row id."""
-    split_of = {
-        identifier: choose_split(group, test_share, validation_share, seed) for identifier, group in group_of.items()
-    }
-    return Split(rows, split_of, group_of)
+    choose = lru_cache(maxsize=1024)(partial(choose_split, options=options))
+    return Split(rows, {identifier: choose(group) for identifier, group in group_of.items()}, group_of)
 
 
-@lru_cache(maxsize=1024)
-def choose_split(group: str, test_share: float, validation_share: float, seed: int) -> str:
+def choose_split(group: str, options: SplitOptions) -> str:
     """The split of a group, from its name and the seed alone."""
-    digest = hashlib.sha256(f"{seed}\n{group}".encode()).digest()
+    digest = hashlib.sha256(f"{options.seed}\n{group}".encode()).digest()
     point = int.from_bytes(digest[:8], "big") / 2**64
-    if point < test_share:
+    if point < options.test_share:
         return "test"
-    return "validation" if point < test_share + validation_share else "train"
+    return "validation" if point < options.test_share + options.validation_share else "train"
 
 
 def group_rows(batch: Batch, group_jaccard: float) -> dict[str, str]:

@@ -16,9 +16,9 @@ from toolkit.data.teacher.synthesis_prompts import (
     judge_prompt,
     paraphrase_prompt,
 )
-from toolkit.data.teacher.teacher import Options
-from toolkit.data.teacher.teacher_costs import CHARS_PER_TOKEN, Prices, estimate_tokens
+from toolkit.data.teacher.teacher_costs import CHARS_PER_TOKEN, estimate_tokens
 from toolkit.data.teacher.teacher_ledger import call_key
+from toolkit.options.teacher import BudgetOptions, CallOptions, TeacherOptions
 from toolkit.records import JSON
 
 JSON_TOKENS = 20  # keys, quotes and brackets around an answer
@@ -74,7 +74,7 @@ class Phase:
 
 
 def synthesis_phase(
-    name: str, requests: Sequence[tuple[list[JSON], JSON]], known: dict[str, JSON], options: Options, census: Census
+    name: str, requests: Sequence[tuple[list[JSON], JSON]], known: dict[str, JSON], options: CallOptions, census: Census
 ) -> Phase:
     """Calls whose messages and parameters are known. `known`: the calls of the ledger, which are not made again."""
     phase = Phase(name, len(requests))
@@ -104,20 +104,13 @@ def paraphrase_phase(rows: int, per_row: int, census: Census) -> Phase:
     return Phase("paraphrase", rows, 0, rows * each, rows * (JSON_TOKENS + per_row * _tokens(question)))
 
 
-def teacher_forecast(
-    phases: list[Phase], options: Options, prices: Prices, max_total_tokens: int | None, max_cost: float | None
-) -> JSON:
+def teacher_forecast(phases: list[Phase], options: TeacherOptions) -> JSON:
     """All phases together. `at_most`: every answer as long as max_tokens allows, and unusable until the last attempt.
     `cost` null: no prices.
     """
     calls = sum(phase.calls - phase.answered for phase in phases)
     tokens_in, tokens_out = sum(phase.tokens_in for phase in phases), sum(phase.tokens_out for phase in phases)
     most = (tokens_in * options.attempts, calls * options.attempts * options.max_tokens)
-    priced = bool(prices.per_million_in or prices.per_million_out)
-    cost = prices.cost(tokens_in, tokens_out)
-    beyond = (max_total_tokens is not None and tokens_in + tokens_out > max_total_tokens) or (
-        max_cost is not None and cost > max_cost
-    )
     return {
         "model": options.model,
         "base_url": options.base_url,
@@ -126,20 +119,24 @@ def teacher_forecast(
         "answered_already": sum(phase.answered for phase in phases),
         "tokens_in": tokens_in,
         "tokens_out": tokens_out,
-        "cost": round(cost, 4) if priced else None,
+        "cost": _money(options, tokens_in, tokens_out),
         "at_most": {
             "calls": calls * options.attempts,
             "tokens_in": most[0],
             "tokens_out": most[1],
-            "cost": round(prices.cost(*most), 4) if priced else None,
+            "cost": _money(options, *most),
         },
-        "max_total_tokens": max_total_tokens,
-        "max_cost": max_cost,
-        "stops_at_budget": beyond,
+        "max_total_tokens": options.max_total_tokens,
+        "max_cost": options.max_cost,
+        "stops_at_budget": options.is_beyond(tokens_in, tokens_out),
     }
 
 
-def _is_answered(messages: list[JSON], parameters: JSON, known: dict[str, JSON], options: Options) -> bool:
+def _money(options: BudgetOptions, tokens_in: int, tokens_out: int) -> float | None:
+    return round(options.cost(tokens_in, tokens_out), 4) if options.has_prices else None
+
+
+def _is_answered(messages: list[JSON], parameters: JSON, known: dict[str, JSON], options: CallOptions) -> bool:
     """Whether one of the attempts has brought something usable."""
     attempt = 0
     while known and (call := known.get(call_key(options.model, messages, parameters, attempt))) is not None:

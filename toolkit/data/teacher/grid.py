@@ -14,26 +14,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from toolkit.data.rows import Row
-
-
-@dataclass(frozen=True)
-class Domain:
-    """A domain with the apps or devices that its tasks are about."""
-
-    name: str
-    apps: tuple[str, ...]
-    tasks: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Grid:
-    """All axes; personas and difficulties may be empty."""
-
-    domains: tuple[Domain, ...]
-    registers: tuple[str, ...]
-    languages: tuple[str, ...]
-    personas: tuple[str, ...] = ()
-    difficulties: tuple[str, ...] = ()
+from toolkit.options.teacher import GridOptions
 
 
 @dataclass(frozen=True)
@@ -58,14 +39,15 @@ class Cell:
         return {name: value for name, value in values.items() if value}
 
 
-def plan_cells(grid: Grid, rows: Iterable[Row], count: int, seed: int) -> list[Cell]:
-    """`count` cells, always the least covered one next; ties are broken by hash(seed, cell), so that the order of the
-    axes does not matter.
+def plan_cells(grid: GridOptions, languages: tuple[str, ...], rows: Iterable[Row], count: int, seed: int) -> list[Cell]:
+    """`count` cells of the grid in these languages, always the least covered one next.
+
+    Ties are broken by hash(seed, cell), so that the order of the axes does not matter.
     """
     cores = [
         (domain.name, app, task, register, language)
         for domain in grid.domains
-        for app, task, register, language in product(domain.apps or ("",), domain.tasks, grid.registers, grid.languages)
+        for app, task, register, language in product(domain.apps or ("",), domain.tasks, grid.registers, languages)
     ]
     covered = _covered(rows)
     heap = [(covered[core], _order(seed, core), core) for core in cores]

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from toolkit.data.reading.chunks import Chunk
 from toolkit.data.teacher.grid import Cell
+from toolkit.options.shared import StepRangeOptions
 
 LANGUAGES = {
     "en": "English",
@@ -73,19 +74,21 @@ class Paraphrases(_Answer):
     questions: list[str] = Field(min_length=1)
 
 
-def grid_prompt(cell: Cell, min_steps: int, max_steps: int) -> str:
+def grid_prompt(cell: Cell, limits: StepRangeOptions) -> str:
     lines = [
         f"Write one question and its answer in {_language(cell.language)}.",
         f"Domain: {cell.domain}",
         f"Task: {cell.task}",
     ]
     lines += [f"App or device: {cell.app} (name it in the question)"] if cell.app else []
-    return "\n".join([*lines, *_manner(cell), f"Steps: {min_steps} to {max_steps}", f"Variation: {cell.variation}"])
+    return "\n".join(
+        [*lines, *_manner(cell), f"Steps: {limits.min_steps} to {limits.max_steps}", f"Variation: {cell.variation}"]
+    )
 
 
-def grounded_prompt(cell: Cell, chunk: Chunk, min_steps: int, max_steps: int) -> str:
+def grounded_prompt(cell: Cell, chunk: Chunk, limits: StepRangeOptions) -> str:
     lines = [f"Write one question that the passage answers, and its answer, in {_language(cell.language)}."]
-    lines += [*_manner(cell), f"Steps: {min_steps} to {max_steps}", f"Variation: {cell.variation}"]
+    lines += [*_manner(cell), f"Steps: {limits.min_steps} to {limits.max_steps}", f"Variation: {cell.variation}"]
     return "\n".join([*lines, "", f"Passage: {chunk.title}", chunk.text])
 
 

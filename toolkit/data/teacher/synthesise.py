@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from toolkit.data.cleaning.normalise import NoSteps, normalise_row, number_steps
 from toolkit.data.reading.chunks import Chunk
 from toolkit.data.rows import SYNTHETIC, Dropped, Row
-from toolkit.data.teacher.grid import Cell, Grid, plan_cells
+from toolkit.data.teacher.grid import Cell, plan_cells
 from toolkit.data.teacher.synthesis_prompts import (
     GROUNDED_SYSTEM,
     JUDGE_SYSTEM,
@@ -26,6 +26,8 @@ from toolkit.data.teacher.synthesis_prompts import (
     judge_prompt,
 )
 from toolkit.data.teacher.teacher import Ask, Reply, Teacher
+from toolkit.options.shared import StepRangeOptions
+from toolkit.options.teacher import GridOptions, SynthesisOptions
 from toolkit.records import JSON, sha256_text
 
 LEAST_QUOTE_WORDS = 3
@@ -38,31 +40,31 @@ class Plan:
     cell: Cell
     chunk: Chunk | None = None
 
-    def prompt(self, min_steps: int, max_steps: int) -> str:
+    def prompt(self, limits: StepRangeOptions) -> str:
         if self.chunk is None:
-            return grid_prompt(self.cell, min_steps, max_steps)
-        return grounded_prompt(self.cell, self.chunk, min_steps, max_steps)
+            return grid_prompt(self.cell, limits)
+        return grounded_prompt(self.cell, self.chunk, limits)
 
 
 def plan_synthesis(
-    grid: Grid, known: Iterable[Row], chunks: list[Chunk], rows: int, grounded_rows: int, seed: int
+    options: SynthesisOptions, languages: tuple[str, ...], known: Iterable[Row], chunks: list[Chunk], seed: int
 ) -> list[Plan]:
-    """`rows` calls for the cells that `known` rows cover least, then `grounded_rows` from passages, each passage in
-    turn in another manner.
+    """Calls for the cells that `known` rows cover least, then for rows from passages, each passage in turn in another
+    manner.
     """
-    plans = [Plan(cell) for cell in plan_cells(grid, known, rows, seed)]
+    plans = [Plan(cell) for cell in plan_cells(options, languages, known, options.rows, seed)]
     if not chunks:
         return plans
     order = sorted(chunks, key=lambda chunk: sha256_text(f"{seed}\n{chunk.lineage}\n{chunk.text}"))
-    for number in range(grounded_rows):
+    for number in range(options.grounded_rows):
         chunk, turn = order[number % len(order)], number // len(order)
-        plans.append(Plan(_manner(grid, chunk, turn, number), chunk))
+        plans.append(Plan(_manner(options, languages, chunk, turn, number), chunk))
     return plans
 
 
-def _manner(grid: Grid, chunk: Chunk, turn: int, number: int) -> Cell:
-    """Language of the passage (else of the grid) and the next register, persona and difficulty."""
-    language = chunk.language or grid.languages[number % len(grid.languages)]
+def _manner(grid: GridOptions, languages: tuple[str, ...], chunk: Chunk, turn: int, number: int) -> Cell:
+    """Language of the passage (else of the recipe) and the next register, persona and difficulty."""
+    language = chunk.language or languages[number % len(languages)]
 
     def pick(values: tuple[str, ...]) -> str:
         return values[number % len(values)] if values else ""
@@ -84,26 +86,25 @@ def synthesise(
     plans: list[Plan],
     teacher: Teacher,
     check: Callable[[Row], str],
-    min_steps: int,
-    max_steps: int,
+    limits: StepRangeOptions,
     judge_min_score: int | None,
 ) -> list[Row | Dropped]:
     """A row for every plan, in positions from `start` on. `check` says why a row is not good enough; the teacher is
     then asked again.
     """
-    replies = teacher.ask_all(synthesis_asks(plans, check, min_steps, max_steps), "synthesise")
+    replies = teacher.ask_all(synthesis_asks(plans, check, limits), "synthesise")
     results = [_result(plan, reply, start + at) for at, (plan, reply) in enumerate(zip(plans, replies, strict=True))]
     if judge_min_score is not None:
         results = _judge(results, plans, teacher, judge_min_score)
     return results
 
 
-def synthesis_asks(plans: list[Plan], check: Callable[[Row], str], min_steps: int, max_steps: int) -> list[Ask]:
+def synthesis_asks(plans: list[Plan], check: Callable[[Row], str], limits: StepRangeOptions) -> list[Ask]:
     """The calls of the plans, in their order."""
-    return [_ask(number, plan, check, min_steps, max_steps) for number, plan in enumerate(plans, start=1)]
+    return [_ask(number, plan, check, limits) for number, plan in enumerate(plans, start=1)]
 
 
-def _ask(number: int, plan: Plan, check: Callable[[Row], str], min_steps: int, max_steps: int) -> Ask:
+def _ask(number: int, plan: Plan, check: Callable[[Row], str], limits: StepRangeOptions) -> Ask:
     def check_value(value: JSON) -> str:
         row = _row(plan, value, 0)
         if isinstance(row, Dropped):
@@ -112,7 +113,7 @@ def _ask(number: int, plan: Plan, check: Callable[[Row], str], min_steps: int, m
 
     schema: type[HowTo] = HowTo if plan.chunk is None else GroundedHowTo
     system = SYSTEM if plan.chunk is None else GROUNDED_SYSTEM
-    return Ask(f"call {number}", system, plan.prompt(min_steps, max_steps), schema, check_value)
+    return Ask(f"call {number}", system, plan.prompt(limits), schema, check_value)
 
 
 def unsupported(quotes: list[str], passage: str) -> str:

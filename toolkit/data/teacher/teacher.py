@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import get_args
 
 from pydantic import BaseModel
 
@@ -22,11 +22,12 @@ from toolkit.data.teacher.teacher_costs import Budget, estimate_tokens
 from toolkit.data.teacher.teacher_ledger import AnswerLedger, call_key
 from toolkit.data.teacher.teacher_wire import Received, Wire
 from toolkit.errors import PreflightError
+from toolkit.options.teacher import CallOptions, ResponseFormat, TeacherOptions
 from toolkit.records import JSON, sha256_json
 from toolkit.runs.recorder import Recorder
 
-RESPONSE_FORMATS = ("json_schema", "json_object", "text")
-LONGEST_PAUSE_S = 60.0
+RESPONSE_FORMATS = get_args(ResponseFormat)
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 BUDGET_REACHED = "budget reached"
 
 
@@ -51,32 +52,22 @@ class Reply:
     calls: int = 0
 
 
-@dataclass(frozen=True)
-class Options:
-    """How a teacher is asked. `attempts`: answers that are paid for before one is given up, and failures without an
-    answer in a row.
+class Teacher:
+    """Asks in batches. `mask` takes personal data out of every text before it is sent; `first_pause_s`: after the first
+    failure in a row.
     """
 
-    model: str
-    base_url: str
-    api_key_env: str = ""
-    temperature: float = 0.7
-    max_tokens: int = 1024
-    concurrency: int = 16
-    timeout_s: float = 120.0
-    attempts: int = 3
-    retries: int = 8
-    first_pause_s: float = 1.0
-    response_format: Literal["json_schema", "json_object", "text"] = "json_schema"
-
-
-class Teacher:
-    """Asks in batches. `mask` takes personal data out of every text before it is sent."""
-
     def __init__(
-        self, options: Options, ledger: AnswerLedger, budget: Budget, mask: Callable[[str], str], recorder: Recorder
+        self,
+        options: TeacherOptions,
+        ledger: AnswerLedger,
+        mask: Callable[[str], str],
+        recorder: Recorder,
+        first_pause_s: float = FIRST_PAUSE_S,
     ) -> None:
-        self.options, self.ledger, self.budget, self.mask, self.recorder = options, ledger, budget, mask, recorder
+        self.options, self.ledger, self.mask, self.recorder = options, ledger, mask, recorder
+        self.budget = Budget(options)
+        self._first_pause_s = first_pause_s
         self.calls = self.reused = 0
         self.failures: dict[str, int] = {}
         self._format = RESPONSE_FORMATS.index(options.response_format)
@@ -85,7 +76,7 @@ class Teacher:
         self._fatal = ""
         self.stopped_by_budget = False
         for call in ledger.paid():
-            budget.settle("", int(call.get("tokens_in") or 0), int(call.get("tokens_out") or 0))
+            self.budget.settle("", int(call.get("tokens_in") or 0), int(call.get("tokens_out") or 0))
 
     def ask_all(self, asks: Iterable[Ask], phase: str) -> list[Reply]:
         """A reply for each ask, in their order.
@@ -108,13 +99,7 @@ class Teacher:
         return replies
 
     async def _ask_all(self, asks: list[Ask], phase: str) -> list[Reply]:
-        wire = Wire(
-            self.options.base_url,
-            self.options.model,
-            self.options.api_key_env,
-            self.options.timeout_s,
-            self.options.concurrency,
-        )
+        wire = Wire(self.options)
         replies: list[Reply | None] = [None] * len(asks)
         waiting = iter(enumerate(asks))
         done = 0
@@ -255,7 +240,7 @@ class Teacher:
         """Wait, longer each time, at random so that calls do not come back together; a server that names a time makes
         everybody wait.
         """
-        pause = min(LONGEST_PAUSE_S, self.options.first_pause_s * 2 ** (failures - 1))
+        pause = min(LONGEST_PAUSE_S, self._first_pause_s * 2 ** (failures - 1))
         if retry_after_s:
             self._resume_s = max(self._resume_s, time.monotonic() + retry_after_s)
         end_s = time.monotonic() + random.uniform(pause / 2, pause)
@@ -270,7 +255,7 @@ def masked_messages(ask: Ask, mask: Callable[[str], str]) -> list[JSON]:
 
 
 def request_parameters(
-    options: Options, schema: type[BaseModel], response_format: str, tokens_name: str = "max_tokens"
+    options: CallOptions, schema: type[BaseModel], response_format: str, tokens_name: str = "max_tokens"
 ) -> JSON:
     """All else that a call sends."""
     parameters: JSON = {"temperature": options.temperature, tokens_name: options.max_tokens}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from toolkit.options.teacher import BudgetOptions
 from toolkit.records import JSON
 
 # Characters per token of GPT-4o's and Llama's vocabularies: about 4.5 in English, 3.5 in Indonesian; the lower one, so
@@ -17,31 +18,18 @@ def estimate_tokens(messages: Iterable[JSON]) -> int:
     return sum(TOKENS_PER_MESSAGE + int(len(message["content"]) / CHARS_PER_TOKEN) for message in messages)
 
 
-@dataclass(frozen=True)
-class Prices:
-    """Money per million tokens, in the currency of the provider's price list."""
-
-    per_million_in: float = 0.0
-    per_million_out: float = 0.0
-
-    def cost(self, tokens_in: int, tokens_out: int) -> float:
-        return (tokens_in * self.per_million_in + tokens_out * self.per_million_out) / 1_000_000
-
-
 @dataclass
 class Budget:
-    """What was spent and what is promised to calls in flight. None: no limit."""
+    """What was spent and what is promised to calls in flight."""
 
-    prices: Prices
-    max_tokens: int | None = None
-    max_cost: float | None = None
+    options: BudgetOptions
     tokens_in: int = 0
     tokens_out: int = 0
     _promised: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def cost(self) -> float:
-        return self.prices.cost(self.tokens_in, self.tokens_out)
+        return self.options.cost(self.tokens_in, self.tokens_out)
 
     @property
     def tokens(self) -> int:
@@ -54,9 +42,7 @@ class Budget:
             self.tokens_in + sum(pair[0] for pair in promised),
             self.tokens_out + sum(pair[1] for pair in promised),
         )
-        if self.max_tokens is not None and all_in + all_out > self.max_tokens:
-            return False
-        if self.max_cost is not None and self.prices.cost(all_in, all_out) > self.max_cost:
+        if self.options.is_beyond(all_in, all_out):
             return False
         self._promised[key] = (tokens_in, tokens_out)
         return True

@@ -17,6 +17,7 @@ import openai
 
 from toolkit.data.teacher.teacher_answers import Completion, read_completion
 from toolkit.errors import PreflightError
+from toolkit.options.teacher import CallOptions
 from toolkit.records import JSON
 
 MAX_BODY_BYTES = 4 << 20
@@ -48,13 +49,13 @@ class Wire:
         PreflightError: the environment variable is not set.
     """
 
-    def __init__(self, base_url: str, model: str, api_key_env: str, timeout_s: float, concurrency: int) -> None:
-        self.model, self.timeout_s = model, timeout_s
-        self._transport = _BoundedTransport(concurrency)
+    def __init__(self, options: CallOptions) -> None:
+        self.model, self.timeout_s = options.model, options.timeout_s
+        self._transport = _BoundedTransport(options.concurrency)
         client: Any = _ClientWithoutCookies(transport=self._transport, timeout=None)
         self._client = openai.AsyncOpenAI(
-            api_key=api_key(api_key_env),
-            base_url=base_url,
+            api_key=api_key(options.api_key_env or ""),
+            base_url=options.base_url,
             max_retries=0,
             http_client=client,
         )

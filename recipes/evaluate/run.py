@@ -15,8 +15,9 @@ from toolkit.evaluation.encoder import encode_for_main, load_encoder
 from toolkit.evaluation.gate import require_at_least
 from toolkit.evaluation.inputs import human_system, read_references, read_system
 from toolkit.evaluation.report import write_report
-from toolkit.evaluation.results import evaluate_systems, headline
+from toolkit.evaluation.results import evaluate_systems
 from toolkit.evaluation.study_join import read_study
+from toolkit.results.headline import headline_of
 from toolkit.runs.recipe import Outcome, Run, run_recipe
 from toolkit.runs.recorder import is_main_process
 from toolkit.settings import EvaluateSettings
@@ -40,9 +41,10 @@ def main(settings: EvaluateSettings, run: Run) -> Outcome:
 
     report = run.dir / "report"
     write_report(report, results, settings.adapter)
-    say(f"{results['verdict']}\nReport: {report / 'report.html'}")
-    require_at_least(headline(results), settings.fail_under, str(report))
-    return Outcome({"report": report}, headline(results))
+    say(f"{results.verdict}\nReport: {report / 'report.html'}")
+    headline = headline_of(results)
+    require_at_least(headline, settings.fail_under, str(report))
+    return Outcome({"report": report}, headline.to_json())
 
 
 if __name__ == "__main__":

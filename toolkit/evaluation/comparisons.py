@@ -4,8 +4,6 @@ family.
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import numpy as np
 
 from toolkit.evaluation.inputs import System
@@ -14,8 +12,9 @@ from toolkit.evaluation.paired import compare
 from toolkit.evaluation.rates import rate
 from toolkit.evaluation.scoring import MetricScores
 from toolkit.options.evaluation import MetricOptions
-from toolkit.records import JSON
-from toolkit.results.metrics import BASELINE, COMPARED
+from toolkit.results.document import AboveFloor, Comparison, Shares
+from toolkit.results.headline import baseline_of
+from toolkit.results.metrics import COMPARED
 from toolkit.runs.recorder import Recorder
 from toolkit.statistics.intervals import holm
 
@@ -24,63 +23,71 @@ Scores = dict[str, dict[str, MetricScores]]  # system -> metric -> scores
 
 def compare_systems(
     systems: list[System], scores: Scores, groups: list[str], options: MetricOptions, recorder: Recorder
-) -> list[JSON]:
+) -> list[Comparison]:
     """All rows; a row without a common item stays in Holm's family with p = 1."""
     names = [system.name for system in systems]
     baseline = baseline_of(names)
     pairs = [(name, metric) for name in names if name != baseline for metric in COMPARED]
-    rows: list[JSON] = []
+    rows: list[Comparison] = []
     for done, (name, metric) in enumerate(pairs, start=1):
-        row = _comparison(scores[name][metric], scores[baseline][metric], groups, options)
-        rows.append({"a": name, "b": baseline, "metric": metric, **row})
+        row = nothing_in_common(name, baseline, metric)
+        _compare(row, scores[name][metric], scores[baseline][metric], groups, options)
+        rows.append(row)
         recorder.progress("bootstrap", done, len(pairs))
         recorder.check_stop()
-    for row, adjusted in zip(rows, holm([1.0 if row["p"] is None else row["p"] for row in rows]), strict=True):
-        row["p_holm"] = None if row["p"] is None else adjusted
+    for row, adjusted in zip(rows, holm([1.0 if row.p is None else row.p for row in rows]), strict=True):
+        row.p_holm = None if row.p is None else adjusted
     return rows
 
 
-def baseline_of(names: list[str]) -> str:
-    """The system that the others are compared with: `baseline`, or the first one."""
-    return BASELINE if BASELINE in names else names[0]
+def nothing_in_common(a: str, b: str, metric: str) -> Comparison:
+    """The row of two systems that share no item with a value."""
+    return Comparison(
+        a=a,
+        b=b,
+        metric=metric,
+        difference=None,
+        ci95=None,
+        ci95_t=None,
+        p=None,
+        effect=None,
+        smallest_detectable=None,
+        wins=0,
+        ties=0,
+        losses=0,
+        n=0,
+        shares=None,
+        floor_difference=None,
+        above_floor=None,
+        p_holm=None,
+    )
 
 
-def _comparison(a: MetricScores, b: MetricScores, groups: list[str], options: MetricOptions) -> JSON:
-    """The paired difference, that of the floors (gained whatever the question is), and what is left above them."""
+def _compare(row: Comparison, a: MetricScores, b: MetricScores, groups: list[str], options: MetricOptions) -> None:
+    """Fill in the paired difference, that of the floors (gained whatever the question is), and what is left above."""
     both = np.flatnonzero(~np.isnan(a.values) & ~np.isnan(b.values))
     if not len(both):
-        return _EMPTY
+        return
     kept = [groups[index] for index in both]
     values_a, values_b = a.values[both], b.values[both]
     found = compare(values_a, values_b, kept, options.bootstrap_samples, options.seed)
-    row: JSON = {
-        **asdict(found),
-        "shares": _shares(values_a - values_b, kept),
-        "floor_difference": None,
-        "above_floor": None,
-    }
+    row.difference, row.ci95, row.ci95_t, row.p = found.difference, found.ci95, found.ci95_t, found.p
+    row.effect, row.smallest_detectable = found.effect, found.smallest_detectable
+    row.wins, row.ties, row.losses, row.n = found.wins, found.ties, found.losses, found.n
+    row.shares = _shares(values_a - values_b, kept)
     floors_a, floors_b = a.floors[both], b.floors[both]
     if np.isnan(floors_a).any() or np.isnan(floors_b).any():
-        return row
+        return
     above = cluster((values_a - floors_a) - (values_b - floors_b), kept)
-    left = {"difference": above.mean, "ci95": bootstrap_interval(above, options.bootstrap_samples, options.seed)}
-    return {**row, "floor_difference": float((floors_a - floors_b).mean()), "above_floor": left}
+    row.floor_difference = float((floors_a - floors_b).mean())
+    row.above_floor = AboveFloor(
+        difference=above.mean, ci95=bootstrap_interval(above, options.bootstrap_samples, options.seed)
+    )
 
 
-def _shares(differences: Floats, groups: list[str]) -> JSON:
-    flags = {"win": differences > 1e-9, "tie": np.abs(differences) <= 1e-9, "loss": differences < -1e-9}
-    return {name: rate([bool(flag) for flag in found], groups) for name, found in flags.items()}
-
-
-_NUMBERS = (
-    "difference",
-    "ci95",
-    "ci95_t",
-    "p",
-    "effect",
-    "smallest_detectable",
-    "shares",
-    "floor_difference",
-    "above_floor",
-)
-_EMPTY: JSON = {**dict.fromkeys(_NUMBERS), "wins": 0, "ties": 0, "losses": 0, "n": 0}
+def _shares(differences: Floats, groups: list[str]) -> Shares:
+    win, tie, loss = (
+        rate([bool(flag) for flag in found], groups)
+        for found in (differences > 1e-9, np.abs(differences) <= 1e-9, differences < -1e-9)
+    )
+    return Shares(win=win, tie=tie, loss=loss)

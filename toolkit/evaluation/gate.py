@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from toolkit.errors import SteptuneError
-from toolkit.records import JSON
+from toolkit.results.headline import Headline
 
 
 class BelowThresholdError(SteptuneError):
@@ -12,13 +12,14 @@ class BelowThresholdError(SteptuneError):
     kind = "below_threshold"
 
 
-def require_at_least(headline: JSON, thresholds: dict[str, float], report: str) -> None:
+def require_at_least(headline: Headline, thresholds: dict[str, float], report: str) -> None:
     """Raises BelowThresholdError naming every number of the headline that is missing or below its threshold."""
+    found = {name: headline.numbers.get(name) for name in thresholds}
     failures = [
-        f"{name} is {'not defined' if headline.get(name) is None else format(headline[name], '.4g')}, expected at least"
+        f"{name} is {'not defined' if (number := found[name]) is None else format(number, '.4g')}, expected at least"
         f" {least:g}"
         for name, least in thresholds.items()
-        if headline.get(name) is None or headline[name] < least
+        if (known := found[name]) is None or known < least
     ]
     if failures:
-        raise BelowThresholdError(f"{headline['system']}: {'; '.join(failures)}. The report is in {report}.")
+        raise BelowThresholdError(f"{headline.system}: {'; '.join(failures)}. The report is in {report}.")

@@ -8,6 +8,7 @@ from typing import Any
 
 from toolkit.errors import DataError
 from toolkit.records import JSON, iter_jsonl, read_examples, read_json, sha256_file
+from toolkit.results.document import Source
 from toolkit.results.metrics import HUMAN
 
 _NAMED_IDS = 5
@@ -37,11 +38,11 @@ class System:
     name: str
     outputs: list[str]
     finish_reasons: list[str | None]
-    source: JSON
+    source: Source
     generation: JSON = field(default_factory=dict)
 
 
-def read_references(data: Path, split: str, max_rows: int | None = None) -> tuple[list[TestItem], JSON]:
+def read_references(data: Path, split: str, max_rows: int | None = None) -> tuple[list[TestItem], Source]:
     """The test items of a data set folder (its `split`.jsonl) or of one JSONL file, and where they came from.
 
     `max_rows` takes the first rows only, as generate does.
@@ -87,7 +88,7 @@ def read_system(name: str, predictions: Path, items: list[TestItem]) -> System:
     return System(name, outputs, reasons, _source(path, len(rows)), read_json(path.parent / "generation.json") or {})
 
 
-def human_system(items: list[TestItem], source: JSON) -> System:
+def human_system(items: list[TestItem], source: Source) -> System:
     """The references as a system of their own; a person's answer is never cut off."""
     return System(HUMAN, [item.reference for item in items], ["stop"] * len(items), source)
 
@@ -145,5 +146,5 @@ def _further(meta: dict[str, Any], reference: str) -> tuple[str, ...]:
     )
 
 
-def _source(path: Path, rows: int) -> JSON:
-    return {"file": f"{path.parent.name}/{path.name}", "sha256": sha256_file(path), "rows": rows}
+def _source(path: Path, rows: int) -> Source:
+    return Source(file=f"{path.parent.name}/{path.name}", sha256=sha256_file(path), rows=rows)

@@ -21,7 +21,9 @@ from toolkit.errors import SteptuneError
 from toolkit.evaluation.inputs import System, TestItem
 from toolkit.evaluation.rates import rate
 from toolkit.options.evaluation import JudgeOptions
-from toolkit.records import JSON, sha256_json
+from toolkit.records import sha256_json
+from toolkit.results.document import Judge, JudgeAgainstHumans, JudgeVerdicts
+from toolkit.results.study import StudyResults
 from toolkit.statistics.agreement import cohen_kappa
 
 PROMPT = """You check answers to how-to questions. A critical failure is an answer that would lead \
@@ -52,7 +54,7 @@ class JudgeError(SteptuneError):
 
 def judge_systems(
     items: list[TestItem], systems: list[System], options: JudgeOptions, seed: int, on_item: Callable[[int, int], None]
-) -> JSON:
+) -> Judge:
     """Every system's critical failures as results.json holds them, `flags` by item: true, false, or null where parsing
     failed.
 
@@ -60,18 +62,18 @@ def judge_systems(
         JudgeError: the server cannot be reached, or refuses the request.
     """
     total = len(items) * len(systems)
-    found: JSON = {}
+    found = {}
     for position, system in enumerate(systems):
         flags: list[bool | None] = []
         for item, output in zip(items, system.outputs, strict=True):
             flags.append(_judge(item, output, options, seed))
             on_item(position * len(items) + len(flags), total)
-        found[system.name] = _summary(items, flags)
+        found[system.name] = _verdicts(items, flags)
     signature = f"judge|model:{options.model}|prompt:{sha256_json(PROMPT)[:12]}|temperature:0|seed:{seed}"
-    return {"model": options.model, "signature": signature, "systems": found, "against_humans": None}
+    return Judge(model=options.model, signature=signature, systems=found, against_humans=None)
 
 
-def measure_judge(judge: JSON, study: JSON, items: list[TestItem]) -> JSON:
+def measure_judge(judge: Judge, study: StudyResults, items: list[TestItem]) -> JudgeAgainstHumans:
     """The judge held against people: agreement with the majority's critical-failure flag over the answers that both
     saw.
 
@@ -79,19 +81,20 @@ def measure_judge(judge: JSON, study: JSON, items: list[TestItem]) -> JSON:
     """
     index = {item.id: position for position, item in enumerate(items)}
     pairs = [
-        (judge["systems"][row["system"]]["flags"][index[row["item"]]], row.get("critical_failure", 0.0) > 0.5)
-        for row in study["item_scores"]
-        if row["system"] in judge["systems"]
+        (judge.systems[row.system].flags[index[row.item]], row.critical_failure > 0.5)
+        for row in study.item_scores
+        if row.system in judge.systems
     ]
     truth = [human for _, human in pairs]
-    return {
-        "n": len(pairs),
-        "agreement": _share([verdict == human for verdict, human in pairs]),
-        "sensitivity": _share([verdict is True for verdict, human in pairs if human]),
-        "specificity": _share([verdict is False for verdict, human in pairs if not human]),
-        "kappa": cohen_kappa([verdict for verdict, _ in pairs], truth),  # a verdict that did not parse is a category
-        "human_failures": sum(truth),
-    }
+    return JudgeAgainstHumans(
+        n=len(pairs),
+        agreement=_share([verdict == human for verdict, human in pairs]),
+        sensitivity=_share([verdict is True for verdict, human in pairs if human]),
+        specificity=_share([verdict is False for verdict, human in pairs if not human]),
+        # a verdict that did not parse is a category of its own
+        kappa=cohen_kappa([verdict for verdict, _ in pairs], truth),
+        human_failures=sum(truth),
+    )
 
 
 def parse_verdict(reply: str) -> bool | None:
@@ -107,14 +110,14 @@ def parse_verdict(reply: str) -> bool | None:
     return verdicts.pop() if len(verdicts) == 1 else None
 
 
-def _summary(items: list[TestItem], flags: list[bool | None]) -> JSON:
+def _verdicts(items: list[TestItem], flags: list[bool | None]) -> JudgeVerdicts:
     groups = [item.group for item in items]
-    return {
-        "critical_failures": rate([flag is True for flag in flags], groups),
-        "passed": rate([flag is False for flag in flags], groups),
-        "not_parsed": rate([flag is None for flag in flags], groups),
-        "flags": flags,
-    }
+    return JudgeVerdicts(
+        critical_failures=rate([flag is True for flag in flags], groups),
+        passed=rate([flag is False for flag in flags], groups),
+        not_parsed=rate([flag is None for flag in flags], groups),
+        flags=flags,
+    )
 
 
 def _judge(item: TestItem, output: str, options: JudgeOptions, seed: int) -> bool | None:

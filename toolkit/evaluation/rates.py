@@ -10,7 +10,8 @@ from toolkit.evaluation.conformance import Conformance, failures_by_check
 from toolkit.evaluation.inputs import System, TestItem
 from toolkit.evaluation.intervals import wilson_rate
 from toolkit.evaluation.rouge import tokenize
-from toolkit.records import JSON
+from toolkit.results.document import Descriptive
+from toolkit.results.parts import Rate
 
 REPEATED_SHARE = 0.2  # of an answer's runs of four words; human answers stay below
 _RUN = 4
@@ -21,28 +22,35 @@ RATES = {
 }
 
 
-def describe(system: System, items: list[TestItem], formats: list[Conformance]) -> JSON:
+def describe(
+    system: System,
+    items: list[TestItem],
+    formats: list[Conformance],
+    inversions: list[list[tuple[int, int]]],
+    bertscore_truncated: int,
+) -> Descriptive:
     """Plain counts and means of a system's outputs."""
     words = [len(output.split()) for output in system.outputs]
     reference_words = [len(item.reference.split()) for item in items]
     repeated = [repeated_share(output) for output in system.outputs]
-    return {
-        "length_words": float(np.mean(words)),
-        "length_ratio": sum(words) / sum(reference_words),
-        "length_ratio_median": float(
-            np.median([own / other for own, other in zip(words, reference_words, strict=True)])
-        ),
-        "repeated_share": float(np.mean(repeated)),
-        "empty": sum(not output.strip() for output in system.outputs),
-        "cut_off": sum(not result.checks["not_cut_off"] for result in formats),
-        "finish_reason_missing": sum(reason is None for reason in system.finish_reasons),
-        "steps": float(np.mean([result.steps for result in formats])),
-        "marker_styles": dict(sorted(Counter(result.style for result in formats if result.style).items())),
-        "failed_checks": failures_by_check(formats),
-    }
+    return Descriptive(
+        length_words=float(np.mean(words)),
+        length_ratio=sum(words) / sum(reference_words),
+        length_ratio_median=float(np.median([own / other for own, other in zip(words, reference_words, strict=True)])),
+        repeated_share=float(np.mean(repeated)),
+        empty=sum(not output.strip() for output in system.outputs),
+        cut_off=sum(not result.checks["not_cut_off"] for result in formats),
+        finish_reason_missing=sum(reason is None for reason in system.finish_reasons),
+        steps=float(np.mean([result.steps for result in formats])),
+        marker_styles=dict(sorted(Counter(result.style for result in formats if result.style).items())),
+        failed_checks=failures_by_check(formats),
+        bertscore_truncated=bertscore_truncated,
+        inversions=sum(map(len, inversions)),
+        answers_with_inversions=sum(map(bool, inversions)),
+    )
 
 
-def rates(system: System, items: list[TestItem], formats: list[Conformance]) -> dict[str, JSON]:
+def rates(system: System, items: list[TestItem], formats: list[Conformance]) -> dict[str, Rate]:
     """The rates of RATES, each as count, n, share and Wilson interval."""
     flags = {
         "empty": [not output.strip() for output in system.outputs],
@@ -53,10 +61,10 @@ def rates(system: System, items: list[TestItem], formats: list[Conformance]) -> 
     return {name: rate(found, groups) for name, found in flags.items()}
 
 
-def rate(flags: list[bool], groups: list[str]) -> JSON:
+def rate(flags: list[bool], groups: list[str]) -> Rate:
     """A rate as results.json holds it."""
     count, interval = wilson_rate(flags, groups)
-    return {"count": count, "n": len(flags), "share": count / len(flags) if flags else 0.0, "ci95": interval}
+    return Rate(count=count, n=len(flags), share=count / len(flags) if flags else 0.0, ci95=interval)
 
 
 def repeated_share(text: str) -> float:

@@ -16,6 +16,7 @@ from toolkit.evaluation.perturbations import PERTURBATIONS
 from toolkit.evaluation.rates import RATES
 from toolkit.evaluation.verdict import signed
 from toolkit.records import JSON, read_json, write_json, write_text
+from toolkit.results.document import Results
 from toolkit.results.metrics import COMPARED, HUMAN, LABELS
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -27,42 +28,42 @@ GEMMA_NOTE = (
 )
 
 
-def write_report(folder: Path, results: JSON, adapter: Path | None = None) -> None:
+def write_report(folder: Path, results: Results, adapter: Path | None = None) -> None:
     """Write the four files; `adapter` is the adapter folder whose training.json goes into the model card."""
     training = (read_json(adapter / "training.json") or {}) if adapter else {}
-    write_json(folder / "results.json", results)
+    write_json(folder / "results.json", results.to_json())
     write_text(folder / "report.md", render_markdown(results))
     write_text(folder / "report.html", render_html(results))
     write_text(folder / "model_card.md", render_model_card(results, training))
 
 
-def render_html(results: JSON) -> str:
+def render_html(results: Results) -> str:
     """The one-file HTML report. Everything that comes from data is escaped; the page's own policy forbids scripts."""
     best, worst, by = report_view.extreme_items(results)
     charts = {metric: report_view.means_chart(results, metric) for metric in COMPARED}
     forests = {
-        row["a"]: report_view.differences_chart(results, row["a"])
-        for row in results["comparisons"]
-        if row["difference"] is not None
+        row.a: report_view.differences_chart(results, row.a)
+        for row in results.comparisons
+        if row.difference is not None
     }
-    study = results["study"]
-    ratings = {criterion: report_view.human_chart(study, criterion) for criterion in study["criteria"]} if study else {}
+    study = results.study
+    ratings = {criterion: report_view.human_chart(study, criterion) for criterion in study.criteria} if study else {}
     template = _environment(html=True).get_template("report.html.j2")
     return template.render(
         _common(results), best=best, worst=worst, by=by, charts=charts, forests=forests, ratings=ratings
     )
 
 
-def render_markdown(results: JSON) -> str:
+def render_markdown(results: Results) -> str:
     """The report for terminals and code hosts: the same order and numbers without pictures and long texts."""
     best, worst, by = report_view.extreme_items(results)
     return _environment(html=False).get_template("report.md.j2").render(_common(results), best=best, worst=worst, by=by)
 
 
-def render_model_card(results: JSON, training: JSON) -> str:
+def render_model_card(results: Results, training: JSON) -> str:
     """The model card of the last system that was compared, from training.json ({} if none was given)."""
-    subject = results["comparisons"][-1]["a"] if results["comparisons"] else next(iter(results["systems"]))
-    generation = results["systems"][subject].get("generation", {})
+    subject = results.comparisons[-1].a if results.comparisons else next(iter(results.systems))
+    generation = results.systems[subject].generation or {}
     base = str(training.get("base_model") or training.get("model") or generation.get("model") or "")
     rows = [(key, value) for key, value in _flat(training) if key not in {"base_model", "model"}]
     gemma = GEMMA_NOTE if "gemma" in base.lower() else ""
@@ -72,7 +73,7 @@ def render_model_card(results: JSON, training: JSON) -> str:
     )
 
 
-def _common(results: JSON) -> dict[str, Any]:
+def _common(results: Results) -> dict[str, Any]:
     metrics, damage = report_view.sensitivity_table(results)
     return {
         "results": results,

@@ -5,13 +5,16 @@ numbers.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from markupsafe import Markup
 
 from toolkit.evaluation.charts import IntervalRow, axis_range, interval_chart
 from toolkit.evaluation.verdict import conclusion, signed
-from toolkit.records import JSON
+from toolkit.results.document import Comparison, Item, Results, Sensitivity, System
 from toolkit.results.metrics import HUMAN, LABELS, PRIMARY
+from toolkit.results.parts import Interval
+from toolkit.results.study import StudyResults
 
 EXAMPLES = 10
 SHOWN_CHARACTERS = 3_000
@@ -30,7 +33,7 @@ def number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}".replace("-", "−")
 
 
-def interval(value: list[float] | None) -> str:
+def interval(value: Interval | None) -> str:
     return "" if value is None else f"{number(value[0])} to {number(value[1])}".replace("-", "−")
 
 
@@ -44,44 +47,40 @@ def probability(value: float | None) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def differences_chart(results: JSON, system: str) -> Markup:
+def differences_chart(results: Results, system: str) -> Markup:
     """Forest plot of a system's paired differences from the baseline, each with the floors' difference."""
     rows = [
         IntervalRow(
-            LABELS[row["metric"]],
+            LABELS[row.metric],
             _difference_words(row),
-            row["difference"],
-            row["ci95"],
-            row["floor_difference"],
+            row.difference,
+            row.ci95,
+            row.floor_difference,
             conclusion(row),
         )
-        for row in results["comparisons"]
-        if row["a"] == system and row["difference"] is not None
+        for row in results.comparisons
+        if row.a == system and row.difference is not None
     ]
     low, high = axis_range(rows)
     return interval_chart(
-        rows, f"Paired differences of {system} from {results['comparisons'][0]['b']}", low, high, mark_zero=True
+        rows, f"Paired differences of {system} from {results.comparisons[0].b}", low, high, mark_zero=True
     )
 
 
-def means_chart(results: JSON, metric: str) -> Markup:
+def means_chart(results: Results, metric: str) -> Markup:
     """Every system's mean of one metric with interval and floor, from 0 to 1."""
     rows = []
-    for index, (name, system) in enumerate(results["systems"].items()):
-        values = system["metrics"][metric]
-        if values["mean"] is not None:
+    for index, (name, system) in enumerate(results.systems.items()):
+        values = system.metrics[metric]
+        if values.mean is not None:
             colour = f"s{index % 5}" if name != HUMAN else "human"
             rows.append(
                 IntervalRow(
                     name,
-                    (
-                        f"{number(values['mean'])} ({interval(values['ci95'])})"
-                        if values["ci95"]
-                        else number(values["mean"])
-                    ),
-                    values["mean"],
-                    values["ci95"],
-                    values["floor"],
+                    (f"{number(values.mean)} ({interval(values.ci95)})" if values.ci95 else number(values.mean)),
+                    values.mean,
+                    values.ci95,
+                    values.floor,
                     colour,
                 )
             )
@@ -96,58 +95,66 @@ def means_chart(results: JSON, metric: str) -> Markup:
     return interval_chart(rows, f"{LABELS[metric]} of each system", 0.0 if lowest >= 0 else -1.0, 1.0)
 
 
-def human_chart(study: JSON, criterion: str) -> Markup:
+def human_chart(study: StudyResults, criterion: str) -> Markup:
     """Every system's mean rating of one criterion with its crossed interval, over the whole scale."""
     rows = []
-    for index, name in enumerate(study["systems"]):
-        found = study["means"].get(name, {}).get(criterion)
+    for index, name in enumerate(study.systems):
+        found = study.means.get(name, {}).get(criterion)
         if found is not None:
-            ends = found["ci95"]
-            words = f"{found['mean']:.2f}" + (f" ({ends[0]:.2f} to {ends[1]:.2f})" if ends else "")
-            rows.append(
-                IntervalRow(name, words, found["mean"], ends, None, f"s{index % 5}" if name != HUMAN else "human")
-            )
-    return interval_chart(rows, f"{criterion}: mean rating of each system", *study["scale"])
+            ends = found.ci95
+            words = f"{found.mean:.2f}" + (f" ({ends[0]:.2f} to {ends[1]:.2f})" if ends else "")
+            rows.append(IntervalRow(name, words, found.mean, ends, None, f"s{index % 5}" if name != HUMAN else "human"))
+    return interval_chart(rows, f"{criterion}: mean rating of each system", *study.scale)
 
 
-def sensitivity_table(results: JSON) -> tuple[list[str], list[tuple[str, list[JSON | None]]]]:
+def sensitivity_table(results: Results) -> tuple[list[str], list[tuple[str, list[Sensitivity | None]]]]:
     """Metrics, and for each kind of damage its row of drops in that order."""
-    rows = results["sensitivity"]
-    metrics = list(dict.fromkeys(row["metric"] for row in rows))
-    found = {(row["perturbation"], row["metric"]): row for row in rows}
-    kinds = dict.fromkeys(row["perturbation"] for row in rows)
+    rows = results.sensitivity
+    metrics = list(dict.fromkeys(row.metric for row in rows))
+    found = {(row.perturbation, row.metric): row for row in rows}
+    kinds = dict.fromkeys(row.perturbation for row in rows)
     return metrics, [(kind, [found.get((kind, metric)) for metric in metrics]) for kind in kinds]
 
 
-def noticed(row: JSON | None) -> str:
+def noticed(row: Sensitivity | None) -> str:
     """Whether a metric reacts to a kind of damage: `yes` if the drop's interval lies above 0, `no` if it does not,
     `unknown` without one.
     """
-    if row is None or row["drop"] is None or row["ci95"] is None:
+    if row is None or row.drop is None or row.ci95 is None:
         return "unknown"
-    return "yes" if row["ci95"][0] > 0 else "no"
+    return "yes" if row.ci95[0] > 0 else "no"
 
 
-def extreme_items(results: JSON) -> tuple[list[JSON], list[JSON], str]:
+class RankedItem(NamedTuple):
+    """An item, and by how much a system is better there."""
+
+    item: Item
+    gain: float
+
+
+def extreme_items(results: Results) -> tuple[list[RankedItem], list[RankedItem], str]:
     """The best and the worst items, and in words by what: the paired ROUGE-L difference, or the score of a single
     system.
     """
-    compared = [row for row in results["comparisons"] if row["metric"] == PRIMARY]
-    name = compared[-1]["a"] if compared else next(iter(results["systems"]))
-    other = compared[-1]["b"] if compared else None
+    compared = [row for row in results.comparisons if row.metric == PRIMARY]
+    name = compared[-1].a if compared else next(iter(results.systems))
+    other = compared[-1].b if compared else None
     items = [
-        {**item, "gain": item["scores"][name][PRIMARY] - (item["scores"][other][PRIMARY] if other else 0.0)}
-        for item in results["items"]
+        RankedItem(item, _primary(item, name) - (_primary(item, other) if other else 0.0)) for item in results.items
     ]
-    ordered = sorted(items, key=lambda item: (-item["gain"], item["id"]))
+    ordered = sorted(items, key=lambda ranked: (-ranked.gain, ranked.item.id))
     half = min(EXAMPLES, len(ordered) // 2)
     by = f"{LABELS[PRIMARY]} of {name} minus {other}" if other else f"{LABELS[PRIMARY]} of {name}"
     return ordered[: half or 1], ordered[::-1][:half], by
 
 
-def limits(results: JSON) -> list[str]:
+def _primary(item: Item, system: str) -> float:
+    return item.scores[system][PRIMARY] or 0.0  # every answer of a system has it; only references may have none
+
+
+def limits(results: Results) -> list[str]:
     """What a reader should hold against these numbers."""
-    environment = results["environment"]
+    environment = results.environment
     found = [
         (
             f"{LABELS[PRIMARY]} and BERTScore measure likeness to one reference answer each, not whether the steps are"
@@ -158,60 +165,59 @@ def limits(results: JSON) -> list[str]:
             " house style; only what lies above it is about the question."
         ),
     ]
-    if results["study"] is None:
+    if results.study is None:
         found.append(
             "No person has judged these answers: join a blind study (`study_results`) before you call one system"
             " better."
         )
-    if results["judge"] and not results["judge"]["against_humans"]:
+    if results.judge and not results.judge.against_humans:
         found.append(
             "The judge model's verdicts are in results.json but not shown: without a joined study nobody knows how far"
             " to trust them."
         )
-    if environment["groups"] < _FEW_GROUPS:
+    if environment.groups < _FEW_GROUPS:
         found.append(
-            f"Only {environment['groups']} independent groups of items: bootstrap intervals are then too narrow;"
+            f"Only {environment.groups} independent groups of items: bootstrap intervals are then too narrow;"
             " compare the t intervals."
         )
-    if results["systems"][HUMAN]["metrics"][PRIMARY]["mean"] is None:
+    if results.systems[HUMAN].metrics[PRIMARY].mean is None:
         found.append(
             "Each item has one human answer, which is not scored against itself: there is no human ceiling for"
             " likeness."
         )
-    for name, system in results["systems"].items():
-        found.extend(_limits_of(name, system, environment["items"]))
+    for name, system in results.systems.items():
+        found.extend(_limits_of(name, system, environment.items))
     return found
 
 
-def _limits_of(name: str, system: JSON, items: int) -> list[str]:
-    description = system["descriptive"]
+def _limits_of(name: str, system: System, items: int) -> list[str]:
+    description = system.descriptive
     found = [
-        f"{name}: {LABELS[metric]} is not defined for {values['undefined']} of {items} outputs; they are left out of"
+        f"{name}: {LABELS[metric]} is not defined for {values.undefined} of {items} outputs; they are left out of"
         " its mean."
-        for metric, values in system["metrics"].items()
-        if values["undefined"] and metric in LABELS
+        for metric, values in system.metrics.items()
+        if values.undefined and metric in LABELS
     ]
-    if description["finish_reason_missing"]:
+    if description.finish_reason_missing:
         found.append(
-            f"{name}: {description['finish_reason_missing']} of {items} predictions have no finish_reason and count as"
+            f"{name}: {description.finish_reason_missing} of {items} predictions have no finish_reason and count as"
             " cut off in format conformance."
         )
-    if description["empty"]:
+    if description.empty:
         found.append(
-            f"{name}: {description['empty']} of {items} outputs are empty and score 0 in ROUGE-L, BERTScore and"
-            " step F1."
+            f"{name}: {description.empty} of {items} outputs are empty and score 0 in ROUGE-L, BERTScore and step F1."
         )
-    if description["bertscore_truncated"]:
+    if description.bertscore_truncated:
         found.append(
-            f"{name}: {description['bertscore_truncated']} of {items} outputs are longer than the BERTScore encoder"
+            f"{name}: {description.bertscore_truncated} of {items} outputs are longer than the BERTScore encoder"
             " reads and were cut for that metric."
         )
     return found
 
 
-def _difference_words(row: JSON) -> str:
+def _difference_words(row: Comparison) -> str:
     return (
-        f"{signed(row['difference'])} ({signed(row['ci95'][0])} to {signed(row['ci95'][1])})"
-        if row["ci95"]
-        else signed(row["difference"])
+        f"{signed(row.difference)} ({signed(row.ci95[0])} to {signed(row.ci95[1])})"
+        if row.ci95
+        else signed(row.difference)
     )

@@ -16,7 +16,7 @@ from toolkit.evaluation.scoring import TextMetrics, conformance
 from toolkit.evaluation.step_scores import StepMatcher
 from toolkit.evaluation.steps import render_steps, step_texts
 from toolkit.options.evaluation import MetricOptions
-from toolkit.records import JSON
+from toolkit.results.document import Sensitivity
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def damaged_pairs(damaged: dict[str, list[Damaged]]) -> list[Pair]:
 
 def measure_sensitivity(
     damaged: dict[str, list[Damaged]], metrics: TextMetrics, matcher: StepMatcher, options: MetricOptions
-) -> list[JSON]:
+) -> list[Sensitivity]:
     """Mean and drop of every metric for every kind of damage, as rows of results.json."""
     rows = []
     for kind, answers in damaged.items():
@@ -81,15 +81,14 @@ def _scores(pairs: list[Pair], metrics: TextMetrics, matcher: StepMatcher, optio
     }
 
 
-def _row(kind: str, metric: str, before: Floats, after: Floats, groups: list[str], options: MetricOptions) -> JSON:
+def _row(
+    kind: str, metric: str, before: Floats, after: Floats, groups: list[str], options: MetricOptions
+) -> Sensitivity:
     defined = np.flatnonzero(~np.isnan(before) & ~np.isnan(after))
-    row: JSON = {"perturbation": kind, "metric": metric, "mean": None, "drop": None, "ci95": None, "n": len(defined)}
+    row = Sensitivity(perturbation=kind, metric=metric, mean=None, drop=None, ci95=None, n=len(defined))
     if not len(defined):
         return row
     drops = cluster((before - after)[defined], [groups[index] for index in defined])
-    return {
-        **row,
-        "mean": float(after[defined].mean()),
-        "drop": drops.mean,
-        "ci95": bootstrap_interval(drops, options.bootstrap_samples, options.seed),
-    }
+    row.mean, row.drop = float(after[defined].mean()), drops.mean
+    row.ci95 = bootstrap_interval(drops, options.bootstrap_samples, options.seed)
+    return row

@@ -5,21 +5,21 @@ said.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from toolkit.errors import DataError
 from toolkit.evaluation.inputs import TestItem
-from toolkit.evaluation.schema import StudyResults
 from toolkit.evaluation.scoring import MetricScores
-from toolkit.records import JSON, read_json
+from toolkit.records import read_json
+from toolkit.results.document import Correlation
 from toolkit.results.metrics import COMPARED
+from toolkit.results.study import StudyResults
 from toolkit.statistics.correlation import rank_correlation
 
 
-def read_study(path: Path, items: list[TestItem]) -> JSON:
+def read_study(path: Path, items: list[TestItem]) -> StudyResults:
     """The report of `steptune study report`: its JSON file, or the study folder that holds it.
 
     Raises:
@@ -59,34 +59,41 @@ def read_study(path: Path, items: list[TestItem]) -> JSON:
             f"study_results: {file} rates {len(unknown)} items that are not evaluated here, such as {unknown[0]};"
             " evaluate the data of that study."
         )
-    return study.model_dump(mode="json")
+    return study
 
 
-def correlate(study: JSON, items: list[TestItem], scores: dict[str, dict[str, MetricScores]], seed: int) -> list[JSON]:
+def correlate(
+    study: StudyResults, items: list[TestItem], scores: dict[str, dict[str, MetricScores]], seed: int
+) -> list[Correlation]:
     """Spearman's ρ and Kendall's τ-b of each metric with each criterion, over rated answers of systems with that
     metric.
 
     The interval resamples groups of items, all answers to them together.
     """
     index = {item.id: position for position, item in enumerate(items)}
-    rows = []
-    for metric in COMPARED:
-        for criterion in study["criteria"]:
-            points = [
-                (
-                    items[index[row["item"]]].group,
-                    float(scores[row["system"]][metric].values[index[row["item"]]]),
-                    float(row["scores"][criterion]),
-                )
-                for row in study["item_scores"]
-                if row["system"] in scores and criterion in row["scores"]
-            ]
-            known = [point for point in points if not math.isnan(point[1])]
-            correlation = rank_correlation(
-                [measured for _, measured, _ in known],
-                [human for _, _, human in known],
-                [group for group, _, _ in known],
-                seed,
-            )
-            rows.append({"metric": metric, "criterion": criterion, **asdict(correlation)})
-    return rows
+    return [
+        _correlation(
+            metric,
+            criterion,
+            [
+                (items[place].group, float(scores[row.system][metric].values[place]), row.scores[criterion])
+                for row in study.item_scores
+                if row.system in scores and criterion in row.scores
+                for place in [index[row.item]]
+            ],
+            seed,
+        )
+        for metric in COMPARED
+        for criterion in study.criteria
+    ]
+
+
+def _correlation(metric: str, criterion: str, points: list[tuple[str, float, float]], seed: int) -> Correlation:
+    """Of points (group, metric, rating); those without a value of the metric are left out."""
+    known = [point for point in points if not math.isnan(point[1])]
+    found = rank_correlation(
+        [measured for _, measured, _ in known], [human for _, _, human in known], [group for group, _, _ in known], seed
+    )
+    return Correlation(
+        metric=metric, criterion=criterion, spearman=found.spearman, ci95=found.ci95, kendall=found.kendall, n=found.n
+    )

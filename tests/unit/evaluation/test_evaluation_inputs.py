@@ -63,7 +63,7 @@ def test_references_carry_group_and_second_answers(tmp_path: Path) -> None:
     write_rows(tmp_path / "test.jsonl", [first, {"id": "b", "prompt": "Why?", "output": "1. B \ud800"}])
     items, source = read_references(tmp_path, "test")
     assert items == [TestItem("a", "How?", "1. A", "g", ("1. Z",)), TestItem("b", "Why?", "1. B \ufffd", "b")]
-    assert source["rows"] == 2
+    assert source.rows == 2
     assert human_system(items, source).outputs == ["1. A", "1. B \ufffd"]
 
 

@@ -2,7 +2,6 @@ import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 from evaluation_samples import numbered
@@ -14,6 +13,7 @@ from toolkit.evaluation.report_view import visible
 from toolkit.evaluation.results import evaluate_systems
 from toolkit.options.evaluation import MetricOptions
 from toolkit.records import read_json, write_json
+from toolkit.results.document import Results
 from toolkit.runs.recorder import Recorder
 
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
@@ -22,7 +22,7 @@ REFERENCES = [numbered("Open the app.", f"Wait {index}.") for index in range(4)]
 
 
 @pytest.fixture
-def results(test_set: Callable[..., Path], tiny_bert: Path) -> dict[str, Any]:
+def results(test_set: Callable[..., Path], tiny_bert: Path) -> Results:
     folder = test_set(REFERENCES, {"baseline": [EVIL, "\x00\x1b[31mred", "", "wait " * 10_000], NAME: REFERENCES})
     items, source = read_references(folder / "dataset", "test")
     systems = [read_system(name, folder / name, items) for name in ("baseline", NAME)]
@@ -46,7 +46,7 @@ class Tags(HTMLParser):
         self.attributes.update(name for name, _ in attrs)
 
 
-def test_html_holds_no_markup_from_data(results: dict[str, Any]) -> None:
+def test_html_holds_no_markup_from_data(results: Results) -> None:
     html = render_html(results)
     tags = Tags()
     tags.feed(html)
@@ -59,7 +59,7 @@ def test_html_holds_no_markup_from_data(results: dict[str, Any]) -> None:
     assert not re.search(r'(src|href)="?http', html)
 
 
-def test_html_opens_with_the_verdict_and_cuts_very_long_texts(results: dict[str, Any]) -> None:
+def test_html_opens_with_the_verdict_and_cuts_very_long_texts(results: Results) -> None:
     html = render_html(results)
     assert html.startswith("<!doctype html>")
     assert html.index("The data do not settle whether tuned&lt;b&gt;|x and baseline differ: +") < html.index("<table>")
@@ -69,7 +69,7 @@ def test_html_opens_with_the_verdict_and_cuts_very_long_texts(results: dict[str,
     assert "prefers-color-scheme: dark" in html
 
 
-def test_markdown_keeps_its_tables_whole(results: dict[str, Any]) -> None:
+def test_markdown_keeps_its_tables_whole(results: Results) -> None:
     text = render_markdown(results)
     assert text.startswith("# Evaluation of baseline, tuned\\<b\\>\\|x, human\n\n**")
     assert "<script" not in text
@@ -78,7 +78,7 @@ def test_markdown_keeps_its_tables_whole(results: dict[str, Any]) -> None:
         assert len(columns) == 1
 
 
-def test_report_folder_has_its_four_files(results: dict[str, Any], tmp_path: Path) -> None:
+def test_report_folder_has_its_four_files(results: Results, tmp_path: Path) -> None:
     adapter = tmp_path / "adapter"
     write_json(
         adapter / "training.json", {"base_model": "embedded:gemma-3-270m", "settings": {"lora_r": 16}, "best_step": 7}
@@ -90,14 +90,14 @@ def test_report_folder_has_its_four_files(results: dict[str, Any], tmp_path: Pat
         "report.md",
         "results.json",
     ]
-    assert read_json(tmp_path / "report" / "results.json") == results
+    assert read_json(tmp_path / "report" / "results.json") == results.to_json()
     card = (tmp_path / "report" / "model_card.md").read_text(encoding="utf-8")
     assert card.startswith('---\nbase_model: "embedded:gemma-3-270m"\nlicense: gemma\n')
     assert "subject to the Gemma Terms of Use" in card
     assert "| settings.lora\\_r | 16 |" in card
 
 
-def test_model_card_without_training_says_so(results: dict[str, Any]) -> None:
+def test_model_card_without_training_says_so(results: Results) -> None:
     card = render_model_card(results, {})
     assert "not stated" in card
     assert "gemma" not in card.lower()

@@ -75,11 +75,9 @@ def test_order_is_noticed_by_order_tau_and_numbers_by_the_format(tiny_bert: Path
     metrics = load_text_metrics(options, [], lambda done, total: None)
     damaged = damage(items, options)
     matcher = load_matcher(metrics.bert, [text for pair in damaged_pairs(damaged) for text in pair], items, options)
-    rows = {
-        (row["perturbation"], row["metric"]): row for row in measure_sensitivity(damaged, metrics, matcher, options)
-    }
+    rows = {(row.perturbation, row.metric): row for row in measure_sensitivity(damaged, metrics, matcher, options)}
     assert len(rows) == 36
-    assert {row["n"] for row in rows.values()} == {6}
+    assert {row.n for row in rows.values()} == {6}
     answers = {key: noticed(row) for key, row in rows.items()}
     assert (
         answers["shuffle", "order_tau"],
@@ -88,8 +86,8 @@ def test_order_is_noticed_by_order_tau_and_numbers_by_the_format(tiny_bert: Path
     ) == ("yes", "no", "no")
     assert (answers["shuffle", "rouge_l"], answers["shuffle", "rouge_lsum"]) == ("yes", "no")
     assert (answers["unnumber", "format_conformance"], answers["unnumber", "rouge_l"]) == ("yes", "no")
-    assert rows["drop", "step_f1"]["drop"] == pytest.approx(1 - 6 / 7)
-    assert rows["duplicate", "format_conformance"]["mean"] == 0.0
+    assert rows["drop", "step_f1"].drop == pytest.approx(1 - 6 / 7)
+    assert rows["duplicate", "format_conformance"].mean == 0.0
 
 
 def test_repetition_is_a_share_of_runs_of_words() -> None:

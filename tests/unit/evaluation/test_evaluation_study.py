@@ -16,10 +16,12 @@ from toolkit.evaluation.inputs import human_system, read_references, read_system
 from toolkit.evaluation.judge import JudgeError, parse_verdict
 from toolkit.evaluation.report import render_html, render_markdown
 from toolkit.evaluation.results import evaluate_systems
-from toolkit.evaluation.schema import Results, json_schema
 from toolkit.evaluation.study_join import read_study
 from toolkit.options.evaluation import JudgeOptions, MetricOptions
 from toolkit.records import write_json
+from toolkit.results.document import Results
+from toolkit.results.headline import Headline
+from toolkit.results.schema import json_schema
 from toolkit.runs.recorder import Recorder
 
 REFERENCES = [numbered("Open the app.", "Choose settings.", f"Tap wifi {index}.") for index in range(8)]
@@ -86,7 +88,7 @@ def study_report(**changes: Any) -> dict[str, Any]:
 
 def evaluated(
     folder: Path, tiny_bert: Path, report: dict[str, Any] | None, judge: JudgeOptions | None = None
-) -> dict[str, Any]:
+) -> Results:
     items, source = read_references(folder / "dataset", "test")
     systems = [read_system(name, folder / name, items) for name in ("baseline", "tuned")]
     study = None
@@ -111,17 +113,17 @@ def test_results_with_and_without_a_study_are_of_the_published_form(
     schema = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
     folder = test_set(REFERENCES, {"baseline": BAD, "tuned": GOOD})
     for report in (None, study_report()):
-        results = json.loads(json.dumps(evaluated(folder, tiny_bert, report)))
+        results = json.loads(json.dumps(evaluated(folder, tiny_bert, report).to_json()))
         jsonschema.validate(results, schema)
         Results.model_validate(results)
 
 
 def test_a_joined_study_is_shown_before_wins_and_correlated(test_set: Callable[..., Path], tiny_bert: Path) -> None:
     results = evaluated(test_set(REFERENCES, {"baseline": BAD, "tuned": GOOD}), tiny_bert, study_report())
-    rows = {row["metric"]: row for row in results["correlations"]}
-    assert rows["rouge_l"]["n"] == 16  # the references are not scored against themselves
-    assert rows["rouge_l"]["spearman"] == pytest.approx(0.87, abs=0.05)
-    assert rows["format_conformance"]["n"] == 24
+    rows = {row.metric: row for row in results.correlations}
+    assert rows["rouge_l"].n == 16  # the references are not scored against themselves
+    assert rows["rouge_l"].spearman == pytest.approx(0.87, abs=0.05)
+    assert rows["format_conformance"].n == 24
     html, text = render_html(results), render_markdown(results)
     headings = [
         "Scores",
@@ -200,13 +202,16 @@ def test_the_judge_is_shown_once_it_is_measured_and_failures_stay_in_the_denomin
     folder = test_set(REFERENCES, {"baseline": BAD, "tuned": GOOD})
     options = JudgeOptions(base_url=server, model="m")
     results = evaluated(folder, tiny_bert, study_report(), options)
-    baseline = results["judge"]["systems"]["baseline"]
-    assert [baseline[name]["count"] for name in ("critical_failures", "passed", "not_parsed")] == [7, 0, 1]
-    assert baseline["critical_failures"]["n"] == 8
-    assert results["judge"]["against_humans"]["agreement"] == pytest.approx(21 / 24)
+    assert results.judge is not None
+    baseline = results.judge.systems["baseline"]
+    assert [found.count for found in (baseline.critical_failures, baseline.passed, baseline.not_parsed)] == [7, 0, 1]
+    assert baseline.critical_failures.n == 8
+    assert results.judge.against_humans is not None
+    assert results.judge.against_humans.agreement == pytest.approx(21 / 24)
     assert "<h2>Judge model</h2>" in render_html(results)
     alone = evaluated(folder, tiny_bert, None, options)
-    assert alone["judge"]["against_humans"] is None
+    assert alone.judge is not None
+    assert alone.judge.against_humans is None
     assert "<h2>Judge model</h2>" not in render_html(alone)
     assert "not shown: without a joined study" in render_html(alone)
 
@@ -233,7 +238,7 @@ def test_a_judge_that_is_not_there_is_named(test_set: Callable[..., Path], tiny_
 
 
 def test_the_gate_names_every_number_below_its_threshold() -> None:
-    headline = {"system": "tuned", "rouge_l": 0.2, "step_f1": None, "rouge_l_difference": 0.1}
+    headline = Headline("tuned", 8, {"rouge_l": 0.2, "step_f1": None, "rouge_l_difference": 0.1})
     require_at_least(headline, {"rouge_l": 0.2, "rouge_l_difference": 0.05}, "report")
     with pytest.raises(BelowThresholdError) as caught:
         require_at_least(headline, {"rouge_l": 0.3, "step_f1": 0.1}, "r/report")

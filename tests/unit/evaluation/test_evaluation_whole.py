@@ -17,6 +17,7 @@ from toolkit.evaluation.report import render_html, render_markdown
 from toolkit.evaluation.results import evaluate_systems
 from toolkit.options.evaluation import BootstrapOptions, MetricOptions
 from toolkit.records import read_json
+from toolkit.results.document import Results
 from toolkit.runs.recorder import Recorder
 from toolkit.settings import EvaluateSettings
 
@@ -35,7 +36,7 @@ sys.addaudithook(audit)
 """
 
 
-def evaluated(folder: Path, names: list[str], options: MetricOptions) -> dict[str, Any]:
+def evaluated(folder: Path, names: list[str], options: MetricOptions) -> Results:
     options = options.with_options(BootstrapOptions(bootstrap_samples=200))
     items, source = read_references(folder / "dataset", "test")
     systems = [read_system(name, folder / name, items) for name in names]
@@ -113,9 +114,9 @@ def test_texts_of_a_hundred_thousand_tokens(test_set: Callable[..., Path], tiny_
         test_set(REFERENCES, {"tuned": outputs}),
         ["tuned"],
         MetricOptions(bertscore_model=str(tiny_bert), bertscore_cache=False, sensitivity_items=0),
-    )["systems"]["tuned"]
-    assert (tuned["metrics"]["bertscore_f1"]["truncated"], tuned["metrics"]["step_f1"]["truncated"]) == (2, 1)
-    assert tuned["rates"]["repetitive"]["count"] == 2
+    ).systems["tuned"]
+    assert (tuned.metrics["bertscore_f1"].truncated, tuned.metrics["step_f1"].truncated) == (2, 1)
+    assert tuned.rates["repetitive"].count == 2
 
 
 def test_right_to_left_and_east_asian_texts(test_set: Callable[..., Path], tiny_bert: Path) -> None:
@@ -130,8 +131,8 @@ def test_right_to_left_and_east_asian_texts(test_set: Callable[..., Path], tiny_
     results = evaluated(
         test_set(references, {"baseline": references[::-1], "tuned": references}), ["baseline", "tuned"], options
     )
-    tuned = results["systems"]["tuned"]
-    assert (tuned["metrics"]["rouge_l"]["mean"], tuned["metrics"]["format_conformance"]["mean"]) == (1.0, 1.0)
+    tuned = results.systems["tuned"]
+    assert (tuned.metrics["rouge_l"].mean, tuned.metrics["format_conformance"].mean) == (1.0, 1.0)
     html = render_html(results)
     assert all(text.splitlines()[0] in html for text in references)
     assert 'dir="auto"' in html
@@ -143,16 +144,16 @@ def test_systems_that_answer_alike_do_not_differ(test_set: Callable[..., Path], 
         ["baseline", "tuned"],
         MetricOptions(bertscore_model=str(tiny_bert), bertscore_cache=False),
     )
-    row = results["comparisons"][0]
-    assert (row["difference"], row["ci95"], row["p"], row["p_holm"], row["effect"], row["ties"]) == (
+    row = results.comparisons[0]
+    assert (row.difference, row.ci95, row.p, row.p_holm, row.effect, row.ties) == (
         0.0,
-        [0.0, 0.0],
+        (0.0, 0.0),
         1.0,
         1.0,
         None,
         8,
     )
-    assert results["verdict"].startswith("The data do not show a difference between tuned and baseline: 0.000 ROUGE-L")
+    assert results.verdict.startswith("The data do not show a difference between tuned and baseline: 0.000 ROUGE-L")
     assert "<svg" in render_html(results)
 
 
@@ -162,18 +163,16 @@ def test_all_outputs_empty(test_set: Callable[..., Path], tiny_bert: Path) -> No
         ["baseline", "tuned"],
         MetricOptions(bertscore_model=str(tiny_bert), bertscore_cache=False),
     )
-    baseline = results["systems"]["baseline"]
-    assert {
-        name: baseline["metrics"][name]["mean"] for name in ("rouge_l", "bertscore_f1", "step_f1", "order_tau")
-    } == {
+    baseline = results.systems["baseline"]
+    assert {name: baseline.metrics[name].mean for name in ("rouge_l", "bertscore_f1", "step_f1", "order_tau")} == {
         "rouge_l": 0.0,
         "bertscore_f1": 0.0,
         "step_f1": 0.0,
         "order_tau": None,
     }
-    assert (baseline["metrics"]["order_tau"]["n"], baseline["metrics"]["order_tau"]["undefined"]) == (0, 8)
-    order = next(row for row in results["comparisons"] if row["metric"] == "order_tau")
-    assert (order["n"], order["difference"], order["p_holm"]) == (0, None, None)
+    assert (baseline.metrics["order_tau"].n, baseline.metrics["order_tau"].undefined) == (0, 8)
+    order = next(row for row in results.comparisons if row.metric == "order_tau")
+    assert (order.n, order.difference, order.p_holm) == (0, None, None)
     assert "Order τ is not defined for 8 of 8 outputs" in render_html(results)
     assert "Order τ is not defined for 8 of 8 outputs" in render_markdown(results)
 
@@ -183,9 +182,9 @@ def test_idf_with_one_item_is_reported_as_undefined(test_set: Callable[..., Path
     results = evaluated(
         test_set(REFERENCES[:1], {"baseline": BAD[:1], "tuned": GOOD[:1]}), ["baseline", "tuned"], options
     )
-    metric = results["systems"]["tuned"]["metrics"]["bertscore_f1"]
-    assert (metric["mean"], metric["n"], metric["undefined"]) == (None, 0, 1)
-    assert "|idf:yes(" in metric["signature"]
+    metric = results.systems["tuned"].metrics["bertscore_f1"]
+    assert (metric.mean, metric.n, metric.undefined) == (None, 0, 1)
+    assert "|idf:yes(" in metric.signature
     assert "BERTScore F1 is not defined for 1 of 1 outputs" in render_html(results)
 
 
@@ -210,8 +209,8 @@ def test_the_packages_of_the_field_are_backends_with_the_same_numbers(
     peers = evaluated(folder, ["baseline", "tuned"], peer_options)
     for name in ("baseline", "tuned"):
         for metric in ("rouge_l", "bertscore_f1"):
-            ours, theirs = (results["systems"][name]["metrics"][metric] for results in (own, peers))
-            assert ours["mean"] == pytest.approx(theirs["mean"], abs=1.5e-6)
+            ours, theirs = (results.systems[name].metrics[metric] for results in (own, peers))
+            assert ours.mean == pytest.approx(theirs.mean, abs=1.5e-6)
             assert ("backend:rouge-score-0.1.2" if metric == "rouge_l" else "backend:bert-score-0.3.13") in theirs[
                 "signature"
             ]

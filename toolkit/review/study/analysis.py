@@ -12,6 +12,7 @@ from statistics import fmean
 
 from toolkit.errors import DataError
 from toolkit.records import JSON, read_json
+from toolkit.results.study import STUDY_SCHEMA
 from toolkit.review.study.agreement_table import agreement
 from toolkit.review.study.correlation import metric_correlations
 from toolkit.review.study.folder import StudyFolder
@@ -23,7 +24,6 @@ from toolkit.review.study.raters import controls_by_kind, exclusion_reason, rate
 from toolkit.review.study.tables import StudyTables
 from toolkit.statistics.correlation import SAMPLES
 
-STUDY_SCHEMA = 1
 _EVERYONE_OUT = "the exclusion rules leave nobody; all raters were kept"
 
 

@@ -1,7 +1,8 @@
 """The pipeline: data-build, sft, generate twice, evaluate, each as a run of its own under `stages/`.
 
 A stage is skipped when a finished run of the same stage has the same key: a hash over its settings, the contents of its
-inputs, the accelerate config and the code of the stage. Nothing depends on time stamps.
+inputs, the accelerate config, steptune's version and the code that it reaches (toolkit.runs.stage_code). Nothing
+depends on time stamps, nor on the versions of other libraries.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from toolkit.records import JSON, read_json, sha256_file, sha256_json, sha256_tr
 from toolkit.run_folder.folder import ENDED_STATES, RunFolder, runs_root
 from toolkit.runs import launch
 from toolkit.runs.recorder import Recorder
+from toolkit.runs.stage_code import code_of
 from toolkit.runs.stages import STAGE_NAMES, recipe_of
 from toolkit.runs.stop import ask_to_stop, wait_until_ended
 from toolkit.settings import PipelineSettings, Settings
 
 POLL_S = 0.3
-_CODE_FOLDERS = {"data-build": "data", "sft": "training", "generate": "generation", "evaluate": "evaluation"}
 
 
 @dataclass(frozen=True)
@@ -185,18 +186,11 @@ def stage_key(stage: Stage, accelerate_config: Path | None) -> str:
         {
             "recipe": stage.recipe,
             "steptune": __version__,
-            "code": _code_hash(stage.recipe),
+            "code": code_of(catalog.find_recipe(stage.recipe).script),
             "accelerate": sha256_file(accelerate_config) if accelerate_config else None,
             "settings": _by_content(config.to_json(stage.settings, stage.recipe)),
         }
     )
-
-
-def _code_hash(recipe: str) -> list[str]:
-    package = Path(__file__).resolve().parents[1]
-    shared = [sha256_file(package / name) for name in ("prompting.py", "models.py")]
-    sources = sorted((package / _CODE_FOLDERS[recipe]).rglob("*.py"))
-    return [*shared, sha256_file(catalog.find_recipe(recipe).script), *(sha256_file(source) for source in sources)]
 
 
 def _by_content(value: Any) -> Any:

@@ -1,0 +1,95 @@
+"""The code behind a stage: its program, every module of `toolkit` that the program can import, and the files that those
+packages read.
+
+Found in the text of the files (nothing is imported), from the recipe's `run.py` on: imports at the top and inside of
+functions, packages above an imported module, and modules that are named in full as a text, as in the command line of a
+worker (`-m toolkit.generation.worker`). Of each package, all other files in its folder and in subfolders that are no
+packages count as well: the name tagger's model, word lists, templates.
+
+Not covered: imports for type checkers alone, module names that are put together while the program runs, and the
+versions of other libraries. After an upgrade of those that should train again, give `reuse=false`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from toolkit.records import sha256_file
+
+PACKAGE = Path(__file__).resolve().parents[1]
+_MODULE_NAME = re.compile(r"toolkit(?:\.\w+)+")
+_NOT_READ = frozenset({"__pycache__", "bundle"})  # bundle: recipes and their sample data in the wheel, read as inputs
+
+
+def code_of(script: Path) -> dict[str, str]:
+    """SHA-256 by path of every file that the program `script` is made of, as the files are now."""
+    files = {path.relative_to(PACKAGE).as_posix(): sha256_file(path) for path in sorted(_reached(script))}
+    return {script.name: sha256_file(script), **files}
+
+
+def _reached(script: Path) -> set[Path]:
+    """The modules that a program can import, and the other files of their packages."""
+    found: set[Path] = set()
+    waiting = list(_imports(script))
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            waiting += _imports(module)
+    packages = {module.parent for module in found if module.name == "__init__.py"}
+    return found | {path for package in packages for path in _package_data(package)}
+
+
+@cache
+def _imports(file: Path) -> tuple[Path, ...]:
+    """The files of `toolkit` that one file imports, with the packages above them."""
+    names = {name for node in _nodes(ast.parse(file.read_bytes())) for name in _names(node, file)}
+    return tuple({path for name in names for path in _files_of(name)})
+
+
+def _nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """Every node, without what stands under `if TYPE_CHECKING:`."""
+    yield node
+    if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        children: list[ast.AST] = list(node.orelse)
+    else:
+        children = list(ast.iter_child_nodes(node))
+    for child in children:
+        yield from _nodes(child)
+
+
+def _names(node: ast.AST, file: Path) -> Iterator[str]:
+    """Dotted names that a node may import: of `from a.b import c` both `a.b` and `a.b.c`."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        above = file.parents[node.level - 1].relative_to(PACKAGE.parent).parts if node.level else ()
+        module = ".".join((*above, *([node.module] if node.module else [])))
+        yield from (module, *(f"{module}.{alias.name}" for alias in node.names))
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _MODULE_NAME.fullmatch(node.value):
+        yield node.value
+
+
+def _files_of(name: str) -> Iterator[Path]:
+    """A module's file and the `__init__.py` of each package above it; nothing for a name outside of `toolkit`."""
+    top, *parts = name.split(".")
+    if top != PACKAGE.name:
+        return
+    path, files = PACKAGE, []
+    for part in parts:
+        files.append(path / "__init__.py")
+        path /= part
+    # The last part may be a name inside of a module: then neither file is there.
+    yield from (file for file in (*files, path / "__init__.py", path.with_suffix(".py")) if file.is_file())
+
+
+def _package_data(folder: Path) -> Iterator[Path]:
+    for path in folder.iterdir():
+        if path.is_file() and path.suffix not in (".py", ".pyc"):
+            yield path
+        elif path.is_dir() and path.name not in _NOT_READ and not (path / "__init__.py").exists():
+            yield from (file for file in path.rglob("*") if file.is_file() and file.suffix != ".pyc")

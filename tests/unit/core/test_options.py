@@ -1,9 +1,17 @@
 """Options are declared once: Python callers, recipes and screens get the same names, defaults and checks."""
 
 import argparse
+import ast
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+import toolkit.options
+import toolkit.settings
 from toolkit import cli
 from toolkit.errors import PreflightError
 from toolkit.options.base import Options
@@ -69,3 +77,62 @@ def test_unknown_options_are_refused() -> None:
     with pytest.raises(ValueError, match="learning_rat"):
         SftOptions(learning_rat=1.0)  # type: ignore[call-arg]
     assert SftOptions.model_config == Options.model_config
+
+
+# The same word for another thing, or for the same thing with another default; each says why it is no copy.
+TWO_MEANINGS = {
+    "adapter": "generate answers with it, evaluate describes it in the model card",
+    "api_key_env": "a judge always has one, a teacher may need none",
+    "base_url": "a judge has no default server",
+    "data": "rows to learn from, rows to answer, and the pipeline's section",
+    "max_steps": "steps of the optimiser, and steps of an answer",
+    "model": "one that is loaded here, and one that a server knows",
+    "name": "of a source, and of a domain",
+    "split": "of our data sets, and of another's",
+    "temperature": "of our answers, and of a teacher's",
+    "timeout_s": "of a judge, and of a teacher",
+    "type": "tells the sources apart",
+    "validation_share": "data-build holds out groups; sft takes rows where data has no validation",
+}
+
+
+def option_groups(base: type[Options] = Options) -> Iterator[type[Options]]:
+    for room in (toolkit.options, toolkit.settings):
+        for module in pkgutil.iter_modules(room.__path__):
+            importlib.import_module(f"{room.__name__}.{module.name}")
+    for group in base.__subclasses__():
+        yield group
+        yield from option_groups(group)
+
+
+def declared() -> dict[str, set[type[Options]]]:
+    """The groups that declare an option, by its name."""
+    found: dict[str, set[type[Options]]] = {}
+    for group in option_groups():
+        for name in inspect.get_annotations(group):
+            if name in group.model_fields:
+                found.setdefault(name, set()).add(group)
+    return found
+
+
+def test_each_option_is_declared_once() -> None:
+    twice = {name: groups for name, groups in declared().items() if len(groups) > 1}
+    assert twice.keys() == TWO_MEANINGS.keys()
+    for name, groups in twice.items():
+        sentences = {group.model_fields[name].description for group in groups}
+        assert name == "type" or len(sentences) == len(groups), f"{name} is explained twice in the same words"
+
+
+def test_no_dataclass_copies_a_group_of_options() -> None:
+    groups = {group.__name__: set(group.model_fields) for group in option_groups()}
+    root = Path(toolkit.__file__).parents[1]
+    sources = [path for room in ("toolkit", "tui", "recipes") for path in sorted((root / room).rglob("*.py"))]
+    for path, holder in ((source, holder) for source in sources for holder in dataclasses_of(source)):
+        fields = {part.target.id for part in holder.body if isinstance(part, ast.AnnAssign)}  # type: ignore[union-attr]
+        copied = {name: fields & options for name, options in groups.items() if len(fields & options) > 3}
+        assert copied == {}, f"{path.relative_to(root)}: {holder.name}"
+
+
+def dataclasses_of(path: Path) -> list[ast.ClassDef]:
+    classes = (node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ClassDef))
+    return [found for found in classes if any("dataclass" in ast.unparse(one) for one in found.decorator_list)]

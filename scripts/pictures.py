@@ -23,6 +23,7 @@ sys.path.insert(0, str(REPOSITORY))
 from textual.pilot import Pilot  # noqa: E402
 
 from tui.app import SteptuneApp  # noqa: E402
+from tui.destinations import ToComparison, ToForm, ToRun  # noqa: E402
 from tui.logic.run_row import RunRow  # noqa: E402
 from tui.logic.store import Store  # noqa: E402
 
@@ -82,7 +83,6 @@ async def runs_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
 
 async def new_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
     from tui.logic.form import Form
-    from tui.screens.form import FormScreen
     from tui.widgets.form_view import FormView
 
     await pilot.press("2")
@@ -90,13 +90,13 @@ async def new_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
     form = Form("sft", "demo")
     form.set("learning_rate", "1e-4")
     form.set("lora_r", "0")
-    app.push_screen(FormScreen(form))
+    app.open(ToForm(form))
     await pilot.pause(0.5)
     app.screen.query_one(FormView).select_key("learning_rate")
 
 
 async def follow_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
-    app.follow(trainings(app)[0])
+    app.open(ToRun(trainings(app)[0]))
 
 
 async def results_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
@@ -106,9 +106,7 @@ async def results_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
 
 
 async def compare_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
-    from tui.screens.compare import CompareScreen
-
-    app.push_screen(CompareScreen(trainings(app)[:3]))
+    app.open(ToComparison(trainings(app)[:3]))
 
 
 def trainings(app: SteptuneApp) -> list[RunRow]:

@@ -9,13 +9,12 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tui.app import SteptuneApp
+    from tui.destinations import Destination
+    from tui.places import Place
 
 PLAIN = (
     "The screens need a terminal; here are the commands instead:\n  steptune runs\n  steptune run RECIPE --preset"
@@ -47,23 +46,29 @@ def main() -> int:
     from tui.ascii import wants_ascii
 
     theme = themes.NAMES.get(args.theme, args.theme) if args.theme else None
-    start_at, opens = _first_screen(args)
-    app = SteptuneApp(None, args.readonly, args.ascii or wants_ascii(), None, poller, theme, start_at, opens)
+    place, opens = _first_screen(args)
+    app = SteptuneApp(
+        read_only=args.readonly,
+        ascii_only=args.ascii or wants_ascii(),
+        poller=poller,
+        theme=theme,
+        start_at=place.name if place else None,
+        opens=opens,
+    )
     signal.signal(signal.SIGTERM, lambda *_: app.exit())  # leave the terminal as it was
     app.run()
     return app.return_code or 0
 
 
-def _first_screen(args: argparse.Namespace) -> tuple[str | None, Callable[[SteptuneApp], None] | None]:
+def _first_screen(args: argparse.Namespace) -> tuple[Place | None, Destination | None]:
     """The place to start at and what to open there; (None, None) starts where the last session ended."""
+    from tui.destinations import ToCuration, ToRating
+    from tui.places import DATA, RATE
+
     if args.rate:
-        from tui.screens.rate import open_rating
-
-        return "rate", partial(open_rating, packet=Path(args.rate))
+        return RATE, ToRating(Path(args.rate))
     if args.curate:
-        from tui.screens.data import open_curation
-
-        return "data", partial(open_curation, dataset=Path(args.curate), annotator=args.annotator)
+        return DATA, ToCuration(Path(args.curate), args.annotator)
     return None, None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,16 +12,20 @@ from textual.app import App, ScreenStackError
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
+from toolkit.errors import SteptuneError
 from toolkit.run_folder.folder import runs_root
+from toolkit.terminal.text import clean
 from tui import themes
 from tui.ascii import AsciiOnly
-from tui.logic.feed import RunFeed
+from tui.destinations import Destination, Goal, ToRun
+from tui.directory import help_of, screen_for, screen_of_place
+from tui.host import Host
 from tui.logic.poller import Feed, Poller
 from tui.logic.run_row import RunRow
 from tui.logic.scanner import Snapshot
 from tui.logic.store import Store
-from tui.places import HOME, PLACES
-from tui.screens.page import Page
+from tui.pages.page import Page
+from tui.places import HOME, PLACES, Place
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -42,7 +46,7 @@ class SteptuneApp(App[None]):
     TITLE = "steptune"
     CSS_PATH = "styles.tcss"
     DEFAULT_MODE = HOME.name
-    MODES: ClassVar[dict[str, Any]] = {place.name: place.screen for place in PLACES}
+    MODES: ClassVar[dict[str, Any]] = {place.name: partial(screen_of_place, place.name) for place in PLACES}
     COMMANDS = {_commands_provider}  # noqa: RUF012
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -68,13 +72,14 @@ class SteptuneApp(App[None]):
     def __init__(
         self,
         root: Path | None = None,
+        *,
         read_only: bool = False,
         ascii_only: bool = False,
         store: Store | None = None,
         poller: Poller | None = None,
         theme: str | None = None,
         start_at: str | None = None,
-        opens: Callable[[SteptuneApp], None] | None = None,
+        opens: Destination | None = None,
     ) -> None:
         import os
 
@@ -117,7 +122,7 @@ class SteptuneApp(App[None]):
         if mode in self.MODES and mode != HOME.name:
             self.switch_mode(mode)
         if self.opens:
-            self.call_after_refresh(self.opens, self)
+            self.call_after_refresh(self.open, self.opens)
         self.set_timer(1.0, gc.enable)  # switched off for the start
 
     def _from_thread(self, message: Message) -> None:
@@ -152,7 +157,40 @@ class SteptuneApp(App[None]):
     def on_app_blur(self) -> None:
         self.poller.focused = False
 
-    # Actions ---------------------------------------------------------------------------------------------------
+    # Where one is ----------------------------------------------------------------------------------------------
+
+    def open(self, goal: Goal) -> None:
+        """Show a place or a destination, at once; what stands in the way is said."""
+        if isinstance(goal, Place):
+            self.action_go(goal.name)
+            return
+        if goal.changes and self.refuse_in_read_only(goal.changes):
+            return
+        if isinstance(goal, ToRun) and not self._make_way(goal):
+            return
+        try:
+            self.push_screen(screen_for(goal))
+        except (SteptuneError, OSError) as error:
+            self.notify(clean(error), severity="error", markup=False, timeout=12)
+
+    def _make_way(self, goal: ToRun) -> bool:
+        """To the list of runs, on which a run stands; False if the run is in front already."""
+        while self._is_left(goal) and len(self.screen_stack) > 1:
+            self.pop_screen()
+        if isinstance(self.screen, Page) and self.screen.shows(goal):
+            return False
+        if self.current_mode != HOME.name:
+            self.switch_mode(HOME.name)
+            self.remember("mode", HOME.name)
+            self.save_state()  # at once: whoever loses the program after a launch comes back to the run
+        return True
+
+    def _is_left(self, goal: ToRun) -> bool:
+        """The form of the run that was launched, and a dialog: one that a quick key has opened meanwhile is about
+        another screen.
+        """
+        page = self.screen
+        return not isinstance(page, Page) or (goal.launched and page.leads_to_launch)
 
     def action_go(self, mode: str) -> None:
         """One of the places of the top line; pressed there again, back to its first screen."""
@@ -166,37 +204,15 @@ class SteptuneApp(App[None]):
         self.remember("mode", mode)
 
     def action_help(self) -> None:
-        from tui.screens.help import HelpScreen
-
-        if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(self.screen))
+        if (screen := help_of(self.screen)) is not None:
+            self.push_screen(screen)
 
     async def action_quit(self) -> None:
         live = self.poller.snapshot.live or self.snapshot.live
         self.save_state()
         self.exit(message=_farewell(live) if live else None)
 
-    def follow(self, row: RunRow) -> None:
-        """Go to a run: from any place, on top of the list of runs."""
-        from tui.screens.follow import FollowScreen
-
-        while not isinstance(self.screen, Page) and len(self.screen_stack) > 1:
-            self.pop_screen()  # a dialog that a quick key has opened meanwhile is about another screen
-        if isinstance(self.screen, FollowScreen) and self.screen.feed.path == row.path:
-            return
-        if self.current_mode != HOME.name:
-            self.switch_mode(HOME.name)
-            self.remember("mode", HOME.name)
-            self.save_state()  # at once: whoever loses the program after a launch comes back to the run
-        self.push_screen(FollowScreen(RunFeed(row.path)))
-
-    def leave_form(self) -> None:
-        """Back from form and preflight to where they were opened, after a launch."""
-        from tui.screens.form import FormScreen
-        from tui.screens.preflight import PreflightScreen
-
-        while isinstance(self.screen, FormScreen | PreflightScreen) and len(self.screen_stack) > 1:
-            self.pop_screen()
+    # What screens ask for --------------------------------------------------------------------------------------
 
     def copy_text(self, text: str, what: str) -> None:
         """To the terminal's clipboard (OSC 52), and to a file, for not every terminal takes it."""
@@ -238,3 +254,7 @@ def _farewell(live: tuple[RunRow, ...]) -> Any:
     count = "1 run goes on" if len(live) == 1 else f"{len(live)} runs go on"
     lines = [f"{count}; come back with `steptune`, or:"] + [f"  steptune logs -f {row.id}" for row in live[:5]]
     return Text("\n".join(lines))
+
+
+if TYPE_CHECKING:  # what screens ask for is here, under those names
+    _host: type[Host] = SteptuneApp

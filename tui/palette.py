@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from tui import themes
+from tui.destinations import ToRun
+from tui.host import host_of
 from tui.places import PLACES
 from tui.widgets.bars import key_name
-
-if TYPE_CHECKING:
-    from tui.app import SteptuneApp
 
 Command = tuple[str, str, Callable[[], object]]
 MAX_RUNS = 300
@@ -23,25 +21,22 @@ MAX_RUNS = 300
 class Commands(Provider):
     """Finds commands by fuzzy match; texts from files are content, never markup."""
 
-    @property
-    def _app(self) -> SteptuneApp:
-        return cast("SteptuneApp", self.app)
-
     def _commands(self) -> Iterator[Command]:
         for key, active in self.screen.active_bindings.items():
             binding = active.binding
             if binding.show and active.enabled and binding.description and not binding.action.startswith("app."):
-                yield f"{binding.description}", f"key {key_name(key)}", partial(self._app.simulate_key, key)
+                yield f"{binding.description}", f"key {key_name(key)}", partial(self.app.simulate_key, key)
         for place in PLACES:
-            yield f"Go to {place.title}", f"key {place.key}", partial(self._app.action_go, place.name)
-        yield "Help: keys of this screen", "key ?", self._app.action_help
+            yield f"Go to {place.title}", f"key {place.key}", partial(host_of(self.screen).open, place)
+        yield "Help: keys of this screen", "key ?", partial(self.app.run_action, "app.help")
         for title, name in themes.NAMES.items():
-            yield f"Theme: {title}", "colours; kept for the next start", partial(setattr, self._app, "theme", name)
-        yield "Leave steptune", "key q; runs go on", self._app.action_quit
+            yield f"Theme: {title}", "colours; kept for the next start", partial(setattr, self.app, "theme", name)
+        yield "Leave steptune", "key q; runs go on", self.app.action_quit
 
     def _runs(self) -> Iterator[Command]:
-        for row in self._app.snapshot.rows[:MAX_RUNS]:
-            yield f"Run {row.id}", f"{row.recipe}, {row.state}", partial(self._app.follow, row)
+        host = host_of(self.screen)
+        for row in host.snapshot.rows[:MAX_RUNS]:
+            yield f"Run {row.id}", f"{row.recipe}, {row.state}", partial(host.open, ToRun(row))
 
     async def discover(self) -> Hits:
         for text, note, action in self._commands():

@@ -16,7 +16,7 @@ from tests.tui.sample_runs import make_pipeline, make_run
 from toolkit.records import dump_line, write_json
 from tui.logic.feed import RunFeed
 from tui.logic.run_row import read_row
-from tui.screens.page import Page
+from tui.pages.page import Page
 
 Spoil = Callable[[Path], None]
 EVERY_KEY = (

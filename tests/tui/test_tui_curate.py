@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,13 +11,13 @@ from tests.tui.pilot import looks_as, outside_parent, running, shows, text_of
 from tests.tui.sample_runs import make_run
 from toolkit.review.curation import read_journals
 from toolkit.review.journal import standing_entries
+from tui.destinations import ToCuration
 from tui.logic.curate_lines import read_edit
 from tui.screens.curate import CurateScreen
-from tui.screens.data import open_curation
 
 
 def at_rows(dataset: Path) -> dict[str, object]:
-    return {"start_at": "data", "opens": partial(open_curation, dataset=dataset, annotator="ann")}
+    return {"start_at": "data", "opens": ToCuration(dataset, "ann")}
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ show.
 from __future__ import annotations
 
 import re
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,9 +21,10 @@ from toolkit.review.study.plan import Criterion, StudyPlan
 from toolkit.review.study.ratings import read_ratings
 from toolkit.review.study.session import latest_values
 from tui.app import SteptuneApp
+from tui.destinations import ToRating
 from tui.logic.rating import Rating
 from tui.screens.help import help_lines
-from tui.screens.rate import RateScreen, open_rating
+from tui.screens.rate import RateScreen
 
 LONG = "\n".join(f"{n}. " + "word " * 1700 for n in range(1, 60))  # 100,300 words
 RTL = "1. افتح الإعدادات.\n2. اضغط على «حفظ».\n3. أغلق التطبيق."
@@ -32,7 +32,7 @@ CJK = "1. 設定を開きます。\n2. 「保存」をタップします。\n3. 
 
 
 def at_packet(packet: Path) -> dict[str, object]:
-    return {"start_at": "rate", "opens": partial(open_rating, packet=packet)}
+    return {"start_at": "rate", "opens": ToRating(packet)}
 
 
 def entries(packet: Packet) -> list[dict[str, object]]:

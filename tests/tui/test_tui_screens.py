@@ -20,10 +20,10 @@ from tests.tui.pilot import SIZES, looks_as, outside_parent, running, settled, s
 from tests.tui.sample_runs import FIXED_TIME, make_pipeline, make_run
 from tui.app import SteptuneApp
 from tui.logic.store import Store
+from tui.pages.dialogs import Confirm
+from tui.pages.page import Page
 from tui.places import PLACES
-from tui.screens.dialogs import Confirm
 from tui.screens.help import help_lines
-from tui.screens.page import Page
 from tui.widgets.form_view import FormView
 
 Visit = Callable[[SteptuneApp, Pilot[None]], Awaitable[None]]
@@ -122,7 +122,7 @@ async def compare_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
 
 
 async def rows_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
-    from tui.screens.outputs import open_outputs
+    from tui.pages.outputs import open_outputs
 
     path = app.root / "20261118-100000-sft-aaaa"
     (path / "rows.jsonl").write_text(
@@ -130,7 +130,8 @@ async def rows_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
     )
     row = app.snapshot.find(path)
     assert row is not None
-    open_outputs(app, row)
+    assert isinstance(app.screen, Page)
+    open_outputs(app.screen, row)
     await shows(pilot, "3000 rows")
 
 

@@ -21,6 +21,7 @@ from toolkit.errors import ConfigError, Problem, SteptuneError
 from toolkit.records import JSON
 from toolkit.settings import SETTINGS, Settings
 from tui.logic.fields import Field, sections
+from tui.logic.run_row import RunRow
 from tui.logic.values import parsed, value_text, with_bundled
 
 
@@ -189,3 +190,14 @@ def _placeholder(key: str) -> str:
         if key.endswith("sources")
         else "/"
     )
+
+
+def form_from_run(row: RunRow) -> Form | None:
+    """A form that starts from the config of a run; None where there is none to start from."""
+    config_file = row.path / "config.yaml"
+    if row.recipe not in SETTINGS or not config_file.exists():
+        return None
+    try:
+        return Form(row.recipe, None, config_file)
+    except (SteptuneError, OSError, ValueError):
+        return None

@@ -20,7 +20,7 @@ from tui.logic.feed import RunFeed
 from tui.logic.lines import Line, line
 from tui.logic.poller import Feed
 from tui.logic.run_row import RunRow
-from tui.screens.page import Page
+from tui.pages.page import Page
 from tui.widgets.chart import Chart
 from tui.widgets.line_view import Panel
 from tui.widgets.text_view import TextView
@@ -126,7 +126,7 @@ class CompareScreen(Page):
             self.steptune.copy_text(to_markdown(self.comparison), "The comparison")
 
     def action_write(self) -> None:
-        from tui.screens.dialogs import Ask
+        from tui.pages.dialogs import Ask
 
         name = f"compare-{'-'.join(self.comparison.labels)}"[:80] if self.comparison else "compare"
         default = str(Path.cwd() / f"{name}.md")

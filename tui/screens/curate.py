@@ -13,11 +13,11 @@ from toolkit.errors import SteptuneError
 from toolkit.records import JSON
 from toolkit.review.curation import REASONS, Curation, Item
 from toolkit.terminal.text import clean
-from tui.editor import edit_text
 from tui.logic.curate_lines import edit_text_of, history_lines, output_lines, prompt_lines, read_edit
 from tui.logic.lines import line
-from tui.screens.dialogs import Ask, Choose
-from tui.screens.page import Page
+from tui.pages.dialogs import Ask, Choose
+from tui.pages.editor import edit_text
+from tui.pages.page import Page
 from tui.widgets.line_view import Panel
 from tui.widgets.text_view import TextView
 
@@ -165,7 +165,7 @@ class CurateScreen(Page):
     def action_edit(self) -> None:
         if self.item is None:
             return
-        text = edit_text(self.steptune, edit_text_of(self.item), "row.txt")
+        text = edit_text(self.app, edit_text_of(self.item), "row.txt")
         if text is None:
             return
         prompt, output = read_edit(text)
@@ -222,7 +222,7 @@ class CurateScreen(Page):
 
     def action_history(self) -> None:
         """What was said of the row, where there is no room beside it; progress and agreement below."""
-        from tui.screens.dialogs import Reading
+        from tui.pages.dialogs import Reading
 
         item = self.item
         lines = history_lines(self.curation, item, 76) if item else []

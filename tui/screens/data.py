@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from collections.abc import Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
@@ -14,30 +12,14 @@ from textual.widget import Widget
 from toolkit.terminal.layout import cut, fit
 from toolkit.terminal.numbers import age
 from toolkit.terminal.text import clean
+from tui.destinations import ToCuration
 from tui.logic.data_sets import DataSet, card_lines, find_data_sets
 from tui.logic.lines import Line, line
 from tui.logic.scanner import Snapshot
-from tui.screens.page import Page
+from tui.pages.page import Page
 from tui.widgets.item_list import ItemList
 from tui.widgets.line_view import Panel
 from tui.widgets.text_view import TextView
-
-if TYPE_CHECKING:
-    from tui.app import SteptuneApp
-
-
-def open_curation(app: SteptuneApp, dataset: Path, annotator: str = "") -> None:
-    """Go to the rows of a data set to decide on them; what stands in the way is said."""
-    from toolkit.errors import SteptuneError
-    from toolkit.review.curation import Curation
-    from tui.screens.curate import CurateScreen
-
-    if app.refuse_in_read_only("curation"):
-        return
-    try:
-        app.push_screen(CurateScreen(Curation(dataset, annotator or getpass.getuser())))
-    except (SteptuneError, OSError) as error:
-        app.notify(clean(error), severity="error", markup=False)
 
 
 class DataScreen(Page):
@@ -99,13 +81,13 @@ class DataScreen(Page):
 
     def action_curate(self) -> None:
         if self.selected:
-            open_curation(self.steptune, self.selected.path)
+            self.steptune.open(ToCuration(self.selected.path))
 
     def action_rows(self) -> None:
-        from tui.screens.outputs import open_outputs
+        from tui.pages.outputs import open_outputs
 
         if self.selected:
-            open_outputs(self.steptune, self.selected.row)
+            open_outputs(self, self.selected.row)
 
     def action_copy(self) -> None:
         if self.selected:
@@ -135,4 +117,4 @@ class CardScreen(Page):
         self.show_head("#card-head", clean(self.data_set.row.id), clean(self.data_set.path))
 
     def action_curate(self) -> None:
-        open_curation(self.steptune, self.data_set.path)
+        self.steptune.open(ToCuration(self.data_set.path))

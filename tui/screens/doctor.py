@@ -15,7 +15,7 @@ from toolkit.records import JSON
 from toolkit.terminal.layout import fit, wrap
 from toolkit.terminal.text import clean
 from tui.logic.lines import Line, line
-from tui.screens.page import Page
+from tui.pages.page import Page
 from tui.widgets.line_view import Panel
 from tui.widgets.text_view import TextView
 

@@ -12,9 +12,9 @@ from toolkit.terminal.layout import cut, cut_start, fit
 from tui.logic.entries import Entries, EntryForm
 from tui.logic.form import Form
 from tui.logic.lines import Line, line
-from tui.screens.dialogs import Choose, Confirm
-from tui.screens.fields import BACK, CYCLE, RESET, FieldsPage
-from tui.screens.page import Page
+from tui.pages.dialogs import Choose, Confirm
+from tui.pages.fields import BACK, CYCLE, RESET, FieldsPage
+from tui.pages.page import Page
 from tui.widgets.item_list import ItemList
 from tui.widgets.line_view import Panel
 

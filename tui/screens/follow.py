@@ -11,13 +11,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.widget import Widget
 
+from tui.destinations import Goal, ToRun
 from tui.logic import follow_lines
 from tui.logic.feed import FeedView, RunFeed
 from tui.logic.follow_charts import Drawing, plan_charts
 from tui.logic.lines import line
 from tui.logic.poller import Feed
 from tui.logic.run_row import RunRow
-from tui.screens.run_page import AGAIN, CHECKPOINT, LOG, RESUME, STOP, RunPage
+from tui.pages.run_page import AGAIN, CHECKPOINT, LOG, RESUME, STOP, RunPage
 from tui.widgets.chart import Chart
 from tui.widgets.line_view import Panel
 
@@ -66,6 +67,9 @@ class FollowScreen(RunPage):
         with Container(id="follow-bottom"):
             yield Panel(id="follow-info", classes="")
             yield Panel(id="follow-log", classes="")
+
+    def shows(self, goal: Goal) -> bool:
+        return isinstance(goal, ToRun) and goal.row.path == self.feed.path
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -196,14 +200,14 @@ class FollowScreen(RunPage):
         self.steptune.poller.wake()
 
     def action_events(self) -> None:
-        from tui.screens.dialogs import Reading
+        from tui.pages.dialogs import Reading
 
         lines = [follow_lines.event_line(event, 100) for event in reversed(self.view.events)]
         self.app.push_screen(Reading("Events, newest first", lines or [line(("none yet", "dim"))]))
 
     def action_settings(self) -> None:
         from tui.logic.run_row import load_settings
-        from tui.screens.dialogs import Reading
+        from tui.pages.dialogs import Reading
 
         settings = load_settings(self.subject.path)
         self.app.push_screen(
@@ -214,9 +218,9 @@ class FollowScreen(RunPage):
         )
 
     def action_outputs(self) -> None:
-        from tui.screens.outputs import open_outputs
+        from tui.pages.outputs import open_outputs
 
-        open_outputs(self.steptune, self.subject)
+        open_outputs(self, self.subject)
 
     def action_copy(self) -> None:
         self.steptune.copy_text(str(self.row.path), "The run's path")

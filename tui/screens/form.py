@@ -11,22 +11,24 @@ from textual.containers import Vertical
 from textual.widget import Widget
 
 from toolkit import catalog
-from toolkit.errors import Problem, SteptuneError
-from toolkit.settings import SETTINGS, Settings
+from toolkit.errors import Problem
+from toolkit.settings import Settings
 from toolkit.terminal.text import clean
-from tui.editor import edit_text
+from tui.destinations import ToEntries, ToPreflight
 from tui.logic.form import Form
 from tui.logic.form_lines import difference_lines, status_lines
 from tui.logic.form_yaml import take_yaml, to_yaml
 from tui.logic.lines import Line, line
-from tui.logic.run_row import RunRow
-from tui.screens.dialogs import Choose, Reading
-from tui.screens.fields import BACK, CYCLE, FIND, FOLD, RESET, FieldsPage
+from tui.pages.dialogs import Choose, Reading
+from tui.pages.editor import edit_text
+from tui.pages.fields import BACK, CYCLE, FIND, FOLD, RESET, FieldsPage
 from tui.widgets.line_view import Panel
 
 
 class FormScreen(FieldsPage):
     """The options of a recipe. Every change is kept as a draft."""
+
+    leads_to_launch = True
 
     BINDINGS: ClassVar[list[BindingType]] = [
         BACK,
@@ -95,9 +97,7 @@ class FormScreen(FieldsPage):
         return difference_lines(self.form, self.settings, last, width)
 
     def open_entries(self, key: str) -> None:
-        from tui.screens.entries import EntriesScreen
-
-        self.app.push_screen(EntriesScreen(self.form, key))
+        self.steptune.open(ToEntries(self.form, key))
 
     def action_back(self) -> None:
         if self.form.changes and not (self.is_editing or self.is_typing or self.view.wanted):
@@ -128,7 +128,7 @@ class FormScreen(FieldsPage):
     def action_editor(self) -> None:
         """The whole config in $EDITOR; what was changed there is taken over."""
         text = to_yaml(self.form)
-        edited = edit_text(self.steptune, text, f"{self.form.recipe}.yaml")
+        edited = edit_text(self.app, text, f"{self.form.recipe}.yaml")
         self.refresh(layout=True)
         if edited is None or edited == text:
             return
@@ -149,17 +149,4 @@ class FormScreen(FieldsPage):
             self.notify(clean(first), severity="error", markup=False)
             self.view.select_key(first.key)
             return
-        from tui.screens.preflight import PreflightScreen
-
-        self.app.push_screen(PreflightScreen(self.form, self.settings))
-
-
-def form_from_run(row: RunRow) -> Form | None:
-    """A form that starts from the config of a run; None where there is none to start from."""
-    config_file = row.path / "config.yaml"
-    if row.recipe not in SETTINGS or not config_file.exists():
-        return None
-    try:
-        return Form(row.recipe, None, config_file)
-    except (SteptuneError, OSError, ValueError):
-        return None
+        self.steptune.open(ToPreflight(self.form, self.settings))

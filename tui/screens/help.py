@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from toolkit.terminal.layout import fit
 from tui.logic.lines import Line, line
-from tui.screens.page import Dialog
+from tui.pages.page import Dialog
 from tui.widgets.bars import key_name
 from tui.widgets.line_view import Panel
 from tui.widgets.text_view import TextView

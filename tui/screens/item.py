@@ -11,7 +11,7 @@ from textual.widget import Widget
 from toolkit.terminal.text import clean
 from tui.logic.lines import line
 from tui.logic.report_items import item_columns
-from tui.screens.page import Page
+from tui.pages.page import Page
 from tui.widgets.line_view import Panel
 from tui.widgets.text_view import TextView
 

@@ -16,7 +16,7 @@ from toolkit.terminal.text import clean
 from tui.logic.lines import line
 from tui.logic.log_file import LogFile
 from tui.logic.poller import Feed
-from tui.screens.prompt import PromptPage
+from tui.pages.prompt import PromptPage
 from tui.widgets.line_view import Panel
 from tui.widgets.log_view import LogView
 

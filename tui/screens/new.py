@@ -15,10 +15,10 @@ from toolkit.errors import SteptuneError
 from toolkit.terminal.layout import cut, fit
 from toolkit.terminal.numbers import age, as_number
 from toolkit.terminal.text import clean
+from tui.destinations import ToForm
 from tui.logic.form import Form, form_from_draft
 from tui.logic.lines import Line, line
-from tui.screens.form import FormScreen
-from tui.screens.page import Page
+from tui.pages.page import Page
 from tui.widgets.item_list import ItemList
 from tui.widgets.line_view import Panel
 
@@ -99,10 +99,10 @@ class NewScreen(Page):
         else:
             self.query_one("#picker", ItemList).action_move(1)
             return
-        self.app.push_screen(FormScreen(form))
+        self.steptune.open(ToForm(form))
 
     def action_drop(self) -> None:
-        from tui.screens.dialogs import Confirm
+        from tui.pages.dialogs import Confirm
 
         picker = self.query_one("#picker", ItemList)
         entry = self.entries[picker.cursor] if self.entries else None

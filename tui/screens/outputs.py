@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -15,78 +14,11 @@ from toolkit.terminal.numbers import file_size
 from toolkit.terminal.text import clean, clean_text
 from tui.logic.jsonl_rows import JsonlRows
 from tui.logic.lines import Line, line
-from tui.logic.report import find_results
-from tui.logic.run_row import RunRow, result_of
-from tui.screens.dialogs import Choose
-from tui.screens.page import Page
+from tui.pages.page import Page
 from tui.widgets.item_list import ItemList
 from tui.widgets.line_view import Panel
 
-if TYPE_CHECKING:
-    from tui.app import SteptuneApp
-
 PIECE = 16 << 20
-
-
-def output_files(row: RunRow) -> list[Path]:
-    """The JSONL files below a run's recorded outputs (before the end: below its folder), without its own records."""
-    records = {"metrics.jsonl", "hardware.jsonl", "events.jsonl", "notes.jsonl"}
-    outputs = result_of(row.path).get("outputs")
-    roots = (
-        [row.path / str(item["path"]) for item in outputs.values() if isinstance(item, dict) and "path" in item]
-        if isinstance(outputs, dict) and outputs
-        else [row.path]
-    )
-    found: list[Path] = []
-    for root in roots:
-        if root.suffix == ".jsonl" and root.is_file():
-            found.append(root)
-        elif root.is_dir():
-            found += [
-                path
-                for pattern in ("*.jsonl", "*/*.jsonl")
-                for path in sorted(root.glob(pattern))
-                if path.name not in records
-            ]
-    return list(dict.fromkeys(path.resolve() for path in found))[:200]
-
-
-def open_outputs(app: SteptuneApp, row: RunRow) -> None:
-    """The report of an evaluation, else one of the run's JSONL files."""
-    outputs = result_of(row.path).get("outputs")
-    report = find_results(row.path, outputs) if isinstance(outputs, dict) else None
-    files = output_files(row)
-    if report is not None and row.recipe in ("evaluate", "pipeline"):
-        from tui.screens.report import ReportScreen
-
-        app.push_screen(ReportScreen(report, row.id))
-    elif not files:
-        app.notify("This run has written no rows yet.", severity="warning")
-    elif len(files) == 1:
-        _open(app, files[0])
-    else:
-        names = {_name(path, row.path): path for path in files}
-        choices = [(name, file_size(path.stat().st_size)) for name, path in names.items()]
-
-        def chosen(name: str | None) -> None:
-            if name is not None:
-                _open(app, names[name])
-
-        app.push_screen(Choose("Rows of", choices), chosen)
-
-
-def _name(path: Path, folder: Path) -> str:
-    try:
-        return clean(path.relative_to(folder.resolve()))
-    except ValueError:
-        return clean(path)
-
-
-def _open(app: SteptuneApp, path: Path) -> None:
-    try:
-        app.push_screen(RowsScreen(JsonlRows(path)))
-    except OSError as error:
-        app.notify(f"{path} cannot be read: {error.strerror}", severity="error", markup=False)
 
 
 class RowsScreen(Page):

@@ -13,10 +13,11 @@ from toolkit.errors import SteptuneError
 from toolkit.settings import Settings
 from toolkit.terminal.layout import fit, wrap
 from toolkit.terminal.text import clean
+from tui.destinations import ToRun
 from tui.logic.form import Form
 from tui.logic.lines import Line, line
 from tui.logic.run_row import read_row
-from tui.screens.page import Page
+from tui.pages.page import Page
 from tui.widgets.line_view import Panel
 from tui.widgets.text_view import TextView
 
@@ -30,6 +31,7 @@ _SIGNS = {"ok": ("✓", "good"), "warning": ("!", "warn"), "refused": ("✗", "b
 class PreflightScreen(Page):
     """Looks first (in a thread, for it may ask another interpreter), then launches on `L`."""
 
+    leads_to_launch = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back"),
         Binding("L", "launch", "Launch"),
@@ -160,8 +162,7 @@ class PreflightScreen(Page):
             return
         self.steptune.store.delete(f"draft-{self.form.recipe}")
         self.steptune.poller.wake()
-        self.steptune.leave_form()
-        self.steptune.follow(read_row(path))
+        self.steptune.open(ToRun(read_row(path), launched=True))
 
     def action_back(self) -> None:
         if not self.launching:

@@ -5,38 +5,21 @@ known here.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
 
 from toolkit.errors import SteptuneError
-from toolkit.review.study.packet import read_packet
 from toolkit.review.study.session import Session
 from toolkit.terminal.layout import wrap
 from tui.logic.lines import line
 from tui.logic.rating import Rating
-from tui.screens.dialogs import Ask, Reading
-from tui.screens.page import Page
+from tui.pages.dialogs import Ask, Reading
+from tui.pages.page import Page
 from tui.widgets.line_view import Panel
 from tui.widgets.text_view import TextView
-
-if TYPE_CHECKING:
-    from tui.app import SteptuneApp
-
-
-def open_rating(app: SteptuneApp, packet: Path) -> None:
-    """Open a packet; what is wrong with it is said in a message."""
-    if app.refuse_in_read_only("rating"):
-        return
-    try:
-        session = Session(read_packet(packet))
-    except (SteptuneError, OSError) as error:
-        app.notify(str(error), severity="error", markup=False, timeout=12)
-        return
-    app.push_screen(RateScreen(session))
 
 
 class RateScreen(Page):

@@ -12,12 +12,12 @@ from textual.widget import Widget
 from toolkit.terminal.layout import cut
 from toolkit.terminal.numbers import as_finite
 from toolkit.terminal.text import clean
+from tui.destinations import ToItem
 from tui.logic.lines import Line, line
 from tui.logic.report import Report, load_report
 from tui.logic.report_items import item_line
 from tui.logic.report_view import report_lines
-from tui.screens.item import ItemScreen
-from tui.screens.prompt import PromptPage
+from tui.pages.prompt import PromptPage
 from tui.widgets.item_list import ItemList
 from tui.widgets.line_view import Panel
 
@@ -119,7 +119,7 @@ class ReportScreen(PromptPage):
         return item_line(self.items[index], self.systems, width)
 
     def on_item_list_chosen(self, message: ItemList.Chosen) -> None:
-        self.app.push_screen(ItemScreen(self.items, message.index))
+        self.steptune.open(ToItem(self.items, message.index))
 
     def action_order(self) -> None:
         self.order = (self.order + 1) % (len(self.systems) + 1)

@@ -12,12 +12,12 @@ from textual.widget import Widget
 
 from toolkit.terminal.layout import cut, fit
 from toolkit.terminal.numbers import age
+from tui.destinations import ToReport
 from tui.logic.lines import Line, line
 from tui.logic.report import find_results
 from tui.logic.run_row import RunRow, result_of
 from tui.logic.scanner import Snapshot
-from tui.screens.page import Page
-from tui.screens.report import ReportScreen
+from tui.pages.page import Page
 from tui.widgets.item_list import ItemList
 from tui.widgets.line_view import Panel
 
@@ -87,4 +87,4 @@ class ResultsScreen(Page):
 
     def on_item_list_chosen(self, message: ItemList.Chosen) -> None:
         evaluation = self.found[message.index]
-        self.app.push_screen(ReportScreen(evaluation.path, evaluation.row.id))
+        self.steptune.open(ToReport(evaluation.path, evaluation.row.id))

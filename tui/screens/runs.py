@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from tui import run_actions
+from tui.destinations import ToComparison, ToRun
 from tui.logic.comparison import MAX_RUNS
 from tui.logic.feed import RunFeed
 from tui.logic.lines import Line, line
@@ -17,8 +17,10 @@ from tui.logic.run_row import RunRow
 from tui.logic.run_selection import RunSelection, head_line, nothing_lines
 from tui.logic.run_table import header, run_line
 from tui.logic.scanner import Snapshot
-from tui.screens.prompt import PromptPage
-from tui.screens.run_page import AGAIN, LOG, RESUME, STOP, RunPage
+from tui.pages import run_actions
+from tui.pages.prompt import PromptPage
+from tui.pages.run_page import AGAIN, LOG, RESUME, STOP, RunPage
+from tui.places import NEW
 from tui.widgets.item_list import ItemList
 from tui.widgets.line_view import Panel
 from tui.widgets.run_strip import RunStrip
@@ -160,7 +162,7 @@ class RunsScreen(RunPage, PromptPage):
 
     def on_item_list_chosen(self, message: ItemList.Chosen) -> None:
         if row := self.run_shown:
-            self.steptune.follow(row)
+            self.steptune.open(ToRun(row))
 
     def _remember(self) -> None:
         row = self.run_shown
@@ -206,20 +208,18 @@ class RunsScreen(RunPage, PromptPage):
         self.table.action_move(1)
 
     def action_compare(self) -> None:
-        from tui.screens.compare import CompareScreen
-
         rows = self.selection.marked_rows(self.steptune.snapshot)
         if len(rows) < 2:
             self.notify("Mark two to six runs with the space bar first.", severity="warning")
             return
-        self.app.push_screen(CompareScreen(rows))
+        self.steptune.open(ToComparison(rows))
 
     def action_new(self) -> None:
-        self.steptune.action_go("new")
+        self.steptune.open(NEW)
 
     def action_delete(self) -> None:
         if row := self.run_shown:
-            run_actions.remove(self.steptune, row)
+            run_actions.remove(self, row)
 
     def action_copy(self) -> None:
         if row := self.run_shown:

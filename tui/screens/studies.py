@@ -10,10 +10,10 @@ from textual.widget import Widget
 
 from toolkit.terminal.layout import cut, fit
 from toolkit.terminal.text import clean
+from tui.destinations import ToRating
 from tui.logic.lines import Line, line
 from tui.logic.studies import Seat, find_seats
-from tui.screens.page import Page
-from tui.screens.rate import open_rating
+from tui.pages.page import Page
 from tui.widgets.item_list import ItemList
 from tui.widgets.line_view import Panel
 
@@ -75,4 +75,4 @@ class StudiesScreen(Page):
     def on_item_list_chosen(self, message: ItemList.Chosen) -> None:
         seat = self.seats[message.index]
         if seat.rater:
-            open_rating(self.steptune, seat.packet)
+            self.steptune.open(ToRating(seat.packet))

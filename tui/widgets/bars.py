@@ -5,8 +5,7 @@ from __future__ import annotations
 from textual import events
 from textual.screen import Screen
 
-from toolkit.terminal.layout import cut
-from tui.logic.lines import Line, Span, line, width_of
+from tui.logic.lines import Span, line, width_of
 from tui.places import PLACES
 from tui.widgets.line_view import Panel
 
@@ -108,8 +107,3 @@ def shown_keys(screen: Screen[object]) -> list[tuple[str, str]]:
             known = found.get(binding.description)
             found[binding.description] = key if known is None or len(key) < len(known) else known
     return [(key, description) for description, key in found.items()]
-
-
-def title_line(title: str, note: str, width: int) -> Line:
-    """A heading of a part of the screen."""
-    return line((cut(title, width), "title"), (cut(f"  {note}", max(0, width - len(title))), "dim"))

@@ -6,8 +6,6 @@ grows by one point costs a few dozen bytes over SSH this way, where a redrawn on
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
@@ -15,10 +13,8 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tui.host import host_of
 from tui.logic.lines import Line, Span
-
-if TYPE_CHECKING:
-    from tui.app import SteptuneApp
 
 
 def selected(spans: Line) -> Line:
@@ -83,7 +79,7 @@ class LineView(ScrollView):
 
     def _strip(self, spans: Line, width: int) -> Strip:
         base = self._base = self._base or self.rich_style  # made of all ancestors' styles: not once a line
-        styles = cast("SteptuneApp", self.app).line_styles
+        styles = host_of(self).line_styles
         if spans and spans[0] == ("", "cursor"):
             base += styles["cursor"]
             segments = [Segment(span.text, base) for span in spans[1:]]

@@ -12,7 +12,7 @@ from textual.widgets import Input
 
 from toolkit.terminal.layout import wrap
 from tui.logic.lines import Line, line
-from tui.screens.page import Dialog
+from tui.pages.page import Dialog
 from tui.widgets.item_list import ItemList
 from tui.widgets.line_view import Panel
 from tui.widgets.text_view import TextView

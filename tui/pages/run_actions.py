@@ -6,31 +6,28 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from toolkit.errors import SteptuneError
 from toolkit.run_folder.folder import ENDED_STATES, RunFolder
 from tui.logic.run_row import RunRow
-
-if TYPE_CHECKING:
-    from tui.app import SteptuneApp
+from tui.pages.page import Page
 
 
-def stop(app: SteptuneApp, row: RunRow) -> None:
+def stop(page: Page, row: RunRow) -> None:
     """Ask the run to save and end."""
-    if app.refuse_in_read_only("stopping"):
+    if page.steptune.refuse_in_read_only("stopping"):
         return
     if not row.live and row.state != "lost":
-        app.notify(f"{row.id} has ended already ({row.state}).", markup=False)
+        page.app.notify(f"{row.id} has ended already ({row.state}).", markup=False)
         return
 
     def answered(yes: bool | None) -> None:
         if yes:
-            app.notify("Asked to stop; the recipe saves and ends.", markup=False)
-            in_thread(app, lambda: _stop(row), "Stop")
+            page.app.notify("Asked to stop; the recipe saves and ends.", markup=False)
+            _in_thread(page, lambda: _stop(row), "Stop")
 
     _ask(
-        app,
+        page,
         f"Stop {row.id}?",
         "The recipe saves what it has and ends; `R` continues it later. It takes up to half a minute.",
         answered,
@@ -45,12 +42,12 @@ def _stop(row: RunRow) -> str:
     return f"{row.id} is {wait_until_ended(run)}."
 
 
-def resume(app: SteptuneApp, row: RunRow) -> None:
+def resume(page: Page, row: RunRow) -> None:
     """Continue a run that was stopped, failed or was lost."""
-    if app.refuse_in_read_only("resuming"):
+    if page.steptune.refuse_in_read_only("resuming"):
         return
     if row.live or row.state == "finished":
-        app.notify(
+        page.app.notify(
             f"{row.id} is {row.state}; only a run that was stopped, failed or was lost can be resumed.",
             severity="warning",
             markup=False,
@@ -59,9 +56,9 @@ def resume(app: SteptuneApp, row: RunRow) -> None:
 
     def answered(yes: bool | None) -> None:
         if yes:
-            in_thread(app, lambda: _resume(row), "Resume")
+            _in_thread(page, lambda: _resume(row), "Resume")
 
-    _ask(app, f"Resume {row.id}?", "It goes on in its own folder, from what it saved.", answered)
+    _ask(page, f"Resume {row.id}?", "It goes on in its own folder, from what it saved.", answered)
 
 
 def _resume(row: RunRow) -> str:
@@ -71,12 +68,12 @@ def _resume(row: RunRow) -> str:
     return f"{row.id} is starting again."
 
 
-def checkpoint(app: SteptuneApp, row: RunRow) -> None:
+def checkpoint(page: Page, row: RunRow) -> None:
     """Ask a training for a checkpoint; it goes on."""
-    if app.refuse_in_read_only("asking for a checkpoint"):
+    if page.steptune.refuse_in_read_only("asking for a checkpoint"):
         return
     if row.recipe != "sft" or not row.live:
-        app.notify(
+        page.app.notify(
             f"{row.id} is {_what(row)}; only a training that runs can save a checkpoint.",
             severity="warning",
             markup=False,
@@ -85,10 +82,10 @@ def checkpoint(app: SteptuneApp, row: RunRow) -> None:
 
     def answered(yes: bool | None) -> None:
         if yes:
-            in_thread(app, lambda: _checkpoint(row), "Checkpoint")
+            _in_thread(page, lambda: _checkpoint(row), "Checkpoint")
 
     _ask(
-        app,
+        page,
         f"Checkpoint of {row.id} now?",
         "It saves after the step that it is in, and goes on; an older checkpoint may make room for it.",
         answered,
@@ -106,21 +103,21 @@ def _checkpoint(row: RunRow) -> str:
     return f"{row.id} was asked for a checkpoint; `◆` marks it when it is saved."
 
 
-def remove(app: SteptuneApp, row: RunRow, done: Callable[[], None] = lambda: None) -> None:
+def remove(page: Page, row: RunRow, done: Callable[[], None] = lambda: None) -> None:
     """Delete the folder of an ended run."""
-    if app.refuse_in_read_only("deleting"):
+    if page.steptune.refuse_in_read_only("deleting"):
         return
     if row.state not in (*ENDED_STATES, "lost"):
-        app.notify(
+        page.app.notify(
             f"{row.id} is {row.state}; only the folders of ended runs can be deleted.", severity="warning", markup=False
         )
         return
 
     def answered(yes: bool | None) -> None:
         if yes:
-            in_thread(app, lambda: _remove(row), "Delete", done)
+            _in_thread(page, lambda: _remove(row), "Delete", done)
 
-    _ask(app, f"Delete {row.id}?", f"{row.path} and everything in it. This cannot be taken back.", answered)
+    _ask(page, f"Delete {row.id}?", f"{row.path} and everything in it. This cannot be taken back.", answered)
 
 
 def _remove(row: RunRow) -> str:
@@ -131,13 +128,13 @@ def _remove(row: RunRow) -> str:
     return f"{row.id} is deleted."
 
 
-def _ask(app: SteptuneApp, question: str, detail: str, answered: Callable[[bool | None], None]) -> None:
-    from tui.screens.dialogs import Confirm  # not needed for the first paint
+def _ask(page: Page, question: str, detail: str, answered: Callable[[bool | None], None]) -> None:
+    from tui.pages.dialogs import Confirm  # not needed for the first paint
 
-    app.push_screen(Confirm(question, detail), answered)
+    page.app.push_screen(Confirm(question, detail), answered)
 
 
-def in_thread(app: SteptuneApp, work: Callable[[], str], what: str, done: Callable[[], None] = lambda: None) -> None:
+def _in_thread(page: Page, work: Callable[[], str], what: str, done: Callable[[], None] = lambda: None) -> None:
     """Run `work` beside the screens and say how it ended."""
 
     def run() -> None:
@@ -145,12 +142,12 @@ def in_thread(app: SteptuneApp, work: Callable[[], str], what: str, done: Callab
             message, severity = work(), "information"
         except (SteptuneError, OSError) as error:
             message, severity = f"{what}: {error}", "error"
-        if app.is_running:
-            app.call_from_thread(finish, message, severity)
+        if page.app.is_running:
+            page.app.call_from_thread(finish, message, severity)
 
     def finish(message: str, severity: str) -> None:
-        app.notify(message, severity="error" if severity == "error" else "information", markup=False)
-        app.poller.wake()
+        page.app.notify(message, severity="error" if severity == "error" else "information", markup=False)
+        page.steptune.poller.wake()
         done()
 
-    app.run_worker(run, thread=True, exit_on_error=False, name=what)
+    page.app.run_worker(run, thread=True, exit_on_error=False, name=what)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from tui.screens.page import Page
+from tui.pages.page import Page
 
 if TYPE_CHECKING:
     from textual.widgets import Input

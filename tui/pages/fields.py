@@ -13,8 +13,8 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from tui.logic.fields import Fillable, next_choice
-from tui.screens.dialogs import Choose
-from tui.screens.prompt import PromptPage
+from tui.pages.dialogs import Choose
+from tui.pages.prompt import PromptPage
 from tui.widgets.form_view import NAME_WIDTH, FormView
 from tui.widgets.item_list import ItemList
 from tui.widgets.line_view import Panel

@@ -7,15 +7,14 @@ import shlex
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
+
+from textual.app import App
 
 from toolkit.terminal.text import clean
 
-if TYPE_CHECKING:
-    from tui.app import SteptuneApp
 
-
-def edit_text(app: SteptuneApp, text: str, name: str) -> str | None:
+def edit_text(app: App[Any], text: str, name: str) -> str | None:
     """The text as $VISUAL or $EDITOR (else vi) left it; None where the editor did not end well, which is said."""
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     with tempfile.TemporaryDirectory(prefix="steptune-") as folder:

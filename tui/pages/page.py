@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, ClassVar, TypeVar
 
 from textual import events
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 
 from toolkit.terminal.layout import wrap
+from tui.destinations import Goal
+from tui.host import Host, host_of
 from tui.logic.lines import line
 from tui.logic.poller import Feed
 from tui.logic.scanner import Snapshot
 from tui.widgets.bars import KeyBar, TopBar
 from tui.widgets.line_view import Panel
-
-if TYPE_CHECKING:
-    from tui.app import SteptuneApp
 
 MIN_COLUMNS, MIN_ROWS = 60, 18
 Found = TypeVar("Found")
@@ -25,6 +24,8 @@ Found = TypeVar("Found")
 
 class Page(Screen[Any]):
     """A screen with the program's frame; `body` yields what is in between, `redraw` fills it."""
+
+    leads_to_launch: ClassVar[bool] = False  # left once the run that it is about has been launched
 
     def body(self) -> Iterable[Widget]:
         raise NotImplementedError
@@ -36,8 +37,8 @@ class Page(Screen[Any]):
         yield Panel(id="too-small")
 
     @property
-    def steptune(self) -> SteptuneApp:
-        return cast("SteptuneApp", self.app)
+    def steptune(self) -> Host:
+        return host_of(self)
 
     @property
     def is_whole(self) -> bool:
@@ -96,6 +97,10 @@ class Page(Screen[Any]):
     def redraw(self) -> None:
         """Show what the screen knows: at the start, on the way back to it, and at another width."""
 
+    def shows(self, goal: Goal) -> bool:
+        """Whether the page is what one would come to by `goal`."""
+        return False
+
     def show_head(self, panel: str, title: str, note: str = "") -> None:
         """A head line of the page: a title and what is said about it."""
         self.query_one(panel, Panel).show([line((f" {title}", "title"), (f"  {note}" if note else "", "dim"))])
@@ -122,5 +127,5 @@ class Dialog(ModalScreen[Any]):
     """A box over a page."""
 
     @property
-    def steptune(self) -> SteptuneApp:
-        return cast("SteptuneApp", self.app)
+    def steptune(self) -> Host:
+        return host_of(self)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from textual.binding import Binding
 
-from tui import run_actions
+from tui.destinations import ToForm, ToLog
 from tui.logic.run_row import RunRow
-from tui.screens.page import Page
+from tui.pages import run_actions
+from tui.pages.page import Page
 
 LOG = Binding("l", "log", "Log")
 STOP = Binding("c", "stop", "Stop")
@@ -29,32 +30,30 @@ class RunPage(Page):
 
     def action_stop(self) -> None:
         if row := self.run_shown:
-            run_actions.stop(self.steptune, row)
+            run_actions.stop(self, row)
 
     def action_resume(self) -> None:
         if row := self.run_shown:
-            run_actions.resume(self.steptune, row)
+            run_actions.resume(self, row)
 
     def action_checkpoint(self) -> None:
         if row := self.subject:
-            run_actions.checkpoint(self.steptune, row)
+            run_actions.checkpoint(self, row)
 
     def action_again(self) -> None:
         """A new run from this one's config."""
-        from tui.screens.form import FormScreen, form_from_run
+        from tui.logic.form import form_from_run
 
         if row := self.run_shown:
             form = form_from_run(row)
             if form is None:
                 self.notify("Its config cannot be read.", severity="error")
                 return
-            self.app.push_screen(FormScreen(form))
+            self.steptune.open(ToForm(form))
 
     def action_log(self) -> None:
-        from tui.screens.logs import LogsScreen
-
         if row := self.subject:
-            self.app.push_screen(LogsScreen(row.path, row.id))
+            self.steptune.open(ToLog(row.path, row.id))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return not (self.steptune.read_only and action in CHANGING_ACTIONS)

@@ -7,15 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.data.cleaning.normalise import (
-    NOT_PRINTED,
-    NoSteps,
-    _clean,
-    normalise_row,
-    number_steps,
-    one_line,
-    parse_steps,
-)
+from toolkit.data.cleaning.normalise import normalise_row
+from toolkit.data.pages.written_steps import NOT_PRINTED, NoSteps, _clean, number_steps, one_line, parse_steps
 from toolkit.data.rows import Dropped, Row
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from toolkit.data.reading.questions import active_form, ask, english_verb
+from toolkit.data.words.questions import active_form, ask, english_verb
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
-from toolkit.data.reading.questions import english_verb, indonesian_verb
 from toolkit.data.rows import Row
+from toolkit.data.words.questions import english_verb, indonesian_verb
 from toolkit.data.words.task_words import INDONESIAN_IMPERATIVES, INDONESIAN_PLAIN_VERBS, words
 from toolkit.options.data import RuleName, RuleOptions
 

@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from toolkit.data.pages.html_markup import ASIDE, HEADINGS, MARKUP, TITLE_MARKUP, XML_LANG, is_aside, language_of
 from toolkit.data.pages.markup_items import Element, inline_text, local_name, read_steps
 from toolkit.data.pages.sections import Section, StepList, join_parts, join_substeps
-from toolkit.data.reading.questions import ask, english_verb, indonesian_verb
+from toolkit.data.words.questions import ask, english_verb, indonesian_verb
 
 TYPED_STEP = re.compile(
     r"\s*(?=[slt(\d])(?:(?:step|langkah|tahap)\s*(\d{1,2})\s*(?:[.:)]|[-–—]\s|$)|\(?(\d{1,2})[.)]\s)\s*", re.IGNORECASE

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 
-from toolkit.data.cleaning.normalise import NUMBERED
 from toolkit.data.pages.pdf_pages import Page, PdfLine, read_pdf_pages
 from toolkit.data.pages.sections import Section
 from toolkit.data.pages.text_pages import (
@@ -24,6 +23,7 @@ from toolkit.data.pages.text_pages import (
     read_plain_text,
     sections_of_lines,
 )
+from toolkit.data.pages.written_steps import NUMBERED
 
 OUTER = 0.12  # share of the page, above and below, where running lines stand
 PAGE_NUMBER = re.compile(

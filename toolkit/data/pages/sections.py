@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from toolkit.data.reading.questions import english_verb, indonesian_verb
+from toolkit.data.words.questions import english_verb, indonesian_verb
 
 EMPTY_BRACKETS = re.compile(r"\( ?\)")  # what an icon in brackets leaves
 SPACE_BEFORE_MARK = re.compile(r" +([,.;:!?)])(?=\s|$)")

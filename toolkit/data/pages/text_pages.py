@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from toolkit.data.cleaning.normalise import NUMBERED, NoSteps, parse_steps
 from toolkit.data.pages.sections import Section, StepList
+from toolkit.data.pages.written_steps import NUMBERED, NoSteps, parse_steps
 
 UNDERLINE = re.compile(r"\s*(?:={3,}|-{3,}|~{3,}|\*{3,})\s*$")
 MARKER = re.compile(r"\s*(?:[-*+•◦‣▪○·–—►✓]|\(?[a-z0-9]{1,2}[.)]|(?:step|langkah|tahap)\s*\d)", re.IGNORECASE)

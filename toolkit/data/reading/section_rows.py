@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from toolkit.data.pages.sections import Section, StepList
 from toolkit.data.reading.language import is_in_language
-from toolkit.data.reading.questions import ask
 from toolkit.data.rows import Dropped, Row
+from toolkit.data.words.questions import ask
 
 # "If the number of pages is not a multiple of 4:" leads to a part of the task, not to all of it.
 ONLY_IF = re.compile(r"(?:if|unless|in case|jika|bila|apabila|kalau)\b", re.IGNORECASE)

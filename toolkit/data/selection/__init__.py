@@ -1,1 +1,1 @@
-"""What looks at all rows together: copies, groups, splits, what people decided, balance, leaks."""
+"""What looks at all rows together: copies, groups, splits, what people decided, repeated rows, leaks."""

@@ -1,1 +1,1 @@
-"""A teacher model that writes rows: what it is asked, what it answered, what that costs."""
+"""A teacher model that writes and rewords rows: what it is asked, what it answered, what that costs."""

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from toolkit.data.cleaning.normalise import one_line
+from toolkit.data.pages.written_steps import one_line
 from toolkit.data.rows import Batch, Dropped, Row
 from toolkit.data.selection.oversample import add_to_train
 from toolkit.data.selection.similarity import GramSets, comparable, crossing_pairs

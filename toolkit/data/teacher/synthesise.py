@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from toolkit.data.cleaning.normalise import NoSteps, normalise_row, number_steps
+from toolkit.data.cleaning.normalise import normalise_row
+from toolkit.data.pages.written_steps import NoSteps, number_steps
 from toolkit.data.reading.chunks import Chunk
 from toolkit.data.rows import SYNTHETIC, Dropped, Row
 from toolkit.data.teacher.grid import Cell, plan_cells

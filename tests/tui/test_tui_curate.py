@@ -9,6 +9,7 @@ import pytest
 from tests.review_case import write_dataset
 from tests.tui.pilot import looks_as, outside_parent, running, shows, text_of
 from tests.tui.sample_runs import make_run
+from toolkit.records import read_json, write_json
 from toolkit.review.curation import read_journals
 from toolkit.review.journal import standing_entries
 from tui.destinations import ToCuration
@@ -23,7 +24,10 @@ def at_rows(dataset: Path) -> dict[str, object]:
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
     root = tmp_path / "runs"
-    write_dataset(make_run(root, "20261118-100000-data-build-aaaa", "data-build", headline={"rows": 12}) / "dataset")
+    run = make_run(root, "20261118-100000-data-build-aaaa", "data-build", headline={"rows": 12})
+    write_dataset(run / "dataset")
+    result = read_json(run / "result.json") or {}
+    write_json(run / "result.json", {**result, "outputs": {"dataset": {"path": "dataset", "sha256": "0"}}})
     return root
 
 

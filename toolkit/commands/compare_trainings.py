@@ -6,15 +6,21 @@ from typing import Any
 
 from toolkit.records import JSON, read_json
 from toolkit.run_folder.folder import RunFolder
+from toolkit.run_folder.outputs import output_of
 
 
 def training_rows(runs: list[RunFolder]) -> dict[str, list[Any]]:
     """Facts of each run's training.json by name, None where a run has none; {} unless all runs are sft."""
     if any(run.recipe != "sft" for run in runs):
         return {}
-    found: list[JSON] = [read_json(run.path / "adapter" / "training.json") or {} for run in runs]
+    found: list[JSON] = [_training(run) for run in runs]
     facts = [_facts(run, training) for run, training in zip(runs, found, strict=True)]
     return {name: [fact.get(name) for fact in facts] for name in facts[0]}
+
+
+def _training(run: RunFolder) -> JSON:
+    adapter = output_of(run, "adapter")
+    return (read_json(adapter / "training.json") if adapter else None) or {}
 
 
 def caution(rows: dict[str, list[Any]]) -> str:

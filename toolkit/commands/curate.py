@@ -16,12 +16,12 @@ from toolkit.review.curation import (
     Curation,
     Item,
     curation_report,
-    find_dataset,
     folder_of,
     load_items,
     read_journals,
 )
 from toolkit.review.journal import check_name
+from toolkit.run_folder.outputs import find_dataset
 from toolkit.terminal.output import ask, say, say_json
 
 KEYS = (

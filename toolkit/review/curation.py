@@ -71,21 +71,6 @@ def folder_of(dataset: Path) -> Path:
     return dataset.parent / f"{dataset.name}.curation"
 
 
-def find_dataset(path: Path) -> Path:
-    """The data set folder that a path names: itself, or the one of a run folder.
-
-    Raises:
-        DataError: there is none.
-    """
-    for folder in (path, path / "dataset", path / "stages" / "data" / "dataset"):
-        if (folder / "train.jsonl").is_file():
-            return folder.absolute()
-    raise DataError(
-        f"{path} holds no data set; expected a folder with train.jsonl, validation.jsonl and test.jsonl, or the folder"
-        " of a data-build run."
-    )
-
-
 def load_items(dataset: Path) -> dict[str, Item]:
     """All rows of the splits and the near-duplicates that were left out, by id; first those that data-build asks a
     person about.

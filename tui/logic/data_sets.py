@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.records import read_json
+from toolkit.run_folder.folder import RunFolder
+from toolkit.run_folder.outputs import output_of
 from toolkit.terminal.layout import wrap
 from toolkit.terminal.text import clean, clean_text
 from tui.logic.lines import Line, line
@@ -27,14 +29,15 @@ def find_data_sets(rows: Iterable[RunRow]) -> list[DataSet]:
     """The data sets of data-build and pipeline runs, newest first."""
     found = []
     for row in rows:
-        for path in (row.path / "dataset", row.path / "stages" / "data" / "dataset"):
-            card = read_json(path / "card.json") if row.recipe in ("data-build", "pipeline") else None
-            if card is not None:
-                splits = card.get("splits")
-                splits = splits if isinstance(splits, dict) else {}
-                counts = {name: int(value.get("rows", 0)) for name, value in splits.items() if isinstance(value, dict)}
-                certificate = read_json(path / "leak_certificate.json") or {}
-                found.append(DataSet(row, path, counts, certificate.get("leak_free") is True))
+        made = row.recipe in ("data-build", "pipeline")
+        path = output_of(RunFolder(row.path), "dataset") if made else None
+        card = read_json(path / "card.json") if path else None
+        if path is not None and card is not None:
+            splits = card.get("splits")
+            splits = splits if isinstance(splits, dict) else {}
+            counts = {name: int(value.get("rows", 0)) for name, value in splits.items() if isinstance(value, dict)}
+            certificate = read_json(path / "leak_certificate.json") or {}
+            found.append(DataSet(row, path, counts, certificate.get("leak_free") is True))
     return found
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.review_case import write_dataset
 from toolkit.errors import DataError, UsageError
-from toolkit.review.curation import Curation, find_dataset, read_journals, rulings
+from toolkit.review.curation import Curation, read_journals, rulings
 
 
 @pytest.fixture
@@ -148,13 +148,6 @@ def test_what_is_not_a_decision_is_refused(dataset: Path) -> None:
         ann.decide(ann.items["r00"], "edit", prompt="How?")
     assert ann.journal.entries == []
     ann.close()
-
-
-def test_a_data_set_is_found_by_its_run(tmp_path: Path) -> None:
-    write_dataset(tmp_path / "run" / "dataset")
-    assert find_dataset(tmp_path / "run") == tmp_path / "run" / "dataset"
-    with pytest.raises(DataError, match="holds no data set"):
-        find_dataset(tmp_path)
 
 
 def steptune(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,57 @@
+"""The way from a run to what it wrote: by the outputs that it recorded, and those of a pipeline's stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from toolkit.errors import DataError
+from toolkit.run_folder.folder import RunFolder
+
+
+def output_of(run: RunFolder, name: str) -> Path | None:
+    """Absolute path of an output by its recorded name; None where there is none (any more).
+
+    A pipeline records its outputs at its end; until then, and where it failed, those of its stages are taken.
+    """
+    for holder in (run, *_stage_runs(run)):
+        if (path := _recorded(holder, name)) is not None and path.exists():
+            return path
+    return None
+
+
+def find_dataset(path: Path) -> Path:
+    """The data set folder that a path names: itself, or the one that a data-build or pipeline run wrote.
+
+    Raises:
+        DataError: there is none.
+    """
+    folder = path.absolute() if _is_dataset(path) else output_of(RunFolder(path), "dataset")
+    if folder is None or not _is_dataset(folder):
+        raise DataError(
+            f"{path} holds no data set; expected a folder with train.jsonl, validation.jsonl and test.jsonl, or the"
+            " folder of a data-build or pipeline run that has written one."
+        )
+    return folder
+
+
+def _is_dataset(folder: Path) -> bool:
+    return (folder / "train.jsonl").is_file()
+
+
+def _stage_runs(run: RunFolder) -> Iterator[RunFolder]:
+    """The runs that hold a pipeline's stages, the newest first; those of other pipelines where it skipped a stage."""
+    if run.recipe != "pipeline":
+        return
+    for event in reversed(run.events()):
+        if event.get("event") == "stage_started":
+            yield RunFolder(run.path / "stages" / str(event.get("stage")))
+        elif event.get("event") == "stage_skipped":
+            yield RunFolder(Path(str(event.get("run"))))
+
+
+def _recorded(run: RunFolder, name: str) -> Path | None:
+    outputs = (run.result or {}).get("outputs")
+    output = outputs.get(name) if isinstance(outputs, dict) else None
+    given = output.get("path") if isinstance(output, dict) else None
+    return (run.path / given).resolve() if isinstance(given, str) else None

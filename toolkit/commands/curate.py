@@ -13,21 +13,21 @@ from pathlib import Path
 from toolkit.errors import SteptuneError, UsageError
 from toolkit.review.curation import (
     REASONS,
+    VIEWS,
     Curation,
     Item,
+    View,
     curation_report,
     folder_of,
     load_items,
+    next_view,
     read_journals,
 )
 from toolkit.review.journal import check_name
 from toolkit.run_folder.outputs import find_dataset
 from toolkit.terminal.output import ask, say, say_json
 
-KEYS = (
-    "a accept, x REASON reject, e edit, s skip, f NOTE flag, u undo, U redo, w view (queue, duplicates, disagreements),"
-    " q leave"
-)
+KEYS = f"a accept, x REASON reject, e edit, s skip, f NOTE flag, u undo, U redo, v view ({', '.join(VIEWS)}), q leave"
 
 
 def curate(args: argparse.Namespace) -> int:
@@ -78,11 +78,9 @@ def _report(dataset: Path, as_json: bool) -> int:
 class PlainCuration:
     """The loop over standard input and output: a row, a command, the next row."""
 
-    VIEWS = ("queue", "duplicates", "disagreements")
-
     def __init__(self, curation: Curation) -> None:
         self.curation = curation
-        self.view = "queue"
+        self.view: View = "queue"
 
     def run(self) -> int:
         say(f"{self.curation.annotator} on {self.curation.dataset}\n{KEYS}")
@@ -102,13 +100,7 @@ class PlainCuration:
         return 0
 
     def _next(self) -> Item | None:
-        self.curation.refresh()
-        mine = self.curation.mine()
-        waiting = {
-            "queue": self.curation.queue,
-            "duplicates": lambda: [item for item in self.curation.duplicates() if item.id not in mine],
-            "disagreements": self.curation.disagreements,
-        }[self.view]()
+        waiting = self.curation.waiting(self.view)
         return waiting[0] if waiting else None
 
     def _show(self, item: Item) -> None:
@@ -147,8 +139,8 @@ class PlainCuration:
                 if key == "u"
                 else "nothing to redo"
             )
-        elif key == "w":
-            self.view = self.VIEWS[(self.VIEWS.index(self.view) + 1) % len(self.VIEWS)]
+        elif key == "v":
+            self.view = next_view(self.view)
         else:
             say(KEYS)
 

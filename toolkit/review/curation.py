@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from toolkit.errors import DataError
 from toolkit.records import JSON, read_examples, read_growing_jsonl, read_json, sha256_text, write_json
@@ -22,6 +22,8 @@ from toolkit.review.journal import Journal, check_name, read_journal, standing_e
 from toolkit.statistics.agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha, pairs_within
 
 Verdict = Literal["accept", "edit", "reject"]
+View = Literal["queue", "duplicates", "disagreements"]
+VIEWS: tuple[View, ...] = get_args(View)
 SPLITS = ("train", "validation", "test")
 DECISION, FLAG, SKIP = "decision", "flag", "skip"
 REVIEW_FILE = "review.jsonl"  # what data-build wants a person to look at
@@ -197,6 +199,18 @@ class Curation:
             ),
         )
 
+    def waiting(self, view: View) -> list[Item]:
+        """What a view still has to decide on, with what the others have decided meanwhile; deciding on a disagreement
+        settles it.
+        """
+        self.refresh()
+        if view == "queue":
+            return self.queue()
+        if view == "disagreements":
+            return self.disagreements()
+        mine = self.mine()
+        return [item for item in self.duplicates() if item.id not in mine]
+
     def is_shared(self, identifier: str) -> bool:
         """Whether a row belongs to the overlap."""
         return _point("overlap", identifier) < self.overlap
@@ -248,6 +262,11 @@ class Curation:
         now = time.monotonic()
         seconds, self._shown_s = now - self._shown_s, now
         return round(min(seconds, 3600.0), 1)
+
+
+def next_view(view: View) -> View:
+    """The view that follows, in a circle."""
+    return VIEWS[(VIEWS.index(view) + 1) % len(VIEWS)]
 
 
 def journals(folder: Path) -> list[Path]:

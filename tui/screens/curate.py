@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from toolkit.errors import SteptuneError
 from toolkit.records import JSON
-from toolkit.review.curation import REASONS, Curation, Item
+from toolkit.review.curation import REASONS, VIEWS, Curation, Item, View, next_view
 from toolkit.terminal.text import clean
 from tui.logic.curate_lines import edit_text_of, history_lines, output_lines, prompt_lines, read_edit
 from tui.logic.lines import line
@@ -21,7 +21,6 @@ from tui.pages.page import Page
 from tui.widgets.line_view import Panel
 from tui.widgets.text_view import TextView
 
-VIEWS = ("queue", "duplicates", "disagreements")
 OTHER = "another reason"
 
 
@@ -48,7 +47,7 @@ class CurateScreen(Page):
     def __init__(self, curation: Curation) -> None:
         super().__init__()
         self.curation = curation
-        self.view = "queue"
+        self.view: View = "queue"
         self.items: list[Item] = []
         self.at = 0
         self.last = ""
@@ -75,15 +74,7 @@ class CurateScreen(Page):
         return self.items[self.at] if self.items else None
 
     def _load(self) -> None:
-        """The rows of the view, with what the others have decided meanwhile."""
-        self.curation.refresh()
-        mine = self.curation.mine()
-        if self.view == "queue":
-            self.items = self.curation.queue()
-        elif self.view == "duplicates":
-            self.items = [item for item in self.curation.duplicates() if item.id not in mine]
-        else:
-            self.items = self.curation.disagreements()
+        self.items = self.curation.waiting(self.view)
         self.at = 0
 
     # What is shown ---------------------------------------------------------------------------------------------
@@ -210,7 +201,7 @@ class CurateScreen(Page):
     # Moving ----------------------------------------------------------------------------------------------------
 
     def action_view(self) -> None:
-        self.view = VIEWS[(VIEWS.index(self.view) + 1) % len(VIEWS)]
+        self.view = next_view(self.view)
         self._load()
         self.redraw()
 

@@ -159,7 +159,7 @@ def steptune(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str
 def test_the_plain_loop_takes_every_command(dataset: Path) -> None:
     script = (
         "a\nx wrong order\nf who says so?\ne\nHow do I clean a kettle?\nUnplug it.\n2. Wipe"
-        " it.\n\nu\nU\ns\nnonsense\nw\na\nw\nw\nq\n"
+        " it.\n\nu\nU\ns\nnonsense\nv\na\nv\nv\nq\n"
     )
     done = steptune("curate", str(dataset), "--annotator", "ann", "--plain", text=script)
     assert (done.returncode, done.stderr) == (0, "")
@@ -212,3 +212,11 @@ def test_kill_9_in_the_plain_loop_loses_no_acknowledged_decision(tmp_path: Path)
     curation = open_as(dataset, "ann")
     assert len(curation.mine()) >= shown
     curation.close()
+
+
+def test_the_dialogue_changes_its_view_by_the_key_of_the_screen(dataset: Path) -> None:
+    argv = [sys.executable, "-m", "toolkit.cli", "curate", str(dataset), "--plain", "--annotator", "ann"]
+    run = subprocess.run(argv, input="v\nq\n", capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0
+    assert "v view (queue, duplicates, disagreements)" in run.stdout
+    assert "[duplicates, 0 decided]" in run.stdout

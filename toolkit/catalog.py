@@ -3,28 +3,63 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from toolkit.bundled import accelerate_configs_dir, recipes_dir
 from toolkit.errors import UsageError
 
-RECIPES = ("data-build", "sft", "generate", "evaluate", "pipeline")
-# Started by plain python: vLLM starts its own workers, and the pipeline only starts other runs.
-PLAIN_PYTHON_RECIPES = frozenset({"generate", "pipeline"})
-
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe as listed by `steptune recipes`: `presets` maps a preset's name to its one-line description."""
+    """One recipe: how it is started, what it needs, what it can show before a start, and its presets.
+
+    `modules` are those that every run of it imports, installed by the extra of that name. `preview` says how the answer
+    of its `preview.py` is shown. `fail_under` is the option that `--fail-under METRIC=VALUE` sets. `presets` maps a
+    preset's name to its one-line description.
+    """
 
     name: str
-    summary: str
-    presets: dict[str, str]
+    by_accelerate: bool = True
+    extra: str = ""
+    modules: tuple[str, ...] = ()
+    preview: Literal["rows", "tokens"] | None = None
+    fail_under: str | None = None
+    summary: str = ""
+    presets: dict[str, str] = field(default_factory=dict)
 
     @property
     def script(self) -> Path:
         return recipes_dir() / self.name / "run.py"
+
+
+_RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(
+            "data-build",
+            extra="data",
+            modules=("accelerate", "ftfy", "lxml", "markdown_it", "phonenumbers", "rensa"),
+            preview="rows",
+        ),
+        Recipe(
+            "sft",
+            extra="train",
+            modules=("torch", "accelerate", "transformers", "trl", "peft", "datasets"),
+            preview="tokens",
+        ),
+        Recipe("generate", by_accelerate=False),  # vLLM starts its own workers
+        Recipe(
+            "evaluate",
+            extra="eval",
+            modules=("torch", "accelerate", "transformers", "numpy", "matplotlib", "jinja2"),
+            fail_under="fail_under",
+        ),
+        Recipe("pipeline", by_accelerate=False, fail_under="evaluate.fail_under"),  # only starts other runs
+    )
+}
+RECIPES = tuple(_RECIPES)
 
 
 def find_recipe(name: str) -> Recipe:
@@ -32,7 +67,7 @@ def find_recipe(name: str) -> Recipe:
     require_choice(name, RECIPES, "recipe")
     folder = recipes_dir() / name
     presets = {path.stem: first_comment(path) for path in sorted(folder.glob("*.yaml"))}
-    return Recipe(name, _first_line(folder / "README.md"), presets)
+    return replace(_RECIPES[name], summary=_first_line(folder / "README.md"), presets=presets)
 
 
 def preset_path(recipe: str, preset: str) -> Path:

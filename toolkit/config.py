@@ -19,8 +19,8 @@ from pydantic import BaseModel, ValidationError
 from toolkit import bundled, catalog
 from toolkit.config_problems import KeyPath, models_in, problem_of, root_causes
 from toolkit.errors import ConfigError, Problem, SteptuneError
+from toolkit.pipeline_stages import SECTIONS
 from toolkit.settings import SETTINGS, Settings
-from toolkit.settings.pipeline import STAGE_FIELDS
 
 
 class _Loader(yaml.SafeLoader):
@@ -91,7 +91,7 @@ def to_json(settings: Settings, recipe: str) -> dict[str, Any]:
     """All options as plain values; what a pipeline fills in later is left out."""
     exclude: Any = None
     if recipe == "pipeline":
-        exclude = {section: set(SETTINGS[stage].from_pipeline) for section, stage in STAGE_FIELDS.items()}
+        exclude = {section: set(SETTINGS[stage].from_pipeline) for section, stage in SECTIONS.items()}
     return settings.model_dump(mode="json", exclude=exclude)
 
 
@@ -171,7 +171,7 @@ def _merge(layers: _Layers, recipe: str, value: dict[str, Any], origins: dict[Ke
     if "preset" in value:
         _start_from_preset(layers, recipe, value.pop("preset"), origins.get(("preset",), ""), prefix)
     if recipe == "pipeline" and not prefix:
-        for section, stage in STAGE_FIELDS.items():
+        for section, stage in SECTIONS.items():
             if isinstance(value.get(section), dict) and "preset" in value[section]:
                 value[section] = dict(value[section])
                 where = origins.get((section, "preset"), "")
@@ -231,7 +231,7 @@ def _stage_problems(model: type[Settings], layers: _Layers, recipe: str) -> list
     ]
     if recipe != "pipeline":
         return problems
-    for section, stage in STAGE_FIELDS.items():
+    for section, stage in SECTIONS.items():
         given = layers.values.get(section)
         if not isinstance(given, dict):
             continue

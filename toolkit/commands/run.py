@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from toolkit import config
+from toolkit import catalog, config
 from toolkit.errors import EXIT_CANCELLED, EXIT_FAILED, SteptuneError, UsageError
+from toolkit.pipeline_stages import STAGES
 from toolkit.planning import preflight
 from toolkit.planning.data_preview import data_preview_lines
 from toolkit.planning.inputs import check_inputs
@@ -19,7 +20,6 @@ from toolkit.records import JSON, read_json
 from toolkit.run_folder.folder import RunFolder, find_run, runs_root
 from toolkit.runs import launch
 from toolkit.runs.follow import Follower, results_table
-from toolkit.runs.stages import STAGE_NAMES, recipe_of
 from toolkit.runs.stop import ask_to_stop, wait_until_ended
 from toolkit.settings import PipelineSettings, Settings
 from toolkit.terminal.numbers import headline_text
@@ -42,12 +42,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _thresholds(recipe: str, given: list[str]) -> list[str]:
     """`--fail-under METRIC=VALUE` as an override of evaluate's own option."""
-    prefixes = {"evaluate": "fail_under.", "pipeline": "evaluate.fail_under."}
-    if given and recipe not in prefixes:
+    option = catalog.find_recipe(recipe).fail_under
+    if given and option is None:
         raise UsageError(
             f"--fail-under belongs to evaluate and pipeline; {recipe} measures nothing that could be compared."
         )
-    return [prefixes[recipe] + item for item in given]
+    return [f"{option}.{item}" for item in given]
 
 
 def resume(args: argparse.Namespace) -> int:
@@ -61,7 +61,7 @@ def _show_plan(args: argparse.Namespace, plan: LaunchPlan, run_dir: Path | None,
     """`--dry-run`: everything that would happen, and the exit code that preflight would give."""
     folder = run_dir.absolute() if run_dir else runs_root() / f"<time>-{plan.recipe}-<id>"
     refused = any(check.level == "refused" for check in checks)
-    preview = recipe_preview(plan) if plan.recipe in ("sft", "data-build") and not refused else {}
+    preview = recipe_preview(plan) if catalog.find_recipe(plan.recipe).preview and not refused else {}
     estimate = preflight.training_memory(plan)
     if args.json:
         document = {
@@ -96,7 +96,7 @@ def _show_plan(args: argparse.Namespace, plan: LaunchPlan, run_dir: Path | None,
 
 
 def _say_preview(recipe: str, preview: JSON) -> None:
-    if recipe != "sft":
+    if catalog.find_recipe(recipe).preview == "rows":
         say("\n".join(data_preview_lines(preview)))
         return
     say("\n".join(preview_lines(preview)))
@@ -110,8 +110,9 @@ def _stage_commands(plan: LaunchPlan, folder: Path) -> list[tuple[str, list[str]
         return []
     data, sft, generate, evaluate = plan.settings.stages()
     stages: tuple[Settings, ...] = (data, sft, generate, generate, evaluate)
-    settings = dict(zip(STAGE_NAMES, stages, strict=True))
-    plans = {name: plan_launch(recipe_of(name), stage, plan.on) for name, stage in settings.items()}
+    plans = {
+        stage.name: plan_launch(stage.recipe, settings, plan.on) for stage, settings in zip(STAGES, stages, strict=True)
+    }
     return [(name, stage_plan.argv(folder / "stages" / name)) for name, stage_plan in plans.items()]
 
 

@@ -35,7 +35,7 @@ class LaunchPlan:
     @property
     def by_accelerate(self) -> bool:
         """Whether accelerate starts the recipe, and not plain python."""
-        return self.recipe not in catalog.PLAIN_PYTHON_RECIPES
+        return catalog.find_recipe(self.recipe).by_accelerate
 
     @property
     def config_yaml(self) -> str:
@@ -83,7 +83,7 @@ def plan_launch(
     environment = _environment(accelerate, settings)
     if isinstance(settings, SftSettings):
         settings = with_machine_choices(settings, read_machine(accelerate))
-    if recipe in catalog.PLAIN_PYTHON_RECIPES:
+    if not catalog.find_recipe(recipe).by_accelerate:
         if accelerate_args:
             raise UsageError(f"{recipe} is not started by accelerate; remove `-- {' '.join(accelerate_args)}`.")
         return LaunchPlan(recipe, settings, accelerate, (), environment)

@@ -16,6 +16,7 @@ from typing import Literal
 
 import psutil
 
+from toolkit.catalog import Recipe, find_recipe
 from toolkit.errors import PreflightError
 from toolkit.machine.hardware import GIB, sample_gpus
 from toolkit.planning.accelerate_config import AccelerateConfig
@@ -84,20 +85,20 @@ def _stages(settings: Settings) -> tuple[Settings, ...]:
 
 def _check_packages(settings: Settings, accelerate: AccelerateConfig) -> Iterator[Check]:
     for stage in _stages(settings):
-        if isinstance(stage, DataBuildSettings):
-            yield _packages("data", ("accelerate", "ftfy", "lxml", "markdown_it", "phonenumbers", "rensa"))
-        elif isinstance(stage, SftSettings):
-            names = ["torch", "accelerate", "transformers", "trl", "peft", "datasets"]
-            names += ["bitsandbytes"] if stage.quantization != "none" else []
-            names += ["deepspeed"] if accelerate.strategy.startswith("zero") else []
-            yield _packages("train", tuple(names))
-        elif isinstance(stage, GenerateSettings):
+        if isinstance(stage, GenerateSettings):
             yield _check_engine(stage)
+        elif isinstance(stage, DataBuildSettings):
+            yield _packages(find_recipe("data-build"))
         elif isinstance(stage, EvaluateSettings):
-            yield _packages("eval", ("torch", "accelerate", "transformers", "numpy", "matplotlib", "jinja2"))
+            yield _packages(find_recipe("evaluate"))
+        elif isinstance(stage, SftSettings):
+            more = ["bitsandbytes"] if stage.quantization != "none" else []
+            more += ["deepspeed"] if accelerate.strategy.startswith("zero") else []
+            yield _packages(find_recipe("sft"), *more)
 
 
-def _packages(extra: str, modules: tuple[str, ...]) -> Check:
+def _packages(recipe: Recipe, *more: str) -> Check:
+    extra, modules = recipe.extra, (*recipe.modules, *more)
     missing = [name for name in modules if importlib.util.find_spec(name) is None]
     if missing:
         return Check(

@@ -19,13 +19,13 @@ from toolkit.options.evaluation import EvidenceOptions, PredictionsOptions
 from toolkit.options.generation import SystemOptions
 from toolkit.options.shared import HeldOutOptions
 from toolkit.options.training import TrainingDataOptions
+from toolkit.pipeline_stages import STAGE_NAMES
 from toolkit.planning.plan import LaunchPlan, plan_launch
 from toolkit.records import JSON, read_json, sha256_file, sha256_json, sha256_tree, write_json
 from toolkit.run_folder.folder import ENDED_STATES, RunFolder, runs_root
 from toolkit.runs import launch
 from toolkit.runs.recorder import Recorder
 from toolkit.runs.stage_code import code_of
-from toolkit.runs.stages import STAGE_NAMES, recipe_of
 from toolkit.runs.stop import ask_to_stop, wait_until_ended
 from toolkit.settings import PipelineSettings, Settings
 
@@ -95,7 +95,7 @@ class Pipeline:
             return Stage(name, name, filled)
         _, _, generate, _ = settings.stages()
         system = SystemOptions(adapter=adapter if name == "generate-tuned" else None)
-        return Stage(name, recipe_of(name), generate.with_options(HeldOutOptions(data=dataset), system))
+        return Stage(name, "generate", generate.with_options(HeldOutOptions(data=dataset), system))
 
     def _run_stage(self, stage: Stage) -> StageResult:
         plan = plan_launch(stage.recipe, stage.settings, self.on)

@@ -36,6 +36,3 @@ class PipelineSettings(Settings):
         """The stages in order; generate with the model and prompt format that sft trains."""
         generate = self.generate.with_options(ModelOptions.of(self.sft), PromptOptions.of(self.sft))
         return self.data, self.sft, generate, self.evaluate
-
-
-STAGE_FIELDS = {"data": "data-build", "sft": "sft", "generate": "generate", "evaluate": "evaluate"}

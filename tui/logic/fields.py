@@ -98,9 +98,9 @@ def sections(recipe: str) -> tuple[Section, ...]:
     """The form of a recipe. Options that a pipeline fills in by itself are left out of its form."""
     hidden: set[str] = set()
     if recipe == "pipeline":
-        from toolkit.settings.pipeline import STAGE_FIELDS
+        from toolkit.pipeline_stages import SECTIONS
 
-        hidden = {f"{name}.{key}" for name, stage in STAGE_FIELDS.items() for key in SETTINGS[stage].from_pipeline}
+        hidden = {f"{name}.{key}" for name, stage in SECTIONS.items() for key in SETTINGS[stage].from_pipeline}
     found = list(_sections(SETTINGS[recipe], "", "", hidden))
     return tuple(section for section in found if section.fields)
 

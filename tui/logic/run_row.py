@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from toolkit.pipeline_stages import STAGE_NAMES
 from toolkit.records import JSON, read_json
 from toolkit.run_folder.folder import ENDED_STATES, RunFolder, tail_jsonl
-from toolkit.runs.stages import STAGE_NAMES
 from toolkit.terminal.numbers import as_number, headline_text
 from toolkit.terminal.text import clean
 

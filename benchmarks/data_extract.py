@@ -22,10 +22,9 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-from data_pages import HelpPage, fetch_pages, make_pdf, words_of
-from report import finish, skip
-
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.data_pages import HelpPage, fetch_pages, make_pdf, words_of
+from benchmarks.report import finish, skip
 from toolkit.data.pages.html_pages import read_html
 from toolkit.data.pages.pdf_layout import read_pdf
 from toolkit.data.pages.sections import Section

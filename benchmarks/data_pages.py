@@ -53,7 +53,8 @@ def read_help_page(file: Path) -> HelpPage:
     """The truth is read by the microdata alone (HowToSection, HowToStep), not by tags or classes."""
     text = file.read_text(encoding="utf-8")
     lists, blocks = [], []
-    for element in html.document_fromstring(text).xpath(
+    page: Any = html.document_fromstring(text)
+    for element in page.xpath(
         "//div[@id='DisplayArea']//*[self::h1 or self::h2 or self::h3 or self::p or @itemprop='HowTo']"
     ):
         if element.get("itemprop") == "HowTo":

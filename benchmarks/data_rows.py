@@ -27,13 +27,11 @@ from typing import Any
 
 from lxml import html
 
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
-from data_samples import near_copy, row, typing_error
-from data_scale import build, write_source
-from pii.measure import MOSTLY, measure_generated
-from report import finish
-
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.data_samples import near_copy, row, typing_error
+from benchmarks.data_scale import build, write_source
+from benchmarks.report import finish
+from scripts.pii.measure import MOSTLY, measure_generated
 from toolkit.data.cleaning.anonymise import anonymise_row, find_personal
 from toolkit.data.cleaning.typos import WORD, WordCounts, repair_typos
 from toolkit.data.pii.spans import KINDS
@@ -83,7 +81,8 @@ def _help_lines(language: str, folder: Path) -> list[str]:
     subprocess.run(["dpkg-deb", "-x", archive, folder / package], check=True)
     lines: set[str] = set()
     for file in sorted((folder / package).rglob("*.html")):
-        found = html.document_fromstring(file.read_text(encoding="utf-8")).xpath("//div[@id='DisplayArea']//p")
+        page: Any = html.document_fromstring(file.read_text(encoding="utf-8"))
+        found = page.xpath("//div[@id='DisplayArea']//p")
         lines |= {" ".join(paragraph.text_content().split()) for paragraph in found}
     lines = {line for line in lines if len(line.split()) >= 3}
     return random.Random(SEED).sample(sorted(lines), min(MOST_LINES, len(lines)))
@@ -296,10 +295,10 @@ def _near_duplicates(values: Values, beside: Beside, help_lines: dict[str, list[
         values["near-duplicates: rows/s end to end"] = round(len(rows) / (time.process_time() - started))
     values["near-duplicates: hard negatives deleted"] = _hard_negatives_deleted()
     if answer := _peer("datasketch", {"texts": texts[:3_000] + texts[first_copy:], "threshold": 0.7}):
-        pairs = {(left, right - 3_000 + first_copy) for left, right in answer["pairs"] if left < 3_000 <= right}
+        same = {(left, right - 3_000 + first_copy) for left, right in answer["pairs"] if left < 3_000 <= right}
         high = [pair for pair, value in truth.items() if value >= 0.8]
         beside["near-duplicates: recall at J >= 0.8"] = {
-            "datasketch": round(sum(pair in pairs for pair in high) / len(high), 4)
+            "datasketch": round(sum(pair in same for pair in high) / len(high), 4)
         }
         beside["near-duplicates: rows/s end to end"] = {"datasketch": round(5_000 / answer["seconds"])}
 

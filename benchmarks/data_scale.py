@@ -19,8 +19,8 @@ from pathlib import Path
 import psutil
 import yaml
 
-sys.path.insert(0, str(Path(__file__).parent))
-from data_samples import rows
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.data_samples import rows
 
 RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "data-build" / "run.py"
 

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import psutil
 
-sys.path.insert(0, str(Path(__file__).parent))
-from report import finish
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.report import finish
 
 STEPTUNE = str(Path(sys.executable).with_name("steptune"))
 REPEATS = 7

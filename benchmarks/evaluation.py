@@ -19,13 +19,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import torch
 import yaml
-from report import finish
 
+from benchmarks.report import finish
 from toolkit.evaluation.bertscore import BertScorer, Match, match_pair, official_baseline, weigh
 from toolkit.evaluation.embedding_cache import EmbeddingCache
 from toolkit.evaluation.encoder import Embedding, _same_length_batches, load_encoder, token_ids
@@ -66,7 +66,7 @@ def _rouge(texts: list[str], scratch: Path) -> tuple[dict[str, float], dict]:
     generator = random.Random(1)
     words = " ".join(texts).split()
     pairs = [(" ".join(generator.choices(words, k=200)), " ".join(generator.choices(words, k=200))) for _ in range(120)]
-    pairs_of_sample = [tuple(generator.sample(texts, 2)) for _ in range(200)]
+    pairs_of_sample = [(left, right) for left, right in (generator.sample(texts, 2) for _ in range(200))]
 
     def theirs(some: Pairs) -> list[float]:
         return [scorer.score(reference, output)["rougeL"].fmeasure for output, reference in some]
@@ -310,8 +310,6 @@ def _run_recipe(scratch: Path, number: int, launcher: list[str], batch: int, blo
     settings = {
         "data": str(scratch / "test.jsonl"),
         "predictions": {name: str(scratch / f"{name}.jsonl") for name in ("baseline", "tuned")},
-    }
-    settings |= {
         "bertscore_model": MINILM,
         "bertscore_batch_size": batch,
         "bertscore_cache": False,

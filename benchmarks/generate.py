@@ -22,8 +22,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
-from report import finish
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.report import finish
 
 DIFFERENT = "greedy answers that differ from transformers' where the two top logits are apart by more than bf16 noise"
 PROMPTS = 64
@@ -270,7 +270,8 @@ def _peer(model: Path, requests: list[dict[str, Any]]) -> Any:
         most = max(row["max_tokens"] for row in rows)
         loaded.generation_config = GenerationConfig(do_sample=False, max_new_tokens=most, pad_token_id=0)
         with torch.inference_mode():
-            return loaded.generate(input_ids=ids, attention_mask=mask)[:, longest:].tolist()
+            answers: list[list[int]] = loaded.generate(input_ids=ids, attention_mask=mask)[:, longest:].tolist()
+            return answers
 
     return lambda rows: [
         ids for start in range(0, len(rows), PEER_BATCH) for ids in batch(rows[start : start + PEER_BATCH])

@@ -19,13 +19,12 @@ from pathlib import Path
 from typing import Any
 
 os.environ["HF_HUB_OFFLINE"] = "1"
-sys.path.insert(0, str(Path(__file__).parents[1]))
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
-from report import finish, skip
-from train import Side, make_side, random_rows
 
+from benchmarks.report import finish, skip
+from benchmarks.train import Side, make_side, random_rows
 from toolkit.options.training import SftOptions
 from toolkit.planning.model_configs import SHIPPED
 from toolkit.planning.training_memory import GIB, TrainingShape, estimate_memory, read_shape

@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
-from report import finish, skip
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.report import finish, skip
 
 PROMPTS, INPUT_TOKENS, OUTPUT_TOKENS = 512, 128, 128
 

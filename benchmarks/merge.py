@@ -20,11 +20,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
-from report import finish, machine
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.report import finish, machine
 
 ROUNDS = 3
 # The largest base that a short run takes: layers of 7B's shape (hidden 4096, MLP 14336, 8 key-value heads), as many as
@@ -252,7 +253,8 @@ def make_large_base(folder: Path) -> dict[str, Any]:
     }
     # The same numbers everywhere: only their bytes count.
     noise = torch.empty(14336 * 4096, dtype=torch.bfloat16).normal_(std=0.02)
-    index, matrices = {}, {}
+    index: dict[str, str] = {}
+    matrices = {}
     for shard in range(0, LARGE_BASE_LAYERS, 2):
         name = f"model-{shard // 2 + 1:05}-of-{LARGE_BASE_LAYERS // 2:05}.safetensors"
         tensors = {}
@@ -315,9 +317,9 @@ def _large_base(folder: Path) -> dict[str, Any]:
 SIDES: dict[str, Callable[..., dict[str, Any]]] = {
     "make-adapter": make_adapter,
     "stream": stream,
-    "stream-durable": lambda *paths: stream(*paths, durable=True),
+    "stream-durable": partial(stream, durable=True),
     "peft": peft,
-    "peft-durable": lambda *paths: peft(*paths, durable=True),
+    "peft-durable": partial(peft, durable=True),
     "fidelity": fidelity,
     "make-large-base": make_large_base,
 }

@@ -70,7 +70,7 @@ def measure() -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
         CHANGES: unnamed,
         LOST: kills["lost"],
     }
-    beside = {
+    beside: dict[str, dict[str, Any]] = {
         COVERAGE: {
             "independent ratings": min(found["independent"] for found in covered),
             "percentiles": min(found["percentile"] for found in covered),

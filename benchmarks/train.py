@@ -26,14 +26,13 @@ from typing import Any
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-sys.path.insert(0, str(Path(__file__).parents[1]))
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 import yaml
-from report import finish
 from safetensors.torch import load_file
 
+from benchmarks.report import finish
 from toolkit.bundled import recipes_dir
 from toolkit.catalog import accelerate_config_path
 from toolkit.options.training import BaseModelOptions, LoraOptions, SftOptions
@@ -199,7 +198,9 @@ def epoch() -> tuple[Values, Beside]:
     random batches of the same trainer.
     """
     prepared = prepare(SftOptions(model=MODEL, data=recipes_dir() / "sample" / "howto", max_length=512))
-    rows = [{"input_ids": row.input_ids, "labels": row.labels, "row": 0} for row in prepared.train.rows[::2]]
+    rows: list[dict[str, Any]] = [
+        {"input_ids": row.input_ids, "labels": row.labels, "row": 0} for row in prepared.train.rows[::2]
+    ]
     held_out = [{"input_ids": row.input_ids, "labels": row.labels, "row": 0} for row in prepared.validation.rows[::4]]
     lengths = [len(row["input_ids"]) for row in rows]
     shuffled = random.Random(5).sample(range(len(rows)), len(rows))
@@ -334,7 +335,7 @@ def peak_bytes(side: Side, rows: list[Row]) -> int:
     for event in sorted(changes, key=lambda event: event.start_ns()):
         level += event.nbytes()
         peak = max(peak, level)
-    return sum(standing.values()) + peak
+    return int(sum(standing.values()) + peak)
 
 
 def _tensors(model: torch.nn.Module) -> list[torch.Tensor]:

@@ -21,10 +21,11 @@ from pathlib import Path
 
 import pycrfsuite
 from faker import Faker
-from pii.fill import WESTERN, Filled, Filler, templates
-from pii.measure import measure_generated
 from wordfreq import get_frequency_dict
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from scripts.pii.fill import WESTERN, Filled, Filler, templates
+from scripts.pii.measure import measure_generated
 from toolkit.data.pii.features import IS_A_WORD, NAMES_FILE, TOKEN, features, forget_names, resource
 from toolkit.data.pii.quality import QUALITY_FILE
 from toolkit.data.pii.tagger import MODEL_FILE
@@ -119,7 +120,8 @@ def _training_texts() -> list[Filled]:
     chooser = random.Random(SEED)
     chooser.shuffle(texts)
     # Personal data also stands within longer help text: pairs of neighbours joined by a line end or a space.
-    joined = [_joined(*chooser.sample(texts, 2), chooser.choice("\n\n ")) for _ in range(len(texts) // 4)]
+    pairs = (chooser.sample(texts, 2) for _ in range(len(texts) // 4))
+    joined = [_joined(left, right, chooser.choice("\n\n ")) for left, right in pairs]
     return texts + joined
 
 

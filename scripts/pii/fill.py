@@ -252,6 +252,7 @@ class Filler:
             else phonenumbers.PhoneNumberType.FIXED_LINE
         )
         example = phonenumbers.example_number_for_type(region, kind)
+        assert example is not None, region
         while True:
             digits = str(example.national_number)
             number = phonenumbers.PhoneNumber(

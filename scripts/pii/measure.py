@@ -7,17 +7,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from pii.fill import Filled, Filler, templates
-
+from scripts.pii.fill import Filled, Filler, templates
 from toolkit.data.cleaning.anonymise import find_personal
 from toolkit.data.pii.spans import KINDS
 
 TEST_SEED, FILLS = 1009, 40
 REGIONS = {"en": ("US", "GB"), "id": ("ID",)}
 SOFT = {"name", "address"}
-MOSTLY = (
-    0.8  # share of the characters of a name or address that must be masked for it to count as found; identifiers wholly
-)
+# Share of the characters of a name or address that must be masked for it to count as found; identifiers: all.
+MOSTLY = 0.8
 
 
 def measure_generated() -> dict:

@@ -23,6 +23,7 @@ from toolkit.review.curation import (
     next_view,
     read_journals,
 )
+from toolkit.review.curation_text import report_lines
 from toolkit.review.journal import check_name
 from toolkit.run_folder.outputs import find_dataset
 from toolkit.terminal.output import ask, say, say_json
@@ -57,21 +58,7 @@ def _report(dataset: Path, as_json: bool) -> int:
     if as_json:
         say_json(report)
         return 0
-    for name, count in report["annotators"].items():
-        say(f"{name}: {count} rows decided")
-    say("  ".join(f"{verdict} {count}" for verdict, count in report["verdicts"].items()))
-    say(f"open disagreements {report['open_disagreements']}, settled {report['adjudicated']}")
-    agreement = report["agreement"]
-    alpha = agreement["krippendorff_alpha"]
-    say(
-        f"agreement on {agreement['rows']} shared rows: Krippendorff's alpha"
-        f" {'not defined' if alpha is None else f'{alpha:.3f}'}"
-    )
-    for names, pair in agreement["pairs"].items():
-        say(
-            f"  Cohen's kappa {names} ({pair['rows']} rows):"
-            f" {'not defined' if pair['cohen_kappa'] is None else format(pair['cohen_kappa'], '.3f')}"
-        )
+    say("\n".join(report_lines(report)))
     return 0
 
 

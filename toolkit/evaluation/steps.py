@@ -81,12 +81,6 @@ def parse_answer(text: str) -> ParsedAnswer:
     return ParsedAnswer("\n".join(lines[:list_start]).strip(_BLANK), steps, "\n".join(lines[list_end:]).strip(_BLANK))
 
 
-def render_answer(answer: ParsedAnswer) -> str:
-    """The answer written out with plain `1.` markers, numbers as they were."""
-    written = [_written(step.number, step.text) for step in answer.steps]
-    return "\n\n".join(part for part in (answer.before, "\n".join(written), answer.after) if part)
-
-
 def render_steps(texts: list[str]) -> str:
     """A list numbered from 1; `parse_answer` gives the same texts back if they are as it gives them."""
     return "\n".join(_written(number, text) for number, text in enumerate(texts, start=1))

@@ -12,6 +12,7 @@ from textual.widget import Widget
 from toolkit.errors import SteptuneError
 from toolkit.records import JSON
 from toolkit.review.curation import REASONS, VIEWS, Curation, Item, View, next_view
+from toolkit.review.curation_text import report_lines
 from toolkit.terminal.text import clean
 from tui.logic.curate_lines import edit_text_of, history_lines, output_lines, prompt_lines, read_edit
 from tui.logic.lines import line
@@ -217,15 +218,5 @@ class CurateScreen(Page):
 
         item = self.item
         lines = history_lines(self.curation, item, 76) if item else []
-        report = self.curation.report()
-        agreement = report["agreement"]
-        alpha = agreement["krippendorff_alpha"]
-        lines += [(), *(line(f"{clean(name)}: {count} rows decided") for name, count in report["annotators"].items())]
-        lines += [line(f"open disagreements {report['open_disagreements']}, settled {report['adjudicated']}")]
-        lines += [
-            line(
-                f"Krippendorff's alpha on {agreement['rows']} shared rows:"
-                f" {'not defined' if alpha is None else f'{alpha:.3f}'}"
-            )
-        ]
+        lines += [(), *(line(clean(text)) for text in report_lines(self.curation.report()))]
         self.app.push_screen(Reading("History and agreement", lines))

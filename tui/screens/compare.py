@@ -13,6 +13,7 @@ from textual.widget import Widget
 from toolkit.errors import SteptuneError
 from toolkit.records import write_text
 from toolkit.terminal.layout import cut, fit
+from toolkit.terminal.numbers import number
 from toolkit.terminal.text import clean
 from tui.logic.chart import ChartOptions, Curve
 from tui.logic.comparison import Comparison, cell, compare, to_csv, to_markdown
@@ -89,7 +90,7 @@ class CompareScreen(Page):
         curves, legend = [], []
         for index, (feed, label) in enumerate(zip(self.feeds, self.comparison.labels, strict=True), start=1):
             series = feed.view.curves.series.get(name)
-            last = f"{series.last:.4g}" if series and series.last is not None else "-"
+            last = number(series.last if series else None)
             legend.append(
                 line(
                     (f" {index} ━━ ", f"s{index}"),

@@ -398,7 +398,7 @@ def leftovers(scratch: Path) -> tuple[dict[str, float], dict[str, dict[str, Any]
 
 
 def _end(run: Any, how: str) -> None:
-    child, supervisor = run.processes["child"]["pid"], run.processes["supervisor"]["pid"]
+    child, supervisor = run.processes.child.pid, run.processes.supervisor.pid
     if how == "finish":
         while run.result is None:
             time.sleep(0.1)

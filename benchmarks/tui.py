@@ -35,7 +35,8 @@ from tests.tui.sample_runs import make_many, make_run, metrics  # noqa: E402
 from tests.tui.terminal import Terminal, screens  # noqa: E402
 from toolkit.machine.processes import RUN_ID_VARIABLE, send, tagged_with  # noqa: E402
 from toolkit.records import dump_line, write_json  # noqa: E402
-from toolkit.run_folder.folder import RunFolder, create_run  # noqa: E402
+from toolkit.run_folder.create import create_run  # noqa: E402
+from toolkit.run_folder.folder import RunFolder  # noqa: E402
 from toolkit.runs import launch  # noqa: E402
 
 Values = dict[str, float]
@@ -439,12 +440,12 @@ def _start_run(root: Path, script: str) -> RunFolder:
     os.environ["STEPTUNE_RUNS"] = str(root)
     run = create_run("sft", "seed: 1\n")
     (run.path / "recipe.py").write_text(
-        f"import json, os\nwith open({str(run.path / 'events.jsonl')!r}, 'a') as file:\n   "
+        f"import json, os\nwith open({str(run.events_file)!r}, 'a') as file:\n   "
         f" file.write(json.dumps({{'event': 'started', 'pid': os.getpid()}}) + '\\n')\n{script}",
         encoding="utf-8",
     )
     write_json(
-        run.path / "command.json",
+        run.command_file,
         {
             "argv": [sys.executable, str(run.path / "recipe.py")],
             "cwd": str(run.path),
@@ -458,8 +459,9 @@ def _start_run(root: Path, script: str) -> RunFolder:
 
 
 def _identity(run: RunFolder) -> Any:
-    found = [psutil.pid_exists(run.processes[name]["pid"]) for name in ("supervisor", "child")]
-    return run.processes, found, [event["event"] for event in run.events()]
+    processes = run.processes
+    found = [one is not None and psutil.pid_exists(one.pid) for one in (processes.supervisor, processes.child)]
+    return processes, found, [event.name for event in run.events()]
 
 
 def _type_a_change(terminal: Terminal) -> None:

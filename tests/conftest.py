@@ -18,7 +18,8 @@ os.environ.setdefault("DS_ACCELERATOR", "cpu")
 
 from toolkit.machine.processes import RUN_ID_VARIABLE, send, tagged_with
 from toolkit.records import write_json
-from toolkit.run_folder.folder import RunFolder, create_run
+from toolkit.run_folder.create import create_run
+from toolkit.run_folder.folder import RunFolder
 
 # The suite gives the same answer twice; HYPOTHESIS_PROFILE=explore looks for new examples. No deadline: machines
 # differ.

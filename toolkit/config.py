@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -21,6 +21,8 @@ from toolkit.config_problems import KeyPath, models_in, problem_of, root_causes
 from toolkit.errors import ConfigError, Problem, SteptuneError
 from toolkit.pipeline_stages import SECTIONS
 from toolkit.settings import SETTINGS, Settings
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
 
 
 class _Loader(yaml.SafeLoader):
@@ -75,11 +77,16 @@ def resolve(
     return _validate(SETTINGS[recipe], layers, source, recipe)
 
 
-def load_resolved(recipe: str, path: Path) -> Settings:
-    """The settings of a run folder's config.yaml."""
+def load_resolved(settings_type: type[SettingsT], path: Path) -> SettingsT:
+    """The settings of a run folder's config.yaml, every option written out.
+
+    Raises:
+        ConfigError: the file is missing or damaged, or it was written for another version or edited.
+    """
+    recipe = next(name for name, known in SETTINGS.items() if known is settings_type)
     layers = _Layers()
     _add_file(layers, recipe, path, ())
-    return _validate(SETTINGS[recipe], layers, str(path), recipe)
+    return _validate(settings_type, layers, str(path), recipe)
 
 
 def dump(settings: Settings, recipe: str) -> str:
@@ -102,6 +109,9 @@ def _add_file(layers: _Layers, recipe: str, path: Path, prefix: KeyPath) -> None
         value = yaml.load(text, Loader=_Loader)
     except FileNotFoundError:
         layers.problems.append(Problem("", "the file does not exist; give the path of a YAML file", str(path)))
+        return
+    except OSError as error:
+        layers.problems.append(Problem("", f"cannot be read ({error.strerror}); make it readable", str(path)))
         return
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
@@ -208,9 +218,9 @@ def _merge_values(target: dict[str, Any], value: dict[str, Any]) -> None:
             target[key] = item
 
 
-def _validate(model: type[Settings], layers: _Layers, source: str, recipe: str) -> Settings:
+def _validate(model: type[SettingsT], layers: _Layers, source: str, recipe: str) -> SettingsT:
     problems = [*layers.problems, *_stage_problems(model, layers, recipe)]
-    settings: Settings | None = None
+    settings: SettingsT | None = None
     try:
         settings = model.model_validate(layers.values)
     except ValidationError as error:

@@ -142,7 +142,10 @@ def _finite(value: Any) -> Any:
 
 
 def append_jsonl(path: Path, row: JSON, durable: bool = False) -> None:
-    """Append one line in a single write, after completing or cutting off a torn line left by a crash."""
+    """Append one line in a single write. A torn line that a crash left is ended first, so that it spoils no other line.
+
+    `durable`: return when the line is on the disk.
+    """
     with path.open("ab") as file:
         if file.tell() and not _ends_with_newline(path):
             file.write(b"\n")
@@ -180,11 +183,16 @@ def _write_whole(path: Path, pieces: Iterable[str]) -> None:
     except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if isinstance(error, OSError) and is_disk_full(error):
             raise DiskFullError(
                 f"No space left to write {path}; free some and run `steptune resume` on this run."
             ) from error
         raise
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Whether space or quota ran out."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _umask() -> int:

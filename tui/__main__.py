@@ -36,7 +36,7 @@ def main() -> int:
         print(PLAIN)
         return 0
     gc.disable()  # nothing to collect before the first paint
-    from toolkit.run_folder.folder import runs_root
+    from toolkit.run_folder.find import runs_root
     from tui.logic.poller import Poller
 
     poller = Poller(runs_root())

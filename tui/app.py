@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from toolkit.errors import SteptuneError
-from toolkit.run_folder.folder import runs_root
+from toolkit.run_folder.find import runs_root
 from toolkit.terminal.text import clean
 from tui import themes
 from tui.ascii import AsciiOnly

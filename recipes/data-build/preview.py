@@ -11,9 +11,9 @@ from __future__ import annotations
 import json
 import sys
 from functools import partial
+from pathlib import Path
 
-import yaml
-
+from toolkit.config import load_resolved
 from toolkit.data.cleaning.anonymise import mask_every_kind
 from toolkit.data.reading.chunks import Chunk
 from toolkit.data.reading.sources import read_sources
@@ -36,7 +36,7 @@ from toolkit.settings.data_build import DataBuildSettings
 
 
 def main() -> int:
-    settings = DataBuildSettings.model_validate(yaml.safe_load(sys.stdin.read()))
+    settings = load_resolved(DataBuildSettings, Path("/dev/stdin"))
     census = Census()
     rows = census.passing(read_sources(settings.sources, settings.strict, Recorder(None)))
     passages = read_passages(settings)

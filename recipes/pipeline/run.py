@@ -7,7 +7,6 @@ Reads RUN_DIR/config.yaml. Writes one run folder per stage under RUN_DIR/stages/
 
 import os
 
-from toolkit.records import read_json
 from toolkit.runs.pipeline import Pipeline
 from toolkit.runs.recipe import Outcome, Run, run_recipe
 from toolkit.settings import PipelineSettings
@@ -23,8 +22,8 @@ def main(settings: PipelineSettings, run: Run) -> Outcome:
         "predictions_tuned": stages["generate-tuned"].output("predictions"),
         "report": stages["evaluate"].output("report"),
     }
-    evaluation = read_json(stages["evaluate"].run.path / "result.json") or {}
-    return Outcome(outputs, headline=evaluation.get("headline", {}))
+    evaluation = stages["evaluate"].run.result
+    return Outcome(outputs, headline=dict(evaluation.headline) if evaluation else {})
 
 
 if __name__ == "__main__":

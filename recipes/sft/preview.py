@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
-import yaml
-
+from toolkit.config import load_resolved
 from toolkit.errors import SteptuneError
 from toolkit.settings import SftSettings
 from toolkit.training.prepared import prepare, preview
 
 
 def main() -> int:
-    settings = SftSettings.model_validate(yaml.safe_load(sys.stdin.read()))
+    settings = load_resolved(SftSettings, Path("/dev/stdin"))
     print(json.dumps(preview(prepare(settings))))
     return 0
 

@@ -84,7 +84,7 @@ def test_a_changed_setting_runs_its_stage_and_what_follows(chain: Path) -> None:
         json.loads(line)
         for line in (Path(json.loads(done.stdout)["run_dir"]) / "events.jsonl").read_text().splitlines()
     ]
-    assert [row["stage"] for row in events if row["event"] == "stage_started"] == ["evaluate"]
+    assert [row["stage"] for row in events if row.name == "stage_started"] == ["evaluate"]
 
 
 def test_stop_during_generate_leaves_no_vllm_process_and_resume_finishes(chain: Path) -> None:
@@ -103,7 +103,7 @@ def test_stop_during_generate_leaves_no_vllm_process_and_resume_finishes(chain: 
     )
     assert steptune(*arguments, cwd=chain).returncode == 0
     run = RunFolder(chain / "generated")
-    wait_for(lambda: any(row["event"] == "engine_started" for row in run.events()), 240)
+    wait_for(lambda: any(row.name == "engine_started" for row in run.events()), 240)
     mine = {process.pid for process in tagged_with(run.id)}
     stopped = steptune("stop", "generated", cwd=chain)
     assert (stopped.returncode, run.state()) == (0, "cancelled"), stopped.stderr
@@ -207,16 +207,16 @@ def test_kill_9_of_the_trainer_is_failed_with_its_signal_and_resume_continues(ch
     )
     assert steptune(*arguments, cwd=chain).returncode == 0
     run = RunFolder(chain / "killed")
-    wait_for(lambda: any(row["event"] == "checkpoint_saved" for row in run.events()), 240)
-    trainer = next(row["pid"] for row in run.events() if row["event"] == "started")
+    wait_for(lambda: any(row.name == "checkpoint_saved" for row in run.events()), 240)
+    trainer = next(row.fields["pid"] for row in run.events() if row.name == "started")
     os.kill(trainer, signal.SIGKILL)
     wait_for(lambda: run.result is not None, 60)
-    assert (run.state(), run.result["signal"]) == ("failed", "SIGKILL")  # type: ignore[index]
+    assert (run.state(), run.result.signal) == ("failed", "SIGKILL")  # type: ignore[union-attr]
     listed = json.loads(steptune("runs", "--json", cwd=chain, STEPTUNE_RUNS=str(chain)).stdout)
     assert next(row for row in listed if row["id"] == run.id)["signal"] == "SIGKILL"
     done = steptune("resume", "killed", "--json", cwd=chain, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert any(row["event"] == "resumed" and row.get("step") for row in run.events())
+    assert any(row.name == "resumed" and row.fields.get("step") for row in run.events())
     assert json.loads(done.stdout)["headline"]["steps"] == 6
 
 
@@ -238,7 +238,7 @@ def test_kill_9_of_the_viewer_during_sft_leaves_the_training_going(chain: Path) 
         stderr=subprocess.DEVNULL,
     )
     run = RunFolder(chain / "seen")
-    wait_for(lambda: any(row["event"] == "started" for row in run.events()), 120)
+    wait_for(lambda: any(row.name == "started" for row in run.events()), 120)
     viewer.send_signal(signal.SIGKILL)
     viewer.wait()
     wait_for(lambda: run.result is not None, 240)

@@ -19,7 +19,8 @@ from tests.conftest import wait_for
 from tests.tui.sample_runs import make_many
 from tests.tui.terminal import Terminal, Tmux, screens
 from toolkit.machine.processes import send, tagged_with
-from toolkit.run_folder.folder import ENDED_STATES, RunFolder, list_runs
+from toolkit.run_folder.find import list_runs
+from toolkit.run_folder.folder import RunFolder
 from toolkit.runs import launch
 
 pytestmark = pytest.mark.slow
@@ -101,8 +102,8 @@ def test_a_recipe_is_launched_from_the_keyboard(runs: Path, tmp_path: Path) -> N
         terminal.wait_for("data-build", 20)
         run = wait_for(lambda: next(iter(list_runs(runs)), None))
         assert isinstance(run, RunFolder)
-        wait_for(lambda: run.state() in ENDED_STATES, 60)
-        assert (run.state(), (run.result or {}).get("message")) == ("finished", "")
+        wait_for(lambda: run.state().is_ended, 60)
+        assert (run.state(), run.result and run.result.message) == ("finished", "")
         terminal.wait_for("✓ finished", 10)
         assert "seed: 171" in (run.path / "config.yaml").read_text()
         terminal.send("q")
@@ -228,7 +229,7 @@ def test_in_tmux_a_training_is_launched_lost_reattached_and_stopped(runs: Path, 
             tmux.send("y")
             tmux.wait_for("■ cancelled", 60)
         assert run.state() == "cancelled"
-        assert [event["event"] for event in run.events()].count("stop_asked") == 1
+        assert [event.name for event in run.events()].count("stop_asked") == 1
         wait_for(lambda: not tagged_with(run.id))
     finally:
         send(tagged_with(run.id), signal.SIGKILL)

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from tests.tui.hostile import HOSTILE
 from tests.tui.sample_runs import results
+from toolkit.records import write_json
+from toolkit.run_folder.folder import RunFolder
 from tui.logic.chart import ChartOptions, Curve, Mark, bar, draw, nice, smoothed, strip_chart
 from tui.logic.feed import describe
 from tui.logic.follow_lines import event_line
@@ -200,8 +202,9 @@ def test_reports_that_cannot_be_read(tmp_path: Path) -> None:
     assert "holds list" in load_report(tmp_path / "list.json").problem
     assert "cannot be read" in load_report(tmp_path / "torn.json").problem
     assert "cannot be read" in load_report(tmp_path / "none.json").problem
-    assert find_results(tmp_path, {"report": {"path": "none"}}) is None
-    assert find_results(tmp_path, {"report": 3}) is None
+    for report in ({"path": "none"}, 3):
+        write_json(RunFolder(tmp_path).result_file, {"state": "finished", "outputs": {"report": report}})
+        assert find_results(RunFolder(tmp_path)) is None
 
 
 @pytest.mark.parametrize("text", HOSTILE)

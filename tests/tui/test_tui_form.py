@@ -9,11 +9,11 @@ import yaml
 
 from tests.tui.sample_runs import make_run
 from toolkit import catalog, config
+from toolkit.run_folder.config_values import flatten
 from toolkit.settings import SETTINGS
 from tui.logic.fields import next_choice, sections
 from tui.logic.form import Form, form_from_draft, values_of
 from tui.logic.form_yaml import take_yaml, to_yaml
-from tui.logic.run_row import flatten
 from tui.logic.values import difference, value_text
 
 PRESETS = [(name, preset) for name in catalog.RECIPES for preset in catalog.find_recipe(name).presets]

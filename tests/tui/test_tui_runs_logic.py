@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.tui.sample_runs import make_many, make_pipeline, make_run
+from toolkit.run_folder.config_values import flatten, read_config
+from toolkit.run_folder.folder import RunFolder
 from tui.logic import filters
 from tui.logic.comparison import compare, short_labels, to_csv, to_markdown
 from tui.logic.feed import RunFeed
 from tui.logic.filters import FilterError, parse
 from tui.logic.lines import plain, width_of
-from tui.logic.run_row import flatten, load_settings, read_row
+from tui.logic.run_row import read_row
 from tui.logic.run_table import SORTS, header, run_line, select
 from tui.logic.scanner import DEEP_PER_SCAN, Scanner
 from tui.logic.store import Store
@@ -192,7 +194,7 @@ def test_rows_are_filtered_by_settings_and_sorted(tmp_path: Path) -> None:
     for number in range(4):
         make_run(tmp_path, f"{number}-sft-x", config={"learning_rate": number * 1e-4}, steps=10 + number, seed=number)
     rows = Scanner(tmp_path).scan().rows
-    found = select(rows, parse("lr>=2e-4"), "newest", lambda row: load_settings(row.path))
+    found = select(rows, parse("lr>=2e-4"), "newest", lambda row: read_config(RunFolder(row.path)).flat)
     assert [row.id for row in found] == ["3-sft-x", "2-sft-x"]
     for sort in SORTS:
         assert {row.id for row in select(rows, (), sort)} == {row.id for row in rows}

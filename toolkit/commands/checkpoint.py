@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 
-from toolkit.run_folder.folder import find_run
+from toolkit.run_folder.find import find_run
 from toolkit.runs.checkpoint_request import ask_for_checkpoint, wait_for_checkpoint
 from toolkit.terminal.output import say, say_json
 
@@ -15,10 +15,10 @@ def checkpoint(args: argparse.Namespace) -> int:
     run = find_run(args.run)
     since = round(time.time(), 3)
     ask_for_checkpoint(run)
-    saved = wait_for_checkpoint(run, since)
-    path = run.path / saved["path"]
+    step, path = wait_for_checkpoint(run, since)
+    document = {"id": run.id, "step": step, "path": str(path)}
     if args.json:
-        say_json({"id": run.id, "step": saved["step"], "path": str(path)}, indent=None)
+        say_json(document, indent=None)
     else:
-        say(f"{run.id} saved step {saved['step']} in {path}")
+        say(f"{run.id} saved step {step} in {path}")
     return 0

@@ -22,7 +22,7 @@ from toolkit.machine.interpreters import generator_interpreters
 from toolkit.planning import preflight
 from toolkit.planning.accelerate_config import default_on
 from toolkit.planning.plan import plan_launch
-from toolkit.run_folder.folder import runs_root
+from toolkit.run_folder.find import runs_root
 from toolkit.terminal.output import say, say_json
 
 PACKAGES = (

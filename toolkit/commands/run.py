@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 from toolkit import catalog, config
 from toolkit.errors import EXIT_CANCELLED, EXIT_FAILED, SteptuneError, UsageError
@@ -17,7 +16,10 @@ from toolkit.planning.inputs import check_inputs
 from toolkit.planning.plan import LaunchPlan, plan_launch
 from toolkit.planning.token_preview import preview_lines, recipe_preview, token_pieces
 from toolkit.records import JSON, read_json
-from toolkit.run_folder.folder import RunFolder, find_run, runs_root
+from toolkit.run_folder.documents import Result
+from toolkit.run_folder.find import find_run, runs_root
+from toolkit.run_folder.folder import RunFolder
+from toolkit.run_folder.states import State
 from toolkit.runs import launch
 from toolkit.runs.follow import Follower, results_table
 from toolkit.runs.stop import ask_to_stop, wait_until_ended
@@ -113,7 +115,7 @@ def _stage_commands(plan: LaunchPlan, folder: Path) -> list[tuple[str, list[str]
     plans = {
         stage.name: plan_launch(stage.recipe, settings, plan.on) for stage, settings in zip(STAGES, stages, strict=True)
     }
-    return [(name, stage_plan.argv(folder / "stages" / name)) for name, stage_plan in plans.items()]
+    return [(name, stage_plan.argv(RunFolder(folder).stage(name).path)) for name, stage_plan in plans.items()]
 
 
 def _detach(started: RunFolder, as_json: bool) -> int:
@@ -167,47 +169,41 @@ def _stop(started: RunFolder) -> None:
 
 def _report(run_folder: RunFolder, as_json: bool) -> int:
     """The run's last word for a person or, as one document, for a script; returns the exit code."""
-    result, state = run_folder.result or {}, run_folder.state()
-    code = int(result.get("exit_code", 0 if state in ("running", "stalled", "starting") else EXIT_FAILED))
-    table = _evaluation(run_folder, result)
+    result, state = run_folder.result, run_folder.state()
+    code = result.exit_code if result else 0 if state.is_live else EXIT_FAILED
+    table = _evaluation(run_folder)
     if as_json:
-        document: dict[str, Any] = {
+        document: JSON = {
             "id": run_folder.id,
             "recipe": run_folder.recipe,
             "run_dir": str(run_folder.path),
             "state": state,
             "exit_code": code,
         }
-        document |= {
-            key: result[key]
-            for key in ("message", "signal", "seconds", "peak_memory_gib", "headline", "outputs")
-            if result.get(key)
-        }
+        recorded = result.to_json() if result else {}
+        shown = ("message", "signal", "seconds", "peak_memory_gib", "headline", "outputs")
+        document |= {key: recorded[key] for key in shown if recorded.get(key)}
         if table:
             document["results"] = {"systems": table["systems"], "comparisons": table["comparisons"]}
         say_json(document)
         return code
-    if state not in ("finished", "running", "starting"):
-        say_error(f"steptune: {run_folder.id} {state}: {result.get('message', '')}")
+    if state not in (State.FINISHED, State.RUNNING, State.STARTING):
+        say_error(f"steptune: {run_folder.id} {state}: {result.message if result else ''}")
         return code
-    say(
-        f"{run_folder.id} {state}"
-        + (
-            f" in {result['seconds']:.0f} s, {result['peak_memory_gib']:.1f} GiB at most"
-            if result
-            else f", in {run_folder.path}"
-        )
-    )
+    say(f"{run_folder.id} {state}" + (_cost(result) if result else f", in {run_folder.path}"))
     if table:
         say(f"\n{results_table(table)}\n")
-    elif result.get("headline"):
-        say(headline_text(result["headline"]))
-    for name, output in result.get("outputs", {}).items():
-        path = (run_folder.path / output["path"]).resolve()
+    elif result and result.headline:
+        say(headline_text(result.headline))
+    for name, path in run_folder.outputs().items():
         say(f"{name}: {path / 'report.html' if name == 'report' else path}")
     return code
 
 
-def _evaluation(run_folder: RunFolder, result: dict[str, Any]) -> dict[str, Any] | None:
-    report = result.get("outputs", {}).get("report")
-    return read_json(run_folder.path / report["path"] / "results.json") if report else None
+def _cost(result: Result) -> str:
+    return f" in {result.seconds or 0:.0f} s, {result.peak_memory_gib or 0:.1f} GiB at most"
+
+
+def _evaluation(run_folder: RunFolder) -> JSON | None:
+    report = run_folder.output("report")
+    return read_json(report / "results.json") if report else None

@@ -6,6 +6,7 @@ import argparse
 import shutil
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ import yaml
 
 from toolkit.commands.compare_trainings import caution, training_rows
 from toolkit.errors import UsageError
-from toolkit.records import append_jsonl, read_growing_jsonl
-from toolkit.run_folder.folder import ENDED_STATES, RunFolder, find_run, list_runs, runs_root
+from toolkit.records import JSON, read_growing_jsonl, read_json
+from toolkit.run_folder.config_values import read_config
+from toolkit.run_folder.find import find_run, list_runs, runs_root
+from toolkit.run_folder.folder import RunFolder
+from toolkit.run_folder.states import State
 from toolkit.runs.follow import describe_progress
 from toolkit.runs.stop import ask_to_stop, wait_until_ended
 from toolkit.terminal.layout import cut, fit
@@ -25,104 +29,99 @@ from toolkit.terminal.text import clean
 FOLLOW_POLL_S = 0.3
 
 
+@dataclass(frozen=True)
+class RunSummary:
+    """A run in a line, as `--json` prints it."""
+
+    id: str
+    recipe: str
+    state: State
+    signal: str | None
+    age_s: float
+    progress: str
+    headline: dict[str, Any]
+    message: str
+    run_dir: str
+
+    def to_json(self) -> JSON:
+        return dict(vars(self))
+
+
 def runs(args: argparse.Namespace) -> int:
     """All runs of the runs folder, newest first."""
     rows = [_summary(run) for run in list_runs()]
     if args.json:
-        say_json(rows)
+        say_json([row.to_json() for row in rows])
     elif not rows:
         say(f"No runs in {runs_root()}; `steptune run pipeline --preset demo` starts one.")
     for row in () if args.json else rows:
-        detail = (
-            row["progress"]
-            if row["state"] in ("running", "stalled")
-            else headline_text(row["headline"]) or row["message"]
-        )
-        line = clean(f"{row['id']:<34} {row['state']:<13} {clock(row['age_s']):>9} ago  {detail}").rstrip()
+        detail = row.progress if row.state.is_running else headline_text(row.headline) or row.message
+        line = clean(f"{row.id:<34} {row.state:<13} {clock(row.age_s):>9} ago  {detail}").rstrip()
         say(cut(line, shutil.get_terminal_size().columns) if sys.stdout.isatty() else line)
     return 0
 
 
-def _summary(run: RunFolder) -> dict[str, Any]:
+def _summary(run: RunFolder) -> RunSummary:
     """A run in a line; somebody else's that may not be read is listed as unreadable."""
     try:
         return _read_summary(run)
     except PermissionError as error:
-        nothing: dict[str, Any] = {
-            "recipe": "?",
-            "signal": None,
-            "age_s": 0.0,
-            "progress": "",
-            "headline": {},
-            "run_dir": str(run.path),
-        }
-        return {
-            "id": run.path.name,
-            "state": "unreadable",
-            "message": f"no permission to read {error.filename}",
-            **nothing,
-        }
+        reason = f"no permission to read {error.filename}"
+        return RunSummary(run.path.name, "?", State.UNREADABLE, None, 0.0, "", {}, reason, str(run.path))
 
 
-def _read_summary(run: RunFolder) -> dict[str, Any]:
-    info, state, result = run.info, run.state(), run.result or {}
-    progress = run.progress() if state in ("running", "stalled") else {}
-    return {
-        "id": str(info.get("id", run.path.name)),
-        "recipe": str(info.get("recipe", "?")),
-        "state": state,
-        "signal": result.get("signal"),
-        "age_s": round(time.time() - info.get("created_unix", time.time()), 1),
-        "progress": describe_progress(progress) if progress else "",
-        "headline": result.get("headline") or {},
-        "message": result.get("message", "").split("\n")[0],
-        "run_dir": str(run.path),
-    }
+def _read_summary(run: RunFolder) -> RunSummary:
+    info, state, result = run.info, run.state(), run.result
+    progress = run.progress() if state.is_running else None
+    now = time.time()
+    return RunSummary(
+        id=info.id,
+        recipe=info.recipe,
+        state=state,
+        signal=result.signal if result else None,
+        age_s=round(now - (info.created_unix or now), 1),
+        progress=describe_progress(progress) if progress else "",
+        headline=dict(result.headline) if result else {},
+        message=result.message.split("\n")[0] if result else "",
+        run_dir=str(run.path),
+    )
 
 
 def show(args: argparse.Namespace) -> int:
     """One run in full: how it was started, how it stands, what it wrote."""
     run = find_run(args.run)
-    stages = [{**_summary(stage), "stage": stage.path.name} for stage in _stages(run)]
+    summary, config = _summary(run), read_config(run)
+    stages = [(stage.path.name, _summary(stage)) for stage in _stages(run)]
     if args.json:
         document = {
-            **_summary(run),
-            "run": run.info,
-            "config": _config(run),
-            "result": run.result,
-            "stages": stages,
-            "notes": _notes(run),
+            **summary.to_json(),
+            "run": read_json(run.info_file) or {},
+            "config": config.values,
+            "result": read_json(run.result_file),
+            "stages": [{**stage.to_json(), "stage": name} for name, stage in stages],
+            "notes": read_growing_jsonl(run.notes_file),
         }
         say_json(document)
         return 0
-    summary = _summary(run)
-    say(f"{summary['id']}  {summary['recipe']}  {summary['state']}  {summary['message']}".rstrip())
-    say(
-        f"folder   {run.path}\ncreated  {run.info.get('created')} on {run.info.get('host')}, steptune"
-        f" {run.info.get('steptune')}"
-    )
-    if summary["progress"]:
-        say(f"now      {summary['progress']}")
-    for stage in stages:
-        say(f"stage    {stage['stage']:<18} {stage['state']:<10} {headline_text(stage['headline'])}".rstrip())
-    if summary["headline"]:
-        say(f"numbers  {headline_text(summary['headline'])}")
-    for name, output in ((run.result or {}).get("outputs") or {}).items():
-        say(f"output   {name}: {(run.path / output['path']).resolve()}")
-    for note_row in _notes(run):
-        say(f"note     {note_row['text']}")
-    say(f"\n{yaml.safe_dump(_config(run), sort_keys=False, allow_unicode=True)}".rstrip())
+    info = run.info
+    say(f"{summary.id}  {summary.recipe}  {summary.state}  {summary.message}".rstrip())
+    say(f"folder   {run.path}\ncreated  {info.created} on {info.host}, steptune {info.steptune}")
+    if summary.progress:
+        say(f"now      {summary.progress}")
+    for name, stage in stages:
+        say(f"stage    {name:<18} {stage.state:<10} {headline_text(stage.headline)}".rstrip())
+    if summary.headline:
+        say(f"numbers  {headline_text(summary.headline)}")
+    for name, path in run.outputs().items():
+        say(f"output   {name}: {path}")
+    for note_row in run.notes():
+        say(f"note     {note_row.text}")
+    say(f"\n{config.problem or yaml.safe_dump(config.values, sort_keys=False, allow_unicode=True)}".rstrip())
     return 0
 
 
 def _stages(run: RunFolder) -> list[RunFolder]:
-    found = [RunFolder(path.parent) for path in run.path.glob("stages/*/run.json")]
-    return sorted(found, key=lambda stage: stage.info.get("created_unix", 0.0))
-
-
-def _config(run: RunFolder) -> Any:
-    path = run.path / "config.yaml"
-    return yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return sorted(run.stages(), key=lambda stage: stage.info.created_unix or 0.0)
 
 
 def logs(args: argparse.Namespace) -> int:
@@ -130,7 +129,7 @@ def logs(args: argparse.Namespace) -> int:
     run = find_run(args.run)
     positions = {path: _print_tail(path, args.lines) for path in _log_paths(run)}
     while args.follow:
-        ended = run.state() in (*ENDED_STATES, "lost")
+        ended = run.state().is_over
         for path in _log_paths(run):
             positions[path] = _print_from(path, positions.get(path, 0))
         if ended:
@@ -140,7 +139,7 @@ def logs(args: argparse.Namespace) -> int:
 
 
 def _log_paths(run: RunFolder) -> list[Path]:
-    return [run.path / "log.txt", *(stage.path / "log.txt" for stage in _stages(run))]
+    return [run.log_file, *(stage.log_file for stage in _stages(run))]
 
 
 def _print_tail(path: Path, lines: int) -> int:
@@ -180,7 +179,7 @@ def stop(args: argparse.Namespace) -> int:
     else:
         say(
             f"{run.id} {state}; `steptune resume {run.id}` continues it."
-            if state == "cancelled"
+            if state is State.CANCELLED
             else f"{run.id} {state}"
         )
     return 0
@@ -191,21 +190,21 @@ def compare(args: argparse.Namespace) -> int:
     if len(args.run) < 2:
         raise UsageError("compare needs at least two runs, for example `steptune compare RUN1 RUN2`.")
     found = [find_run(name) for name in args.run]
-    configs = [_flatten(_config(run)) for run in found]
+    configs = [read_config(run).flat for run in found]
     keys = list(dict.fromkeys(key for values in configs for key in values))
     differing = {
         key: [values.get(key) for values in configs]
         for key in keys
         if len({repr(values.get(key)) for values in configs}) > 1
     }
-    headlines = [((run.result or {}).get("headline") or {}) for run in found]
+    headlines = [result.headline if (result := run.result) else {} for run in found]
     numbers = {
         key: [headline.get(key) for headline in headlines]
         for key in dict.fromkeys(key for headline in headlines for key in headline)
     }
     trainings = training_rows(found)
     if args.json:
-        document = {"runs": [_summary(run) for run in found], "settings": differing, "numbers": numbers}
+        document: JSON = {"runs": [_summary(run).to_json() for run in found], "settings": differing, "numbers": numbers}
         if trainings:
             document |= {"trainings": trainings, "caution": caution(trainings)}
         say_json(document)
@@ -223,12 +222,6 @@ def compare(args: argparse.Namespace) -> int:
     return 0
 
 
-def _flatten(value: Any, prefix: str = "") -> dict[str, Any]:
-    if isinstance(value, dict):
-        return {key: item for name, inner in value.items() for key, item in _flatten(inner, f"{prefix}{name}.").items()}
-    return {prefix.rstrip("."): value}
-
-
 def _cell(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, float) and abs(value) >= 1e-3 else "-" if value is None else str(value)
 
@@ -243,22 +236,18 @@ def note(args: argparse.Namespace) -> int:
     """Add a note to a run, or show its notes."""
     run = find_run(args.run)
     if args.text:
-        append_jsonl(run.path / "notes.jsonl", {"time": round(time.time(), 3), "text": args.text}, durable=True)
+        run.add_note(args.text)
         return 0
-    for row in _notes(run):
-        say(f"{time.strftime('%Y-%m-%d %H:%M', time.localtime(row['time']))}  {row['text']}")
+    for row in run.notes():
+        say(f"{time.strftime('%Y-%m-%d %H:%M', time.localtime(row.time))}  {row.text}")
     return 0
-
-
-def _notes(run: RunFolder) -> list[dict[str, Any]]:
-    return read_growing_jsonl(run.path / "notes.jsonl")
 
 
 def remove(args: argparse.Namespace) -> int:
     """Delete run folders, after asking; a run that is going on is never deleted."""
     found = [find_run(name) for name in args.run]
     for run in found:
-        if (state := run.state()) not in (*ENDED_STATES, "lost"):
+        if not (state := run.state()).is_over:
             raise UsageError(f"The run {run.id} is {state}; stop it with `steptune stop {run.id}` before deleting it.")
     if not args.yes and not _confirmed(found):
         say("Nothing was deleted.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import tempfile
@@ -13,7 +12,7 @@ from typing import Any
 
 from toolkit.errors import DiskFullError
 from toolkit.models import FINGERPRINT_FILE
-from toolkit.records import sha256_file
+from toolkit.records import is_disk_full, sha256_file
 
 MERGE_FILE = "merge.json"
 PROOF_FILE = "proof.json"
@@ -46,7 +45,7 @@ def written_beside(out_dir: Path, sources: list[Path]) -> Iterator[Path]:
         temporary.chmod(0o755)
         temporary.replace(out_dir)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             raise DiskFullError(
                 f"No space left in {out_dir.parent} while merging; nothing was kept. Free {needed / 1e9:.1f} GB and try"
                 " again."

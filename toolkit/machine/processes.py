@@ -12,45 +12,31 @@ import os
 import signal
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
+
+from toolkit.run_folder.documents import ProcessIdentity
 
 RUN_ID_VARIABLE = "STEPTUNE_RUN_ID"
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-@dataclass(frozen=True)
-class ProcessIdentity:
-    """A process that can be told from a later one with the same pid. `started` is psutil's create time in seconds."""
-
-    pid: int
-    started: float
-    boot_id: str
-
-    @classmethod
-    def of(cls, pid: int) -> ProcessIdentity:
-        return cls(pid, psutil.Process(pid).create_time(), boot_id())
-
-    def to_json(self) -> dict[str, Any]:
-        return {"pid": self.pid, "started": self.started, "boot_id": self.boot_id}
-
-    def find(self) -> psutil.Process | None:
-        """The live process, or None if it ended (a zombie has ended)."""
-        if self.boot_id != boot_id():
-            return None
-        try:
-            process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.started) < 1.0
-            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-        except psutil.NoSuchProcess:
-            return None
+def identify(pid: int) -> ProcessIdentity:
+    """Who has that pid now."""
+    return ProcessIdentity(pid, psutil.Process(pid).create_time(), boot_id())
 
 
-def identity_from_json(value: Any) -> ProcessIdentity | None:
-    return ProcessIdentity(value["pid"], value["started"], value["boot_id"]) if value else None
+def find_process(identity: ProcessIdentity | None) -> psutil.Process | None:
+    """The live process of that identity, or None if it ended (a zombie has ended)."""
+    if identity is None or identity.boot_id != boot_id():
+        return None
+    try:
+        process = psutil.Process(identity.pid)
+        same = abs(process.create_time() - identity.started) < 1.0
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.NoSuchProcess:
+        return None
 
 
 def boot_id() -> str:

@@ -1,80 +1,199 @@
-"""The run folder: the only thing that a run and its viewers share, and the run's state as derived from it."""
+"""A run folder: its names, its documents, and the run's state as derived from them."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import os
-import platform
-import secrets
-import shutil
-import socket
-import subprocess
 import time
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from toolkit import __version__
-from toolkit.errors import UsageError
-from toolkit.records import JSON, append_jsonl, read_growing_jsonl, read_json, write_json, write_text
+from toolkit.records import JSON, append_jsonl, read_growing_jsonl, read_json
+from toolkit.run_folder.documents import Event, Note, Processes, Progress, Result, RunInfo
+from toolkit.run_folder.states import State
 
 # A run that has not been proven alive after this long was never started.
 STARTING_S = 60.0
 # A log, metric or event is due far more often than this in every stage.
 STALLED_AFTER_S = 900.0
-ENDED_STATES = ("finished", "failed", "cancelled", "out of memory")
+# What a stage's folder is renamed to when the pipeline runs it under other settings.
+_SET_ASIDE = ".before-"
+_STAGES, _NODES = "stages", "nodes"
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A run folder by its path; nothing is read before it is asked for."""
+    """A run folder by its path; nothing is read before it is asked for. The only place that knows the names in it."""
 
     path: Path
 
+    # Names ---------------------------------------------------------------------------------------------------
+
     @property
-    def info(self) -> JSON:
-        """run.json: recipe, id, created, host, versions; {} while it is not there."""
-        return read_json(self.path / "run.json") or {}
+    def info_file(self) -> Path:
+        return self.path / "run.json"
+
+    @property
+    def config_file(self) -> Path:
+        return self.path / "config.yaml"
+
+    @property
+    def command_file(self) -> Path:
+        return self.path / "command.json"
+
+    @property
+    def processes_file(self) -> Path:
+        return self.path / "proc.json"
+
+    @property
+    def result_file(self) -> Path:
+        return self.path / "result.json"
+
+    @property
+    def stage_file(self) -> Path:
+        return self.path / "stage.json"
+
+    @property
+    def events_file(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def metrics_file(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def hardware_file(self) -> Path:
+        return self.path / "hardware.jsonl"
+
+    @property
+    def notes_file(self) -> Path:
+        return self.path / "notes.jsonl"
+
+    @property
+    def log_file(self) -> Path:
+        return self.path / "log.txt"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.path / "run.lock"
+
+    @property
+    def checkpoint_request_file(self) -> Path:
+        return self.path / "checkpoint.request"
+
+    @property
+    def records(self) -> tuple[Path, ...]:
+        """The files with a line for whatever happened."""
+        return self.metrics_file, self.hardware_file, self.events_file, self.notes_file
+
+    def exists(self) -> bool:
+        """Whether this is a run folder, however damaged its files are."""
+        return self.info_file.exists()
+
+    def stage(self, name: str) -> RunFolder:
+        """The folder of a pipeline's stage; it may not be there yet."""
+        return RunFolder(self.path / _STAGES / name)
+
+    def stages(self) -> list[RunFolder]:
+        """The stages that were started, by name; those set aside since are not among them."""
+        folders = sorted((self.path / _STAGES).glob("*"))
+        return [RunFolder(path) for path in folders if RunFolder(path).exists() and _SET_ASIDE not in path.name]
+
+    def set_aside(self) -> None:
+        """Rename this stage's folder, to make room for the stage under other settings."""
+        self.path.rename(self.path.with_name(f"{self.path.name}{_SET_ASIDE}{time.strftime('%Y%m%d-%H%M%S')}"))
+
+    def node(self, rank: int) -> RunFolder:
+        """Where another machine of the same training keeps its log and process record."""
+        return RunFolder(self.path / _NODES / str(rank))
+
+    # Documents -----------------------------------------------------------------------------------------------
+
+    @property
+    def info(self) -> RunInfo:
+        return RunInfo.from_json(read_json(self.info_file) or {}, self.path.name)
 
     @property
     def id(self) -> str:
-        return str(self.info.get("id", self.path.name))
+        return self.info.id
 
     @property
     def recipe(self) -> str:
-        return str(self.info.get("recipe", "?"))
+        return self.info.recipe
 
     @property
     def leader(self) -> RunFolder:
         """The first machine's run folder where several machines train together (toolkit.runs.nodes); otherwise this
         one.
         """
-        return RunFolder(self.path.parents[1]) if self.path.parent.name == "nodes" else self
+        return RunFolder(self.path.parents[1]) if self.path.parent.name == _NODES else self
 
     @property
-    def result(self) -> JSON | None:
-        return read_json(self.path / "result.json")
+    def result(self) -> Result | None:
+        """None while the run has not ended."""
+        found = read_json(self.result_file)
+        return None if not found else Result.from_json(found)
+
+    def output(self, name: str) -> Path | None:
+        """Absolute path of an output that the result names; None without one."""
+        return self.outputs().get(name)
+
+    def outputs(self) -> dict[str, Path]:
+        """Absolute path of each output by name; {} while the run has not finished, or where it may not be read."""
+        with contextlib.suppress(OSError):
+            if result := self.result:
+                return {name: (self.path / output.path).resolve() for name, output in result.outputs.items()}
+        return {}
 
     @property
-    def processes(self) -> JSON:
-        """proc.json: identities of supervisor and child."""
-        return read_json(self.path / "proc.json") or {}
+    def processes(self) -> Processes:
+        return Processes.from_json(read_json(self.processes_file) or {})
 
-    def events(self) -> list[JSON]:
-        return read_growing_jsonl(self.path / "events.jsonl")
+    @property
+    def stage_key(self) -> str | None:
+        """The key of stage.json; None for a run that is no stage of a pipeline."""
+        return (read_json(self.stage_file) or {}).get("key")
 
-    def metrics(self) -> list[JSON]:
-        return read_growing_jsonl(self.path / "metrics.jsonl")
+    def events(self) -> list[Event]:
+        return [Event.from_json(row) for row in read_growing_jsonl(self.events_file)]
+
+    def newest_events(self, max_bytes: int) -> list[Event]:
+        """The events in the last bytes of the file."""
+        return [Event.from_json(row) for row in tail_jsonl(self.events_file, max_bytes)]
 
     def add_event(self, name: str, **fields: Any) -> None:
-        append_jsonl(self.path / "events.jsonl", {"time": round(time.time(), 3), "event": name, **fields})
+        append_jsonl(self.events_file, {"time": round(time.time(), 3), "event": name, **fields})
+
+    def metrics(self) -> list[JSON]:
+        """The lines of metrics.jsonl: time, and numbers by the names that the recipe gave them."""
+        return read_growing_jsonl(self.metrics_file)
+
+    def add_metric(self, **values: Any) -> None:
+        append_jsonl(self.metrics_file, {"time": round(time.time(), 3), **values})
+
+    def notes(self) -> list[Note]:
+        return [Note.from_json(row) for row in read_growing_jsonl(self.notes_file)]
+
+    def add_note(self, text: str) -> None:
+        append_jsonl(self.notes_file, {"time": round(time.time(), 3), "text": text}, durable=True)
+
+    def attempts(self) -> int:
+        """How often the run was ended and taken up again."""
+        return len(list(self.path.glob("result.*.json")))
+
+    def keep_earlier_result(self) -> None:
+        """Make room for the result of another attempt."""
+        if self.result_file.exists():
+            os.replace(self.result_file, self.path / f"result.{self.attempts() + 1}.json")
+
+    # State ---------------------------------------------------------------------------------------------------
 
     def is_locked(self) -> bool:
         """Whether a supervisor lives: it holds an exclusive lock on run.lock."""
         try:
-            with (self.path / "run.lock").open("rb") as file:
+            with self.lock_file.open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 return False
         except FileNotFoundError:
@@ -82,27 +201,31 @@ class RunFolder:
         except OSError:
             return True
 
-    def state(self) -> str:
-        """finished, failed, cancelled, out of memory; running, stalled, starting; or lost."""
+    def state(self) -> State:
+        """What the result says; without one, what the supervisor's lock and the age of the files say."""
         if result := self.result:
-            return str(result.get("state", "failed"))
+            return result.state
         if self.is_locked():
-            return "stalled" if time.time() - self.last_sign_of_work() > STALLED_AFTER_S else "running"
-        created = self.info.get("created_unix", 0.0)
-        never_started = not (self.path / "proc.json").exists()
-        return "starting" if never_started and time.time() - created < STARTING_S else "lost"
+            return State.STALLED if time.time() - self.last_sign_of_work() > STALLED_AFTER_S else State.RUNNING
+        never_started = not self.processes_file.exists()
+        return (
+            State.STARTING
+            if never_started and time.time() - (self.info.created_unix or 0.0) < STARTING_S
+            else State.LOST
+        )
 
     def last_sign_of_work(self) -> float:
         """When the recipe last wrote something, in seconds since 1970. The supervisor's own samples do not count."""
         times = [0.0]
-        for name in ("metrics.jsonl", "events.jsonl", "log.txt"):
+        for path in (self.metrics_file, self.events_file, self.log_file):
             with contextlib.suppress(FileNotFoundError):
-                times.append((self.path / name).stat().st_mtime)
+                times.append(path.stat().st_mtime)
         return max(times)
 
-    def progress(self) -> JSON:
-        """The newest metrics line that tells a phase; {} before the first."""
-        return next((row for row in reversed(tail_jsonl(self.path / "metrics.jsonl")) if "phase" in row), {})
+    def progress(self) -> Progress | None:
+        """The newest metrics line that tells a phase; None before the first."""
+        rows = reversed(tail_jsonl(self.metrics_file))
+        return next((Progress.from_json(row) for row in rows if "phase" in row), None)
 
 
 def tail_jsonl(path: Path, max_bytes: int = 16384) -> list[JSON]:
@@ -125,9 +248,9 @@ def tail_jsonl(path: Path, max_bytes: int = 16384) -> list[JSON]:
     return rows
 
 
-def lock_exclusively(path: Path, wait_s: float = 3.0) -> IO[bytes] | None:
+def lock_exclusively(run: RunFolder, wait_s: float = 3.0) -> IO[bytes] | None:
     """Take run.lock for this process's life; None if another supervisor holds it. Viewers hold it only briefly."""
-    file = (path / "run.lock").open("ab")
+    file = run.lock_file.open("ab")
     deadline = time.monotonic() + wait_s
     while True:
         try:
@@ -138,106 +261,3 @@ def lock_exclusively(path: Path, wait_s: float = 3.0) -> IO[bytes] | None:
                 file.close()
                 return None
             time.sleep(0.05)
-
-
-def runs_root() -> Path:
-    """`$STEPTUNE_RUNS`, or `runs` in the current folder."""
-    return Path(os.environ.get("STEPTUNE_RUNS") or "runs").absolute()
-
-
-def create_run(recipe: str, config_yaml: str, run_dir: Path | None = None, parent: str | None = None) -> RunFolder:
-    """A new run folder with config.yaml and run.json.
-
-    Raises:
-        UsageError: `run_dir` already holds a run or other files; those are left as they are.
-    """
-    run_id = f"{datetime.now():%Y%m%d-%H%M%S}-{recipe}-{secrets.token_hex(2)}"
-    path = run_dir.absolute() if run_dir else runs_root() / run_id
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        path.mkdir()
-    except FileExistsError:
-        _refuse_unless_empty(path)
-    write_json(path / "run.json", _run_info(recipe, run_id, parent))
-    write_text(path / "config.yaml", config_yaml)
-    return RunFolder(path)
-
-
-def _refuse_unless_empty(path: Path) -> None:
-    if not path.is_dir():
-        raise UsageError(f"--run-dir {path} is a file; give a folder that is new or empty.")
-    existing = RunFolder(path)
-    if (path / "run.json").exists():
-        state = existing.state()
-        advice = (
-            "follow it with `steptune logs -f`"
-            if state in ("running", "stalled", "starting")
-            else "continue it with `steptune resume`"
-        )
-        raise UsageError(
-            f"--run-dir {path} already holds the run {existing.id} ({state}); {advice}, or give another folder."
-        )
-    if any(path.iterdir()):
-        raise UsageError(f"--run-dir {path} holds other files; give a folder that is new or empty.")
-
-
-def _run_info(recipe: str, run_id: str, parent: str | None) -> JSON:
-    now = datetime.now().astimezone()
-    return {
-        "id": run_id,
-        "recipe": recipe,
-        "parent": parent,
-        "created": now.isoformat(timespec="seconds"),
-        "created_unix": round(now.timestamp(), 3),
-        "host": socket.gethostname(),
-        "cwd": os.getcwd(),
-        "steptune": __version__,
-        "python": platform.python_version(),
-        "git_commit": _git_commit(),
-    }
-
-
-def _git_commit() -> str | None:
-    """Commit of the steptune checkout, if it is one."""
-    source = Path(__file__).resolve().parents[2]
-    if not (source / ".git").exists() or shutil.which("git") is None:
-        return None
-    done = subprocess.run(["git", "-C", str(source), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return done.stdout.strip() or None
-
-
-def list_runs(root: Path | None = None) -> list[RunFolder]:
-    """The runs of the runs folder, newest first; stages of a pipeline are inside their pipeline and not listed here."""
-    base = root or runs_root()
-    found = [RunFolder(path.parent) for path in base.glob("*/run.json")]
-    return sorted(found, key=lambda run: run.path.name, reverse=True)
-
-
-def find_run(name: str) -> RunFolder:
-    """The run of that id, unique part of an id, `latest`, `PIPELINE/STAGE`, or path.
-
-    Raises:
-        UsageError: none or several match.
-    """
-    if (Path(name) / "run.json").exists():
-        return RunFolder(Path(name).absolute())
-    runs = list_runs()
-    if name == "latest" and runs:
-        return runs[0]
-    run_part, _, stage = name.partition("/")
-    matches = [run for run in runs if run_part in (run.id, run.path.name)] or [
-        run for run in runs if run_part and run_part in run.id
-    ]
-    if len(matches) > 1:
-        raise UsageError(
-            f"{name!r} fits {len(matches)} runs ({', '.join(run.id for run in matches[:3])} ...); give more of the id."
-        )
-    if not matches:
-        raise UsageError(
-            f"There is no run {name!r} in {runs_root()}; `steptune runs` lists them, and a path of a run folder works"
-            " as well."
-        )
-    if stage and not (matches[0].path / "stages" / stage / "run.json").exists():
-        stages = sorted(path.parent.name for path in matches[0].path.glob("stages/*/run.json"))
-        raise UsageError(f"The run {matches[0].id} has no stage {stage!r}; it has: {', '.join(stages) or 'none yet'}.")
-    return RunFolder(matches[0].path / "stages" / stage) if stage else matches[0]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from toolkit.errors import DataError
+from toolkit.run_folder.documents import EventName
 from toolkit.run_folder.folder import RunFolder
 
 
@@ -15,7 +16,7 @@ def output_of(run: RunFolder, name: str) -> Path | None:
     A pipeline records its outputs at its end; until then, and where it failed, those of its stages are taken.
     """
     for holder in (run, *_stage_runs(run)):
-        if (path := _recorded(holder, name)) is not None and path.exists():
+        if (path := holder.output(name)) is not None and path.exists():
             return path
     return None
 
@@ -44,14 +45,7 @@ def _stage_runs(run: RunFolder) -> Iterator[RunFolder]:
     if run.recipe != "pipeline":
         return
     for event in reversed(run.events()):
-        if event.get("event") == "stage_started":
-            yield RunFolder(run.path / "stages" / str(event.get("stage")))
-        elif event.get("event") == "stage_skipped":
-            yield RunFolder(Path(str(event.get("run"))))
-
-
-def _recorded(run: RunFolder, name: str) -> Path | None:
-    outputs = (run.result or {}).get("outputs")
-    output = outputs.get(name) if isinstance(outputs, dict) else None
-    given = output.get("path") if isinstance(output, dict) else None
-    return (run.path / given).resolve() if isinstance(given, str) else None
+        if event.name == EventName.STAGE_STARTED:
+            yield run.stage(str(event.fields.get("stage")))
+        elif event.name == EventName.STAGE_SKIPPED:
+            yield RunFolder(Path(str(event.fields.get("run"))))

@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 
 from toolkit.errors import SteptuneError, UsageError
-from toolkit.records import JSON, write_json
+from toolkit.records import write_json
+from toolkit.run_folder.documents import EventName
 from toolkit.run_folder.folder import RunFolder
 
-REQUEST_FILE = "checkpoint.request"
 POLL_S = 0.2
 
 
@@ -25,28 +25,25 @@ def ask_for_checkpoint(run: RunFolder) -> None:
         hint = f"; its training is {run.id}/sft" if run.recipe == "pipeline" else ""
         raise UsageError(f"The run {run.id} is a {run.recipe} run, and only sft writes checkpoints{hint}.")
     state = run.state()
-    if state not in ("running", "stalled", "starting"):
+    if not state.is_live:
         raise UsageError(
             f"The run {run.id} is {state}; a checkpoint can be asked for while it runs, and `steptune resume {run.id}`"
             " continues it."
         )
-    write_json(run.path / REQUEST_FILE, {"asked": round(time.time(), 3)})
+    write_json(run.checkpoint_request_file, {"asked": round(time.time(), 3)})
 
 
-def wait_for_checkpoint(run: RunFolder, since: float) -> JSON:
-    """The first `checkpoint_saved` event after `since` (seconds since 1970) that answered a request.
+def wait_for_checkpoint(run: RunFolder, since: float) -> tuple[int, Path]:
+    """Step and folder of the first `checkpoint_saved` event after `since` (seconds since 1970) that answered a request.
 
     Raises:
         SteptuneError: the run ended before it saved one.
     """
     while True:
-        running = run.state() in ("running", "stalled", "starting")
-        if saved := [
-            event
-            for event in run.events()
-            if event.get("event") == "checkpoint_saved" and event.get("asked") and event["time"] >= since
-        ]:
-            return saved[0]
+        running = run.state().is_live
+        for event in run.events():
+            if event.name == EventName.CHECKPOINT_SAVED and event.fields.get("asked") and event.time >= since:
+                return event.fields["step"], run.path / event.fields["path"]
         if not running:
             raise SteptuneError(
                 f"The run {run.id} {run.state()} before it saved the checkpoint; see `steptune logs {run.id}`."
@@ -56,9 +53,9 @@ def wait_for_checkpoint(run: RunFolder, since: float) -> JSON:
 
 def checkpoint_asked(run_dir: Path) -> bool:
     """Whether a checkpoint was asked for and not yet saved; one look at the file system."""
-    return (run_dir / REQUEST_FILE).exists()
+    return RunFolder(run_dir).checkpoint_request_file.exists()
 
 
 def answered(run_dir: Path) -> None:
     """Take the request away: the checkpoint is saved."""
-    (run_dir / REQUEST_FILE).unlink(missing_ok=True)
+    RunFolder(run_dir).checkpoint_request_file.unlink(missing_ok=True)

@@ -8,24 +8,26 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 from toolkit.records import JSON
-from toolkit.run_folder.folder import ENDED_STATES, RunFolder
+from toolkit.run_folder.documents import EventName, Progress
+from toolkit.run_folder.folder import RunFolder
+from toolkit.run_folder.states import State
 from toolkit.terminal.live_line import LiveLine
 from toolkit.terminal.numbers import clock, headline_text
 
 POLL_S = 0.3
 # What a person following wants to read; the rest stays in events.jsonl.
-_TOLD = {
-    "started": lambda event: "recipe is up",
-    "stage_started": lambda event: f"{event['stage']}: started",
-    "stage_skipped": lambda event: f"{event['stage']}: unchanged, taken from {event['run']}",
-    "stage_ended": lambda event: (
+_TOLD: dict[str, Callable[[JSON], str]] = {
+    EventName.STARTED: lambda event: "recipe is up",
+    EventName.STAGE_STARTED: lambda event: f"{event['stage']}: started",
+    EventName.STAGE_SKIPPED: lambda event: f"{event['stage']}: unchanged, taken from {event['run']}",
+    EventName.STAGE_ENDED: lambda event: (
         f"{event['stage']}: {event['state']} after {event.get('seconds') or 0:.0f} s{_headline(event.get('headline'))}"
     ),
-    "checkpoint_saved": lambda event: f"checkpoint at step {event.get('step')}",
-    "early_stopped": lambda event: f"early stopping at step {event.get('step')}",
-    "resumed": lambda event: "resumed",
-    "stop_asked": lambda event: "stopping: the recipe saves and ends",
-    "supervisor_gone": lambda event: "the supervisor is gone; the recipe saves and ends",
+    EventName.CHECKPOINT_SAVED: lambda event: f"checkpoint at step {event.get('step')}",
+    EventName.EARLY_STOPPED: lambda event: f"early stopping at step {event.get('step')}",
+    EventName.RESUMED: lambda event: "resumed",
+    EventName.STOP_ASKED: lambda event: "stopping: the recipe saves and ends",
+    EventName.SUPERVISOR_GONE: lambda event: "the supervisor is gone; the recipe saves and ends",
 }
 
 
@@ -40,12 +42,12 @@ class Follower:
         self._events_shown = 0
         self._last_tenth: tuple[Any, ...] = ()
 
-    def follow(self, keep_going: Callable[[], bool] = lambda: True) -> str:
+    def follow(self, keep_going: Callable[[], bool] = lambda: True) -> State:
         """Show until the run has ended or `keep_going` says no; returns the state."""
         while True:
             state = self.run.state()
             self.show_news()
-            if state in (*ENDED_STATES, "lost") or not keep_going():
+            if state.is_over or not keep_going():
                 self.line.finish()
                 return state
             time.sleep(POLL_S)
@@ -54,34 +56,34 @@ class Follower:
         """Events since the last call, then the current progress."""
         events = self.run.events()
         for event in events[self._events_shown :]:
-            if tell := _TOLD.get(event.get("event", "")):
-                self.line.say(tell(event))
+            if tell := _TOLD.get(event.name):
+                self.line.say(tell(event.fields))
         self._events_shown = len(events)
-        if row := self.run.progress():
-            self._show_progress(row)
+        if progress := self.run.progress():
+            self._show_progress(progress)
 
-    def _show_progress(self, row: JSON) -> None:
+    def _show_progress(self, progress: Progress) -> None:
         if self.line.rewrites:
-            self.line.show(describe_progress(row))
+            self.line.show(describe_progress(progress))
             return
-        tenth = (row.get("stage"), row["phase"], int(10 * row["done"] / max(row["total"], 1)))
+        tenth = (progress.stage, progress.phase, int(10 * progress.done / max(progress.total, 1)))
         if tenth != self._last_tenth:
             self._last_tenth = tenth
-            self.line.say(describe_progress(row))
+            self.line.say(describe_progress(progress))
 
 
-def describe_progress(row: JSON) -> str:
+def describe_progress(progress: Progress) -> str:
     """`sft train 12/60 20 % loss 1.93 eta 2:10` from a metrics line with a phase."""
-    done, total = row.get("done", 0), row.get("total", 0)
+    done, total = progress.done, progress.total
     counted = f"{done:g}/{total:g}" if total < 1e6 else ""  # bytes are told as a share only
-    parts = [row.get("stage", ""), row.get("phase", ""), counted, f"{100 * done / total:3.0f} %" if total else ""]
+    parts = [progress.stage, progress.phase, counted, f"{100 * done / total:3.0f} %" if total else ""]
     parts += [
-        f"{name} {row[name]:.4g}"
+        f"{name} {value:.4g}"
         for name in ("loss", "eval_loss", "tokens_per_second")
-        if isinstance(row.get(name), int | float)
+        if (value := progress.number(name)) is not None
     ]
-    if row.get("eta_s") is not None and done < total:
-        parts.append(f"eta {clock(row['eta_s'])}")
+    if progress.eta_s is not None and done < total:
+        parts.append(f"eta {clock(progress.eta_s)}")
     return " ".join(part for part in parts if part)
 
 

@@ -11,8 +11,11 @@ from pathlib import Path
 from toolkit.errors import UsageError
 from toolkit.machine.processes import RUN_ID_VARIABLE, tagged_with
 from toolkit.planning.plan import LaunchPlan
-from toolkit.records import read_json, write_json
-from toolkit.run_folder.folder import ENDED_STATES, RunFolder, create_run
+from toolkit.records import write_json
+from toolkit.run_folder.create import create_run
+from toolkit.run_folder.documents import Command, EventName
+from toolkit.run_folder.folder import RunFolder
+from toolkit.run_folder.states import State
 from toolkit.runs.nodes import node_folder
 
 LAUNCH_TIMEOUT_S = 180.0
@@ -45,10 +48,8 @@ def start(plan: LaunchPlan, run_dir: Path | None = None, parent: str | None = No
 def _write_command(run: RunFolder, plan: LaunchPlan) -> None:
     recorded = {name: os.environ[name] for name in RECORDED_VARIABLES if name in os.environ}
     environment = {**recorded, **plan.environment, RUN_ID_VARIABLE: run.id}
-    write_json(
-        run.path / "command.json",
-        {"argv": plan.argv(run.leader.path), "cwd": os.getcwd(), "environment": environment, "on": plan.on},
-    )
+    command = Command(plan.argv(run.leader.path), os.getcwd(), environment, plan.on)
+    write_json(run.command_file, command.to_json())
 
 
 def resume(run: RunFolder) -> None:
@@ -58,28 +59,26 @@ def resume(run: RunFolder) -> None:
         UsageError: it is still running or already finished.
     """
     state = run.state()
-    if state == "finished":
+    if state is State.FINISHED:
         raise UsageError(
             f"The run {run.id} is finished; there is nothing to resume. Start a new one with `steptune run {run.recipe}"
-            f" -c {run.path / 'config.yaml'}`."
+            f" -c {run.config_file}`."
         )
-    if state not in (*ENDED_STATES, "lost"):
+    if not state.can_be_resumed:
         raise UsageError(f"The run {run.id} is {state}; follow it with `steptune logs -f {run.id}`.")
     if survivors := tagged_with(run.id):
         pids = ", ".join(str(process.pid) for process in survivors)
         raise UsageError(
             f"Processes of {run.id} are still alive (pid {pids}); end them with `steptune stop {run.id}` first."
         )
-    attempts = len(list(run.path.glob("result.*.json")))
-    if (run.path / "result.json").exists():
-        os.replace(run.path / "result.json", run.path / f"result.{attempts + 1}.json")
-    run.add_event("resumed", after=state)
+    run.keep_earlier_result()
+    run.add_event(EventName.RESUMED, after=state)
     _start_supervisor(run)
 
 
 def _start_supervisor(run: RunFolder) -> None:
     """Start the supervisor and wait until it holds the run's lock: before that the run would look lost."""
-    with (run.path / "log.txt").open("ab") as log:
+    with run.log_file.open("ab") as log:
         supervisor = subprocess.Popen(
             [sys.executable, "-P", "-m", "toolkit.runs.supervisor", str(run.path)],
             stdin=subprocess.DEVNULL,
@@ -99,7 +98,7 @@ def wait_until_started(run: RunFolder, timeout_s: float = LAUNCH_TIMEOUT_S) -> b
     while time.monotonic() < deadline:
         if has_started(run):
             return True
-        if read_json(run.path / "result.json") is not None:
+        if run.result is not None:
             return False
         time.sleep(0.2)
     return False
@@ -108,8 +107,8 @@ def wait_until_started(run: RunFolder, timeout_s: float = LAUNCH_TIMEOUT_S) -> b
 def has_started(run: RunFolder) -> bool:
     """Whether the newest attempt's recipe has taken its config."""
     for event in reversed(run.leader.events()):
-        if event.get("event") == "supervisor_started":
+        if event.name == EventName.SUPERVISOR_STARTED:
             return False
-        if event.get("event") == "started":
+        if event.name == EventName.STARTED:
             return True
     return False

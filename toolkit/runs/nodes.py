@@ -7,6 +7,7 @@ from pathlib import Path
 
 from toolkit.errors import UsageError
 from toolkit.planning.nodes import Nodes
+from toolkit.run_folder.folder import RunFolder
 
 JOIN_TIMEOUT_S = 300.0
 
@@ -26,11 +27,11 @@ def node_folder(run_dir: Path | None, nodes: Nodes) -> Path:
     if nodes.rank == 0:
         return run_dir.absolute()
     deadline = time.monotonic() + JOIN_TIMEOUT_S
-    while not (run_dir / "config.yaml").exists():
+    while not RunFolder(run_dir).config_file.exists():
         if time.monotonic() > deadline:
             raise UsageError(
                 f"The first machine made no run in {run_dir} within {JOIN_TIMEOUT_S:.0f} s; start machine 0 too, with"
                 " the same --run-dir."
             )
         time.sleep(0.2)
-    return run_dir.absolute() / "nodes" / str(nodes.rank)
+    return RunFolder(run_dir.absolute()).node(nodes.rank).path

@@ -21,8 +21,11 @@ from toolkit.options.shared import HeldOutOptions
 from toolkit.options.training import TrainingDataOptions
 from toolkit.pipeline_stages import STAGE_NAMES
 from toolkit.planning.plan import LaunchPlan, plan_launch
-from toolkit.records import JSON, read_json, sha256_file, sha256_json, sha256_tree, write_json
-from toolkit.run_folder.folder import ENDED_STATES, RunFolder, runs_root
+from toolkit.records import sha256_file, sha256_json, sha256_tree, write_json
+from toolkit.run_folder.documents import EventName, Progress, Result, StageKey
+from toolkit.run_folder.find import runs_root
+from toolkit.run_folder.folder import RunFolder
+from toolkit.run_folder.states import State
 from toolkit.runs import launch
 from toolkit.runs.recorder import Recorder
 from toolkit.runs.stage_code import code_of
@@ -50,12 +53,12 @@ class StageResult:
 
     def output(self, name: str) -> Path:
         """Absolute path of an output. Raises SteptuneError if the stage did not write it."""
-        outputs = (self.run.result or {}).get("outputs", {})
+        outputs = self.run.outputs()
         if name not in outputs:
             raise SteptuneError(
                 f"The stage run {self.run.path} recorded no output {name!r}; found: {', '.join(outputs) or 'none'}."
             )
-        return (self.run.path / str(outputs[name]["path"])).resolve()
+        return outputs[name]
 
 
 class Pipeline:
@@ -101,21 +104,21 @@ class Pipeline:
         plan = plan_launch(stage.recipe, stage.settings, self.on)
         key = stage_key(stage, plan.accelerate.path if plan.by_accelerate else None)
         if earlier := self._find_finished(stage.name, key):
-            self.recorder.event("stage_skipped", stage=stage.name, run=str(earlier.path), key=key)
+            self.recorder.event(EventName.STAGE_SKIPPED, stage=stage.name, run=str(earlier.path), key=key)
             return StageResult(earlier, skipped=True)
         run = self._start_or_resume(stage, plan, key)
-        self.recorder.event("stage_started", stage=stage.name, run=str(run.path), key=key)
+        self.recorder.event(EventName.STAGE_STARTED, stage=stage.name, run=str(run.path), key=key)
         result = self._follow(stage, run)
         self.recorder.event(
-            "stage_ended",
+            EventName.STAGE_ENDED,
             stage=stage.name,
-            state=result["state"],
-            seconds=result.get("seconds"),
-            headline=result.get("headline", {}),
+            state=result.state,
+            seconds=result.seconds,
+            headline=dict(result.headline),
         )
-        if result["state"] == "cancelled":
+        if result.state is State.CANCELLED:
             raise Cancelled(f"The stage {stage.name} was stopped.")
-        if result["state"] != "finished":
+        if result.state is not State.FINISHED:
             raise _stage_error(stage.name, result)
         return StageResult(run, skipped=False)
 
@@ -123,46 +126,41 @@ class Pipeline:
         """A finished run of this stage with this key whose outputs are as they were recorded; this pipeline's own
         first.
         """
-        own = self.run.path / "stages" / name
+        own = self.run.stage(name)
         others = _earlier_stage_runs(name, {self.run.path.parent, runs_root()}) if self.settings.reuse else iter(())
-        for folder in [own, *(other for other in others if other != own)]:
-            run = RunFolder(folder)
-            if (
-                (read_json(folder / "stage.json") or {}).get("key") == key
-                and run.state() == "finished"
-                and _outputs_are_intact(run)
-            ):
+        for run in [own, *(other for other in others if other != own)]:
+            if run.stage_key == key and run.state() is State.FINISHED and _outputs_are_intact(run):
                 return run
         return None
 
     def _start_or_resume(self, stage: Stage, plan: LaunchPlan, key: str) -> RunFolder:
-        folder = self.run.path / "stages" / stage.name
-        if (read_json(folder / "stage.json") or {}).get("key") == key and (folder / "run.json").exists():
-            run = RunFolder(folder)
+        run = self.run.stage(stage.name)
+        if run.stage_key == key and run.exists():
             launch.resume(run)
             return run
-        if folder.exists():  # the same stage under other settings, from before this pipeline was resumed
-            folder.rename(folder.with_name(f"{stage.name}.before-{time.strftime('%Y%m%d-%H%M%S')}"))
-        run = launch.start(plan, folder, parent=self.run.id)
-        write_json(folder / "stage.json", {"stage": stage.name, "key": key})
+        if run.path.exists():  # the same stage under other settings, from before this pipeline was resumed
+            run.set_aside()
+        launch.start(plan, run.path, parent=self.run.id)
+        write_json(run.stage_file, StageKey(stage.name, key).to_json())
         return run
 
-    def _follow(self, stage: Stage, run: RunFolder) -> JSON:
+    def _follow(self, stage: Stage, run: RunFolder) -> Result:
         """Mirror the stage's progress into this run until the stage has ended; pass a stop request on."""
-        shown: JSON = {}
-        while run.state() not in ENDED_STATES:
-            if run.state() == "lost":
+        shown: Progress | None = None
+        while (result := run.result) is None:
+            if run.state() is State.LOST:
                 raise SteptuneError(
                     f"The stage {stage.name} was lost (its supervisor is gone); `steptune resume {self.run.id}`"
                     " continues it."
                 )
             if self.recorder.stop_requested:
                 _stop(run)
-            if (row := run.progress()) and row != shown:
-                shown = row
-                self.recorder.metric(stage=stage.name, **{key: value for key, value in row.items() if key != "time"})
+            if (progress := run.progress()) and progress != shown:
+                shown = progress
+                values = {key: value for key, value in progress.values.items() if key != "time"}
+                self.recorder.metric(stage=stage.name, **values)
             time.sleep(POLL_S)
-        return run.result or {}
+        return result
 
 
 def _stop(run: RunFolder) -> None:
@@ -173,10 +171,10 @@ def _stop(run: RunFolder) -> None:
     wait_until_ended(run)
 
 
-def _stage_error(name: str, result: JSON) -> SteptuneError:
-    error = SteptuneError(f"The stage {name} failed: {result.get('message', '')}")
-    error.exit_code = int(result.get("exit_code", 1))
-    error.kind = str(result.get("kind", "stage"))
+def _stage_error(name: str, result: Result) -> SteptuneError:
+    error = SteptuneError(f"The stage {name} failed: {result.message}")
+    error.exit_code = result.exit_code
+    error.kind = result.kind or "stage"
     return error
 
 
@@ -204,15 +202,17 @@ def _by_content(value: Any) -> Any:
     return value
 
 
-def _earlier_stage_runs(name: str, roots: set[Path]) -> Iterator[Path]:
+def _earlier_stage_runs(name: str, roots: set[Path]) -> Iterator[RunFolder]:
+    """The stage in every pipeline below the roots, newest pipelines first."""
     for root in sorted(roots):
-        found = root.glob(f"*/stages/{name}/stage.json")
-        yield from sorted((path.parent for path in found), key=lambda path: path.parts[-3], reverse=True)
+        for pipeline in sorted(root.glob("*"), reverse=True):
+            if (stage := RunFolder(pipeline).stage(name)).stage_file.exists():
+                yield stage
 
 
 def _outputs_are_intact(run: RunFolder) -> bool:
-    outputs = (run.result or {}).get("outputs", {})
+    outputs = run.result.outputs if run.result else {}
     return all(
-        (run.path / output["path"]).exists() and sha256_tree(run.path / output["path"]) == output["sha256"]
+        (run.path / output.path).exists() and sha256_tree(run.path / output.path) == output.sha256
         for output in outputs.values()
     )

@@ -9,7 +9,6 @@ The recipe's last word is the `ended` event; the supervisor makes `result.json` 
 from __future__ import annotations
 
 import argparse
-import fcntl
 import os
 import signal
 import sys
@@ -21,9 +20,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
-from toolkit.errors import Cancelled, OutOfMemoryError, SteptuneError
+from toolkit.config import load_resolved
+from toolkit.errors import EXIT_DONE, EXIT_FAILED, Cancelled, DiskFullError, OutOfMemoryError, SteptuneError
+from toolkit.machine.processes import RUN_ID_VARIABLE
+from toolkit.records import is_disk_full
+from toolkit.run_folder.documents import Ended, EventName
+from toolkit.run_folder.folder import RunFolder
 from toolkit.runs.recorder import Recorder, is_main_process
 from toolkit.settings.base import Settings
 from toolkit.terminal.output import say_error
@@ -54,23 +56,27 @@ def run_recipe(settings_type: type[SettingsT], main: Callable[[SettingsT, Run], 
     Expected errors become one sentence in the log and in the `ended` event; anything else keeps its traceback.
     """
     run_dir = _run_dir_argument()
+    folder = RunFolder(run_dir)
     recorder = Recorder(run_dir if is_main_process() else None)
     signal.signal(signal.SIGTERM, lambda *_: setattr(recorder, "stop_requested", True))
-    _stop_when_supervisor_is_gone(run_dir, recorder)
+    _stop_when_supervisor_is_gone(folder, recorder)
     try:
-        settings = settings_type.model_validate(yaml.safe_load((run_dir / "config.yaml").read_text(encoding="utf-8")))
-        recorder.event("started", pid=os.getpid())
+        settings = load_resolved(settings_type, folder.config_file)
+        recorder.event(EventName.STARTED, pid=os.getpid())
         outcome = main(settings, Run(run_dir, recorder))
     except SteptuneError as error:
         _end(recorder, error)
     except BaseException as error:
         if known := _known_failure(error):
             _end(recorder, known)
-        recorder.event("ended", kind="crash", message=f"{type(error).__name__}: {str(error)[:500]}", exit_code=1)
+        message = f"{type(error).__name__}: {str(error)[:500]}"
+        recorder.event(EventName.ENDED, kind="crash", message=message, exit_code=EXIT_FAILED)
         traceback.print_exc()
-        sys.exit(1)
+        sys.exit(EXIT_FAILED)
     outputs = {name: os.path.relpath(path, run_dir) for name, path in outcome.outputs.items()}
-    recorder.event("ended", kind="finished", outputs=outputs, headline=outcome.headline, exit_code=0)
+    recorder.event(
+        EventName.ENDED, kind=Ended.FINISHED, outputs=outputs, headline=outcome.headline, exit_code=EXIT_DONE
+    )
 
 
 def _run_dir_argument() -> Path:
@@ -81,7 +87,7 @@ def _run_dir_argument() -> Path:
 
 
 def _end(recorder: Recorder, error: SteptuneError) -> None:
-    recorder.event("ended", kind=error.kind, message=str(error), exit_code=error.exit_code)
+    recorder.event(EventName.ENDED, kind=error.kind, message=str(error), exit_code=error.exit_code)
     say_error(str(error))
     sys.exit(error.exit_code)
 
@@ -95,32 +101,25 @@ def _known_failure(error: BaseException) -> SteptuneError | None:
             f"Out of memory ({str(error).splitlines()[0][:200] if str(error) else 'CPU'}); use a smaller batch, a"
             " shorter max_length or gradient checkpointing."
         )
-    if isinstance(error, OSError) and error.errno in (28, 122):  # ENOSPC, EDQUOT
-        return SteptuneError(
-            f"No space left on the disk ({error.filename or 'run folder'}); free some and run `steptune resume` on this"
-            " run."
-        )
+    if isinstance(error, OSError) and is_disk_full(error):
+        place = error.filename or "run folder"
+        return DiskFullError(f"No space left on the disk ({place}); free some and run `steptune resume` on this run.")
     return None
 
 
-def _stop_when_supervisor_is_gone(run_dir: Path, recorder: Recorder) -> None:
+def _stop_when_supervisor_is_gone(run: RunFolder, recorder: Recorder) -> None:
     """Ask this process to stop once nobody holds run.lock: a run without a supervisor would never be recorded.
 
     The supervisor itself asks by SIGTERM; this is for a supervisor that was killed.
     """
-    lock_path = run_dir / "run.lock"
-    if os.environ.get("STEPTUNE_RUN_ID") is None or not lock_path.exists():
+    if os.environ.get(RUN_ID_VARIABLE) is None or not run.lock_file.exists():
         return
 
     def watch() -> None:
         while not recorder.stop_requested:
             time.sleep(SUPERVISOR_CHECK_EVERY_S)
-            with lock_path.open("rb") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                except OSError:
-                    continue
-            recorder.event("supervisor_gone")
-            recorder.stop_requested = True
+            if not run.is_locked():
+                recorder.event(EventName.SUPERVISOR_GONE)
+                recorder.stop_requested = True
 
     threading.Thread(target=watch, name="supervisor-watch", daemon=True).start()

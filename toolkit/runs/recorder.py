@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import Cancelled
-from toolkit.records import append_jsonl
+from toolkit.run_folder.folder import RunFolder
 
 PROGRESS_EVERY_S = 1.0
 
@@ -31,12 +31,12 @@ class Recorder:
     def metric(self, **values: Any) -> None:
         """One line of metrics.jsonl, for example step, epoch, loss, learning_rate, tokens_per_second."""
         if self.run_dir is not None:
-            append_jsonl(self.run_dir / "metrics.jsonl", {"time": round(time.time(), 3), **values})
+            RunFolder(self.run_dir).add_metric(**values)
 
     def event(self, name: str, **fields: Any) -> None:
         """One line of events.jsonl, for example `checkpoint_saved`, `resumed`."""
         if self.run_dir is not None:
-            append_jsonl(self.run_dir / "events.jsonl", {"time": round(time.time(), 3), "event": name, **fields})
+            RunFolder(self.run_dir).add_event(name, **fields)
 
     def progress(self, phase: str, done: float, total: float, **fields: Any) -> None:
         """How far the current phase is, at most once a second apart from its first and last report.

@@ -8,10 +8,12 @@ import signal
 import socket
 import time
 
-from toolkit.errors import SteptuneError, UsageError
-from toolkit.machine.processes import descendants, identity_from_json, send, tagged_with, wait_until_gone
+from toolkit.errors import EXIT_CANCELLED, SteptuneError, UsageError
+from toolkit.machine.processes import descendants, find_process, send, tagged_with, wait_until_gone
 from toolkit.records import write_json
-from toolkit.run_folder.folder import ENDED_STATES, RunFolder
+from toolkit.run_folder.documents import Result
+from toolkit.run_folder.folder import RunFolder
+from toolkit.run_folder.states import State
 from toolkit.runs.supervisor import KILL_GRACE_S, PIPELINE_GRACE_S, STOP_GRACE_S
 
 STOP_TIMEOUT_S = PIPELINE_GRACE_S + KILL_GRACE_S + 5.0
@@ -24,24 +26,23 @@ def ask_to_stop(run: RunFolder) -> None:
         UsageError: the run has ended, or it runs on another machine.
     """
     state = run.state()
-    if state in ENDED_STATES and not tagged_with(run.id):
+    if state.is_ended and not tagged_with(run.id):
         raise UsageError(f"The run {run.id} has already ended ({state}); there is nothing to stop.")
-    host = run.info.get("host")
+    host = run.info.host
     if host and host != socket.gethostname():
         raise UsageError(f"The run {run.id} belongs to the machine {host}; stop it there.")
-    supervisor = identity_from_json(run.processes.get("supervisor"))
-    process = supervisor.find() if supervisor else None
+    process = find_process(run.processes.supervisor)
     if process is not None and run.is_locked():
         process.send_signal(signal.SIGTERM)
     else:
         _end_without_supervisor(run)
 
 
-def wait_until_ended(run: RunFolder, timeout_s: float = STOP_TIMEOUT_S) -> str:
+def wait_until_ended(run: RunFolder, timeout_s: float = STOP_TIMEOUT_S) -> State:
     """The state in which the run ended. Raises SteptuneError if it has not ended in time."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
-        if (state := run.state()) in ENDED_STATES:
+        if (state := run.state()).is_ended:
             return state
         time.sleep(0.1)
     raise SteptuneError(
@@ -52,8 +53,7 @@ def wait_until_ended(run: RunFolder, timeout_s: float = STOP_TIMEOUT_S) -> str:
 
 def _end_without_supervisor(run: RunFolder) -> None:
     """The supervisor's duty for a run that lost it: SIGTERM, wait, SIGKILL, and a result that says so."""
-    child = identity_from_json(run.processes.get("child"))
-    launcher = child.find() if child else None
+    launcher = find_process(run.processes.child)
     processes = tagged_with(run.id)
     if launcher is not None:
         processes += [launcher, *descendants(launcher.pid)]
@@ -64,10 +64,6 @@ def _end_without_supervisor(run: RunFolder) -> None:
     send(left, signal.SIGKILL)
     wait_until_gone([*left, *tagged_with(run.id)], KILL_GRACE_S)
     if run.result is None:
-        result = {
-            "state": "cancelled",
-            "exit_code": 130,
-            "message": f"Stopped after its supervisor was lost; `steptune resume {run.id}` continues it.",
-            "ended_unix": time.time(),
-        }
-        write_json(run.path / "result.json", result)
+        message = f"Stopped after its supervisor was lost; `steptune resume {run.id}` continues it."
+        result = Result(State.CANCELLED, EXIT_CANCELLED, message, ended_unix=time.time())
+        write_json(run.result_file, result.to_json())

@@ -15,26 +15,27 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import psutil
 
-from toolkit.errors import EXIT_CANCELLED, EXIT_DONE, EXIT_FAILED
+from toolkit.errors import EXIT_CANCELLED, EXIT_DONE, EXIT_FAILED, Cancelled, OutOfMemoryError
 from toolkit.machine.hardware import sample
 from toolkit.machine.processes import (
-    ProcessIdentity,
     become_subreaper,
     descendants,
+    identify,
     reap_orphans,
     send,
     tagged_with,
     wait_until_gone,
 )
-from toolkit.records import JSON, append_jsonl, read_json, sha256_tree, write_json
+from toolkit.records import append_jsonl, read_json, sha256_tree, write_json
+from toolkit.run_folder.documents import Command, Ended, EventName, Output, Processes, Result
 from toolkit.run_folder.folder import RunFolder, lock_exclusively
+from toolkit.run_folder.states import State
 from toolkit.terminal.output import say_error
 
 POLL_S = 0.25
@@ -60,26 +61,31 @@ class _Watch:
 
 def main() -> int:
     run = RunFolder(Path(sys.argv[1]).absolute())
-    lock = lock_exclusively(run.path)
+    lock = lock_exclusively(run)
     if lock is None:
         say_error(f"steptune: the run {run.id} already has a supervisor.")
         return EXIT_FAILED
     watch = _Watch()
     _catch_signals(watch)
     become_subreaper()
-    log_start = _size(run.path / "log.txt")
-    run.add_event("supervisor_started", pid=os.getpid())
+    log_start = _size(run.log_file)
+    run.add_event(EventName.SUPERVISOR_STARTED, pid=os.getpid())
     started = time.time()
     try:
         child = _start_recipe(run)
     except OSError as error:
-        _write_result(run, _failure("launch", f"The recipe could not be started: {error}."), started, watch)
+        _write_result(
+            run,
+            Result(State.FAILED, EXIT_FAILED, f"The recipe could not be started: {error}.", "launch"),
+            started,
+            watch,
+        )
         return EXIT_FAILED
     _watch_until_end(run, child, watch)
     _end_leftovers(run, child, watch)
     result = _judge(run, child.returncode, watch, log_start)
     _write_result(run, result, started, watch)
-    return int(result["exit_code"])
+    return result.exit_code
 
 
 def _catch_signals(watch: _Watch) -> None:
@@ -92,12 +98,12 @@ def _catch_signals(watch: _Watch) -> None:
 
 
 def _start_recipe(run: RunFolder) -> subprocess.Popen[bytes]:
-    command = read_json(run.path / "command.json") or {}
-    environment = {**os.environ, **command["environment"]}
-    with (run.path / "log.txt").open("ab") as log:
+    command = Command.from_json(read_json(run.command_file) or {})
+    environment = {**os.environ, **command.environment}
+    with run.log_file.open("ab") as log:
         child = subprocess.Popen(
-            command["argv"],
-            cwd=command["cwd"],
+            command.argv,
+            cwd=command.cwd,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -105,11 +111,7 @@ def _start_recipe(run: RunFolder) -> subprocess.Popen[bytes]:
             start_new_session=True,
             preexec_fn=_default_signals,
         )
-    identities = {
-        "supervisor": ProcessIdentity.of(os.getpid()).to_json(),
-        "child": ProcessIdentity.of(child.pid).to_json(),
-    }
-    write_json(run.path / "proc.json", identities)
+    write_json(run.processes_file, Processes(identify(os.getpid()), identify(child.pid)).to_json())
     return child
 
 
@@ -131,7 +133,7 @@ def _watch_until_end(run: RunFolder, child: subprocess.Popen[bytes], watch: _Wat
             _sample(run, watch)
         if watch.stop_asked and stop_deadline is None:
             stop_deadline = now + (PIPELINE_GRACE_S if run.recipe == "pipeline" else STOP_GRACE_S)
-            run.add_event("stop_asked")
+            run.add_event(EventName.STOP_ASKED)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGTERM)
         reap_orphans(child.pid)
@@ -149,7 +151,7 @@ def _sample(run: RunFolder, watch: _Watch) -> None:
     row = sample(processes)
     watch.peak_memory_gib = max(watch.peak_memory_gib, row["memory_gib"])
     with contextlib.suppress(OSError):  # a full disk must not end the run from here
-        append_jsonl(run.path / "hardware.jsonl", row)
+        append_jsonl(run.hardware_file, row)
 
 
 def _end_leftovers(run: RunFolder, child: subprocess.Popen[bytes], watch: _Watch) -> None:
@@ -163,7 +165,7 @@ def _end_leftovers(run: RunFolder, child: subprocess.Popen[bytes], watch: _Watch
         left = _leftovers(run, watch)
         if not left:
             break
-        run.add_event("ending_leftovers", signal=signal_number.name, pids=[process.pid for process in left])
+        run.add_event(EventName.ENDING_LEFTOVERS, signal=signal_number.name, pids=[process.pid for process in left])
         send(left, signal_number)
         wait_until_gone(left, grace_s)
         reap_orphans(child.pid)
@@ -183,49 +185,33 @@ def _leftovers(run: RunFolder, watch: _Watch) -> list[psutil.Process]:
     ]
 
 
-def _judge(run: RunFolder, returncode: int, watch: _Watch, log_start: int) -> JSON:
+def _judge(run: RunFolder, returncode: int, watch: _Watch, log_start: int) -> Result:
     """How the run ended, from the recipe's own last word, the exit status and the signal."""
     ended = _last_word(run)
-    if (
-        returncode == 0 and run.leader != run
-    ):  # another machine of the training: the first one alone has the last word and the outputs
-        return {"state": "finished", "exit_code": EXIT_DONE, "message": "", "outputs": {}, "headline": {}}
-    if ended and ended["kind"] == "finished" and (returncode == 0 or watch.stop_asked):
-        return {
-            "state": "finished",
-            "exit_code": EXIT_DONE,
-            "message": "",
-            "outputs": _outputs(run, ended["outputs"]),
-            "headline": ended.get("headline", {}),
-        }
-    if watch.stop_asked or (ended and ended["kind"] == "cancelled"):
-        return {
-            "state": "cancelled",
-            "exit_code": EXIT_CANCELLED,
-            "message": f"Stopped; `steptune resume {run.id}` continues it.",
-        }
-    if ended and ended["kind"] != "finished":
-        state = "out of memory" if ended["kind"] == "out_of_memory" else "failed"
-        return {"state": state, "kind": ended["kind"], "exit_code": ended["exit_code"], "message": ended["message"]}
+    # Of several machines of a training the first one alone has the last word and the outputs.
+    if returncode == 0 and run.leader != run:
+        return Result(State.FINISHED, EXIT_DONE)
+    if ended and ended.is_finished and (returncode == 0 or watch.stop_asked):
+        return Result(State.FINISHED, EXIT_DONE, outputs=_outputs(run, ended.outputs), headline=ended.headline)
+    if watch.stop_asked or (ended and ended.kind == Cancelled.kind):
+        return Result(State.CANCELLED, EXIT_CANCELLED, f"Stopped; `steptune resume {run.id}` continues it.")
+    if ended and not ended.is_finished:
+        state = State.OUT_OF_MEMORY if ended.kind == OutOfMemoryError.kind else State.FAILED
+        return Result(state, ended.exit_code, ended.message, ended.kind)
     if name := _signal_name(run, returncode, log_start):
         message = f"The recipe was killed by {name}; `steptune resume {run.id}` continues from what it saved."
-        return {**_failure("signal", message), "signal": name}
-    return _failure(
-        "exit", f"The recipe ended with exit code {returncode} without a result; see `steptune logs {run.id}`."
-    )
+        return Result(State.FAILED, EXIT_FAILED, message, "signal", signal=name)
+    message = f"The recipe ended with exit code {returncode} without a result; see `steptune logs {run.id}`."
+    return Result(State.FAILED, EXIT_FAILED, message, "exit")
 
 
-def _failure(kind: str, message: str) -> JSON:
-    return {"state": "failed", "kind": kind, "exit_code": EXIT_FAILED, "message": message}
-
-
-def _last_word(run: RunFolder) -> JSON | None:
+def _last_word(run: RunFolder) -> Ended | None:
     """The `ended` event of this attempt."""
     for event in reversed(run.events()):
-        if event.get("event") == "supervisor_started":
+        if event.name == EventName.SUPERVISOR_STARTED:
             return None
-        if event.get("event") == "ended":
-            return event
+        if event.name == EventName.ENDED:
+            return Ended.from_event(event)
     return None
 
 
@@ -235,7 +221,7 @@ def _signal_name(run: RunFolder, returncode: int, log_start: int) -> str | None:
     """
     if returncode < 0:
         return signal.Signals(-returncode).name
-    with (run.path / "log.txt").open("rb") as file:
+    with run.log_file.open("rb") as file:
         file.seek(log_start)
         text = file.read()[-65536:].decode("utf-8", "replace")
     if found := re.search(r"died with <Signals\.(SIG\w+)", text):
@@ -245,23 +231,21 @@ def _signal_name(run: RunFolder, returncode: int, log_start: int) -> str | None:
     return None
 
 
-def _outputs(run: RunFolder, outputs: dict[str, str]) -> dict[str, JSON]:
-    return {name: {"path": path, "sha256": sha256_tree(run.path / path)} for name, path in outputs.items()}
+def _outputs(run: RunFolder, outputs: dict[str, str]) -> dict[str, Output]:
+    return {name: Output(path, sha256_tree(run.path / path)) for name, path in outputs.items()}
 
 
-def _write_result(run: RunFolder, result: JSON, started: float, watch: _Watch) -> None:
+def _write_result(run: RunFolder, result: Result, started: float, watch: _Watch) -> None:
     """result.json, last and whole. A full disk is waited out for a while: the run is over, its record should not be
     lost.
     """
-    record: dict[str, Any] = {
-        **result,
-        "seconds": round(time.time() - started, 1),
-        "peak_memory_gib": watch.peak_memory_gib,
-        "ended_unix": round(time.time(), 3),
-    }
+    now = time.time()
+    record = replace(
+        result, seconds=round(now - started, 1), peak_memory_gib=watch.peak_memory_gib, ended_unix=round(now, 3)
+    )
     for _attempt in range(60):
         try:
-            write_json(run.path / "result.json", record)
+            write_json(run.result_file, record.to_json())
             return
         except Exception as error:
             say_error(f"steptune: result.json could not be written ({error}); trying again.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 from collections.abc import Sequence
@@ -9,9 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolkit.records import JSON
+from toolkit.run_folder.config_values import read_config
+from toolkit.run_folder.folder import RunFolder
 from toolkit.terminal.numbers import number
 from toolkit.terminal.text import clean
-from tui.logic.run_row import RunRow, load_settings, result_of
+from tui.logic.run_row import RunRow
 
 MAX_RUNS = 6
 
@@ -31,7 +34,7 @@ class Comparison:
 
 def compare(rows: Sequence[RunRow]) -> Comparison:
     """Reads configs and results of the runs."""
-    configs = [load_settings(row.path) for row in rows]
+    configs = [read_config(RunFolder(row.path)).flat for row in rows]
     names = list(dict.fromkeys(name for config in configs for name in config))
     settings = {clean(name): tuple(config.get(name) for config in configs) for name in names}
     differing = {name: values for name, values in settings.items() if len({repr(value) for value in values}) > 1}
@@ -50,8 +53,10 @@ def compare(rows: Sequence[RunRow]) -> Comparison:
 
 
 def _headline(row: RunRow) -> JSON:
-    headline = result_of(row.path).get("headline")
-    return headline if isinstance(headline, dict) else {}
+    with contextlib.suppress(OSError):
+        if result := RunFolder(row.path).result:
+            return dict(result.headline)
+    return {}
 
 
 def short_labels(ids: Sequence[str]) -> list[str]:

@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.records import JSON
+from toolkit.run_folder.documents import EventName
+from toolkit.run_folder.folder import RunFolder
+from toolkit.run_folder.states import State
 from toolkit.terminal.numbers import as_number
 from toolkit.terminal.text import clean
 from tui.logic.growing import GrowingJsonl
@@ -71,10 +74,9 @@ class _Readers:
 
     @classmethod
     def of(cls, path: Path) -> _Readers:
-        metrics, hardware, events = (
-            GrowingJsonl(path / name) for name in ("metrics.jsonl", "hardware.jsonl", "events.jsonl")
-        )
-        return cls(path, metrics, hardware, events, LogFile(path / "log.txt"))
+        run = RunFolder(path)
+        metrics, hardware, events = map(GrowingJsonl, (run.metrics_file, run.hardware_file, run.events_file))
+        return cls(path, metrics, hardware, events, LogFile(run.log_file))
 
 
 class RunFeed:
@@ -134,7 +136,7 @@ class RunFeed:
         return self.view.row
 
     def _subject(self, row: RunRow) -> RunRow:
-        started = [stage for stage in row.stages if stage.state not in ("waiting", "unchanged")]
+        started = [stage for stage in row.stages if stage.state not in (State.WAITING, State.UNCHANGED)]
         if self.pinned is not None:
             return next((stage for stage in row.stages if stage.path == self.pinned), row)
         if not row.live:  # of a pipeline that is over, the training is what has curves
@@ -163,20 +165,20 @@ def describe(row: JSON) -> Event | None:
     """An event as people want to read it; None for what only machines care about."""
     name = str(row.get("event", ""))
     stage = clean(row.get("stage", ""))
-    texts = {
-        "supervisor_started": "supervisor started",
-        "started": "recipe is up",
-        "stage_started": f"{stage}: started",
-        "stage_skipped": f"{stage}: unchanged, taken from {clean(row.get('run', '?'))}",
-        "stage_ended": f"{stage}: {clean(row.get('state', '?'))}",
-        "checkpoint_saved": f"checkpoint at step {_plain(row.get('step'))}",
-        "early_stopped": f"early stopping at step {_plain(row.get('step'))}",
-        "resumed": f"resumed after {clean(row.get('after', 'a stop'))}",
-        "stop_asked": "stop asked: the recipe saves and ends",
-        "supervisor_gone": "the supervisor is gone: the recipe saves and ends",
-        "ending_leftovers": "ending processes that the recipe left",
-        "warning": f"warning: {clean(row.get('message', ''))}",
-        "ended": (
+    texts: dict[str, str] = {
+        EventName.SUPERVISOR_STARTED: "supervisor started",
+        EventName.STARTED: "recipe is up",
+        EventName.STAGE_STARTED: f"{stage}: started",
+        EventName.STAGE_SKIPPED: f"{stage}: unchanged, taken from {clean(row.get('run', '?'))}",
+        EventName.STAGE_ENDED: f"{stage}: {clean(row.get('state', '?'))}",
+        EventName.CHECKPOINT_SAVED: f"checkpoint at step {_plain(row.get('step'))}",
+        EventName.EARLY_STOPPED: f"early stopping at step {_plain(row.get('step'))}",
+        EventName.RESUMED: f"resumed after {clean(row.get('after', 'a stop'))}",
+        EventName.STOP_ASKED: "stop asked: the recipe saves and ends",
+        EventName.SUPERVISOR_GONE: "the supervisor is gone: the recipe saves and ends",
+        EventName.ENDING_LEFTOVERS: "ending processes that the recipe left",
+        EventName.WARNING: f"warning: {clean(row.get('message', ''))}",
+        EventName.ENDED: (
             f"ended: {clean(row.get('kind', '?'))} {clean(str(row.get('message', '')).split(chr(10))[0])}".rstrip()
         ),
     }

@@ -33,7 +33,7 @@ def head_lines(view: FeedView, width: int, now: float) -> list[Line]:
     if not row.live:
         notes = _reading_notes(view)
         lines = wrap(row.message or row.headline or _where(row), width - 2)[: 1 if notes else 2]
-        tone = "bad" if row.state in ("failed", "out of memory", "lost", "unreadable") else ""
+        tone = "bad" if row.state.is_bad else ""
         shown = [line((f" {text}", tone)) for text in lines] + (
             [line((cut(" " + "   ".join(notes), width), "dim"))] if notes else []
         )

@@ -19,6 +19,7 @@ from pydantic_core import PydanticUndefined
 from toolkit import config
 from toolkit.errors import ConfigError, Problem, SteptuneError
 from toolkit.records import JSON
+from toolkit.run_folder.folder import RunFolder
 from toolkit.settings import SETTINGS, Settings
 from tui.logic.fields import Field, sections
 from tui.logic.run_row import RunRow
@@ -194,7 +195,7 @@ def _placeholder(key: str) -> str:
 
 def form_from_run(row: RunRow) -> Form | None:
     """A form that starts from the config of a run; None where there is none to start from."""
-    config_file = row.path / "config.yaml"
+    config_file = RunFolder(row.path).config_file
     if row.recipe not in SETTINGS or not config_file.exists():
         return None
     try:

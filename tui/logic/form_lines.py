@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from toolkit.errors import Problem
+from toolkit.run_folder.config_values import flatten, read_config
+from toolkit.run_folder.folder import RunFolder
 from toolkit.settings import Settings
 from toolkit.terminal.layout import cut
 from toolkit.terminal.text import clean
 from tui.logic.form import Form, values_of
 from tui.logic.lines import Line, line
-from tui.logic.run_row import RunRow, flatten, load_settings
+from tui.logic.run_row import RunRow
 from tui.logic.values import difference, with_bundled
 
 
@@ -37,7 +39,7 @@ def difference_lines(form: Form, settings: Settings | None, last: RunRow | None,
     lines += _change_lines(difference(form.base, values), width)
     if last is not None:
         lines += [(), line((cut(f" changed from the last run {last.id}", width), "title"))]
-        before = with_bundled(load_settings(last.path))
+        before = with_bundled(read_config(RunFolder(last.path)).flat)
         lines += _change_lines(
             difference(before, {key: value for key, value in flatten(values).items() if key in before}), width
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.records import JSON
+from toolkit.run_folder.folder import RunFolder
 from toolkit.terminal.numbers import as_finite
 from toolkit.terminal.text import clean
 
@@ -64,13 +65,11 @@ def mappings_of(value: Any) -> dict[str, JSON]:
     return {name: item for name, item in value.items() if isinstance(item, dict)} if isinstance(value, dict) else {}
 
 
-def find_results(run_path: Path, outputs: JSON) -> Path | None:
+def find_results(run: RunFolder) -> Path | None:
     """The results.json that a run's recorded outputs lead to."""
-    report = outputs.get("report")
-    with contextlib.suppress(OSError, TypeError, KeyError):
-        if isinstance(report, dict):
-            path = (run_path / str(report["path"])).resolve() / "results.json"
-            return path if path.exists() else None
+    with contextlib.suppress(OSError):
+        path = run.output("report")
+        return path / "results.json" if path and (path / "results.json").exists() else None
     return None
 
 

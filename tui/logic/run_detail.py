@@ -21,7 +21,7 @@ def detail_lines(
         return []
     lines: list[Line] = []
     if row.message:
-        style = "bad" if row.state in ("failed", "out of memory", "lost", "unreadable") else "dim"
+        style = "bad" if row.state.is_bad else "dim"
         lines += [line((part, style)) for part in wrap(row.message, width)[:3]]
     if row.headline:
         lines += [line((part, "bold")) for part in wrap(row.headline, width)[:2]]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from toolkit.run_folder.config_values import read_config
+from toolkit.run_folder.folder import RunFolder
 from toolkit.terminal.layout import cut
 from toolkit.terminal.text import clean
 from tui.logic import filters
 from tui.logic.comparison import MAX_RUNS
 from tui.logic.lines import Line, line
-from tui.logic.run_row import RunRow, load_settings
+from tui.logic.run_row import RunRow
 from tui.logic.run_table import SORTS, select
 from tui.logic.scanner import Snapshot
 
@@ -62,7 +64,7 @@ class RunSelection:
 
     def settings_of(self, row: RunRow) -> dict[str, Any]:
         if row.path not in self._settings:
-            self._settings[row.path] = load_settings(row.path)
+            self._settings[row.path] = read_config(RunFolder(row.path)).flat
         return self._settings[row.path]
 
     def remembered(self, cursor: str | None) -> dict[str, Any]:

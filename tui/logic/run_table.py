@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from toolkit.run_folder.states import State
 from toolkit.terminal.layout import cut, cut_start, fit, fit_right
 from toolkit.terminal.numbers import age, duration, number
 from tui.logic.filters import Term, matches
@@ -92,8 +93,8 @@ def run_line(row: RunRow, width: int, marked: bool = False, now: float | None = 
     return tuple(spans)
 
 
-def _word(state: str) -> str:
-    return {"out of memory": "no memory", "unreadable": "illegible"}.get(state, state)
+def _word(state: State) -> str:
+    return {State.OUT_OF_MEMORY: "no memory", State.UNREADABLE: "illegible"}.get(state, state.value)
 
 
 def select(
@@ -115,7 +116,17 @@ def select(
 _STATE_ORDER = {
     state: index
     for index, state in enumerate(
-        ("running", "stalled", "starting", "failed", "out of memory", "lost", "unreadable", "cancelled", "finished")
+        (
+            State.RUNNING,
+            State.STALLED,
+            State.STARTING,
+            State.FAILED,
+            State.OUT_OF_MEMORY,
+            State.LOST,
+            State.UNREADABLE,
+            State.CANCELLED,
+            State.FINISHED,
+        )
     )
 }
 _ORDER: dict[str, Callable[[RunRow], Any]] = {
@@ -129,7 +140,7 @@ _ORDER: dict[str, Callable[[RunRow], Any]] = {
 def _empty_row() -> RunRow:
     from pathlib import Path
 
-    return RunRow(Path(), "", "", "")
+    return RunRow(Path(), "", "", State.WAITING)
 
 
 EMPTY_ROW = _empty_row()

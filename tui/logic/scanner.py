@@ -9,8 +9,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.run_folder.folder import ENDED_STATES
-from tui.logic.run_row import LIVE_STATES, RunRow, read_row
+from toolkit.run_folder.folder import RunFolder
+from tui.logic.run_row import RunRow, read_row
 
 # Ended runs and the folder itself are looked at this much less often than live runs.
 SLOW_EVERY_S = 2.0
@@ -82,11 +82,11 @@ class Scanner:
     def _row(self, name: str, now: float, may_go_deep: bool) -> RunRow:
         path = self.root / name
         known = self._known.get(name)
-        if known is not None and known.row.state not in LIVE_STATES:
+        if known is not None and not known.row.live:
             if known.row.deep and now - known.checked < SLOW_EVERY_S:
                 return known.row
             stamp = _stamp(path)
-            if stamp == known.stamp and (known.row.deep or not may_go_deep) and known.row.state in ENDED_STATES:
+            if stamp == known.stamp and (known.row.deep or not may_go_deep) and known.row.state.is_ended:
                 known.checked = now if known.row.deep else known.checked
                 return known.row
         stamp = _stamp(path)
@@ -97,7 +97,7 @@ class Scanner:
 
 def _is_run(path: Path) -> bool:
     try:
-        os.stat(path / "run.json")
+        os.stat(RunFolder(path).info_file)
         return True
     except PermissionError:
         return True
@@ -107,7 +107,7 @@ def _is_run(path: Path) -> bool:
 
 def _stamp(path: Path) -> tuple[int, int, int]:
     try:
-        found = os.stat(path / "result.json")
+        found = os.stat(RunFolder(path).result_file)
         return found.st_ino, found.st_size, found.st_mtime_ns
     except OSError:
         return 0, 0, 0

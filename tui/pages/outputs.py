@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from toolkit.run_folder.folder import RunFolder
 from toolkit.terminal.numbers import file_size
 from toolkit.terminal.text import clean
 from tui.destinations import ToReport, ToRows
 from tui.logic.report import find_results
-from tui.logic.run_row import RunRow, result_of
+from tui.logic.run_row import RunRow
 from tui.pages.dialogs import Choose
 from tui.pages.page import Page
 
 
 def open_outputs(page: Page, row: RunRow) -> None:
     """The report of an evaluation, else one of the run's JSONL files."""
-    outputs = result_of(row.path).get("outputs")
-    report = find_results(row.path, outputs) if isinstance(outputs, dict) else None
+    report = find_results(RunFolder(row.path))
     files = output_files(row)
     if report is not None and row.recipe in ("evaluate", "pipeline"):
         page.steptune.open(ToReport(report, row.id))
@@ -37,13 +37,9 @@ def open_outputs(page: Page, row: RunRow) -> None:
 
 def output_files(row: RunRow) -> list[Path]:
     """The JSONL files below a run's recorded outputs (before the end: below its folder), without its own records."""
-    records = {"metrics.jsonl", "hardware.jsonl", "events.jsonl", "notes.jsonl"}
-    outputs = result_of(row.path).get("outputs")
-    roots = (
-        [row.path / str(item["path"]) for item in outputs.values() if isinstance(item, dict) and "path" in item]
-        if isinstance(outputs, dict) and outputs
-        else [row.path]
-    )
+    run = RunFolder(row.path)
+    records = {path.name for path in run.records}
+    roots = list(run.outputs().values()) or [row.path]
     found: list[Path] = []
     for root in roots:
         if root.suffix == ".jsonl" and root.is_file():

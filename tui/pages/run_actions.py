@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable
 
 from toolkit.errors import SteptuneError
-from toolkit.run_folder.folder import ENDED_STATES, RunFolder
+from toolkit.run_folder.folder import RunFolder
 from tui.logic.run_row import RunRow
 from tui.pages.page import Page
 
@@ -17,7 +17,7 @@ def stop(page: Page, row: RunRow) -> None:
     """Ask the run to save and end."""
     if page.steptune.refuse_in_read_only("stopping"):
         return
-    if not row.live and row.state != "lost":
+    if not row.state.can_be_stopped:
         page.app.notify(f"{row.id} has ended already ({row.state}).", markup=False)
         return
 
@@ -46,7 +46,7 @@ def resume(page: Page, row: RunRow) -> None:
     """Continue a run that was stopped, failed or was lost."""
     if page.steptune.refuse_in_read_only("resuming"):
         return
-    if row.live or row.state == "finished":
+    if not row.state.can_be_resumed:
         page.app.notify(
             f"{row.id} is {row.state}; only a run that was stopped, failed or was lost can be resumed.",
             severity="warning",
@@ -107,7 +107,7 @@ def remove(page: Page, row: RunRow, done: Callable[[], None] = lambda: None) -> 
     """Delete the folder of an ended run."""
     if page.steptune.refuse_in_read_only("deleting"):
         return
-    if row.state not in (*ENDED_STATES, "lost"):
+    if not row.state.is_over:
         page.app.notify(
             f"{row.id} is {row.state}; only the folders of ended runs can be deleted.", severity="warning", markup=False
         )
@@ -122,7 +122,7 @@ def remove(page: Page, row: RunRow, done: Callable[[], None] = lambda: None) -> 
 
 def _remove(row: RunRow) -> str:
     state = RunFolder(row.path).state()
-    if state not in (*ENDED_STATES, "lost"):
+    if not state.is_over:
         raise SteptuneError(f"{row.id} is {state} by now; nothing was deleted.")
     shutil.rmtree(row.path)
     return f"{row.id} is deleted."

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.widget import Widget
 
+from toolkit.run_folder.folder import RunFolder
 from tui.destinations import Goal, ToRun
 from tui.logic import follow_lines
 from tui.logic.feed import FeedView, RunFeed
@@ -206,10 +207,10 @@ class FollowScreen(RunPage):
         self.app.push_screen(Reading("Events, newest first", lines or [line(("none yet", "dim"))]))
 
     def action_settings(self) -> None:
-        from tui.logic.run_row import load_settings
+        from toolkit.run_folder.config_values import read_config
         from tui.pages.dialogs import Reading
 
-        settings = load_settings(self.subject.path)
+        settings = read_config(RunFolder(self.subject.path)).flat
         self.app.push_screen(
             Reading(
                 f"Settings of {self.subject.id}",
@@ -233,7 +234,7 @@ class FollowScreen(RunPage):
         if action == "checkpoint":
             return self.subject.recipe == "sft" and self.subject.live
         if action == "stop":
-            return self.row.live or self.row.state == "lost"
+            return self.row.state.can_be_stopped
         if action == "resume":
-            return not self.row.live and self.row.state not in ("finished", "unreadable")
+            return self.row.state.can_be_resumed
         return True

@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from toolkit import catalog
 from toolkit.errors import Problem
+from toolkit.run_folder.states import State
 from toolkit.settings import Settings
 from toolkit.terminal.text import clean
 from tui.destinations import ToEntries, ToPreflight
@@ -90,7 +91,7 @@ class FormScreen(FieldsPage):
             (
                 row
                 for row in self.steptune.snapshot.rows
-                if row.recipe == self.form.recipe and row.state != "unreadable"
+                if row.recipe == self.form.recipe and row.state is not State.UNREADABLE
             ),
             None,
         )

@@ -10,6 +10,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from toolkit.run_folder.folder import RunFolder
 from toolkit.terminal.layout import cut
 from toolkit.terminal.numbers import file_size
 from toolkit.terminal.text import clean
@@ -55,7 +56,7 @@ class LogsScreen(PromptPage):
 
     def __init__(self, run_path: Path, title: str) -> None:
         super().__init__()
-        self.path = run_path / "log.txt"
+        self.path = RunFolder(run_path).log_file
         self.title_text = title
         self.feed = LogFeed(self.path)
         self._searching = False

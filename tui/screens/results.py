@@ -10,12 +10,14 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from toolkit.run_folder.folder import RunFolder
+from toolkit.run_folder.states import State
 from toolkit.terminal.layout import cut, fit
 from toolkit.terminal.numbers import age
 from tui.destinations import ToReport
 from tui.logic.lines import Line, line
 from tui.logic.report import find_results
-from tui.logic.run_row import RunRow, result_of
+from tui.logic.run_row import RunRow
 from tui.logic.scanner import Snapshot
 from tui.pages.page import Page
 from tui.widgets.item_list import ItemList
@@ -34,11 +36,9 @@ def find_evaluations(rows: Iterable[RunRow]) -> list[Evaluation]:
     """Finished evaluate and pipeline runs whose results.json exists, newest first."""
     found = []
     for row in rows:
-        if row.recipe in ("evaluate", "pipeline") and row.state == "finished":
-            outputs = result_of(row.path).get("outputs")
-            path = find_results(row.path, outputs) if isinstance(outputs, dict) else None
-            if path is not None:
-                found.append(Evaluation(row, path))
+        reports = row.recipe in ("evaluate", "pipeline") and row.state is State.FINISHED
+        if reports and (path := find_results(RunFolder(row.path))):
+            found.append(Evaluation(row, path))
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from toolkit.run_folder.states import State
 from tui.destinations import ToComparison, ToRun
 from tui.logic.comparison import MAX_RUNS
 from tui.logic.feed import RunFeed
@@ -140,7 +141,7 @@ class RunsScreen(RunPage, PromptPage):
         if self.feed is not None:
             self.steptune.poller.retire(self.feed)
             self.feed = None
-        if row is not None and self.is_current and row.state != "unreadable":
+        if row is not None and self.is_current and row.state is not State.UNREADABLE:
             self.feed = RunFeed(row.path)
             self.steptune.poller.watch(self.feed)
 

@@ -127,7 +127,7 @@ def test_every_preset_resolves_and_survives_the_run_folder(recipe: str, tmp_path
         }
         settings = config.resolve(recipe, preset, overrides=inputs.get(recipe, []))
         resolved = write(tmp_path / "config.yaml", config.dump(settings, recipe))
-        assert config.load_resolved(recipe, resolved) == settings, preset
+        assert config.load_resolved(type(settings), resolved) == settings, preset
         assert catalog.first_comment(catalog.preset_path(recipe, preset)), (
             f"{recipe}/{preset}.yaml needs a first-line description"
         )

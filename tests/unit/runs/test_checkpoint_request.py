@@ -11,9 +11,10 @@ from tests.conftest import wait_for
 from toolkit.cli import main
 from toolkit.errors import UsageError
 from toolkit.records import write_json
-from toolkit.run_folder.folder import RunFolder, create_run
+from toolkit.run_folder.create import create_run
+from toolkit.run_folder.folder import RunFolder
 from toolkit.runs import launch
-from toolkit.runs.checkpoint_request import REQUEST_FILE, ask_for_checkpoint, checkpoint_asked
+from toolkit.runs.checkpoint_request import ask_for_checkpoint, checkpoint_asked
 
 # Answers one request as sft does, then waits to be stopped.
 ANSWERS = """
@@ -62,4 +63,4 @@ def test_only_a_running_sft_run_is_asked(runs: Path) -> None:
         ask_for_checkpoint(pipeline)
     with pytest.raises(UsageError, match="is finished; a checkpoint can be asked for while it runs"):
         ask_for_checkpoint(ended)
-    assert not list(runs.glob(f"*/{REQUEST_FILE}"))
+    assert not list(runs.glob("*/checkpoint.request"))

@@ -9,7 +9,8 @@ import pytest
 
 from toolkit.cli import main
 from toolkit.records import append_jsonl, write_json
-from toolkit.run_folder.folder import RunFolder, create_run
+from toolkit.run_folder.create import create_run
+from toolkit.run_folder.folder import RunFolder
 
 
 def training(data: str, lora_r: int) -> RunFolder:

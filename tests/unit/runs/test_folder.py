@@ -9,7 +9,9 @@ import pytest
 
 from toolkit.errors import UsageError
 from toolkit.records import write_json
-from toolkit.run_folder.folder import RunFolder, create_run, find_run, list_runs, lock_exclusively
+from toolkit.run_folder.create import create_run
+from toolkit.run_folder.find import find_run, list_runs
+from toolkit.run_folder.folder import RunFolder, lock_exclusively
 from toolkit.runs.follow import describe_progress, results_table
 from toolkit.terminal.numbers import clock
 
@@ -47,7 +49,7 @@ def test_states_are_derived(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert run.state() == "starting"
     write_json(run.path / "proc.json", {})
     assert run.state() == "lost"
-    lock = lock_exclusively(run.path)
+    lock = lock_exclusively(run)
     assert lock is not None
     run.add_event("started")
     assert run.state() == "running"
@@ -61,8 +63,8 @@ def test_states_are_derived(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_only_one_supervisor_can_hold_a_folder(runs: Path) -> None:
     run = create_run("sft", "")
-    held = lock_exclusively(run.path)
-    assert lock_exclusively(run.path, wait_s=0.1) is None
+    held = lock_exclusively(run)
+    assert lock_exclusively(run, wait_s=0.1) is None
     assert held is not None
     held.close()
 
@@ -73,7 +75,7 @@ def test_a_half_written_folder_is_shown_as_what_it_is(runs: Path) -> None:
     (folder / "run.json").write_text('{"id": "20260101-0000')
     (folder / "result.json").write_text("{")
     run = RunFolder(folder)
-    assert (run.id, run.recipe, run.state(), run.progress()) == (folder.name, "?", "lost", {})
+    assert (run.id, run.recipe, run.state(), run.progress()) == (folder.name, "?", "lost", None)
 
 
 def test_a_run_dir_with_other_files_is_refused(runs: Path, tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from tests.review_case import write_dataset
 from toolkit.cli import main
 from toolkit.errors import DataError
 from toolkit.records import append_jsonl, write_json
-from toolkit.run_folder.folder import RunFolder, create_run
+from toolkit.run_folder.create import create_run
+from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.outputs import find_dataset, output_of
 from tui.logic.data_sets import find_data_sets
 from tui.logic.run_row import read_row

@@ -17,7 +17,8 @@ import pytest
 from tests.conftest import wait_for
 from toolkit.errors import UsageError
 from toolkit.machine.processes import tagged_with
-from toolkit.run_folder.folder import ENDED_STATES, RunFolder
+from toolkit.run_folder.documents import Output, Result
+from toolkit.run_folder.folder import RunFolder
 from toolkit.runs import launch
 from toolkit.runs.stop import ask_to_stop, wait_until_ended
 
@@ -51,31 +52,31 @@ def start(run: RunFolder) -> None:
     launch._start_supervisor(run)
 
 
-def wait_until_over(run: RunFolder, timeout_s: float = 40) -> dict:
-    wait_for(lambda: run.state() in ENDED_STATES, timeout_s)
+def wait_until_over(run: RunFolder, timeout_s: float = 40) -> Result:
+    wait_for(lambda: run.state().is_ended, timeout_s)
     assert run.result is not None
     return run.result
 
 
 def started_pid(run: RunFolder) -> int:
-    event = wait_for(lambda: next((row for row in run.events() if row["event"] == "started"), None))
-    return event["pid"]
+    event = wait_for(lambda: next((row for row in run.events() if row.name == "started"), None))
+    return event.fields["pid"]
 
 
 def test_a_finished_run_records_outputs_with_hashes(make_run: MakeRun) -> None:
     run = make_run(FINISHES)
     start(run)
     result = wait_until_over(run)
-    assert (result["state"], result["exit_code"], result["headline"]) == ("finished", 0, {"rows": 3})
-    assert result["outputs"] == {"out": {"path": "out.txt", "sha256": hashlib.sha256(b"done").hexdigest()}}
+    assert (result.state, result.exit_code, result.headline) == ("finished", 0, {"rows": 3})
+    assert result.outputs == {"out": Output("out.txt", hashlib.sha256(b"done").hexdigest())}
 
 
 def test_a_crash_is_failed_with_the_exit_code_in_the_message(make_run: MakeRun) -> None:
     run = make_run("raise SystemExit(7)")
     start(run)
     result = wait_until_over(run)
-    assert (result["state"], result["exit_code"]) == ("failed", 1)
-    assert "exit code 7" in result["message"]
+    assert (result.state, result.exit_code) == ("failed", 1)
+    assert "exit code 7" in result.message
 
 
 def test_kill_9_of_the_recipe_is_recorded_with_its_signal_and_resume_continues(make_run: MakeRun) -> None:
@@ -83,11 +84,11 @@ def test_kill_9_of_the_recipe_is_recorded_with_its_signal_and_resume_continues(m
     start(run)
     os.kill(started_pid(run), signal.SIGKILL)
     result = wait_until_over(run)
-    assert (result["state"], result["signal"]) == ("failed", "SIGKILL")
+    assert (result.state, result.signal) == ("failed", "SIGKILL")
     (run.path / "recipe.py").write_text(f"RUN_DIR = {str(run.path)!r}\n" + textwrap.dedent(FINISHES))
     launch.resume(run)
     assert run.state() in ("running", "finished")  # never lost, not even before its supervisor is up
-    assert wait_until_over(run)["state"] == "finished"
+    assert wait_until_over(run).state == "finished"
     assert (run.path / "result.1.json").exists()
 
 
@@ -96,7 +97,7 @@ def test_the_signal_of_a_worker_below_accelerates_launcher_is_found(make_run: Ma
         'print("subprocess.CalledProcessError: Command x died with <Signals.SIGKILL: 9>."); raise SystemExit(1)'
     )
     start(run)
-    assert wait_until_over(run)["signal"] == "SIGKILL"
+    assert wait_until_over(run).signal == "SIGKILL"
 
 
 def test_stop_ends_a_recipe_and_a_child_in_its_own_session_that_both_ignore_sigterm(make_run: MakeRun) -> None:
@@ -108,7 +109,7 @@ def test_stop_ends_a_recipe_and_a_child_in_its_own_session_that_both_ignore_sigt
     assert wait_until_ended(run) == "cancelled"
     assert tagged_with(run.id) == []
     assert run.result is not None
-    assert run.result["exit_code"] == 130
+    assert run.result.exit_code == 130
 
 
 def test_leftovers_of_a_recipe_that_ended_are_ended(make_run: MakeRun) -> None:
@@ -125,7 +126,7 @@ def test_sighup_and_sigint_to_the_supervisor_do_not_touch_the_run(make_run: Make
     run = make_run(WAITS)
     start(run)
     recipe = started_pid(run)
-    supervisor = run.processes["supervisor"]["pid"]
+    supervisor = run.processes.supervisor.pid
     os.kill(supervisor, signal.SIGHUP)
     os.kill(supervisor, signal.SIGINT)
     assert run.state() == "running"
@@ -138,7 +139,7 @@ def test_a_run_whose_supervisor_was_killed_is_lost_and_stop_ends_what_is_left(ma
     run = make_run(WAITS)
     start(run)
     started_pid(run)
-    os.kill(run.processes["supervisor"]["pid"], signal.SIGKILL)
+    os.kill(run.processes.supervisor.pid, signal.SIGKILL)
     wait_for(lambda: run.state() == "lost")
     with pytest.raises(UsageError, match="still alive"):
         launch.resume(run)
@@ -175,5 +176,5 @@ def test_a_missing_interpreter_is_a_failed_run(make_run: MakeRun, tmp_path: Path
     command.write_text(command.read_text().replace(sys.executable, str(tmp_path / "no-python")))
     start(run)
     result = wait_until_over(run)
-    assert result["kind"] == "launch"
-    assert "could not be started" in result["message"]
+    assert result.kind == "launch"
+    assert "could not be started" in result.message

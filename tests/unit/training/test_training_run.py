@@ -14,7 +14,6 @@ from toolkit.errors import Cancelled, PreflightError, SteptuneError
 from toolkit.options.training import SftOptions
 from toolkit.prompting import MISTRAL_V02
 from toolkit.records import read_growing_jsonl, read_json, write_json
-from toolkit.runs.checkpoint_request import REQUEST_FILE
 from toolkit.runs.recorder import Recorder
 from toolkit.training import record
 from toolkit.training.adapter import save_adapter
@@ -124,7 +123,7 @@ def test_stopped_and_resumed_run_equals_the_unbroken_one(
 def test_run_learns_reports_and_keeps_the_best_step(
     tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path
 ) -> None:
-    write_json(tmp_path / REQUEST_FILE, {})
+    write_json(tmp_path / "checkpoint.request", {})
     trained = train(tiny_model, dataset, mistral_tokenizer, tmp_path)
     metrics = [row for row in read_growing_jsonl(tmp_path / "metrics.jsonl") if "step" in row]
     losses = [row for row in metrics if "loss" in row]
@@ -144,7 +143,7 @@ def test_run_learns_reports_and_keeps_the_best_step(
     ]
     assert saved == [(1, True), (4, None), (8, None), (12, None)]
     assert is_complete(tmp_path / "checkpoints" / "checkpoint-1")
-    assert not (tmp_path / REQUEST_FILE).exists()
+    assert not (tmp_path / "checkpoint.request").exists()
 
 
 @pytest.mark.slow

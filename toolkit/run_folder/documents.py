@@ -1,0 +1,262 @@
+"""The documents of a run folder as types. Reading is lenient field by field: viewers must survive damaged files.
+
+What is written has the keys in the order of the fields; a value that does not apply is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from toolkit.records import JSON
+from toolkit.run_folder.states import State
+from toolkit.terminal.numbers import as_finite, as_number
+
+
+class EventName(StrEnum):
+    """The events that steptune itself looks for in events.jsonl; recipes write further ones."""
+
+    SUPERVISOR_STARTED = "supervisor_started"
+    SUPERVISOR_GONE = "supervisor_gone"
+    STARTED = "started"
+    STOP_ASKED = "stop_asked"
+    ENDING_LEFTOVERS = "ending_leftovers"
+    ENDED = "ended"
+    RESUMED = "resumed"
+    CHECKPOINT_SAVED = "checkpoint_saved"
+    EARLY_STOPPED = "early_stopped"
+    STAGE_STARTED = "stage_started"
+    STAGE_SKIPPED = "stage_skipped"
+    STAGE_ENDED = "stage_ended"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """run.json: what the run is and where it was made. `created` is ISO 8601, `created_unix` in seconds."""
+
+    id: str
+    recipe: str
+    parent: str | None = None
+    created: str | None = None
+    created_unix: float | None = None
+    host: str | None = None
+    cwd: str | None = None
+    steptune: str | None = None
+    python: str | None = None
+    git_commit: str | None = None
+
+    @classmethod
+    def from_json(cls, row: JSON, folder_name: str) -> RunInfo:
+        """The folder's name stands in for a missing id, `?` for a missing recipe."""
+        texts = {name: _text(row.get(name)) for name in cls.__dataclass_fields__ if name != "created_unix"}
+        named = {"id": texts["id"] or folder_name, "recipe": texts["recipe"] or "?"}
+        return cls(**{**texts, **named, "created_unix": as_finite(row.get("created_unix"))})  # type: ignore[arg-type]
+
+    def to_json(self) -> JSON:
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Command:
+    """command.json: what the supervisor starts, and the accelerate config (`on`) that it was planned for."""
+
+    argv: list[str]
+    cwd: str
+    environment: dict[str, str]
+    on: str
+
+    @classmethod
+    def from_json(cls, row: JSON) -> Command:
+        """Strict: nothing can be started from a damaged command. Raises KeyError for what is missing."""
+        return cls(row["argv"], row["cwd"], row["environment"], str(row.get("on", "")))
+
+    def to_json(self) -> JSON:
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class ProcessIdentity:
+    """A process that can be told from a later one with the same pid. `started` is in seconds since 1970."""
+
+    pid: int
+    started: float
+    boot_id: str
+
+    @classmethod
+    def from_json(cls, row: object) -> ProcessIdentity | None:
+        if not isinstance(row, dict) or not {"pid", "started", "boot_id"} <= row.keys():
+            return None
+        return cls(int(row["pid"]), float(row["started"]), str(row["boot_id"]))
+
+    def to_json(self) -> JSON:
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Processes:
+    """proc.json: the supervisor and the recipe that it started."""
+
+    supervisor: ProcessIdentity | None
+    child: ProcessIdentity | None
+
+    @classmethod
+    def from_json(cls, row: JSON) -> Processes:
+        return cls(ProcessIdentity.from_json(row.get("supervisor")), ProcessIdentity.from_json(row.get("child")))
+
+    def to_json(self) -> JSON:
+        return {name: identity.to_json() if identity else None for name, identity in vars(self).items()}
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file or folder that a run made: `path` relative to the run folder, the hash of its contents (`sha256_tree`)."""
+
+    path: str
+    sha256: str = ""
+
+    def to_json(self) -> JSON:
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Result:
+    """result.json: how a run ended. `headline` holds the recipe's own numbers by name; `kind` is the error's."""
+
+    state: State
+    exit_code: int
+    message: str = ""
+    kind: str | None = None
+    signal: str | None = None
+    outputs: Mapping[str, Output] = field(default_factory=dict)
+    headline: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float | None = None
+    peak_memory_gib: float | None = None
+    ended_unix: float | None = None
+
+    @classmethod
+    def from_json(cls, row: JSON) -> Result:
+        state = State(str(row.get("state", State.FAILED)))
+        outputs, headline = row.get("outputs"), row.get("headline")
+        found = {
+            str(name): Output(output["path"], str(output.get("sha256", "")))
+            for name, output in (outputs.items() if isinstance(outputs, dict) else ())
+            if isinstance(output, dict) and isinstance(output.get("path"), str)
+        }
+        code = as_finite(row.get("exit_code"))
+        return cls(
+            state,
+            int(code) if code is not None else int(state is not State.FINISHED),
+            _text(row.get("message")) or "",
+            _text(row.get("kind")),
+            _text(row.get("signal")),
+            found,
+            headline if isinstance(headline, dict) else {},
+            *(as_number(row.get(name)) for name in ("seconds", "peak_memory_gib", "ended_unix")),
+        )
+
+    def to_json(self) -> JSON:
+        """With outputs and headline where the run finished, and with every other value that applies."""
+        finished = self.state is State.FINISHED
+        row: JSON = {
+            "state": self.state.value,
+            "kind": self.kind,
+            "exit_code": self.exit_code,
+            "message": self.message,
+            "outputs": {name: output.to_json() for name, output in self.outputs.items()} if finished else None,
+            "headline": dict(self.headline) if finished else None,
+            "signal": self.signal,
+            "seconds": self.seconds,
+            "peak_memory_gib": self.peak_memory_gib,
+            "ended_unix": self.ended_unix,
+        }
+        return {name: value for name, value in row.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class StageKey:
+    """stage.json: the pipeline's name for the stage, and the hash of everything that its outputs depend on."""
+
+    stage: str
+    key: str
+
+    def to_json(self) -> JSON:
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Event:
+    """A line of events.jsonl; `time` in seconds since 1970, `fields` are those of the event."""
+
+    name: str
+    time: float
+    fields: JSON
+
+    @classmethod
+    def from_json(cls, row: JSON) -> Event:
+        fields = {key: value for key, value in row.items() if key not in ("time", "event")}
+        return cls(str(row.get("event", "")), as_finite(row.get("time")) or 0.0, fields)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The `ended` event: the recipe's last word. `outputs` are paths relative to the run folder."""
+
+    kind: str
+    exit_code: int
+    message: str = ""
+    outputs: dict[str, str] = field(default_factory=dict)
+    headline: JSON = field(default_factory=dict)
+
+    FINISHED = "finished"
+
+    @classmethod
+    def from_event(cls, event: Event) -> Ended:
+        row = event.fields
+        code = int(row.get("exit_code", 1))
+        return cls(row["kind"], code, row.get("message", ""), row.get("outputs") or {}, row.get("headline") or {})
+
+    @property
+    def is_finished(self) -> bool:
+        return self.kind == self.FINISHED
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A line of metrics.jsonl that tells a phase: `done` of `total` in the phase's own unit. `values`: the line."""
+
+    phase: str
+    done: float
+    total: float
+    eta_s: float | None
+    stage: str
+    values: JSON
+
+    @classmethod
+    def from_json(cls, row: JSON) -> Progress:
+        done, total = as_finite(row.get("done")) or 0.0, as_finite(row.get("total")) or 0.0
+        return cls(
+            _text(row.get("phase")) or "", done, total, as_finite(row.get("eta_s")), _text(row.get("stage")) or "", row
+        )
+
+    def number(self, name: str) -> float | None:
+        """A metric of the line, for example loss."""
+        return as_finite(self.values.get(name))
+
+
+@dataclass(frozen=True)
+class Note:
+    """A line of notes.jsonl: what a person wrote about the run."""
+
+    time: float
+    text: str
+
+    @classmethod
+    def from_json(cls, row: JSON) -> Note:
+        return cls(as_finite(row.get("time")) or 0.0, _text(row.get("text")) or "")
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

@@ -100,7 +100,7 @@ async def preflight_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
 
 async def results_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
     await pilot.press("5")
-    await shows(pilot, "1 evaluations")
+    await shows(pilot, "1 evaluation ")
 
 
 async def report_page(app: SteptuneApp, pilot: Pilot[None]) -> None:

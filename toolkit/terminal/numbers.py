@@ -48,6 +48,11 @@ def headline_text(headline: Mapping[str, Any]) -> str:
     )
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 run`, `2 runs`: for nouns whose plural takes an s."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def clock(seconds: float) -> str:
     """`0:08`, `2:03`, `1:02:03`."""
     minutes, rest = divmod(round(seconds), 60)

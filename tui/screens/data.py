@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from toolkit.terminal.layout import cut, fit
-from toolkit.terminal.numbers import age
+from toolkit.terminal.numbers import age, counted
 from toolkit.terminal.text import clean
 from tui.destinations import ToCuration
 from tui.logic.data_sets import DataSet, card_lines, find_data_sets
@@ -53,7 +53,11 @@ class DataScreen(Page):
         super().show_snapshot(snapshot)
         if not self.is_current:
             return
-        self.found = find_data_sets(snapshot.rows)
+        # Reads a card of each run: not in the event loop.
+        self.in_thread(lambda: find_data_sets(snapshot.rows), self._show, exclusive=True)
+
+    def _show(self, found: list[DataSet]) -> None:
+        self.found = found
         view = self.query_one("#data-sets", ItemList)
         view.empty = [
             (),
@@ -63,7 +67,7 @@ class DataScreen(Page):
         view.set_count(len(self.found))
         self.show_head(
             "#data-head",
-            f"{len(self.found)} data set{'s' if len(self.found) != 1 else ''}",
+            counted(len(found), "data set"),
             "↵ opens the card, c curates",
         )
 

@@ -12,6 +12,7 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from toolkit.run_folder.folder import RunFolder
+from toolkit.run_folder.states import State
 from tui.destinations import Goal, ToRun
 from tui.logic import follow_lines
 from tui.logic.feed import FeedView, RunFeed
@@ -191,7 +192,7 @@ class FollowScreen(RunPage):
 
     def action_stage(self) -> None:
         """The next stage of a pipeline; after the last, whatever is newest."""
-        stages = [stage for stage in self.row.stages if stage.state not in ("waiting",)]
+        stages = [stage for stage in self.row.stages if stage.state is not State.WAITING]
         if not stages:
             self.notify("Only a pipeline has stages.", severity="warning")
             return

@@ -13,7 +13,7 @@ from textual.widget import Widget
 from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.states import State
 from toolkit.terminal.layout import cut, fit
-from toolkit.terminal.numbers import age
+from toolkit.terminal.numbers import age, counted
 from tui.destinations import ToReport
 from tui.logic.lines import Line, line
 from tui.logic.report import find_results
@@ -63,7 +63,11 @@ class ResultsScreen(Page):
         super().show_snapshot(snapshot)
         if not self.is_current:
             return
-        self.found = find_evaluations(snapshot.rows)
+        # Reads the result of each run: not in the event loop.
+        self.in_thread(lambda: find_evaluations(snapshot.rows), self._show, exclusive=True)
+
+    def _show(self, found: list[Evaluation]) -> None:
+        self.found = found
         view = self.query_one("#evaluations", ItemList)
         view.empty = [
             (),
@@ -71,7 +75,7 @@ class ResultsScreen(Page):
             line(("  `evaluate` compares predictions with the references; `pipeline` runs it last.", "dim")),
         ]
         view.set_count(len(self.found))
-        self.show_head("#results-head", f"{len(self.found)} evaluations", "↵ opens table, forest plot and items")
+        self.show_head("#results-head", counted(len(found), "evaluation"), "↵ opens table, forest plot and items")
 
     def _draw(self, index: int, width: int) -> Line:
         import time

@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from toolkit.terminal.layout import cut, fit
+from toolkit.terminal.numbers import counted
 from toolkit.terminal.text import clean
 from tui.destinations import ToRating
 from tui.logic.lines import Line, line
@@ -50,7 +51,7 @@ class StudiesScreen(Page):
             ),
         ]
         view.set_count(len(seats))
-        self.show_head("#studies-head", f"{len(seats)} packet{'s' if len(seats) != 1 else ''} to rate", "↵ opens one")
+        self.show_head("#studies-head", f"{counted(len(seats), 'packet')} to rate", "↵ opens one")
 
     def _draw(self, index: int, width: int) -> Line:
         seat = self.seats[index]

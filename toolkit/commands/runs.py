@@ -15,11 +15,13 @@ import yaml
 from toolkit.commands.compare_trainings import caution, training_rows
 from toolkit.errors import UsageError
 from toolkit.records import JSON, read_growing_jsonl, read_json
+from toolkit.run_folder.comparison import differing_settings, headline_numbers
 from toolkit.run_folder.config_values import read_config
 from toolkit.run_folder.find import find_run, list_runs, runs_root
 from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.states import State
 from toolkit.runs.follow import describe_progress
+from toolkit.runs.remove import remove_run, require_removable
 from toolkit.runs.stop import ask_to_stop, wait_until_ended
 from toolkit.terminal.layout import cut, fit
 from toolkit.terminal.numbers import clock, headline_text
@@ -190,18 +192,7 @@ def compare(args: argparse.Namespace) -> int:
     if len(args.run) < 2:
         raise UsageError("compare needs at least two runs, for example `steptune compare RUN1 RUN2`.")
     found = [find_run(name) for name in args.run]
-    configs = [read_config(run).flat for run in found]
-    keys = list(dict.fromkeys(key for values in configs for key in values))
-    differing = {
-        key: [values.get(key) for values in configs]
-        for key in keys
-        if len({repr(values.get(key)) for values in configs}) > 1
-    }
-    headlines = [result.headline if (result := run.result) else {} for run in found]
-    numbers = {
-        key: [headline.get(key) for headline in headlines]
-        for key in dict.fromkeys(key for headline in headlines for key in headline)
-    }
+    differing, numbers = differing_settings(found), headline_numbers(found)
     trainings = training_rows(found)
     if args.json:
         document: JSON = {"runs": [_summary(run).to_json() for run in found], "settings": differing, "numbers": numbers}
@@ -247,13 +238,12 @@ def remove(args: argparse.Namespace) -> int:
     """Delete run folders, after asking; a run that is going on is never deleted."""
     found = [find_run(name) for name in args.run]
     for run in found:
-        if not (state := run.state()).is_over:
-            raise UsageError(f"The run {run.id} is {state}; stop it with `steptune stop {run.id}` before deleting it.")
+        require_removable(run)
     if not args.yes and not _confirmed(found):
         say("Nothing was deleted.")
         return 0
     for run in found:
-        shutil.rmtree(run.path)
+        remove_run(run)
         say(f"deleted {run.path}")
     return 0
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from toolkit.records import JSON
-from toolkit.run_folder.config_values import read_config
+from toolkit.run_folder.comparison import Table, differing_settings, headline_numbers
 from toolkit.run_folder.folder import RunFolder
 from toolkit.terminal.numbers import number
 from toolkit.terminal.text import clean
@@ -34,15 +32,8 @@ class Comparison:
 
 def compare(rows: Sequence[RunRow]) -> Comparison:
     """Reads configs and results of the runs."""
-    configs = [read_config(RunFolder(row.path)).flat for row in rows]
-    names = list(dict.fromkeys(name for config in configs for name in config))
-    settings = {clean(name): tuple(config.get(name) for config in configs) for name in names}
-    differing = {name: values for name, values in settings.items() if len({repr(value) for value in values}) > 1}
-    headlines = [_headline(row) for row in rows]
-    measured = {
-        clean(name): tuple(headline.get(name) for headline in headlines)
-        for name in dict.fromkeys(name for headline in headlines for name in headline)
-    }
+    runs = [RunFolder(row.path) for row in rows]
+    differing, measured = _clean(differing_settings(runs)), _clean(headline_numbers(runs))
     general = {
         "state": tuple(row.state for row in rows),
         "loss": tuple(row.loss for row in rows),
@@ -52,11 +43,8 @@ def compare(rows: Sequence[RunRow]) -> Comparison:
     return Comparison(tuple(rows), differing, {**general, **measured})
 
 
-def _headline(row: RunRow) -> JSON:
-    with contextlib.suppress(OSError):
-        if result := RunFolder(row.path).result:
-            return dict(result.headline)
-    return {}
+def _clean(table: Table) -> Table:
+    return {clean(name): values for name, values in table.items()}
 
 
 def short_labels(ids: Sequence[str]) -> list[str]:

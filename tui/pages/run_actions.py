@@ -4,7 +4,6 @@ it may wait for processes.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 
 from toolkit.errors import SteptuneError
@@ -103,7 +102,7 @@ def _checkpoint(row: RunRow) -> str:
     return f"{row.id} was asked for a checkpoint; `◆` marks it when it is saved."
 
 
-def remove(page: Page, row: RunRow, done: Callable[[], None] = lambda: None) -> None:
+def remove(page: Page, row: RunRow) -> None:
     """Delete the folder of an ended run."""
     if page.steptune.refuse_in_read_only("deleting"):
         return
@@ -115,16 +114,15 @@ def remove(page: Page, row: RunRow, done: Callable[[], None] = lambda: None) -> 
 
     def answered(yes: bool | None) -> None:
         if yes:
-            _in_thread(page, lambda: _remove(row), "Delete", done)
+            _in_thread(page, lambda: _remove(row), "Delete")
 
     _ask(page, f"Delete {row.id}?", f"{row.path} and everything in it. This cannot be taken back.", answered)
 
 
 def _remove(row: RunRow) -> str:
-    state = RunFolder(row.path).state()
-    if not state.is_over:
-        raise SteptuneError(f"{row.id} is {state} by now; nothing was deleted.")
-    shutil.rmtree(row.path)
+    from toolkit.runs.remove import remove_run
+
+    remove_run(RunFolder(row.path))
     return f"{row.id} is deleted."
 
 
@@ -134,7 +132,7 @@ def _ask(page: Page, question: str, detail: str, answered: Callable[[bool | None
     page.app.push_screen(Confirm(question, detail), answered)
 
 
-def _in_thread(page: Page, work: Callable[[], str], what: str, done: Callable[[], None] = lambda: None) -> None:
+def _in_thread(page: Page, work: Callable[[], str], what: str) -> None:
     """Run `work` beside the screens and say how it ended."""
 
     def run() -> None:
@@ -148,6 +146,5 @@ def _in_thread(page: Page, work: Callable[[], str], what: str, done: Callable[[]
     def finish(message: str, severity: str) -> None:
         page.app.notify(message, severity="error" if severity == "error" else "information", markup=False)
         page.steptune.poller.wake()
-        done()
 
     page.app.run_worker(run, thread=True, exit_on_error=False, name=what)

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from toolkit import bundled, catalog
-from toolkit.config_problems import KeyPath, models_in, problem_of, root_causes
+from toolkit import catalog
+from toolkit.config_problems import IS_REQUIRED, KeyPath, Origin, models_in, problem_of, root_causes
 from toolkit.errors import ConfigError, Problem, SteptuneError
 from toolkit.pipeline_stages import SECTIONS
 from toolkit.settings import SETTINGS, Settings
@@ -52,7 +52,7 @@ class _Layers:
     """Values merged so far, where each key was last set, and what was wrong on the way."""
 
     values: dict[str, Any] = field(default_factory=dict)
-    origins: dict[KeyPath, str] = field(default_factory=dict)
+    origins: dict[KeyPath, Origin] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -68,9 +68,9 @@ def resolve(
     catalog.find_recipe(recipe)
     layers = _Layers()
     if config_file is not None:
-        _add_file(layers, recipe, config_file, ())
+        _add_file(layers, recipe, config_file)
     else:
-        _add_file(layers, recipe, catalog.preset_path(recipe, preset or "default"), ())
+        _add_preset(layers, recipe, catalog.preset_path(recipe, preset or "default"))
     for override in overrides:
         _add_override(layers, recipe, override)
     source = str(config_file) if config_file is not None else f"the config of {recipe} ({preset or 'default'})"
@@ -85,7 +85,7 @@ def load_resolved(settings_type: type[SettingsT], path: Path) -> SettingsT:
     """
     recipe = next(name for name, known in SETTINGS.items() if known is settings_type)
     layers = _Layers()
-    _add_file(layers, recipe, path, ())
+    _add_file(layers, recipe, path)
     return _validate(settings_type, layers, str(path), recipe)
 
 
@@ -102,7 +102,11 @@ def to_json(settings: Settings, recipe: str) -> dict[str, Any]:
     return settings.model_dump(mode="json", exclude=exclude)
 
 
-def _add_file(layers: _Layers, recipe: str, path: Path, prefix: KeyPath) -> None:
+def _add_preset(layers: _Layers, recipe: str, path: Path) -> None:
+    _add_file(layers, recipe, path, preset_of=recipe)
+
+
+def _add_file(layers: _Layers, recipe: str, path: Path, preset_of: str | None = None) -> None:
     try:
         text = path.read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=_Loader)
@@ -115,7 +119,7 @@ def _add_file(layers: _Layers, recipe: str, path: Path, prefix: KeyPath) -> None
         return
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
-        place = f"{path}:{mark.line + 1}" if mark else str(path)
+        place = str(Origin(path, mark.line + 1 if mark else None))
         layers.problems.append(
             Problem("", f"not valid YAML ({getattr(error, 'problem', None) or error}); correct the line", place)
         )
@@ -127,26 +131,26 @@ def _add_file(layers: _Layers, recipe: str, path: Path, prefix: KeyPath) -> None
             Problem("", f"found {type(value).__name__}, expected options as `name: value` lines", str(path))
         )
         return
-    origins: dict[KeyPath, str] = {}
-    _collect_lines(node, (), str(path), origins)
-    _merge(layers, recipe, value, origins, prefix)
+    origins: dict[KeyPath, Origin] = {}
+    _collect_lines(node, (), Origin(path, preset_of=preset_of), origins)
+    _merge(layers, recipe, value, origins)
 
 
-def _collect_lines(node: yaml.Node, at: KeyPath, path: str, origins: dict[KeyPath, str]) -> None:
+def _collect_lines(node: yaml.Node, at: KeyPath, file: Origin, origins: dict[KeyPath, Origin]) -> None:
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            origins[(*at, str(key.value))] = f"{path}:{key.start_mark.line + 1}"
-            _collect_lines(value, (*at, str(key.value)), path, origins)
+            origins[(*at, str(key.value))] = replace(file, line=key.start_mark.line + 1)
+            _collect_lines(value, (*at, str(key.value)), file, origins)
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            origins[(*at, index)] = f"{path}:{item.start_mark.line + 1}"
-            _collect_lines(item, (*at, index), path, origins)
+            origins[(*at, index)] = replace(file, line=item.start_mark.line + 1)
+            _collect_lines(item, (*at, index), file, origins)
 
 
 def _add_override(layers: _Layers, recipe: str, override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
-        layers.problems.append(Problem(override, "expected KEY=VALUE, for example learning_rate=1e-4", "command line"))
+        layers.problems.append(Problem(override, "expected KEY=VALUE, for example learning_rate=1e-4", str(Origin())))
         return
     try:
         value = yaml.load(text, Loader=_Loader) if text else None
@@ -158,7 +162,7 @@ def _add_override(layers: _Layers, recipe: str, override: str) -> None:
     nested: dict[str, Any] = {path[-1]: value}
     for part in reversed(path[:-1]):
         nested = {part: nested}
-    _merge(layers, recipe, nested, {path[: depth + 1]: "command line" for depth in range(len(path))}, ())
+    _merge(layers, recipe, nested, {path[: depth + 1]: Origin() for depth in range(len(path))})
 
 
 def _drop_mapping(values: dict[str, Any], model: type[BaseModel], path: tuple[str, ...]) -> None:
@@ -175,32 +179,29 @@ def _drop_mapping(values: dict[str, Any], model: type[BaseModel], path: tuple[st
         values.pop(name, None)
 
 
-def _merge(layers: _Layers, recipe: str, value: dict[str, Any], origins: dict[KeyPath, str], prefix: KeyPath) -> None:
+def _merge(layers: _Layers, recipe: str, value: dict[str, Any], origins: dict[KeyPath, Origin]) -> None:
     """Lay a mapping over the layers, after the presets that it or its stage sections start from."""
     value = dict(value)
     if "preset" in value:
-        _start_from_preset(layers, recipe, value.pop("preset"), origins.get(("preset",), ""), prefix)
-    if recipe == "pipeline" and not prefix:
+        _start_from_preset(layers, recipe, value.pop("preset"), origins.get(("preset",)), ())
+    if recipe == "pipeline":
         for section, stage in SECTIONS.items():
             if isinstance(value.get(section), dict) and "preset" in value[section]:
                 value[section] = dict(value[section])
-                where = origins.get((section, "preset"), "")
+                where = origins.get((section, "preset"))
                 _start_from_preset(layers, stage, value[section].pop("preset"), where, (section,))
-    target = layers.values
-    for part in prefix:
-        target = target.setdefault(str(part), {})
-    _merge_values(target, value)
-    layers.origins.update({(*prefix, *path): place for path, place in origins.items()})
+    _merge_values(layers.values, value)
+    layers.origins.update(origins)
 
 
-def _start_from_preset(layers: _Layers, recipe: str, preset: Any, where: str, prefix: KeyPath) -> None:
+def _start_from_preset(layers: _Layers, recipe: str, preset: Any, where: Origin | None, prefix: KeyPath) -> None:
     try:
         path = catalog.preset_path(recipe, str(preset))
     except SteptuneError as error:
-        layers.problems.append(Problem(".".join(map(str, (*prefix, "preset"))), str(error), where))
+        layers.problems.append(Problem(".".join(map(str, (*prefix, "preset"))), str(error), str(where or "")))
         return
     sub = _Layers(problems=layers.problems)
-    _add_file(sub, recipe, path, ())
+    _add_preset(sub, recipe, path)
     target = layers.values
     for part in prefix:
         target = target.setdefault(str(part), {})
@@ -235,9 +236,7 @@ def _stage_problems(model: type[Settings], layers: _Layers, recipe: str) -> list
     dropped.
     """
     problems = [
-        Problem(key, "is required; give it in the file or as KEY=VALUE on the command line")
-        for key in model.required
-        if layers.values.get(key) in (None, {}, "")
+        Problem(key, IS_REQUIRED, is_missing=True) for key in model.required if layers.values.get(key) in (None, {}, "")
     ]
     if recipe != "pipeline":
         return problems
@@ -247,16 +246,15 @@ def _stage_problems(model: type[Settings], layers: _Layers, recipe: str) -> list
             continue
         for key in SETTINGS[stage].from_pipeline:
             # A stage's preset names its own model and data; in a pipeline those of the earlier stages rule.
-            place = layers.origins.get((section, key), "")
-            from_preset = str(bundled.recipes_dir() / stage) in place
-            if key in given and from_preset:
+            origin = layers.origins.get((section, key))
+            if key in given and origin and origin.preset_of == stage:
                 del given[key]
             elif key in given:
                 problems.append(
                     Problem(
                         f"{section}.{key}",
                         "is filled in by the pipeline from an earlier stage; remove it (the model is set by sft.model)",
-                        place,
+                        str(origin or ""),
                     )
                 )
     return problems

@@ -5,6 +5,8 @@ name.
 from __future__ import annotations
 
 import difflib
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
@@ -12,6 +14,23 @@ from pydantic import BaseModel
 from toolkit.errors import Problem
 
 KeyPath = tuple[str | int, ...]
+IS_REQUIRED = "is required; give it in the file or as KEY=VALUE on the command line"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a value was given: the line of a file, of the file of a preset of the recipe `preset_of`, or, without a
+    file, the command line.
+    """
+
+    path: Path | None = None
+    line: int | None = None
+    preset_of: str | None = None
+
+    def __str__(self) -> str:
+        if self.path is None:
+            return "command line"
+        return f"{self.path}:{self.line}" if self.line else str(self.path)
 
 
 def root_causes(errors: list[Any]) -> list[Any]:
@@ -26,24 +45,25 @@ def root_causes(errors: list[Any]) -> list[Any]:
     ]
 
 
-def problem_of(item: Any, model: type[BaseModel], origins: dict[KeyPath, str]) -> Problem:
+def problem_of(item: Any, model: type[BaseModel], origins: dict[KeyPath, Origin]) -> Problem:
     location, owner = _locate(item["loc"], model)
     key = ".".join(str(part) for part in location)
-    where = next((origins[location[:end]] for end in range(len(location), 0, -1) if location[:end] in origins), "")
-    return Problem(key, _message(item, owner, key), where)
+    parts = (location[:end] for end in range(len(location), 0, -1))
+    where = next((str(origins[part]) for part in parts if part in origins), "")
+    return Problem(key, _message(item, owner, location), where, is_missing=item["type"] == "missing")
 
 
-def _message(item: Any, owner: type[BaseModel] | None, key: str) -> str:
+def _message(item: Any, owner: type[BaseModel] | None, location: KeyPath) -> str:
     if item["type"] == "extra_forbidden":
         names = list(owner.model_fields) if owner else []
-        near = difflib.get_close_matches(key.rsplit(".", 1)[-1], names, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(str(location[-1]), names, n=1, cutoff=0.5)
         return f"unknown option; did you mean {near[0]}?" if near else f"unknown option; there are: {', '.join(names)}"
     if item["type"] == "missing":
-        return "is required; give it in the file or as KEY=VALUE on the command line"
+        return IS_REQUIRED
     if item["type"] == "value_error":
         return str(item["ctx"]["error"])
     if item["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        expected = item["ctx"].get("expected_tags", "jsonl, csv, documents")
+        expected = ", ".join(map(repr, _tags_at(owner, location)))
         return f"found type {item['ctx'].get('tag')!r}, expected type to be one of {expected}"
     if item["type"] == "path_type":
         return f"found {item['input']!r}, expected the path of an existing file or folder"
@@ -80,6 +100,13 @@ def _locate(loc: tuple[Any, ...], model: type[BaseModel]) -> tuple[KeyPath, type
                 path += [str(name) for name in loc[depth + 1 : depth + 2]]
             break
     return tuple(path), owner
+
+
+def _tags_at(owner: type[BaseModel] | None, location: KeyPath) -> list[Any]:
+    """The values of `type` that the models of an option tell each other apart by."""
+    name = next(part for part in reversed(location) if isinstance(part, str))
+    field = owner.model_fields.get(name) if owner else None
+    return [_tag(model) for model in models_in(field.annotation)] if field else []
 
 
 def _is_mapping(annotation: Any) -> bool:

@@ -31,11 +31,15 @@ class UsageError(SteptuneError):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong in a config: where it is (key and, if known, file:line) and what to do."""
+    """One thing that is wrong in a config: where it is (key and, if known, file:line) and what to do.
+
+    `is_missing`: the option must be given and was not.
+    """
 
     key: str
     message: str
     where: str = ""
+    is_missing: bool = False
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""

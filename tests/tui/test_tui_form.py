@@ -64,7 +64,7 @@ def test_an_unchanged_form_is_the_preset(recipe: str, preset: str) -> None:
     form = Form(recipe, preset)
     settings, problems = form.check()
     assert form.command() == ["steptune", "run", recipe, "--preset", preset]
-    assert all("is required" in problem.message for problem in problems)
+    assert all(problem.is_missing for problem in problems)
     if settings is not None:
         assert config.to_json(settings, recipe) == config.to_json(config.resolve(recipe, preset), recipe)
     for key in form.fields:

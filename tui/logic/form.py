@@ -121,9 +121,7 @@ class Form:
             except ConfigError as error:
                 # Options that only a user can give are filled with something that exists, to learn all the others.
                 overrides = [
-                    f"{problem.key}={_placeholder(problem.key)}"
-                    for problem in error.problems
-                    if "is required" in problem.message
+                    f"{problem.key}={_placeholder(problem.key)}" for problem in error.problems if problem.is_missing
                 ]
         return self._defaults()
 

@@ -81,6 +81,22 @@ def test_what_the_pipeline_fills_in_is_refused(tmp_path: Path) -> None:
         config.resolve("pipeline", "demo", overrides=[f"sft.data={tmp_path}"])
 
 
+def test_a_file_of_ones_own_beside_the_presets_is_not_taken_for_a_preset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundled, "recipes_dir", lambda: tmp_path)
+    (tmp_path / "sft").mkdir()
+    file = write(tmp_path / "sft" / "mine.yaml", f"preset: demo\nsft: {{data: {tmp_path}}}\n")
+    with pytest.raises(ConfigError, match=r"mine\.yaml:2: sft\.data: is filled in by the pipeline"):
+        config.resolve("pipeline", config_file=file)
+
+
+def test_a_source_without_a_type_is_told_every_type_that_there_is(tmp_path: Path) -> None:
+    file = write(tmp_path / "c.yaml", f"sources: [{{path: {tmp_path}}}]\n")
+    with pytest.raises(ConfigError, match="one of 'jsonl', 'csv', 'parquet', 'hf', 'documents', 'forum'"):
+        config.resolve("data-build", config_file=file)
+
+
 def test_sources_given_on_the_command_line_replace_the_presets(tmp_path: Path) -> None:
     settings = config.resolve(
         "pipeline", "demo", overrides=[f'data.sources=[{{"type":"documents","path":"{tmp_path}"}}]']

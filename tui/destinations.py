@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from tui.logic.run_row import RunRow
 from tui.places import Place
 
 if TYPE_CHECKING:  # heavy: not needed for the first paint
+    from toolkit.results.document import Item
     from toolkit.settings import Settings
     from tui.logic.form import Form
 
@@ -73,7 +74,7 @@ class ToReport(Destination):
 class ToItem(Destination):
     """An item of a report, among its neighbours."""
 
-    items: list[dict[str, Any]]
+    items: list[Item]
     index: int
 
 

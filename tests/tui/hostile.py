@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
-from tests.tui.sample_runs import make_run
+from tests.tui.sample_runs import make_run, results
 from toolkit.records import write_json
 
 HOSTILE = (
@@ -101,18 +102,25 @@ def make_hostile(root: Path, text: str) -> None:
         )
         report = path / "report"
         report.mkdir()
-        item = {
-            "id": text,
-            "prompt": text,
-            "reference": text,
-            "outputs": {text: text, "tuned": text},
-            "scores": {text: {"rouge_l": 0.5}},
-            "failed_checks": {text: [text]},
-        }
-        systems = {text: {"metrics": {"rouge_l": {"mean": 0.1, "ci95": [0.0, 0.2], "floor": 0.1}, text: {"mean": 0.2}}}}
-        comparison = {"a": text, "b": text, "metric": text, "difference": 0.1, "ci95": [0.0, 0.2], "p": 0.5}
-        write_json(
-            report / "results.json", {"verdict": text, "systems": systems, "comparisons": [comparison], "items": [item]}
-        )
+        write_json(report / "results.json", hostile_results(text))
         result = json.loads((path / "result.json").read_text())
         write_json(path / "result.json", {**result, "outputs": {"report": {"path": "report", "sha256": "0"}}})
+
+
+def hostile_results(text: str) -> dict[str, Any]:
+    """A results.json of the right form with the text wherever it has one."""
+    document = results(1)
+    system, (item,), (comparison, *_) = document["systems"]["tuned"], document["items"], document["comparisons"]
+    system["metrics"][text] = system["metrics"]["rouge_l"]
+    answers = {
+        "outputs": {text: text, "tuned": text},
+        "scores": {text: {"rouge_l": 0.5}},
+        "failed_checks": {text: [text]},
+    }
+    return {
+        **document,
+        "verdict": text,
+        "systems": {text: system},
+        "comparisons": [{**comparison, "a": text, "b": text, "metric": text}],
+        "items": [{**item, "id": text, "prompt": text, "reference": text, **answers}],
+    }

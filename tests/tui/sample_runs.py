@@ -182,65 +182,52 @@ def make_pipeline(root: Path, run_id: str, created: float = FIXED_TIME, running:
     return path
 
 
+SOURCE = {"file": "tuned/predictions.jsonl", "sha256": "0", "rows": 24}
+DESCRIPTIVE = {
+    **dict.fromkeys(("length_words", "length_ratio", "length_ratio_median", "repeated_share", "steps"), 1.0),
+    **dict.fromkeys(("empty", "cut_off", "finish_reason_missing", "bertscore_truncated"), 0),
+    **dict.fromkeys(("inversions", "answers_with_inversions"), 0),
+    "marker_styles": {},
+    "failed_checks": {},
+}
+
+
 def results(items: int = 24) -> dict[str, Any]:
     """A results.json of schema 1."""
 
     def metric(mean: float, low: float, high: float, floor: float) -> dict[str, Any]:
-        return {"mean": mean, "ci95": [low, high], "n": items, "floor": floor, "signature": "x"}
+        return {**unscored(floor), "mean": mean, "ci95": [low, high], "n": items}
+
+    def unscored(floor: float) -> dict[str, Any]:
+        return {"mean": None, "ci95": None, "n": 0, "floor": floor, "floor_note": "", "signature": "x"}
+
+    def system(**metrics: Any) -> dict[str, Any]:
+        return {"metrics": metrics, "descriptive": DESCRIPTIVE, "rates": {}, "source": SOURCE}
+
+    def difference(metric: str, value: float, low: float, high: float) -> dict[str, Any]:
+        tested = {"p": 0.0001, "p_holm": 0.0003, "effect": 1.0, "smallest_detectable": 0.1, "ci95_t": None}
+        counts = {"wins": items, "ties": 0, "losses": 0, "n": items, "shares": None}
+        names = {"a": "tuned", "b": "baseline", "metric": metric}
+        numbers = {"difference": value, "ci95": [low, high], "floor_difference": None, "above_floor": None}
+        return {**names, **numbers, **tested, **counts}
 
     systems = {
-        "baseline": {
-            "metrics": {
-                "rouge_l": metric(0.112, 0.098, 0.127, 0.101),
-                "bertscore_f1": metric(0.801, 0.795, 0.808, 0.78),
-                "format_conformance": metric(0.031, 0.01, 0.09, 0.031),
-            }
-        },
-        "tuned": {
-            "metrics": {
-                "rouge_l": metric(0.286, 0.262, 0.311, 0.255),
-                "bertscore_f1": metric(0.872, 0.866, 0.878, 0.851),
-                "format_conformance": metric(0.969, 0.91, 0.99, 0.969),
-            }
-        },
-        "human": {
-            "metrics": {
-                "rouge_l": {"mean": None, "ci95": None, "n": 0, "floor": 0.232},
-                "format_conformance": metric(1.0, 0.96, 1.0, 1.0),
-            }
-        },
+        "baseline": system(
+            rouge_l=metric(0.112, 0.098, 0.127, 0.101),
+            bertscore_f1=metric(0.801, 0.795, 0.808, 0.78),
+            format_conformance=metric(0.031, 0.01, 0.09, 0.031),
+        ),
+        "tuned": system(
+            rouge_l=metric(0.286, 0.262, 0.311, 0.255),
+            bertscore_f1=metric(0.872, 0.866, 0.878, 0.851),
+            format_conformance=metric(0.969, 0.91, 0.99, 0.969),
+        ),
+        "human": system(rouge_l=unscored(0.232), format_conformance=metric(1.0, 0.96, 1.0, 1.0)),
     }
     comparisons = [
-        {
-            "a": "tuned",
-            "b": "baseline",
-            "metric": "rouge_l",
-            "difference": 0.174,
-            "ci95": [0.149, 0.199],
-            "n": items,
-            "p": 0.0001,
-            "p_holm": 0.0003,
-        },
-        {
-            "a": "tuned",
-            "b": "baseline",
-            "metric": "bertscore_f1",
-            "difference": 0.071,
-            "ci95": [0.064, 0.079],
-            "n": items,
-            "p": 0.0001,
-            "p_holm": 0.0003,
-        },
-        {
-            "a": "tuned",
-            "b": "baseline",
-            "metric": "format_conformance",
-            "difference": 0.938,
-            "ci95": [0.84, 0.98],
-            "n": items,
-            "p": 0.0001,
-            "p_holm": 0.0003,
-        },
+        difference("rouge_l", 0.174, 0.149, 0.199),
+        difference("bertscore_f1", 0.071, 0.064, 0.079),
+        difference("format_conformance", 0.938, 0.84, 0.98),
     ]
     rows = [
         {
@@ -254,6 +241,7 @@ def results(items: int = 24) -> dict[str, Any]:
             },
             "scores": {"baseline": {"rouge_l": 0.1 + index / 500}, "tuned": {"rouge_l": 0.4 - index / 200}},
             "failed_checks": {"baseline": ["numbered"], "tuned": []},
+            "inversions": {},
         }
         for index in range(items)
     ]
@@ -261,7 +249,29 @@ def results(items: int = 24) -> dict[str, Any]:
         f"The tuned model answers better than the baseline: ROUGE-L rises by 0.174 [0.149, 0.199] (n {items}), of which"
         " 0.020 lies above the floor."
     )
-    return {"schema": 1, "verdict": verdict, "systems": systems, "comparisons": comparisons, "items": rows}
+    return {
+        "schema": 1,
+        "verdict": verdict,
+        "primary": "rouge_l",
+        "family": ["rouge_l", "bertscore_f1", "format_conformance"],
+        "systems": systems,
+        "comparisons": comparisons,
+        "sensitivity": [],
+        "study": None,
+        "correlations": [],
+        "judge": None,
+        "items": rows,
+        "environment": {
+            "versions": {},
+            "seed": 17,
+            "bootstrap_samples": 1000,
+            "options": {},
+            "inputs": {},
+            "items": items,
+            "groups": items,
+            "time": {"started": 1.0, "seconds": 2.0},
+        },
+    }
 
 
 def make_many(root: Path, count: int) -> None:

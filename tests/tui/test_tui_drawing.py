@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from tests.tui.hostile import HOSTILE
 from tests.tui.sample_runs import results
 from toolkit.records import write_json
+from toolkit.results.document import Item, Results
 from toolkit.run_folder.folder import RunFolder
 from tui.logic.chart import ChartOptions, Curve, Mark, bar, draw, nice, smoothed, strip_chart
 from tui.logic.feed import describe
@@ -146,7 +148,7 @@ def cells(spans: tuple, width: int) -> list[tuple[str, str]]:
 
 
 def test_the_report_shows_verdict_table_and_forest() -> None:
-    report = Report(Path("results.json"), results())
+    report = Report(Path("results.json"), Results.model_validate(results()))
     text = "\n".join(plain(spans).rstrip() for spans in report_lines(report, 78))
     assert text.splitlines() == [
         "The tuned model answers better than the baseline: ROUGE-L rises by 0.174",
@@ -174,33 +176,38 @@ def test_the_report_shows_verdict_table_and_forest() -> None:
 
 
 def test_a_mean_of_zero_is_a_number() -> None:
-    report = Report(
-        Path("x"), {"systems": {"tuned": {"metrics": {"format_conformance": {"mean": 0.0, "ci95": [0.0, 0.49]}}}}}
-    )
+    document = results()
+    document["systems"]["tuned"]["metrics"]["format_conformance"].update(mean=0.0, ci95=[0.0, 0.49])
+    report = Report(Path("x"), Results.model_validate(document))
     assert "0.000 [0.000, 0.490]" in "\n".join(plain(spans) for spans in report_lines(report, 78))
 
 
 @pytest.mark.parametrize(
-    "document",
+    ("change", "place"),
     [
-        {},
-        {"systems": 3},
-        {"systems": {"a": {"metrics": 3}}},
-        {"items": [3, None], "comparisons": [{"ci95": ["a", 2]}, 5], "verdict": {"text": 5}},
-        {"systems": {"a": {"metrics": {"x": {"mean": float("nan"), "ci95": [1, None], "floor": "z"}}}}},
+        ({"systems": 3}, "systems"),
+        ({"systems": {"a": {"metrics": 3}}}, "systems.a.metrics"),
+        ({"items": [3, None]}, "items.0"),
+        ({"verdict": {"text": 5}}, "verdict"),
+        ({"comparisons": [{"ci95": ["a", 2]}]}, "comparisons.0.a"),
+        ({"schema": 2}, "schema"),
+        ({"environment": {"seed": float("nan")}}, "environment"),
     ],
 )
-def test_a_damaged_report_is_shown_as_far_as_it_goes(document: dict) -> None:
-    report = Report(Path("x"), document)
+def test_a_damaged_or_outdated_report_is_one_sentence(change: dict, place: str, tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps({**results(), **change}))
+    report = load_report(path)
+    assert f"is damaged or from another version of steptune ({place}" in report.problem
     assert report_lines(report, 70)
-    assert isinstance(report.items, list)
+    assert report.items == []
 
 
 def test_reports_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "list.json").write_text("[1]")
     (tmp_path / "torn.json").write_text('{"a"')
-    assert "holds list" in load_report(tmp_path / "list.json").problem
-    assert "cannot be read" in load_report(tmp_path / "torn.json").problem
+    assert "is damaged" in load_report(tmp_path / "list.json").problem
+    assert "is damaged" in load_report(tmp_path / "torn.json").problem
     assert "cannot be read" in load_report(tmp_path / "none.json").problem
     for report in ({"path": "none"}, 3):
         write_json(RunFolder(tmp_path).result_file, {"state": "finished", "outputs": {"report": report}})
@@ -209,14 +216,16 @@ def test_reports_that_cannot_be_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_items_keep_their_columns(text: str) -> None:
-    item = {
-        "id": text,
-        "prompt": text,
-        "reference": text,
-        "outputs": {"a": text, "b": text},
-        "scores": {"a": {"rouge_l": 0.5, text: 1}, "b": 3},
-        "failed_checks": {"a": [text]},
-    }
+    item = Item(
+        id=text,
+        prompt=text,
+        reference=text,
+        group=text,
+        outputs={"a": text, "b": text},
+        scores={"a": {"rouge_l": 0.5, text: 1}, "b": {}},
+        failed_checks={"a": [text]},
+        inversions={},
+    )
     assert width_of(item_line(item, ["a", "b"], 80)) == 80
     assert all(width_of(spans) <= 80 for spans in item_columns(item, 80))
 

@@ -8,14 +8,16 @@ import sys
 from pathlib import Path
 
 from toolkit import catalog, config
-from toolkit.errors import EXIT_CANCELLED, EXIT_FAILED, SteptuneError, UsageError
+from toolkit.errors import EXIT_CANCELLED, EXIT_FAILED, DataError, SteptuneError, UsageError
 from toolkit.pipeline_stages import STAGES
 from toolkit.planning import preflight
 from toolkit.planning.data_preview import data_preview_lines
 from toolkit.planning.inputs import check_inputs
 from toolkit.planning.plan import LaunchPlan, plan_launch
 from toolkit.planning.token_preview import preview_lines, recipe_preview, token_pieces
-from toolkit.records import JSON, read_json
+from toolkit.records import JSON
+from toolkit.results.document import Results
+from toolkit.results.reading import read_results
 from toolkit.run_folder.documents import Result
 from toolkit.run_folder.find import find_run, runs_root
 from toolkit.run_folder.folder import RunFolder
@@ -184,7 +186,8 @@ def _report(run_folder: RunFolder, as_json: bool) -> int:
         shown = ("message", "signal", "seconds", "peak_memory_gib", "headline", "outputs")
         document |= {key: recorded[key] for key in shown if recorded.get(key)}
         if table:
-            document["results"] = {"systems": table["systems"], "comparisons": table["comparisons"]}
+            written = table.to_json()
+            document["results"] = {"systems": written["systems"], "comparisons": written["comparisons"]}
         say_json(document)
         return code
     if state not in (State.FINISHED, State.RUNNING, State.STARTING):
@@ -204,6 +207,13 @@ def _cost(result: Result) -> str:
     return f" in {result.seconds or 0:.0f} s, {result.peak_memory_gib or 0:.1f} GiB at most"
 
 
-def _evaluation(run_folder: RunFolder) -> JSON | None:
+def _evaluation(run_folder: RunFolder) -> Results | None:
+    """The results of a run that evaluated; None for others, and with a sentence for results that cannot be read."""
     report = run_folder.output("report")
-    return read_json(report / "results.json") if report else None
+    if report is None or not (report / "results.json").exists():
+        return None
+    try:
+        return read_results(report / "results.json")
+    except DataError as error:
+        say_error(f"steptune: {error}")
+        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, WithJsonSchema
@@ -218,7 +219,7 @@ class Results(Part):
         return {**document, "study": self.study.model_dump(mode="json") if self.study else None}
 
     def rounded(self) -> Results:
-        """Floats at six significant digits; what a clock or others measured stays as it is."""
+        """Floats at six significant digits, NaN as null; what a clock or others measured stays as it is."""
         return Results.model_validate(_rounded(self.to_json()))
 
 
@@ -227,4 +228,6 @@ def _rounded(value: object) -> object:
         return {key: item if key in {"time", "generation", "study"} else _rounded(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_rounded(item) for item in value]
-    return float(f"{value:.6g}") if isinstance(value, float) else value
+    if isinstance(value, float):
+        return None if math.isnan(value) else float(f"{value:.6g}")
+    return value

@@ -18,7 +18,7 @@ Count = Annotated[int, Field(ge=0)]
 class Part(BaseModel):
     """Keys that are not named here are a mistake."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class OpenPart(BaseModel):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from toolkit.records import JSON
+from toolkit.errors import DataError
+from toolkit.results.document import Comparison, Item, Results, System
+from toolkit.results.reading import read_results
 from toolkit.run_folder.folder import RunFolder
-from toolkit.terminal.numbers import as_finite
 from toolkit.terminal.text import clean
 
 METRIC_NAMES = {
@@ -20,49 +19,39 @@ METRIC_NAMES = {
     "step_f1": "step F1",
     "order_tau": "order τ",
 }
-MAX_RESULTS_BYTES = 400 << 20
 
 
 @dataclass(frozen=True)
 class Report:
-    """results.json, read leniently: what is missing is left out, what is damaged is said."""
+    """An evaluation's results, or the sentence why there are none to show."""
 
     path: Path
-    document: JSON
+    results: Results | None = None
     problem: str = ""
 
     @property
-    def systems(self) -> dict[str, JSON]:
-        return mappings_of(self.document.get("systems"))
+    def systems(self) -> dict[str, System]:
+        return self.results.systems if self.results else {}
 
     @property
-    def comparisons(self) -> list[JSON]:
-        found = self.document.get("comparisons")
-        return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+    def comparisons(self) -> list[Comparison]:
+        return self.results.comparisons if self.results else []
 
     @property
-    def items(self) -> list[JSON]:
-        found = self.document.get("items")
-        return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+    def items(self) -> list[Item]:
+        return self.results.items if self.results else []
 
     @property
     def verdict(self) -> str:
-        verdict = self.document.get("verdict")
-        if isinstance(verdict, dict):
-            verdict = verdict.get("text") or verdict.get("sentence") or ""
-        return clean(verdict or "")
+        return clean(self.results.verdict) if self.results else ""
 
     def metrics(self) -> list[str]:
         """Every metric that some system has, the best known first."""
-        names = dict.fromkeys(name for system in self.systems.values() for name in mappings_of(system.get("metrics")))
+        names = dict.fromkeys(name for system in self.systems.values() for name in system.metrics)
         return [
             *(name for name in METRIC_NAMES if name in names),
             *(name for name in names if name not in METRIC_NAMES),
         ]
-
-
-def mappings_of(value: Any) -> dict[str, JSON]:
-    return {name: item for name, item in value.items() if isinstance(item, dict)} if isinstance(value, dict) else {}
 
 
 def find_results(run: RunFolder) -> Path | None:
@@ -76,19 +65,6 @@ def find_results(run: RunFolder) -> Path | None:
 def load_report(path: Path) -> Report:
     """Never raises: a problem is part of the report."""
     try:
-        if path.stat().st_size > MAX_RESULTS_BYTES:
-            return Report(
-                path, {}, f"{path} is larger than {MAX_RESULTS_BYTES >> 20} MiB; look at report.html instead."
-            )
-        document = json.loads(path.read_text(encoding="utf-8", errors="replace"))
-    except (OSError, ValueError, RecursionError) as error:
-        return Report(path, {}, f"{path} cannot be read: {clean(error)}")
-    if not isinstance(document, dict):
-        return Report(
-            path, {}, f"{path} holds {type(document).__name__}, expected the results of `steptune run evaluate`."
-        )
-    return Report(path, document)
-
-
-def is_interval(value: Any) -> bool:
-    return isinstance(value, list | tuple) and len(value) == 2 and all(as_finite(part) is not None for part in value)
+        return Report(path, read_results(path))
+    except DataError as error:
+        return Report(path, problem=clean(error))

@@ -4,34 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from toolkit.records import JSON
+from toolkit.results.document import Item
+from toolkit.results.metrics import PRIMARY
 from toolkit.terminal.layout import cut, fit, fit_right, wrap
-from toolkit.terminal.numbers import as_finite
 from toolkit.terminal.text import clean, clean_text
 from tui.logic.lines import Line, Span, line
-from tui.logic.report import METRIC_NAMES, mappings_of
+from tui.logic.report import METRIC_NAMES
 
 
-def item_line(item: JSON, systems: Sequence[str], width: int) -> Line:
+def item_line(item: Item, systems: Sequence[str], width: int) -> Line:
     """One item of the list: its id, question, and the ROUGE-L of each system."""
-    scores = mappings_of(item.get("scores"))
     cells = []
     for system in systems:
-        value = as_finite(scores.get(system, {}).get("rouge_l"))
+        value = item.scores.get(system, {}).get(PRIMARY)
         cells.append((fit_right("-" if value is None else f"{value:.2f}", 9), ""))
-    question = clean(item.get("prompt", ""))
-    name = fit(cut(f" {clean(item.get('id', '?'))}", 16), 17)
+    question = clean(item.prompt)
+    name = fit(cut(f" {clean(item.id)}", 16), 17)
     return line((name, "dim"), fit(cut(question, width - 18 - 9 * len(cells)), width - 17 - 9 * len(cells)), *cells)
 
 
-def item_columns(item: JSON, width: int) -> list[Line]:
+def item_columns(item: Item, width: int) -> list[Line]:
     """Question on top; the reference and each system's answer side by side, with scores under them."""
-    outputs = item.get("outputs")
-    answers = {clean(name): clean_text(text) for name, text in outputs.items()} if isinstance(outputs, dict) else {}
-    columns = {"reference": clean_text(item.get("reference", "")), **answers}
+    answers = {clean(name): clean_text(text) for name, text in item.outputs.items()}
+    columns = {"reference": clean_text(item.reference), **answers}
     shown = max(1, min(len(columns), width // 26))
     column_width = (width - 3 * (shown - 1)) // shown
-    head = [line((part, "bold")) for part in wrap(clean_text(item.get("prompt", "")), width)]
+    head = [line((part, "bold")) for part in wrap(clean_text(item.prompt), width)]
     lines = [*head, ()]
     names = list(columns)
     for start in range(0, len(names), shown):
@@ -58,18 +56,16 @@ def _side_by_side(cells: list[tuple[str, str]], width: int) -> Line:
     return line(*spans)
 
 
-def _score_rows(item: JSON, group: list[str]) -> list[list[str]]:
-    scores, failed = mappings_of(item.get("scores")), item.get("failed_checks")
-    metrics = list(dict.fromkeys(name for system in scores.values() for name in system))
+def _score_rows(item: Item, group: list[str]) -> list[list[str]]:
+    metrics = list(dict.fromkeys(name for system in item.scores.values() for name in system))
     rows = []
     for metric in metrics:
-        values = [as_finite(scores.get(name, {}).get(metric)) for name in group]
+        values = [item.scores.get(name, {}).get(metric) for name in group]
         if any(value is not None for value in values):
             rows.append(
                 ["" if value is None else f"{METRIC_NAMES.get(metric, clean(metric))} {value:.3f}" for value in values]
             )
-    if isinstance(failed, dict) and any(failed.get(name) for name in group):
-        rows.append(
-            [f"failed: {clean(', '.join(map(str, failed[name])))}" if failed.get(name) else "" for name in group]
-        )
+    failed = [clean(", ".join(item.failed_checks.get(name, []))) for name in group]
+    if any(failed):
+        rows.append([f"failed: {checks}" if checks else "" for checks in failed])
     return rows

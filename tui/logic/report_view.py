@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from toolkit.records import JSON
+from toolkit.results.document import Metric
 from toolkit.terminal.layout import cut, fit, wrap
-from toolkit.terminal.numbers import as_finite
 from toolkit.terminal.text import clean
 from tui.logic.forest import forest_lines
 from tui.logic.lines import Line, Span, line
-from tui.logic.report import METRIC_NAMES, Report, is_interval, mappings_of
+from tui.logic.report import METRIC_NAMES, Report
 
 INTERVAL_WIDTH = 22  # room for a mean with its interval
 FLOOR_WIDTH = 35  # and for the floor beside it
@@ -40,14 +37,14 @@ def table_lines(report: Report, width: int) -> list[Line]:
     ]
     has_floors = False
     for system, values in report.systems.items():
-        found = [mappings_of(values.get("metrics")).get(name) for name in shown]
+        found = [values.metrics.get(name) for name in shown]
         lines.append(
             line(
                 (fit(clean(system), name_width), "bold"),
                 *(span for metric in found for span in _metric_cell(metric, cell_width)),
             )
         )
-        floors = [as_finite((metric or {}).get("floor")) for metric in found]
+        floors = [metric.floor if metric else None for metric in found]
         if any(floor is not None for floor in floors):
             has_floors = True
             if cell_width < FLOOR_WIDTH:
@@ -60,18 +57,15 @@ def table_lines(report: Report, width: int) -> list[Line]:
     return lines
 
 
-def _metric_cell(metric: JSON | None, width: int) -> list[Span]:
-    if not metric or as_finite(metric.get("mean")) is None:
-        floor = as_finite((metric or {}).get("floor"))
+def _metric_cell(metric: Metric | None, width: int) -> list[Span]:
+    floor = metric.floor if metric else None
+    if metric is None or metric.mean is None:
         return [
             Span(fit("-" + (f" floor {floor:.3f}" if floor is not None and width >= FLOOR_WIDTH else ""), width), "dim")
         ]
-    mean = float(metric["mean"])
-    interval: Any = metric.get("ci95")
-    parts = [(f"{mean:.3f}", "")]
-    if is_interval(interval) and width >= INTERVAL_WIDTH:
+    parts, interval = [(f"{metric.mean:.3f}", "")], metric.ci95
+    if interval and width >= INTERVAL_WIDTH:
         parts.append((f" [{interval[0]:.3f}, {interval[1]:.3f}]", "dim"))
-    floor = as_finite(metric.get("floor"))
     if floor is not None and width >= FLOOR_WIDTH:
         parts.append((f" floor {floor:.3f}", "dim"))
     used = sum(len(text) for text, _ in parts)

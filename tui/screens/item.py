@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from toolkit.results.document import Item
 from toolkit.terminal.text import clean
 from tui.logic.lines import line
 from tui.logic.report_items import item_columns
@@ -25,7 +26,7 @@ class ItemScreen(Page):
         Binding("p,left", "step(-1)", "Previous"),
     ]
 
-    def __init__(self, items: list[dict[str, Any]], index: int) -> None:
+    def __init__(self, items: list[Item], index: int) -> None:
         super().__init__()
         self.items, self.index = items, index
 
@@ -44,7 +45,7 @@ class ItemScreen(Page):
         view = self.query_one("#item", TextView)
         columns = item_columns(item, max(40, (view.scrollable_content_region.width or self.size.width) - 2))
         view.set_lines([line(" ", *spans) for spans in columns])
-        self.show_head("#item-head", clean(item.get("id", "?")), f"{self.index + 1} of {len(self.items)}")
+        self.show_head("#item-head", clean(item.id), f"{self.index + 1} of {len(self.items)}")
 
     def action_step(self, step: int) -> None:
         self.index = (self.index + step) % len(self.items)

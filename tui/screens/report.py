@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from toolkit.results.document import Item
+from toolkit.results.metrics import PRIMARY
 from toolkit.terminal.layout import cut
-from toolkit.terminal.numbers import as_finite
 from toolkit.terminal.text import clean
 from tui.destinations import ToItem
 from tui.logic.lines import Line, line
@@ -38,7 +39,7 @@ class ReportScreen(PromptPage):
         super().__init__()
         self.path, self.title_text = path, title
         self.report: Report | None = None
-        self.items: list[dict[str, Any]] = []
+        self.items: list[Item] = []
         self.order = 0
         self.wanted = ""
 
@@ -105,11 +106,7 @@ class ReportScreen(PromptPage):
         assert self.report is not None
         items = self.report.items
         if self.wanted:
-            items = [
-                item
-                for item in items
-                if self.wanted in f"{item.get('id')} {item.get('prompt')} {item.get('outputs')}".lower()
-            ]
+            items = [item for item in items if self.wanted in f"{item.id} {item.prompt} {item.outputs}".lower()]
         if self.order and self.order <= len(self.systems):
             name = self.systems[self.order - 1]
             items = sorted(items, key=lambda item: _score(item, name))
@@ -148,12 +145,6 @@ class ReportScreen(PromptPage):
         self.steptune.copy_text(str(self.path), "The path of results.json")
 
 
-def _score(item: dict[str, Any], system: str) -> float:
-    scores = item.get("scores")
-    value = (
-        scores.get(system, {}).get("rouge_l")
-        if isinstance(scores, dict) and isinstance(scores.get(system), dict)
-        else None
-    )
-    found = as_finite(value)
+def _score(item: Item, system: str) -> float:
+    found = item.scores.get(system, {}).get(PRIMARY)
     return float("inf") if found is None else found

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.tui.sample_runs import results as sample_results
 from toolkit.errors import UsageError
 from toolkit.records import write_json
+from toolkit.results.document import Metric, Results
 from toolkit.run_folder.create import create_run
 from toolkit.run_folder.find import find_run, list_runs
 from toolkit.run_folder.folder import RunFolder, lock_exclusively
@@ -97,19 +99,17 @@ def test_the_newest_progress_is_found_behind_other_metrics(runs: Path) -> None:
 
 
 def test_the_table_shows_interval_floor_and_paired_differences() -> None:
-    def metric(mean: float | None, floor: float) -> dict:
-        return {"mean": mean, "ci95": None if mean is None else [mean - 0.1, mean + 0.1], "n": 4, "floor": floor}
+    def metric(mean: float | None, floor: float) -> Metric:
+        interval = None if mean is None else (mean - 0.1, mean + 0.1)
+        return Metric(mean=mean, ci95=interval, n=4, floor=floor, floor_note="", signature="")
 
     names = ("rouge_l", "bertscore_f1", "format_conformance")
-    results = {
-        "systems": {
-            "tuned": {"metrics": {name: metric(0.5, 0.25) for name in names}},
-            "human": {"metrics": {names[0]: metric(None, 0.2)}},
-        },
-        "comparisons": [
-            {"a": "tuned", "b": "baseline", "metric": "rouge_l", "difference": 0.25, "ci95": [0.2, 0.3], "n": 4}
-        ],
-    }
+    document = sample_results(4)
+    document["systems"].pop("baseline")
+    results = Results.model_validate({**document, "comparisons": document["comparisons"][:1]})
+    results.systems["tuned"].metrics = {name: metric(0.5, 0.25) for name in names}
+    results.systems["human"].metrics = {names[0]: metric(None, 0.2)}
+    results.comparisons[0].difference, results.comparisons[0].ci95 = 0.25, (0.2, 0.3)
     assert results_table(results).splitlines()[1:] == [
         (
             "tuned     0.500 [0.400, 0.600] floor 0.250    0.500 [0.400, 0.600] floor 0.250    0.500 [0.400, 0.600]"

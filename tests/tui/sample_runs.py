@@ -36,6 +36,14 @@ def make_run(
     """
     path = root / run_id
     path.mkdir(parents=True)
+    settings = {
+        "model": "mistralai/Mistral-7B-Instruct-v0.2",
+        "learning_rate": 2e-4,
+        "lora_r": 16,
+        "seed": seed,
+        "num_train_epochs": 3.0,
+        **(config or {}),
+    }
     write_json(
         path / "run.json",
         {
@@ -45,16 +53,9 @@ def make_run(
             "created": "2026-11-18T10:00:00+00:00",
             "host": host,
             "steptune": "0.1.0",
+            "model": settings["model"] if recipe in ("sft", "generate", "pipeline") else None,
         },
     )
-    settings = {
-        "model": "mistralai/Mistral-7B-Instruct-v0.2",
-        "learning_rate": 2e-4,
-        "lora_r": 16,
-        "seed": seed,
-        "num_train_epochs": 3.0,
-        **(config or {}),
-    }
     write_text(path / "config.yaml", "".join(f"{key}: {json.dumps(value)}\n" for key, value in settings.items()))
     (path / "metrics.jsonl").write_text(
         "".join(map(dump_line, metrics(steps, total or steps, created, seed))), encoding="utf-8"

@@ -38,6 +38,12 @@ def test_a_finished_run(tmp_path: Path) -> None:
     assert (row.speed, row.eta_s, row.live) == (None, None, False)
 
 
+def test_a_build_does_not_show_its_teacher_as_its_model(tmp_path: Path) -> None:
+    path = make_run(tmp_path, "a-data-build-1", "data-build")
+    (path / "config.yaml").write_text("# model: none\nteacher:\n  model: gpt-4o-mini\n")
+    assert read_row(path).model == ""
+
+
 def test_a_live_run_has_progress_speed_and_eta(tmp_path: Path) -> None:
     path = make_run(tmp_path, "a-sft-1", state=None, steps=15, total=60, created=time.time())
     with (path / "run.lock").open("ab") as lock:

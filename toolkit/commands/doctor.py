@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 from toolkit import __version__, catalog, config
-from toolkit.errors import SteptuneError
+from toolkit.errors import ConfigError, SteptuneError
 from toolkit.machine.hardware import GIB, sample_gpus
 from toolkit.machine.interpreters import generator_interpreters
 from toolkit.planning import preflight
@@ -162,10 +162,11 @@ def _recipe(name: str, preset: str) -> dict[str, Any]:
             "reasons": reasons,
         }
     except SteptuneError as error:
-        needed = [line.strip(" -") for line in str(error).splitlines() if "is required" in line]
+        problems = error.problems if isinstance(error, ConfigError) else []
+        needed = [problem.key for problem in problems if problem.is_missing]
         return {
             "recipe": name,
             "preset": preset,
             "ok": bool(needed),
-            "reasons": [f"needs {line.split(':')[0]}" for line in needed] or [str(error)],
+            "reasons": [f"needs {key}" for key in needed] or [str(error)],
         }

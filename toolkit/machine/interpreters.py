@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from toolkit.records import JSON
+from toolkit.run_folder.config_values import read_config
+from toolkit.run_folder.folder import RunFolder
 
 RUNS_LOOKED_AT = 50
 TIMEOUT_S = 20.0
@@ -47,18 +47,14 @@ def probe(python: str | Path) -> JSON:
 
 def generator_interpreters(runs: Path, named: Iterable[str] = ()) -> list[JSON]:
     """This interpreter, those named, and those that the newest runs set as `generator.python`; each once."""
-    used = (_named_by_run(config) for config in sorted(runs.glob("*/config.yaml"), reverse=True)[:RUNS_LOOKED_AT])
+    folders = sorted((path for path in runs.glob("*") if path.is_dir()), reverse=True)[:RUNS_LOOKED_AT]
+    used = (_named_by_run(RunFolder(path)) for path in folders)
     candidates = dict.fromkeys([sys.executable, *named, *(python for python in used if python)])
     return [probe(python) for python in candidates]
 
 
-def _named_by_run(config: Path) -> str | None:
-    try:
-        settings = yaml.safe_load(config.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError):
-        return None
-    for section in (settings, settings.get("generate") if isinstance(settings, dict) else None):
-        generator = section.get("generator") if isinstance(section, dict) else None
-        if isinstance(generator, dict) and generator.get("python"):
-            return str(generator["python"])
-    return None
+def _named_by_run(run: RunFolder) -> str | None:
+    """What generate, alone or in a pipeline, was told to run with."""
+    values = read_config(run).flat
+    found = values.get("generator.python") or values.get("generate.generator.python")
+    return str(found) if found else None

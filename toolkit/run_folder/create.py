@@ -19,7 +19,9 @@ from toolkit.run_folder.find import runs_root
 from toolkit.run_folder.folder import RunFolder
 
 
-def create_run(recipe: str, config_yaml: str, run_dir: Path | None = None, parent: str | None = None) -> RunFolder:
+def create_run(
+    recipe: str, config_yaml: str, run_dir: Path | None = None, parent: str | None = None, model: str | None = None
+) -> RunFolder:
     """A new run folder with config.yaml and run.json.
 
     Raises:
@@ -33,7 +35,7 @@ def create_run(recipe: str, config_yaml: str, run_dir: Path | None = None, paren
     except FileExistsError:
         _refuse_unless_empty(path)
     run = RunFolder(path)
-    write_json(run.info_file, _run_info(recipe, run_id, parent).to_json())
+    write_json(run.info_file, _run_info(recipe, run_id, parent, model).to_json())
     write_text(run.config_file, config_yaml)
     return run
 
@@ -52,7 +54,7 @@ def _refuse_unless_empty(path: Path) -> None:
         raise UsageError(f"--run-dir {path} holds other files; give a folder that is new or empty.")
 
 
-def _run_info(recipe: str, run_id: str, parent: str | None) -> RunInfo:
+def _run_info(recipe: str, run_id: str, parent: str | None, model: str | None) -> RunInfo:
     now = datetime.now().astimezone()
     return RunInfo(
         id=run_id,
@@ -65,6 +67,7 @@ def _run_info(recipe: str, run_id: str, parent: str | None) -> RunInfo:
         steptune=__version__,
         python=platform.python_version(),
         git_commit=_git_commit(),
+        model=model,
     )
 
 

@@ -35,7 +35,10 @@ class EventName(StrEnum):
 
 @dataclass(frozen=True)
 class RunInfo:
-    """run.json: what the run is and where it was made. `created` is ISO 8601, `created_unix` in seconds."""
+    """run.json: what the run is and where it was made. `created` is ISO 8601, `created_unix` in seconds.
+
+    `model`: the language model that the run trains or answers with; None where it does neither.
+    """
 
     id: str
     recipe: str
@@ -47,6 +50,7 @@ class RunInfo:
     steptune: str | None = None
     python: str | None = None
     git_commit: str | None = None
+    model: str | None = None
 
     @classmethod
     def from_json(cls, row: JSON, folder_name: str) -> RunInfo:

@@ -12,3 +12,8 @@ class Settings(Options):
 
     required: ClassVar[tuple[str, ...]] = ()  # options that a run of this recipe alone must be given
     from_pipeline: ClassVar[tuple[str, ...]] = ()  # options that the pipeline fills from an earlier stage
+
+    @property
+    def trained_or_asked_model(self) -> str | None:
+        """The language model that the recipe trains or answers with; None for one that does neither."""
+        return None

@@ -21,3 +21,7 @@ class GenerateSettings(GenerateOptions, Settings):
         "data",
         "prompt_format",
     )
+
+    @property
+    def trained_or_asked_model(self) -> str:
+        return self.model

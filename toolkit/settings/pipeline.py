@@ -36,3 +36,7 @@ class PipelineSettings(Settings):
         """The stages in order; generate with the model and prompt format that sft trains."""
         generate = self.generate.with_options(ModelOptions.of(self.sft), PromptOptions.of(self.sft))
         return self.data, self.sft, generate, self.evaluate
+
+    @property
+    def trained_or_asked_model(self) -> str:
+        return self.sft.model

@@ -13,3 +13,7 @@ class SftSettings(SftOptions, Settings):
 
     required: ClassVar[tuple[str, ...]] = ("data",)
     from_pipeline: ClassVar[tuple[str, ...]] = ("data",)
+
+    @property
+    def trained_or_asked_model(self) -> str:
+        return self.model

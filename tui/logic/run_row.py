@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,7 +31,6 @@ STATE_SIGNS = {
     State.WAITING: ("·", "dim"),
     State.UNCHANGED: ("=", "dim"),
 }
-_MODEL_LINE = re.compile(rb"^ *model: *['\"]?([^'\"\n#]+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -115,7 +113,7 @@ def _read_row(path: Path, deep: bool) -> RunRow:
         recipe=clean(info.recipe),
         state=State(clean(state)),
         created=info.created_unix or _folder_time(path),
-        model=_model(run),
+        model=clean(info.model or ""),
         host=clean(info.host or ""),
         parent=clean(info.parent or ""),
         deep=deep or not state.is_ended,
@@ -175,14 +173,6 @@ def _stages(run: RunFolder, pipeline_is_live: bool) -> tuple[RunRow, ...]:
         elif pipeline_is_live:
             rows.append(RunRow(run.stage(name).path, name, name, State.WAITING, stage=name))
     return tuple(rows)
-
-
-def _model(run: RunFolder) -> str:
-    """The model as the config's text names it; reading YAML for each row of a list would take seconds."""
-    with contextlib.suppress(OSError):
-        if match := _MODEL_LINE.search(run.config_file.read_bytes()[:16384]):
-            return clean(match[1].decode("utf-8", "replace").strip())
-    return ""
 
 
 def _folder_time(path: Path) -> float | None:

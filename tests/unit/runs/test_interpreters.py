@@ -17,6 +17,9 @@ def test_each_interpreter_says_which_vllm_it_has(tmp_path: Path) -> None:
     run = tmp_path / "runs" / "20260101-000000-generate-aaaa"
     run.mkdir(parents=True)
     (run / "config.yaml").write_text(yaml.safe_dump({"generator": {"python": str(bare)}}))
+    damaged = tmp_path / "runs" / "20260102-000000-generate-bbbb"
+    damaged.mkdir()
+    (damaged / "config.yaml").write_bytes(b"generator: {python: caf\xe9}\n")
     own, missing, other = generator_interpreters(tmp_path / "runs", [str(tmp_path / "nowhere")])
     assert own["python"] == sys.executable
     assert own["vllm"] is None or own["vllm"].startswith("vllm")

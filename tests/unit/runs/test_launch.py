@@ -171,3 +171,15 @@ def test_preflight_looks_for_the_engine_in_the_other_interpreter(no_gpu: None, t
     settings = config.resolve("generate", "demo", overrides=[f"data={tmp_path}", f"generator.python={other}"])
     with pytest.raises(PreflightError, match="lacks vllm or steptune"):
         preflight.require(preflight.check_launch(plan_launch("generate", settings), tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "model"),
+    [("sft", "embedded:gemma-3-270m"), ("pipeline", "embedded:gemma-3-270m"), ("data-build", None)],
+)
+def test_run_json_names_the_model_that_a_run_trains(
+    no_gpu: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, recipe: str, model: str | None
+) -> None:
+    monkeypatch.setattr(launch, "_start_supervisor", lambda run: None)
+    run = launch.start(plan_launch(recipe, config.resolve(recipe, "demo")), tmp_path / "run")
+    assert run.info.model == model

@@ -84,7 +84,7 @@ def test_a_changed_setting_runs_its_stage_and_what_follows(chain: Path) -> None:
         json.loads(line)
         for line in (Path(json.loads(done.stdout)["run_dir"]) / "events.jsonl").read_text().splitlines()
     ]
-    assert [row["stage"] for row in events if row.name == "stage_started"] == ["evaluate"]
+    assert [row["stage"] for row in events if row["event"] == "stage_started"] == ["evaluate"]
 
 
 def test_stop_during_generate_leaves_no_vllm_process_and_resume_finishes(chain: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from tests.unit.review.study_case import make_study, quality, rate_all
 from toolkit.errors import DataError, UsageError
 from toolkit.records import JSON, write_json
+from toolkit.results.document import Environment, Item, Results, Time
 from toolkit.review.study.analysis import analyse
 from toolkit.review.study.closing import lock, opened_key, unblind
 from toolkit.review.study.create import Created
@@ -97,24 +98,52 @@ def test_the_markdown_holds_the_verdict_and_every_number_with_its_interval(repor
 def test_metrics_are_compared_with_people(finished: Created, report: JSON, tmp_path: Path) -> None:
     human = {(row["item"], row["system"]): row["scores"]["overall"] for row in report["item_scores"]}
     items = sorted({item for item, _ in human})
-    rows = [
-        {
-            "id": item,
-            "scores": {
-                name: {"same": human[item, name], "other": -human[item, name]} for name in ("baseline", "tuned")
-            },
-        }
+    scores = {
+        item: {name: {"same": human[item, name], "other": -human[item, name]} for name in ("baseline", "tuned")}
         for item in items
-    ]
-    write_json(tmp_path / "results.json", {"items": rows})
+    }
+    write_json(tmp_path / "results.json", results_with(scores))
     found = {row["metric"]: row for row in report_of(finished, tmp_path / "results.json")["correlations"]}
     assert (found["same"]["spearman"], found["same"]["kendall"], found["same"]["orders_as_people"]) == (1.0, 1.0, 1.0)
     assert (found["other"]["spearman"], found["other"]["n"]) == (-1.0, 60)
-    write_json(tmp_path / "strange.json", {"items": [{"id": "x", "scores": {}}]})
+    write_json(tmp_path / "strange.json", results_with({"x": {}}))
     with pytest.raises(DataError, match="shares no answer"):
         report_of(finished, tmp_path / "strange.json")
-    with pytest.raises(DataError, match=r"not a results\.json"):
+    with pytest.raises(DataError, match="cannot be read"):
         report_of(finished, tmp_path / "none.json")
+
+
+def results_with(scores: dict[str, dict[str, dict[str, float | None]]]) -> JSON:
+    """A results.json that holds little but items, with scores by item, system and metric."""
+    items = [
+        Item(id=item, prompt="", reference="", group=item, outputs={}, scores=by, failed_checks={}, inversions={})
+        for item, by in scores.items()
+    ]
+    environment = Environment(
+        versions={},
+        seed=1,
+        bootstrap_samples=1,
+        options={},
+        inputs={},
+        items=1,
+        groups=1,
+        time=Time(started=0, seconds=0),
+    )
+    results = Results(
+        schema=1,
+        verdict="",
+        primary="same",
+        family=[],
+        systems={},
+        comparisons=[],
+        sensitivity=[],
+        study=None,
+        correlations=[],
+        judge=None,
+        items=items,
+        environment=environment,
+    )
+    return results.to_json()
 
 
 def test_a_rater_who_does_not_see_damage_is_left_out_and_the_numbers_with_everyone_are_there(tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ from pathlib import Path
 from statistics import fmean
 
 from toolkit.errors import DataError
-from toolkit.records import JSON, read_json
+from toolkit.records import JSON
+from toolkit.results.document import Item
+from toolkit.results.reading import read_results
 from toolkit.review.study.judgements import OVERALL
 from toolkit.statistics.correlation import rank_correlation, sign
 
@@ -27,14 +29,10 @@ def metric_correlations(
     `groups` names the group of each item.
 
     Raises:
-        DataError: the file is no results.json, or shares no item and system with the study.
+        DataError: the file is not a results.json that can be read, or shares no item and system with the study.
     """
-    results = read_json(results_file)
-    if results is None or not isinstance(results.get("items"), list):
-        raise DataError(
-            f"{results_file} is not a results.json of evaluate (no `items`); give the one of the same predictions."
-        )
-    points = {metric: _points(human, results["items"], metric) for metric in _metrics(results["items"])}
+    items = read_results(results_file).items
+    points = {metric: _points(human, items, metric) for metric in _metrics(items)}
     rows = [
         {"metric": metric, "criterion": OVERALL, **_correlation(found, groups, samples, seed)}
         for metric, found in points.items()
@@ -48,21 +46,18 @@ def metric_correlations(
     return rows
 
 
-def _metrics(items: Sequence[JSON]) -> list[str]:
-    names = {metric for item in items for scores in item.get("scores", {}).values() for metric in scores}
-    return sorted(names)
+def _metrics(items: Sequence[Item]) -> list[str]:
+    return sorted({metric for item in items for scores in item.scores.values() for metric in scores})
 
 
-def _points(human: HumanScores, items: Sequence[JSON], metric: str) -> Points:
+def _points(human: HumanScores, items: Sequence[Item], metric: str) -> Points:
     points: Points = {}
     for item in items:
-        rated = human.get(str(item.get("id")), {})
-        values = {system: scores.get(metric) for system, scores in item.get("scores", {}).items() if system in rated}
-        both = {
-            system: (float(value), rated[system]) for system, value in values.items() if isinstance(value, int | float)
-        }
+        rated = human.get(item.id, {})
+        values = {system: scores.get(metric) for system, scores in item.scores.items() if system in rated}
+        both = {system: (value, rated[system]) for system, value in values.items() if value is not None}
         if both:
-            points[str(item["id"])] = both
+            points[item.id] = both
     return points
 
 

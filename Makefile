@@ -27,7 +27,7 @@ test-fast: setup  ## the tests that take seconds
 check: setup  ## format, lint, types and import contracts, without changing anything
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache
 
-format: setup  ## format and mend what ruff can mend
+format: setup  ## format, and fix what ruff can fix
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 bench-demo: setup  ## time, memory and start-up bars of the demo; prints JSON

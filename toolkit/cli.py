@@ -199,7 +199,9 @@ def _add_study(command: argparse.ArgumentParser) -> None:
         return step
 
     def with_key(step: argparse.ArgumentParser) -> None:
-        step.add_argument("--key", metavar="FILE", help="place of the key (default: STUDY.key, beside the folder)")
+        step.add_argument(
+            "--key", metavar="FILE", help="where the key is (default: STUDY.key, next to the study's folder)"
+        )
         step.add_argument(
             "--passphrase-file", metavar="FILE", help="file that holds the passphrase; asked for otherwise"
         )

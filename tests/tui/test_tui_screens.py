@@ -414,7 +414,7 @@ async def test_the_editor_hands_back_what_was_written(
         await shows(pilot, "1 changed")
         monkeypatch.setattr("tui.screens.form.edit_text", lambda _app, _text, _name: "a: [")
         await pilot.press("ctrl+e")
-        await shows(pilot, "Not taken over")
+        await shows(pilot, "Your changes were not applied")
 
 
 async def test_a_form_with_problems_is_not_launched(folder: Path) -> None:

@@ -156,7 +156,9 @@ class BalanceOptions(Options):
 class CurationOptions(Options):
     """Decisions of people, from `steptune curate`."""
 
-    journals: OptionalPath = Field(None, description="The NAME.curation folder beside a data set, with its decisions.")
+    journals: OptionalPath = Field(
+        None, description="The folder NAME.curation next to a data set, with the decisions of its reviewers."
+    )
     only_accepted: bool = Field(False, description="Leave out rows that nobody accepted or edited.")
 
 
@@ -165,7 +167,7 @@ class FurtherOptions(Options):
 
     teacher: TeacherOptions = Field(
         default_factory=TeacherOptions,
-        description="The model that writes rows; asked only if synthesis or balance want it.",
+        description="The model that writes rows; asked only if synthesis or balance needs it.",
     )
     synthesis: SynthesisOptions = Field(default_factory=SynthesisOptions, description="What the teacher writes.")
     balance: BalanceOptions = Field(default_factory=BalanceOptions, description="What is added to the training split.")

@@ -127,7 +127,8 @@ class EngineOptions(Options):
     cpu_kv_cache_gib: float = Field(1.0, gt=0.0, description="Memory for the key-value cache on CPU, in GiB.")
     enforce_eager: bool = Field(False, description="No graph capture or compilation: quicker start, slower tokens.")
     unmerged: bool = Field(
-        False, description="Let vLLM apply the adapter beside the base (LoRA) in place of merging it first."
+        False,
+        description="Let vLLM apply the adapter (LoRA) to the base model while it answers, instead of merging it first.",
     )
     server: OptionalText = Field(
         None,

@@ -1,4 +1,4 @@
-"""Several machines in one training: what each is told, from the environment."""
+"""Several machines in one training: what each gets from the environment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Nodes:
     processes: int | None = None
 
     def arguments(self) -> tuple[str, ...]:
-        """What `accelerate launch` is told beside its config file."""
+        """The arguments of `accelerate launch` besides its config file."""
         counts = (
             "--num_machines",
             str(self.machines),

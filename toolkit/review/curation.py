@@ -26,7 +26,7 @@ View = Literal["queue", "duplicates", "disagreements"]
 VIEWS: tuple[View, ...] = get_args(View)
 SPLITS = ("train", "validation", "test")
 DECISION, FLAG, SKIP = "decision", "flag", "skip"
-REVIEW_FILE = "review.jsonl"  # what data-build wants a person to look at
+REVIEW_FILE = "review.jsonl"  # the rows that a person should look at, by data-build
 OVERLAP = 0.2
 REASONS = ("wrong", "unsafe", "incomplete", "not a how-to", "bad language", "personal data", "duplicate")
 

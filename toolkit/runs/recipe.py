@@ -1,4 +1,4 @@
-"""The frame around every recipe's `run.py`: read the config, run the chapters, say how it ended.
+"""The frame around every recipe's `run.py`: read the config, run the recipe's stages, report how it ended.
 
     if __name__ == "__main__":
         run_recipe(SftSettings, main)          # main(settings, run) -> Outcome

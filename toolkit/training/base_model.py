@@ -29,7 +29,7 @@ def load_tokenizer(base: ModelOptions) -> PreTrainedTokenizerBase:
     either way.
 
     Raises:
-        ModelError: the model or its tokenizer cannot be found, it is an adapter, or it wants to run code of its own.
+        ModelError: the model or its tokenizer cannot be found, it is an adapter, or it needs code of its own to be run.
     """
     _refuse_adapters_and_code(base)
     try:

@@ -24,7 +24,7 @@ def to_yaml(form: Form) -> str:
 
 
 def take_yaml(form: Form, text: str) -> list[str]:
-    """Take over an edited file; returns the keys that changed. Raises yaml.YAMLError or ValueError for what is no
+    """Apply an edited file to the form; returns the keys that changed. Raises yaml.YAMLError or ValueError for what is no
     config.
     """
     values = yaml.safe_load(text)

@@ -38,7 +38,7 @@ class RunSelection:
         return next((index for index, row in enumerate(self.rows) if row.id == run_id), None)
 
     def set_filter(self, text: str) -> None:
-        """Take over a filter as far as it can be read; while a term is half-typed the last good filter stays."""
+        """Apply a filter as far as it can be read; while a term is half-typed the last good filter stays."""
         self.text, self.problem = text, ""
         try:
             self.terms = filters.parse(text)

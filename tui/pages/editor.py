@@ -28,7 +28,7 @@ def edit_text(app: App[Any], text: str, name: str) -> str | None:
             return None
         if done.returncode != 0:
             app.notify(
-                f"{editor} ended with {done.returncode}; nothing was taken over.", severity="warning", markup=False
+                f"{editor} ended with {done.returncode}; no change was applied.", severity="warning", markup=False
             )
             return None
         return path.read_text(encoding="utf-8", errors="replace")

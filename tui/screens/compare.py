@@ -140,7 +140,7 @@ class CompareScreen(Page):
             Ask(
                 "Write the comparison to",
                 default,
-                "A .csv with the same name is written beside it. Existing files are replaced.",
+                "A .csv with the same name is written to the same folder. Existing files are replaced.",
             ),
             answered,
         )

@@ -20,7 +20,7 @@ from tui.widgets.line_view import Panel
 
 
 class EntriesScreen(Page):
-    """Every change is taken over by the form at once."""
+    """The form takes every change at once."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         BACK,

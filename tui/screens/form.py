@@ -127,7 +127,7 @@ class FormScreen(FieldsPage):
         self.app.push_screen(Choose("Hardware (--on)", choices, self.form.on or automatic), chosen)
 
     def action_editor(self) -> None:
-        """The whole config in $EDITOR; what was changed there is taken over."""
+        """The whole config in $EDITOR; what was changed there goes into the form."""
         text = to_yaml(self.form)
         edited = edit_text(self.app, text, f"{self.form.recipe}.yaml")
         self.refresh(layout=True)
@@ -138,7 +138,12 @@ class FormScreen(FieldsPage):
         except (yaml.YAMLError, ValueError) as error:
             file = self.steptune.store.write_file(f"rejected-{self.form.recipe}.yaml", edited)
             where = f" Your text is in {file}." if file else ""
-            self.notify(f"Not taken over: {clean(error)[:200]}{where}", severity="error", markup=False, timeout=12)
+            self.notify(
+                f"Your changes were not applied: {clean(error)[:200]}{where}",
+                severity="error",
+                markup=False,
+                timeout=12,
+            )
             return
         self.check()
         self.notify(f"{len(changed)} options changed.", markup=False)

@@ -34,8 +34,8 @@ def test_the_minimal_form_gets_line_numbers_as_ids(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b'{"prompt": "p", "output": ""}\n', "`output` must be a text"),
-        (b'{"prompt": 3, "output": "1. a"}\n', "`prompt` must be a text"),
+        (b'{"prompt": "p", "output": ""}\n', "`output` must be a non-empty text"),
+        (b'{"prompt": 3, "output": "1. a"}\n', "`prompt` must be a non-empty text"),
         (b'{"prompt": "p", "output": "1. a"\n', "not valid JSON"),
         (b'{"prompt": "caf\xe9", "output": "1. a"}\n', "byte 15 is not UTF-8"),
         (b"[1]\n", "found list, expected a JSON object"),

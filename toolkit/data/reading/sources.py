@@ -63,7 +63,7 @@ def read_sources(sources: Sequence[Source], strict: bool, recorder: Recorder) ->
         for item in _read(source):
             if strict and isinstance(item, Dropped) and item.unreadable:
                 raise DataError(
-                    f"{source.path}: {item.row.place}: {item.reason}. Mend it, or set strict to false to leave such"
+                    f"{source.path}: {item.row.place}: {item.reason}. Correct it, or set strict to false to leave such"
                     " rows out."
                 )
             yield _with_defaults(item, source, count)

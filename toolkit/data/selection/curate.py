@@ -47,7 +47,7 @@ def apply_curation(batch: Batch, options: CurationOptions, mask: Callable[[Row],
     everybody = read_journals(options.journals)
     if not everybody:
         raise DataError(
-            f"{options.journals} holds no journal of `steptune curate`; give the NAME.curation folder beside a data"
+            f"{options.journals} holds no journal of `steptune curate`; give the folder NAME.curation next to a data"
             " set."
         )
     decided = rulings(everybody)

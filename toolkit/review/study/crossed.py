@@ -2,7 +2,7 @@
 
 Treating ratings as independent claims far too much: items differ, raters differ, and three raters say little about a
 fourth. Items and raters are resampled together (Owen, "The pigeonhole bootstrap", 2007). With few raters that has two
-faults, both mended here: a resampled variance of R raters is too small by (R - 1) / R, and its quantiles are no t
+faults, both corrected here: a resampled variance of R raters is too small by (R - 1) / R, and its quantiles are no t
 quantiles.
 """
 

@@ -41,7 +41,7 @@ ACCURACY = Criterion(
     anchors=[
         "wrong or harmful: the steps do something else",
         "mostly wrong: at least one step defeats the purpose",
-        "partly right: it works only for somebody who mends a step",
+        "partly right: it works only for somebody who fixes a step",
         "right, with a slip that does no harm",
         "right in every step",
     ],

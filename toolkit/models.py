@@ -60,7 +60,7 @@ def require_weights(folder: Path) -> None:
 
 
 def fingerprint_model(model: str) -> str:
-    """SHA-256 over a model folder's files (kept beside it by size and time); for a hub id, of the id."""
+    """SHA-256 over a model folder's files (kept next to it by size and time); for a hub id, of the id."""
     folder = Path(model)
     if not folder.is_dir():
         return sha256_json(["hub", model])

@@ -1,7 +1,7 @@
 """The prompt renderer: how a question becomes token ids, for training, for generation and for previews alike.
 
 The one module that several stages share, so that the prompt that is trained is the prompt that is served. A format is
-stored beside the model that needs it (`prompt_format.json`) and with every adapter; it is chosen once, by
+stored with the model that needs it (`prompt_format.json`) and with every adapter; it is chosen once, by
 `choose_format`, and travels from there.
 """
 
@@ -49,7 +49,7 @@ class RenderedExample:
 
 
 def render_prompt(prompt: str, prompt_format: PromptFormat, tokenizer: PreTrainedTokenizerBase) -> TOKEN_IDS:
-    """Token ids of a prompt, ready for an engine: exactly one BOS in front where the tokenizer has one.
+    """Token ids of a prompt, ready for an engine: exactly one BOS first where the tokenizer has one.
 
     Raises:
         ModelError: the tokenizer's chat template is asked for, and is absent or rejects the question.

@@ -162,7 +162,7 @@ def _ends_with_newline(path: Path) -> bool:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole file or nothing: temporary name beside it, fsync, rename.
+    """Write a whole file or nothing: temporary name in the same folder, fsync, rename.
 
     Raises:
         DiskFullError: no space; the old file, if any, is untouched.

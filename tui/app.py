@@ -103,7 +103,7 @@ class SteptuneApp(App[None]):
         self.stylesheet.set_variables(self.get_css_variables())
         self.line_styles = themes.line_styles(self.theme_variables, self.native_ansi_color)
         self.start_at = start_at
-        self.opens = opens  # what stands on top of that place at the start
+        self.opens = opens  # what is opened on top of that place at the start
         self.poller = poller or Poller(self.root)
         self.snapshot = Snapshot()
 
@@ -135,7 +135,7 @@ class SteptuneApp(App[None]):
     # What the poller found -------------------------------------------------------------------------------------
 
     def on_steptune_app_snapshot_changed(self, message: SnapshotChanged) -> None:
-        """Only the screen in front is told: one that changes behind it makes Textual send the whole screen again."""
+        """Only the top screen is notified: one that changes behind it makes Textual send the whole screen again."""
         self.snapshot = message.snapshot
         if (page := self._page_in_front()) is not None:
             page.show_snapshot(self.snapshot)
@@ -160,7 +160,7 @@ class SteptuneApp(App[None]):
     # Where one is ----------------------------------------------------------------------------------------------
 
     def open(self, goal: Goal) -> None:
-        """Show a place or a destination, at once; what stands in the way is said."""
+        """Show a place or a destination, at once; if it cannot be shown, a message says why."""
         if isinstance(goal, Place):
             self.action_go(goal.name)
             return

@@ -31,7 +31,7 @@ class Host(Protocol):
         """The name of the place that is shown."""
 
     def open(self, goal: Goal) -> None:
-        """Show it, at once: a key that comes next is already meant for it. What stands in the way is said."""
+        """Show it, at once: a key that comes next is already meant for it. If it cannot be, a message says why."""
 
     def copy_text(self, text: str, what: str) -> None:
         """To the terminal's clipboard, and to a file."""

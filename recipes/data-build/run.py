@@ -70,7 +70,7 @@ def _teacher(settings: DataBuildSettings, run: Run, open_files: ExitStack) -> Te
 
 
 def _synthesise(batch: Batch, settings: DataBuildSettings, teacher: Teacher) -> list[Row | Dropped]:
-    """What the teacher writes beside the rows of the sources."""
+    """What the teacher writes in addition to the rows of the sources."""
     plans = plan_calls(batch.kept, read_passages(settings), settings)
     if not plans:
         return []
@@ -104,7 +104,7 @@ def _publish(
 
 
 def _card_sections(settings: DataBuildSettings, teacher: Teacher | None, curated: Curated) -> JSON:
-    """What the card says beside what every card says."""
+    """What the card says in addition to what every card says."""
     sections: JSON = {"teacher": _teacher_section(settings, teacher)} if teacher else {}
     if curated.report:
         sections["curation"] = curated.report

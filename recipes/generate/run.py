@@ -3,8 +3,8 @@
     python recipes/generate/run.py --run-dir DIR      (steptune run generate starts it)
 
 Reads config.yaml in DIR, the model, the adapter (merged once, then cached), and the prompts. Writes predictions.jsonl
-in the order of the prompts, generation.json beside it, and partial.jsonl, from which an interrupted run continues; with
-two systems each in a folder of its own.
+in the order of the prompts, generation.json next to it, and partial.jsonl, from which an interrupted run continues;
+with two systems each in a folder of its own.
 """
 
 from pathlib import Path

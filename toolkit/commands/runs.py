@@ -90,7 +90,7 @@ def _read_summary(run: RunFolder) -> RunSummary:
 
 
 def show(args: argparse.Namespace) -> int:
-    """One run in full: how it was started, how it stands, what it wrote."""
+    """One run in full: how it was started, its state, what it wrote."""
     run = find_run(args.run)
     summary, config = _summary(run), read_config(run)
     stages = [(stage.path.name, _summary(stage)) for stage in _stages(run)]

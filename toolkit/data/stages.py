@@ -1,7 +1,7 @@
 """The stages of a build on the disk: what is done stays done, whoever did it, and a build that was killed goes on from
 there.
 
-Every result lies under a name made of a hash of all that it depends on: the bytes of the sources, the options, the
+Every result is stored under a name made of a hash of all that it depends on: the bytes of the sources, the options, the
 version. Rows are cleaned in parts; several processes (of one machine, or of several that share the folder) take every
 nth part each, and then whatever is still missing, so that nobody waits for a process that died. The same bytes come out
 for any number of them.

@@ -14,7 +14,7 @@ import numpy as np
 
 from toolkit.evaluation.intervals import Floats
 
-MOST_STEPS = 200  # of an answer; what lies beyond is left out and counted
+MOST_STEPS = 200  # of an answer; what exceeds it is left out and counted
 THRESHOLD_QUANTILE = 0.95
 _SMALLEST = 1e-9  # a preference for the written order among equals: too small to outweigh any similarity
 

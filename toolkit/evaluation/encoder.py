@@ -252,7 +252,7 @@ def known_layer(source: str) -> int | None:
 
 
 def _keep_layers(network: Any, layer: int, count: int, model: str) -> None:
-    """Drop what lies above the layer, as bert-score does: a final norm of the model still applies."""
+    """Drop what is above the layer, as bert-score does: a final norm of the model still applies."""
     if hasattr(getattr(network, "encoder", None), "albert_layer_groups"):
         network.encoder.config.num_hidden_layers = layer
         return

@@ -31,7 +31,7 @@ class TestItem:
 
 @dataclass(frozen=True)
 class System:
-    """One system's answers in the order of the test items. `generation` is the generation.json beside the predictions,
+    """One system's answers in the order of the test items. `generation` is the generation.json next to the predictions,
     if there is one.
     """
 

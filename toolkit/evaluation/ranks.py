@@ -51,7 +51,7 @@ def finish() -> None:
 
 
 def _state() -> Any:
-    """accelerate's view of the processes; told about a CPU, it takes gloo (otherwise it would believe in a single
+    """accelerate's view of the processes; if it knows of a CPU, it uses gloo (otherwise it would believe in a single
     process).
     """
     import torch

@@ -1,4 +1,4 @@
-"""Per-item scores of every system, each beside its floor: what the same outputs score with the metric's content
+"""Per-item scores of every system, each with its floor: what the same outputs score with the metric's content
 destroyed.
 """
 

@@ -45,7 +45,7 @@ class Step:
 
 @dataclass(frozen=True)
 class ParsedAnswer:
-    """An answer taken apart. `before` and `after` are what stands outside the list, "" where nothing does."""
+    """An answer taken apart. `before` and `after` are the text outside the list, "" where nothing does."""
 
     before: str
     steps: list[Step]

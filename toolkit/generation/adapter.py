@@ -156,9 +156,7 @@ def _read_tensors(folder: Path, config: dict[str, Any]) -> tuple[dict[str, Layer
             for key in file.keys():  # noqa: SIM118 (not a dict)
                 name = key.removeprefix(_PREFIX)
                 match = _PARTS.match(name)
-                if (
-                    match is None
-                ):  # a module saved whole, or the base weights that PEFT stores beside a trained embedding
+                if match is None:  # a module saved whole, or the base weights that PEFT stores with a trained embedding
                     replacements[name.replace(".base_layer.", ".")] = key
                     continue
                 parts.setdefault(match["layer"], {})[match["part"]] = key

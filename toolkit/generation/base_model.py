@@ -61,7 +61,7 @@ def check_base(adapter: Adapter, given: str, resolved: str, base_dir: Path, revi
 
 
 def _check_revision(adapter: Adapter, given: str, resolved: str, base_dir: Path, revision: str | None) -> None:
-    """A hub model's snapshot lies in a folder that is named by its commit."""
+    """A hub model's snapshot is in a folder that is named by its commit."""
     trained = adapter.training.get("revision")
     if trained is None or Path(resolved).is_dir() or trained in (revision, base_dir.name):
         return

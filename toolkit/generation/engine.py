@@ -1,4 +1,4 @@
-"""What all backends have in common: what they load, what they take, and what they hand back for a finished request."""
+"""What all backends have in common: what they load, what they accept, and what they return for a finished request."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class EngineModel:
 class Finished:
     """Generated token ids of a request, the stop token included; finish_reason is `stop` or `length`.
 
-    A chat server hands back `text` and its own counts in place of token ids.
+    A chat server returns `text` and its own counts in place of token ids.
     """
 
     request: Request

@@ -12,7 +12,7 @@ _DEFAULTS = {
     "DO_NOT_TRACK": "1",
     "VLLM_LOGGING_LEVEL": "WARNING",
     "TOKENIZERS_PARALLELISM": "false",
-    # Threads that spin at every barrier lose it all once another process wants a core: measured at batch 45 on two
+    # Threads that spin at every barrier lose it all once another process needs a core: measured at batch 45 on two
     # shared
     # cores, 11 tokens/s spinning, 56 with one thread, 79 with two that sleep.
     "OMP_WAIT_POLICY": "PASSIVE",

@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _verify(adapter: Adapter, merged: Merged, resolved: str, base_dir: Path, arguments: argparse.Namespace) -> str:
-    """Measure the merged model on the bundled how-to questions, keep the result beside it, and say it in a sentence."""
+    """Measure the merged model on the bundled how-to questions, keep the result with it, and say it in a sentence."""
     from toolkit.generation.proof import prove
 
     rows = [

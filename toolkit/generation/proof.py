@@ -65,7 +65,7 @@ class Proof:
 
 
 def with_proof(system: System, prompts: list[str], prompt_format: str, rows: int, recorder: Recorder) -> System:
-    """The system with its proof, measured now or kept beside the merged model from an earlier run on as many rows."""
+    """The system with its proof, measured now, or kept with the merged model from an earlier run on as many rows."""
     if rows == 0 or system.unmerged or system.base_dir is None or system.adapter is None or system.merge_mode is None:
         return system
     kept = read_json(system.folder / PROOF_FILE)

@@ -79,7 +79,7 @@ def rewrite(source: Path, target: Path, change: Change, checkpoint: Callable[[in
     """Write `target` as `source` with some tensors changed; returns its SHA-256. With `durable` it is on disk (fsync)
     on return.
 
-    Reading and computing go on while threads beside them hash and write what is ready; at most `AHEAD` pieces wait.
+    Reading and computing go on while other threads hash and write what is ready; at most `AHEAD` pieces wait.
 
     Args:
         change: what it returns may overwrite the tensor that it gets.

@@ -1,4 +1,4 @@
-"""Serving an unmerged adapter with its base through vLLM's LoRA: what vLLM accepts, and at which rank its buffers are made."""
+"""Serving an unmerged adapter through vLLM's LoRA: what vLLM accepts, and at which rank its buffers are made."""
 
 from __future__ import annotations
 

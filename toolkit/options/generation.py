@@ -128,7 +128,7 @@ class EngineOptions(Options):
     enforce_eager: bool = Field(False, description="No graph capture or compilation: quicker start, slower tokens.")
     unmerged: bool = Field(
         False,
-        description="Let vLLM apply the adapter (LoRA) to the base model while it answers, instead of merging it first.",
+        description="Let vLLM apply the adapter (LoRA) to the base model as it answers, instead of merging it first.",
     )
     server: OptionalText = Field(
         None,

@@ -1,4 +1,4 @@
-"""Options of data-build's sources: one group for each kind, told apart by `type`."""
+"""Options of data-build's sources: one group for each kind, distinguished by `type`."""
 
 from __future__ import annotations
 

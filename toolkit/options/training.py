@@ -76,7 +76,7 @@ class ScheduleOptions(Options):
 
 
 class MemoryOptions(Options):
-    """What decides, beside the model, how much memory a step takes; `auto` is decided once for a run, by planning."""
+    """What decides, besides the model, how much memory a step takes; `auto` is decided once for a run, by planning."""
 
     per_device_train_batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
         "auto",

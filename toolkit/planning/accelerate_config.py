@@ -65,7 +65,7 @@ class AccelerateConfig:
     processes: int
     machines: int
     strategy: Strategy
-    launch_options: tuple[str, ...] = ()  # what accelerate must be told so that it starts what the file means
+    launch_options: tuple[str, ...] = ()  # options that accelerate needs to start what the file means
 
     @property
     def several_on_one_machine(self) -> bool:

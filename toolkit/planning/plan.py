@@ -101,7 +101,7 @@ def _environment(accelerate: AccelerateConfig, settings: Settings) -> dict[str, 
         environment["HF_HUB_OFFLINE"] = "1"  # bitsandbytes asks the hub for a kernel on some CPUs
     if accelerate.on_cpu:
         environment |= {"ACCELERATE_USE_CPU": "true", "DS_ACCELERATOR": "cpu", "CUDA_VISIBLE_DEVICES": ""}
-        # Threads that spin at every barrier lose whole time slices as soon as another process wants a core.
+        # Threads that spin at every barrier lose whole time slices as soon as another process needs a core.
         environment["OMP_WAIT_POLICY"] = os.environ.get("OMP_WAIT_POLICY", "PASSIVE")
     return environment
 

@@ -11,13 +11,13 @@ from toolkit import catalog
 from toolkit.planning.plan import LaunchPlan
 from toolkit.records import JSON
 
-# Two shades a kind, taken in turn, so that the borders of tokens show: prompt grey, learned green.
+# Two alternating shades a kind, so that the borders of tokens show: prompt grey, learned green.
 _SHADES = {False: ("\x1b[90m", "\x1b[37m"), True: ("\x1b[32m", "\x1b[92m")}
 SHOWN_IDS = 10
 
 
 def recipe_preview(plan: LaunchPlan) -> JSON:
-    """The answer of `preview.py` beside the recipe; `{"error", "exit_code"}` if rows or model cannot be used."""
+    """The answer of the recipe's `preview.py`; `{"error", "exit_code"}` if rows or model cannot be used."""
     script = catalog.find_recipe(plan.recipe).script.with_name("preview.py")
     done = subprocess.run(
         [plan.interpreter, str(script)],

@@ -185,7 +185,7 @@ class Time(Part):
 
 
 class Environment(Part):
-    """What the numbers depend on beside the answers: versions, options, inputs."""
+    """What the numbers depend on besides the answers: versions, options, inputs."""
 
     versions: dict[str, str]
     seed: int

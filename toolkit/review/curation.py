@@ -1,9 +1,9 @@
 """Curation of a data set: rows that people accept, edit or reject, each person in a journal of their own.
 
-Journals lie beside the data set in `NAME.curation/`, one a person, so that building the data set again keeps them. Rows
-of the overlap (a share chosen by hash) go to everybody, the others to whoever comes first; each person meets them in an
-order of their own. Decisions name a row by id and by a hash of its text: what was decided of another text does not
-count.
+Journals are kept next to the data set in `NAME.curation/`, one a person, so that building the data set again keeps
+them. Rows of the overlap (a share chosen by hash) go to everybody, the others to whoever comes first; each person
+meets them in an order of their own. Decisions name a row by id and by a hash of its text: what was decided of another
+text does not count.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def text_digest(prompt: str, output: str) -> str:
 
 
 def folder_of(dataset: Path) -> Path:
-    """Where the journals of a data set lie."""
+    """Where the journals of a data set are kept."""
     return dataset.parent / f"{dataset.name}.curation"
 
 

@@ -83,7 +83,7 @@ class Command:
 
 @dataclass(frozen=True)
 class ProcessIdentity:
-    """A process that can be told from a later one with the same pid. `started` is in seconds since 1970."""
+    """A process that can be distinguished from a later one with the same pid. `started` is in seconds since 1970."""
 
     pid: int
     started: float

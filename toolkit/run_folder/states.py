@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """How a run stands. The last three are a viewer's: no run records them of itself."""
+    """The state of a run. The last three are a viewer's: no run records them of itself."""
 
     STARTING = "starting"
     RUNNING = "running"

@@ -76,7 +76,7 @@ class Follower:
 def describe_progress(progress: Progress) -> str:
     """`sft train 12/60 20 % loss 1.93 eta 2:10` from a metrics line with a phase."""
     done, total = progress.done, progress.total
-    counted = f"{done:g}/{total:g}" if total < 1e6 else ""  # bytes are told as a share only
+    counted = f"{done:g}/{total:g}" if total < 1e6 else ""  # bytes are shown as a share only
     parts = [progress.stage, progress.phase, counted, f"{100 * done / total:3.0f} %" if total else ""]
     parts += [
         f"{name} {value:.4g}"

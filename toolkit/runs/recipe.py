@@ -36,7 +36,7 @@ SUPERVISOR_CHECK_EVERY_S = 3.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a recipe hands back: outputs by name as paths inside the run folder, and the numbers for lists."""
+    """What a recipe returns: outputs by name as paths inside the run folder, and the numbers for lists."""
 
     outputs: dict[str, Path]
     headline: dict[str, Any] = field(default_factory=dict)

@@ -52,7 +52,7 @@ def _imports(file: Path) -> tuple[Path, ...]:
 
 
 def _nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """Every node, without what stands under `if TYPE_CHECKING:`."""
+    """Every node, without what is under `if TYPE_CHECKING:`."""
     yield node
     if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
         children: list[ast.AST] = list(node.orelse)

@@ -74,7 +74,7 @@ def _files(data: Path) -> tuple[list[Path], Path | None]:
 
 
 def _read_all(files: list[Path]) -> list[Example]:
-    """Rows of all files in order of name; ids get their file's name in front where two files share one."""
+    """Rows of all files in order of name; ids are prefixed with their file's name where two files share one."""
     by_file = [(file, read_examples(file)) for file in files]
     ids = [row.id for _, rows in by_file for row in rows]
     if len(set(ids)) == len(ids):

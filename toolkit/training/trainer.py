@@ -28,7 +28,7 @@ class CompletionTrainer(SFTTrainer):
 
     It validates by the mean over all labelled tokens, which depends on neither batch size nor number of processes;
     keeps `checkpoints_kept` checkpoints besides the best one; stops at the first loss that is not a number, and names
-    its rows by `row_ids`. `on_labelled` is told the labelled tokens of each optimiser step.
+    its rows by `row_ids`. `on_labelled` gets the number of labelled tokens of each optimiser step.
     """
 
     checkpoints_kept: int = 2

@@ -21,7 +21,7 @@ class Canvas:
         self._styles = [[""] * width for _ in range(height)]
 
     def column(self, x: int, top: int, bottom: int, style: str) -> None:
-        """A vertical stroke from `top` to `bottom`, both included; whatever lies outside is cut off."""
+        """A vertical stroke from `top` to `bottom`, both included; whatever is outside is cut off."""
         if not 0 <= x < self.columns:
             return
         top, bottom = max(0, min(top, bottom)), min(self.rows - 1, max(top, bottom))

@@ -21,7 +21,7 @@ Kind = Literal["text", "number", "switch", "choice", "list", "entries"]
 
 @dataclass(frozen=True)
 class Field:
-    """One option: `key` is its dotted name, `section` the part of the form that it stands in. `shape` is that of an
+    """One option: `key` is its dotted name, `section` the part of the form that it is in. `shape` is that of an
     option with entries.
     """
 

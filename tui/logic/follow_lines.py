@@ -16,7 +16,7 @@ from tui.logic.run_row import STATE_SIGNS, RunRow, seconds_running
 
 
 def head_lines(view: FeedView, width: int, now: float) -> list[Line]:
-    """Who, how it stands, how far: three lines."""
+    """Name, state, progress: three lines."""
     row, subject = view.row, view.subject
     sign, style = STATE_SIGNS.get(row.state, ("?", "dim"))
     took = duration(seconds_running(row, now))

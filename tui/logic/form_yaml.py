@@ -11,8 +11,7 @@ from tui.logic.values import is_same, value_text
 def to_yaml(form: Form) -> str:
     """All options with their help as comments."""
     lines = [
-        f"# {form.recipe} from {form.source}. Save and quit to take the changes over; an unchanged file changes"
-        " nothing."
+        f"# {form.recipe} from {form.source}. Save and quit to apply the changes; an unchanged file changes nothing."
     ]
     for section in form.sections:
         depth = section.title.count(".") + 1 if section.title else 0
@@ -24,8 +23,8 @@ def to_yaml(form: Form) -> str:
 
 
 def take_yaml(form: Form, text: str) -> list[str]:
-    """Apply an edited file to the form; returns the keys that changed. Raises yaml.YAMLError or ValueError for what is no
-    config.
+    """Apply an edited file to the form; returns the keys that changed. Raises yaml.YAMLError or ValueError for what is
+    no config.
     """
     values = yaml.safe_load(text)
     if values is None:

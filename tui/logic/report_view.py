@@ -10,7 +10,7 @@ from tui.logic.lines import Line, Span, line
 from tui.logic.report import METRIC_NAMES, Report
 
 INTERVAL_WIDTH = 22  # room for a mean with its interval
-FLOOR_WIDTH = 35  # and for the floor beside it
+FLOOR_WIDTH = 35  # and for the floor next to it
 
 
 def report_lines(report: Report, width: int) -> list[Line]:

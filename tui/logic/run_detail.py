@@ -1,4 +1,4 @@
-"""What stands beside the chart of the selected run: how it ended, its stages, its settings, the end of its log."""
+"""What is shown next to the chart of the selected run: how it ended, its stages, its settings, the end of its log."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ def _ending(result: Result) -> dict[str, Any]:
 
 
 def _newest_metrics(run: RunFolder, state: State) -> dict[str, Any]:
-    """Of the last metrics lines: where the run stands. An ended run has no speed or ETA any more."""
+    """Of the last metrics lines: how far the run is. An ended run has no speed or ETA any more."""
     merged: JSON = {}
     for row in tail_jsonl(run.metrics_file, 4096):
         merged.update({name: value for name, value in row.items() if value is not None})

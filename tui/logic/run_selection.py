@@ -1,4 +1,4 @@
-"""Which runs the list shows and how it is told: filter, order, marks, and the lines above and in place of the list."""
+"""Which runs the list shows, and how: filter, order, marks, and the lines above and in place of the list."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def head_line(selection: RunSelection, snapshot: Snapshot, root: Path, width: in
 
 
 def nothing_lines(snapshot: Snapshot, scanned: bool, root: Path) -> list[Line]:
-    """What stands where the list would be, while it is empty."""
+    """What is shown where the list would be, while it is empty."""
     if snapshot.problem:
         return [(), line(("  " + snapshot.problem, "bad"))]
     if snapshot.rows:

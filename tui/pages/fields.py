@@ -48,7 +48,7 @@ class FieldsPage(PromptPage):
         yield Input(id="editor", select_on_focus=False)
 
     def beside(self) -> Iterable[Widget]:
-        """What stands beside the fields on a wide terminal."""
+        """What is shown next to the fields on a wide terminal."""
         return ()
 
     def on_mount(self) -> None:

@@ -106,7 +106,7 @@ class Page(Screen[Any]):
         self.query_one(panel, Panel).show([line((f" {title}", "title"), (f"  {note}" if note else "", "dim"))])
 
     def in_thread(self, work: Callable[[], Found], done: Callable[[Found], None], exclusive: bool = False) -> None:
-        """Do something slow beside the screen; `done` is called with the result, unless the screen is gone by then."""
+        """Do something slow in the background; `done` is called with the result, unless the screen is gone by then."""
 
         def run() -> None:
             found = work()

@@ -133,7 +133,7 @@ def _ask(page: Page, question: str, detail: str, answered: Callable[[bool | None
 
 
 def _in_thread(page: Page, work: Callable[[], str], what: str) -> None:
-    """Run `work` beside the screens and say how it ended."""
+    """Run `work` in the background and say how it ended."""
 
     def run() -> None:
         try:

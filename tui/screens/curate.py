@@ -116,7 +116,7 @@ class CurateScreen(Page):
     # Decisions -------------------------------------------------------------------------------------------------
 
     def _decided(self, work: Callable[[Item], JSON], said: str) -> None:
-        """Write a decision on the row in front, then go on; what stands in the way is said, and the row stays."""
+        """Write a decision on the current row, then go on; if that fails, a message says why, and the row stays."""
         item = self.item
         if item is None:
             return
@@ -213,7 +213,7 @@ class CurateScreen(Page):
             self.redraw()
 
     def action_history(self) -> None:
-        """What was said of the row, where there is no room beside it; progress and agreement below."""
+        """What was said of the row, where there is no room next to it; progress and agreement below."""
         from tui.pages.dialogs import Reading
 
         item = self.item

@@ -22,7 +22,7 @@ PIECE = 16 << 20
 
 
 class RowsScreen(Page):
-    """The rows as a list, the whole row below it (beside it where there is room)."""
+    """The rows as a list, the whole row below it (next to it where there is room)."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back"),

@@ -55,7 +55,7 @@ class StudiesScreen(Page):
 
     def _draw(self, index: int, width: int) -> Line:
         seat = self.seats[index]
-        # The study is named in front.
+        # The study is named first.
         problem = clean(seat.problem).replace(f"{clean(str(seat.packet.parents[1]))}/", "")
         state = problem or f"{seat.done} of {seat.tasks} done"
         style = (

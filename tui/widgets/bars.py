@@ -52,7 +52,7 @@ class TopBar(Panel):
             self._places.append((start, width_of(spans), place.name))
         room = self.size.width - width_of(spans)
         watch = " read-only " if read_only else ""
-        # What does not fit beside the places is left out, read-only last.
+        # What does not fit next to the places is left out, read-only last.
         notes = (
             watch + (f" ● {live} live " if live else " no run is live "),
             watch + (f" ● {live} " if live else ""),

@@ -1,4 +1,4 @@
-"""A form as a list: sections that fold, a value and its help per field, what is wrong beside the field."""
+"""A form as a list: sections that fold, a value and its help per field, what is wrong next to the field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The strip of the selected run below the list: its name, its curve, and beside that what is known of it."""
+"""The strip of the selected run below the list: its name, its curve, and next to that what is known of it."""
 
 from __future__ import annotations
 

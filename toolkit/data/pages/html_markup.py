@@ -65,7 +65,7 @@ def parse_html(text: str) -> Element | None:
         root = etree.fromstring(text, parser)
     except etree.XMLSyntaxError:  # lxml's word for a page without any element
         return None
-    if any("depth" in entry.message for entry in parser.error_log):  # libxml2 drops what lies deeper without raising
+    if any("depth" in entry.message for entry in parser.error_log):  # libxml2 drops what is deeper without raising
         raise RecursionError
     return root
 

@@ -22,7 +22,7 @@ NOT_GENERAL = ("platform:", "action:", "target:mobile")
 
 
 def read_mallard(page: Element, path: Path) -> list[Section]:
-    """The titled sections of a page; links to other pages are read beside `path`."""
+    """The titled sections of a page; links to other pages are read in the folder of `path`."""
     markup = mallard_markup(page, path.parent)
     language = page.get(XML_LANG, "")
     group = mallard_group(page, path)

@@ -31,12 +31,12 @@ class Markup:
 
 @dataclass
 class _Item:
-    """One item while it is read: finished paragraphs, the paragraph in hand, sub-steps, and what is wrong."""
+    """One item while it is read: finished paragraphs, the current paragraph, sub-steps, and what is wrong."""
 
     parts: list[str] = field(default_factory=list)
     pictures: list[str] = field(default_factory=list)
     current: str = ""
-    has_words: bool = False  # in the paragraph in hand, beside the names of pictures
+    has_words: bool = False  # in the current paragraph, besides the names of pictures
     substeps: list[str] = field(default_factory=list)
     after: list[str] = field(default_factory=list)
     flaw: str = ""
@@ -128,7 +128,7 @@ def _take(child: Element, item: _Item, markup: Markup) -> None:
 
 
 def element_is_block(element: Element) -> bool:
-    """Code counts as a paragraph of its own where no text stands around it."""
+    """Code counts as a paragraph of its own where no text surrounds it."""
     before = element.getprevious()
     text_before = (before.tail if before is not None else element.getparent().text) or ""
     return not text_before.strip() and not (element.tail or "").strip()

@@ -37,7 +37,7 @@ CUT_WORD = re.compile(rf"(\w+){HYPHEN}(\w+)")
 
 
 def read_pdf(raw: bytes) -> list[Section]:
-    """The titled sections of a PDF; the line of a section is the page on which its title stands.
+    """The titled sections of a PDF; the line of a section is the page with its title.
 
     Raises:
         UnreadablePdf: encrypted, damaged, or without text.

@@ -26,7 +26,7 @@ class StepList:
 
 @dataclass
 class Section:
-    """A title with what stands directly below it. `group` names the rows of the document that belong together."""
+    """A title with what is directly below it. `group` names the rows of the document that belong together."""
 
     title: str
     line: int

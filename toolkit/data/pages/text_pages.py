@@ -29,7 +29,7 @@ class Line:
 
 
 def read_plain_text(text: str) -> list[Section]:
-    """The titled sections of a text; what stands before the first title forms one without a title if it holds steps."""
+    """The titled sections of a text; text before the first title forms one without a title if it holds steps."""
     lines = text.expandtabs(4).splitlines()
     marked = []
     for at, line in enumerate(lines):

@@ -1,6 +1,6 @@
 """Names and addresses by a linear-chain CRF (python-crfsuite) over words: the one part of anonymising that is learnt.
 
-`scripts/train_pii.py` makes the model and the list of names beside this file, from generated templates alone. Lines
+`scripts/train_pii.py` makes the model and the list of names in this folder, from generated templates alone. Lines
 without anything like a name or an address are not tagged at all; that is where the speed comes from.
 """
 
@@ -88,7 +88,7 @@ def _tag(text: str, tokens: list[re.Match[str]]) -> Iterator[Span]:
 def _or_name(label: str, words: list[str], tagger: pycrfsuite.Tagger, at: int) -> str:
     """The label, or that of a name where the model left out a word that is nothing but a name, and would not bet on it.
 
-    Not behind the number of a step, where an imperative stands: "3. Peck in the password".
+    Not behind the number of a step, where an imperative follows: "3. Peck in the password".
     """
     is_left_out = label == "O" and words[at][0].isupper() and listed(words[at]) == "n" and not _begins_step(words, at)
     return "B-name" if is_left_out and _probability(tagger, "name", at) >= NOTHING_BUT_A_NAME else label

@@ -27,7 +27,7 @@ def make_card(
     hashes: dict[str, str],
     further: JSON | None = None,
 ) -> JSON:
-    """The card as JSON; `hashes`: SHA-256 of the files beside it; `further`: sections of `card_sections` and
+    """The card as JSON; `hashes`: SHA-256 of the files next to it; `further`: sections of `card_sections` and
     more warnings.
     """
     further = dict(further or {})

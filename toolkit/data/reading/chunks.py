@@ -67,7 +67,7 @@ def _documents(path: Path) -> Iterator[tuple[Path, str, Path]]:
         name = file.relative_to(path.parent).as_posix()
         if is_archive(file):
             with tempfile.TemporaryDirectory(prefix="steptune-archive-") as scratch:
-                # What is left out is told where rows are read.
+                # What is left out is reported where rows are read.
                 list(unpack(file, Path(scratch), READ, MAX_DOCUMENT_BYTES))
                 for inner, _, root in _documents(Path(scratch)):
                     yield inner, f"{name}/{inner.relative_to(scratch).as_posix()}", root

@@ -78,7 +78,7 @@ def _read_posts(path: Path, name: str, source: ForumSource) -> Iterator[Row | Dr
                     source.language or "",
                 )
     except etree.XMLSyntaxError:
-        pass  # told below, once
+        pass  # reported below, once
     for key, thread in threads.items():
         if key not in answered:
             yield Dropped(
@@ -179,7 +179,7 @@ def _best(thread: dict[str, Any], answers: list[dict[str, Any]], min_score: int)
 
 
 def _thread_rows(title: str, answer: str, identifier: str, row: Row, language: str) -> Iterator[Row | Dropped]:
-    """One row of the thread; of an answer with several lists, or with its own titles, only what can be told apart."""
+    """One row of the thread; of an answer with several lists, or with its own titles, only what is distinguishable."""
     row = Row(row.source, row.place, given_id=identifier, meta={"task": title})
     flaw = _flaw(title, answer)
     if flaw:

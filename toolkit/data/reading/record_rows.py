@@ -57,7 +57,7 @@ def _flaw(value: Any) -> str:
 
 
 def _meta(record: dict[str, Any], options: RecordOptions) -> dict[str, str]:
-    """The known meta keys of a record, from its `meta` object or beside the question; others are left behind."""
+    """The known meta keys of a record, from its `meta` object or next to the question; others are left behind."""
     inner = record.get("meta")
     values = {**record, **inner} if isinstance(inner, dict) else record
     found = {key: pick(values, options.column_of(key)) for key in META_KEYS}

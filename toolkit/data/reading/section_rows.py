@@ -1,4 +1,4 @@
-"""Sections of documents as rows: the title becomes the question, its list the answer, or the reason why not is told."""
+"""Sections of documents as rows: the title becomes the question, its list the answer, or the reason why not."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def _with_defaults(item: Row | Dropped, source: Source, position: int) -> Row | 
 
 def choose_ids(rows: Iterable[Row]) -> list[str]:
     """The final id of each row: the given one, else its id so far or a hash of question and steps; a given id that an
-    earlier row has gets the source in front.
+    earlier row has is prefixed with the source.
     """
     taken: set[str] = set()
     chosen = []

@@ -1,6 +1,6 @@
 """More training rows, made from training rows after the split and nowhere else: rows of rare cells are repeated.
 
-A made row keeps the steps, names its `parent`, and lies in its parent's group.
+A made row keeps the steps, names its `parent`, and belongs to its parent's group.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """More training rows, made after the split and nowhere else: the teacher rewords the questions of training rows.
 
-A reworded row keeps the steps, names its `parent`, and lies in its parent's group. What would resemble a held-out row
-is left out, so that the leak check still holds.
+A reworded row keeps the steps, names its `parent`, and belongs to its parent's group. What would resemble a held-out
+row is left out, so that the leak check still holds.
 """
 
 from __future__ import annotations

@@ -31,5 +31,5 @@ def read_passages(options: DataBuildOptions) -> list[Chunk]:
 
 
 def plan_calls(rows: Iterable[Row], passages: list[Chunk], options: DataBuildOptions) -> list[Plan]:
-    """The calls that synthesis makes beside these rows of the sources."""
+    """The calls that synthesis makes in addition to these rows of the sources."""
     return plan_synthesis(options.synthesis, options.languages, rows, passages, options.seed)

@@ -23,7 +23,7 @@ from toolkit.review.study.plan import StudyPlan, smallest_detectable_effect
 
 @dataclass(frozen=True)
 class Created:
-    """A new study: its folder, where the key lies, and the sample size section of the plan."""
+    """A new study: its folder, where the key is, and the sample size section of the plan."""
 
     folder: StudyFolder
     key_file: Path

@@ -1,4 +1,4 @@
-"""The files of a study, and where each lies. A packet also works alone, copied to a rater's own machine.
+"""The files of a study, and where each is. A packet also works alone, copied to a rater's own machine.
 
 STUDY/plan.json           the plan, the sample size and its smallest detectable effect
 STUDY/outputs.jsonl       every answer under a random name
@@ -55,7 +55,7 @@ class StudyFolder:
 
     @property
     def default_key_file(self) -> Path:
-        """Beside the folder, so that a copy of the folder does not carry it along."""
+        """Next to the folder, so that a copy of the folder does not carry it along."""
         return self.path.parent / f"{self.path.name}.key"
 
     def packet_file(self, rater: str) -> Path:

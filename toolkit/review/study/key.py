@@ -1,4 +1,4 @@
-"""The key: which answer is from which system. It lies outside the study folder, readable by its owner alone.
+"""The key: which answer is from which system. It is kept outside the study folder, readable by its owner alone.
 
 The manifest holds SHA-256(nonce || key) from the start, so the key cannot be changed after the first rating. With a
 passphrase the file is encrypted: scrypt, HMAC-SHA256 in counter mode as the stream, HMAC-SHA256 over the result

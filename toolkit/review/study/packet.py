@@ -43,7 +43,7 @@ class Packet:
 
     @property
     def ratings_file(self) -> Path:
-        """Inside a study in its ratings folder; beside a packet that was copied alone."""
+        """In the ratings folder of a study; next to a packet that was copied alone."""
         if self.path.parent.name == "packets":
             return StudyFolder(self.path.parent.parent).ratings_file(self.rater)
         return self.path.with_name(f"{self.rater}.ratings.jsonl")

@@ -59,7 +59,7 @@ def perturb(
 
 
 def _steps_of(text: str) -> tuple[re.Match[str] | None, list[_Step]]:
-    """The first marker, for its style, and the steps; what stands before the list is left out."""
+    """The first marker, for its style, and the steps; text before the list is left out."""
     first: re.Match[str] | None = None
     steps: list[_Step] = []
     for line in text.splitlines():

@@ -1,4 +1,4 @@
-"""How the raters did: damaged answers told from intact ones, the same answer rated twice, who the plan leaves out."""
+"""How the raters did: damaged answers recognised, the same answer rated twice, who the plan leaves out."""
 
 from __future__ import annotations
 

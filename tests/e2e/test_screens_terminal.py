@@ -134,7 +134,8 @@ def test_losing_the_program_does_not_touch_a_run(
         wait_for(lambda: not terminal.alive(), 5)
     assert live.processes == before
     assert live.state() == "running"
-    assert psutil.pid_exists(before["child"]["pid"])
+    assert before.child is not None
+    assert psutil.pid_exists(before.child.pid)
 
 
 def test_a_terminal_that_stops_reading_does_not_hold_the_run(live: RunFolder, runs: Path, tmp_path: Path) -> None:

@@ -211,6 +211,5 @@ def test_the_packages_of_the_field_are_backends_with_the_same_numbers(
         for metric in ("rouge_l", "bertscore_f1"):
             ours, theirs = (results.systems[name].metrics[metric] for results in (own, peers))
             assert ours.mean == pytest.approx(theirs.mean, abs=1.5e-6)
-            assert ("backend:rouge-score-0.1.2" if metric == "rouge_l" else "backend:bert-score-0.3.13") in theirs[
-                "signature"
-            ]
+            backend = "backend:rouge-score-0.1.2" if metric == "rouge_l" else "backend:bert-score-0.3.13"
+            assert backend in theirs.signature

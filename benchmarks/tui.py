@@ -453,7 +453,7 @@ def _start_run(root: Path, script: str) -> RunFolder:
             "on": "cpu",
         },
     )
-    launch._start_supervisor(run)
+    launch.start_supervisor(run)
     assert launch.wait_until_started(run, 20)
     return run
 

@@ -48,7 +48,7 @@ WORKS = """
 def live(make_run: MakeRun) -> RunFolder:
     """A supervised run that trains for minutes and stops when asked."""
     run = make_run(WORKS)
-    launch._start_supervisor(run)
+    launch.start_supervisor(run)
     assert launch.wait_until_started(run, 20)
     return run
 

@@ -13,12 +13,13 @@ from tests.tui.hostile import HOSTILE
 from tests.tui.sample_runs import results
 from toolkit.records import write_json
 from toolkit.results.document import Item, Results
+from toolkit.results.reading import find_results
 from toolkit.run_folder.folder import RunFolder
 from tui.logic.chart import ChartOptions, Curve, Mark, bar, draw, nice, smoothed, strip_chart
 from tui.logic.feed import describe
 from tui.logic.follow_lines import event_line
 from tui.logic.lines import plain, width_of
-from tui.logic.report import Report, find_results, load_report
+from tui.logic.report import Report, load_report
 from tui.logic.report_items import item_columns, item_line
 from tui.logic.report_view import report_lines
 from tui.widgets.line_view import changed_cells

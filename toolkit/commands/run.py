@@ -17,7 +17,7 @@ from toolkit.planning.plan import LaunchPlan, plan_launch
 from toolkit.planning.token_preview import preview_lines, recipe_preview, token_pieces
 from toolkit.records import JSON
 from toolkit.results.document import Results
-from toolkit.results.reading import read_results
+from toolkit.results.reading import find_results, read_results
 from toolkit.run_folder.documents import Result
 from toolkit.run_folder.find import find_run, runs_root
 from toolkit.run_folder.folder import RunFolder
@@ -209,11 +209,9 @@ def _cost(result: Result) -> str:
 
 def _evaluation(run_folder: RunFolder) -> Results | None:
     """The results of a run that evaluated; None for others, and with a sentence for results that cannot be read."""
-    report = run_folder.output("report")
-    if report is None or not (report / "results.json").exists():
-        return None
+    path = find_results(run_folder)
     try:
-        return read_results(report / "results.json")
+        return read_results(path) if path else None
     except DataError as error:
         say_error(f"steptune: {error}")
         return None

@@ -16,7 +16,7 @@ from toolkit.evaluation.perturbations import PERTURBATIONS
 from toolkit.evaluation.rates import RATES
 from toolkit.evaluation.verdict import signed
 from toolkit.records import JSON, read_json, write_json, write_text
-from toolkit.results.document import Results
+from toolkit.results.document import RESULTS_FILE, Results
 from toolkit.results.metrics import COMPARED, HUMAN, LABELS
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -31,7 +31,7 @@ GEMMA_NOTE = (
 def write_report(folder: Path, results: Results, adapter: Path | None = None) -> None:
     """Write the four files; `adapter` is the adapter folder whose training.json goes into the model card."""
     training = (read_json(adapter / "training.json") or {}) if adapter else {}
-    write_json(folder / "results.json", results.to_json())
+    write_json(folder / RESULTS_FILE, results.to_json())
     write_text(folder / "report.md", render_markdown(results))
     write_text(folder / "report.html", render_html(results))
     write_text(folder / "model_card.md", render_model_card(results, training))

@@ -12,6 +12,7 @@ from toolkit.results.parts import Count, Interval, Part, Rate, Share
 from toolkit.results.study import StudyResults
 
 SCHEMA: Final = 1
+RESULTS_FILE: Final = "results.json"
 _OPEN = WithJsonSchema({"additionalProperties": True, "type": "object"})  # published as an object without its fields
 
 

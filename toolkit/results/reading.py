@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from toolkit.errors import DataError
-from toolkit.results.document import Results
+from toolkit.results.document import RESULTS_FILE, Results
+from toolkit.run_folder.folder import RunFolder
+from toolkit.run_folder.outputs import output_of
 
 MOST_BYTES = 400 << 20
 _ADVICE = "look at report.html instead, or evaluate again"
+
+
+def find_results(run: RunFolder) -> Path | None:
+    """The results.json of a run that evaluated; None for others, and where it may not be read."""
+    with contextlib.suppress(OSError):
+        report = output_of(run, "report")
+        return report / RESULTS_FILE if report and (report / RESULTS_FILE).exists() else None
+    return None
 
 
 def read_results(path: Path) -> Results:

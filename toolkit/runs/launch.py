@@ -41,7 +41,7 @@ def start(plan: LaunchPlan, run_dir: Path | None = None, parent: str | None = No
         parent = RunFolder(run_dir).id
     run = create_run(plan.recipe, plan.config_yaml, folder, parent, plan.settings.trained_or_asked_model)
     _write_command(run, plan)
-    _start_supervisor(run)
+    start_supervisor(run)
     return run
 
 
@@ -73,10 +73,10 @@ def resume(run: RunFolder) -> None:
         )
     run.keep_earlier_result()
     run.add_event(EventName.RESUMED, after=state)
-    _start_supervisor(run)
+    start_supervisor(run)
 
 
-def _start_supervisor(run: RunFolder) -> None:
+def start_supervisor(run: RunFolder) -> None:
     """Start the supervisor and wait until it holds the run's lock: before that the run would look lost."""
     with run.log_file.open("ab") as log:
         supervisor = subprocess.Popen(

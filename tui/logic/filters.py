@@ -1,8 +1,9 @@
 """The filter of the run list: `state=running lr>=1e-4 mistral`.
 
 Terms are joined by "and". `key OP value` compares a column or a setting (OP is = != > >= < <= or ~ for "contains");
-a bare word must occur in the id, recipe, model or state; a leading `-` negates a term. Settings may be shortened to a
-part of their name or to their initials (`lr` is learning_rate, `bs` is per_device_train_batch_size).
+a bare word must occur in the id, recipe, model or state; a leading `-` negates a term. Settings may be shortened to
+their last word (`r` of lora_r), their initials or a part of their name (`lr` is learning_rate, `bs` is
+per_device_train_batch_size).
 """
 
 from __future__ import annotations
@@ -21,13 +22,7 @@ _ORDER: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
-ALIASES = {
-    "lr": "learning_rate",
-    "bs": "per_device_train_batch_size",
-    "epochs": "num_train_epochs",
-    "r": "lora_r",
-    "alpha": "lora_alpha",
-}
+ALIASES = {"lr": "learning_rate", "bs": "per_device_train_batch_size"}  # initials of several, and of none
 
 
 class FilterError(ValueError):
@@ -78,13 +73,14 @@ def _fits(term: Term, columns: dict[str, Any], settings: dict[str, Any]) -> bool
 
 
 def _values(key: str, columns: dict[str, Any], settings: dict[str, Any]) -> list[Any]:
-    """The column of that name, or every setting whose name (its last part, a part, or its initials) fits best."""
+    """The column of that name, or every setting whose name (last part, last word, initials, any part) fits best."""
     if key in columns:
         return [columns[key]]
     key = ALIASES.get(key, key)
     tests: tuple[Callable[[str], bool], ...] = (
         lambda name: name == key,
         lambda name: name.rsplit(".", 1)[-1] == key,
+        lambda name: name.rsplit("_", 1)[-1] == key,
         lambda name: "".join(part[0] for part in name.rsplit(".", 1)[-1].split("_") if part) == key,
         lambda name: key in name,
     )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.errors import DataError
 from toolkit.results.document import Comparison, Item, Results, System
 from toolkit.results.reading import read_results
-from toolkit.run_folder.folder import RunFolder
 from toolkit.terminal.text import clean
 
 METRIC_NAMES = {
@@ -52,14 +50,6 @@ class Report:
             *(name for name in METRIC_NAMES if name in names),
             *(name for name in names if name not in METRIC_NAMES),
         ]
-
-
-def find_results(run: RunFolder) -> Path | None:
-    """The results.json that a run's recorded outputs lead to."""
-    with contextlib.suppress(OSError):
-        path = run.output("report")
-        return path / "results.json" if path and (path / "results.json").exists() else None
-    return None
 
 
 def load_report(path: Path) -> Report:

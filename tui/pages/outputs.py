@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from toolkit.results.reading import find_results
 from toolkit.run_folder.folder import RunFolder
 from toolkit.terminal.numbers import file_size
 from toolkit.terminal.text import clean
 from tui.destinations import ToReport, ToRows
-from tui.logic.report import find_results
 from tui.logic.run_row import RunRow
 from tui.pages.dialogs import Choose
 from tui.pages.page import Page
@@ -18,7 +18,7 @@ def open_outputs(page: Page, row: RunRow) -> None:
     """The report of an evaluation, else one of the run's JSONL files."""
     report = find_results(RunFolder(row.path))
     files = output_files(row)
-    if report is not None and row.recipe in ("evaluate", "pipeline"):
+    if report is not None:
         page.steptune.open(ToReport(report, row.id))
     elif not files:
         page.notify("This run has written no rows yet.", severity="warning")

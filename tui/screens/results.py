@@ -10,13 +10,13 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from toolkit.results.reading import find_results
 from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.states import State
 from toolkit.terminal.layout import cut, fit
 from toolkit.terminal.numbers import age, counted
 from tui.destinations import ToReport
 from tui.logic.lines import Line, line
-from tui.logic.report import find_results
 from tui.logic.run_row import RunRow
 from tui.logic.scanner import Snapshot
 from tui.pages.page import Page

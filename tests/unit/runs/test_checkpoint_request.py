@@ -37,7 +37,7 @@ def test_command_waits_for_the_checkpoint_that_it_asked_for(
 ) -> None:
     run = make_run(ANSWERS)
     run.add_event("checkpoint_saved", step=3, path="checkpoints/checkpoint-3", asked=True)  # an earlier answer
-    launch._start_supervisor(run)
+    launch.start_supervisor(run)
     wait_for(lambda: launch.has_started(run))
     assert main(["checkpoint", run.id]) == 0
     assert capsys.readouterr().out == f"{run.id} saved step 7 in {run.path / 'checkpoints' / 'checkpoint-7'}\n"
@@ -48,7 +48,7 @@ def test_run_that_ends_without_saving_is_told(
     make_run: Callable[..., RunFolder], capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = make_run(ANSWERS.split('recorder.event("checkpoint_saved"')[0])
-    launch._start_supervisor(run)
+    launch.start_supervisor(run)
     wait_for(lambda: launch.has_started(run))
     assert main(["checkpoint", run.id]) == 1
     assert f"The run {run.id} failed before it saved the checkpoint" in capsys.readouterr().err

@@ -180,6 +180,6 @@ def test_preflight_looks_for_the_engine_in_the_other_interpreter(no_gpu: None, t
 def test_run_json_names_the_model_that_a_run_trains(
     no_gpu: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, recipe: str, model: str | None
 ) -> None:
-    monkeypatch.setattr(launch, "_start_supervisor", lambda run: None)
+    monkeypatch.setattr(launch, "start_supervisor", lambda run: None)
     run = launch.start(plan_launch(recipe, config.resolve(recipe, "demo")), tmp_path / "run")
     assert run.info.model == model

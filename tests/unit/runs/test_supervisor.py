@@ -49,7 +49,7 @@ signal.signal(15, signal.SIG_IGN); os.setsid() if os.getsid(0) != os.getpid() el
 
 
 def start(run: RunFolder) -> None:
-    launch._start_supervisor(run)
+    launch.start_supervisor(run)
 
 
 def wait_until_over(run: RunFolder, timeout_s: float = 40) -> Result:

@@ -21,7 +21,7 @@ from toolkit.data.publishing.publish import publish, publish_rows
 from toolkit.data.rows import Batch, Dropped, Row
 from toolkit.data.selection.curate import Curated, apply_curation
 from toolkit.data.selection.oversample import oversample
-from toolkit.data.selection.split import SPLITS, Split
+from toolkit.data.selection.split import Split
 from toolkit.data.stages import Stages
 from toolkit.data.teacher.paraphrase import paraphrase
 from toolkit.data.teacher.plan import plan_calls, read_passages
@@ -29,7 +29,8 @@ from toolkit.data.teacher.synthesis_prompts import PROMPTS
 from toolkit.data.teacher.synthesise import synthesise
 from toolkit.data.teacher.teacher import Teacher, prompt_hash
 from toolkit.data.teacher.teacher_ledger import AnswerLedger
-from toolkit.records import JSON
+from toolkit.dataset_folder.documents import CardSections, TeacherSection
+from toolkit.dataset_folder.names import SPLITS
 from toolkit.runs.recipe import Outcome, Run, run_recipe
 from toolkit.runs.recorder import is_main_process
 from toolkit.settings.data_build import DataBuildSettings
@@ -96,37 +97,37 @@ def _publish(
     if settings.export:
         export(run.dir / "dataset", run.dir / "export", settings.export, card)
         outputs["export"] = run.dir / "export"
-    for warning in card["warnings"]:
+    for warning in card.warnings:
         run.recorder.event("warning", message=warning)
         say(warning)
-    counts = {name: card["splits"][name]["rows"] for name in SPLITS}
+    counts = {name: card.splits[name].rows for name in SPLITS}
     return Outcome(outputs, {"rows": sum(counts.values()), **counts})
 
 
-def _card_sections(settings: DataBuildSettings, teacher: Teacher | None, curated: Curated) -> JSON:
+def _card_sections(settings: DataBuildSettings, teacher: Teacher | None, curated: Curated) -> CardSections:
     """What the card says in addition to what every card says."""
-    sections: JSON = {"teacher": _teacher_section(settings, teacher)} if teacher else {}
-    if curated.report:
-        sections["curation"] = curated.report
-    if "anonymise" in settings.stages and settings.anonymise:
-        sections["masking_quality"] = measured_quality(settings.languages)
-    sections["warnings"] = [_budget_warning(teacher)] if teacher and teacher.stopped_by_budget else []
-    return sections
+    masks = "anonymise" in settings.stages and settings.anonymise
+    return CardSections(
+        teacher=_teacher_section(settings, teacher) if teacher else None,
+        curation=curated.report,
+        masking_quality=measured_quality(settings.languages) if masks else None,
+        warnings=[_budget_warning(teacher)] if teacher and teacher.stopped_by_budget else [],
+    )
 
 
-def _teacher_section(settings: DataBuildSettings, teacher: Teacher) -> JSON:
+def _teacher_section(settings: DataBuildSettings, teacher: Teacher) -> TeacherSection:
     """What the card says of the teacher; the same answers give the same card, however many calls this process made."""
     asked = settings.teacher
-    return {
-        "model": asked.model,
-        "terms": asked.terms or "not stated; some providers restrict training models that compete with theirs",
-        "temperature": asked.temperature,
-        "prompts": {name: prompt_hash(text) for name, text in PROMPTS.items()},
-        "tokens_in": teacher.budget.tokens_in,
-        "tokens_out": teacher.budget.tokens_out,
-        "cost": round(teacher.budget.cost, 4),
-        "failed": dict(sorted(teacher.ledger.failures().items())),
-    }
+    return TeacherSection(
+        model=asked.model,
+        terms=asked.terms or "not stated; some providers restrict training models that compete with theirs",
+        temperature=asked.temperature,
+        prompts={name: prompt_hash(text) for name, text in PROMPTS.items()},
+        tokens_in=teacher.budget.tokens_in,
+        tokens_out=teacher.budget.tokens_out,
+        cost=round(teacher.budget.cost, 4),
+        failed=dict(sorted(teacher.ledger.failures().items())),
+    )
 
 
 def _budget_warning(teacher: Teacher) -> str:

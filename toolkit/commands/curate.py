@@ -56,7 +56,7 @@ def curate(args: argparse.Namespace) -> int:
 def _report(dataset: Path, as_json: bool) -> int:
     report = curation_report(read_journals(folder_of(dataset)), load_items(dataset))
     if as_json:
-        say_json(report)
+        say_json(report.to_json())
         return 0
     say("\n".join(report_lines(report)))
     return 0

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from toolkit.bundled import resolve_bundled
+from toolkit.dataset_folder.names import split_file
 from toolkit.errors import EXIT_DONE, EXIT_FAILED, DataError, UsageError
 from toolkit.records import JSON, read_examples, write_json, write_text
 from toolkit.review.study.folder import StudyFolder, open_study
@@ -31,7 +32,7 @@ def new(args: argparse.Namespace) -> int:
     }
     plan = read_plan(Path(args.plan) if args.plan else None, changes, args.margin)
     data = resolve_bundled(args.data)
-    inputs = read_inputs(data / "test.jsonl" if data.is_dir() else data, _systems(args.system))
+    inputs = read_inputs(data / split_file("test") if data.is_dir() else data, _systems(args.system))
     folder = StudyFolder(Path(args.study))
     key_file = Path(args.key) if args.key else folder.default_key_file
     passphrase = _passphrase(args, confirm=True) if args.passphrase or args.passphrase_file else ""

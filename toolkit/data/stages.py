@@ -25,6 +25,7 @@ from toolkit.data.row_files import StoredRows, part_path, read_part, write_part
 from toolkit.data.rows import Batch, Dropped, Row, require_rows
 from toolkit.data.selection.deduplicate import find_copies
 from toolkit.data.selection.split import Split, group_rows, split_groups
+from toolkit.dataset_folder.documents import CurationReport
 from toolkit.options.data import CleaningOptions, DuplicateOptions, ReadingOptions, SplitOptions
 from toolkit.records import JSON, read_json, sha256_json, sha256_tree, write_json
 from toolkit.runs.recorder import Recorder
@@ -137,9 +138,9 @@ class Stages:
         self.recorder.progress("deduplicate", len(batch.kept), len(batch.kept))
         return batch.without_copies({int(at): (first, reason) for at, (first, reason) in copies.items()})
 
-    def split(self, batch: Batch, options: SplitOptions, curation: JSON | None = None) -> Split:
+    def split(self, batch: Batch, options: SplitOptions, curation: CurationReport | None = None) -> Split:
         """The split of the batch by groups. `curation`: the report of what people decided of the batch before."""
-        self._key = _key("curated", self._key, curation, len(batch.kept)) if curation else self._key
+        self._key = _key("curated", self._key, curation.to_json(), len(batch.kept)) if curation else self._key
         self.recorder.progress("split", 0, len(batch.kept))
         group_of = self._result("groups", options.group_jaccard, lambda: group_rows(batch, options.group_jaccard))
         self.recorder.progress("split", len(batch.kept), len(batch.kept))

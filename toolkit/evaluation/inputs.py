@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from toolkit.dataset_folder.names import split_file
 from toolkit.errors import DataError
 from toolkit.records import JSON, iter_jsonl, read_examples, read_json, sha256_file
 from toolkit.results.document import Source
@@ -50,7 +51,7 @@ def read_references(data: Path, split: str, max_rows: int | None = None) -> tupl
     Raises:
         DataError: no such file, no rows, or rows that cannot be used.
     """
-    path = data / f"{split}.jsonl" if data.is_dir() else data
+    path = data / split_file(split) if data.is_dir() else data
     items = [
         TestItem(
             example.id,

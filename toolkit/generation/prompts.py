@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from toolkit.dataset_folder.names import split_file
 from toolkit.errors import DataError
 from toolkit.options.generation import SamplingOptions
 from toolkit.options.shared import HeldOutOptions
@@ -89,7 +90,7 @@ def read_prompts(rows: HeldOutOptions) -> list[Prompt]:
     data, split = rows.data, rows.split
     if data is None:
         raise DataError("data: give a data set folder or a JSONL file with a prompt on each line.")
-    path = data / f"{split}.jsonl" if data.is_dir() else data
+    path = data / split_file(split) if data.is_dir() else data
     if data.is_dir() and not path.exists():
         there = ", ".join(sorted(file.name for file in data.glob("*.jsonl"))) or "no JSONL file"
         raise DataError(

@@ -16,6 +16,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from toolkit.dataset_folder.documents import Agreement, CurationReport, PairAgreement
+from toolkit.dataset_folder.names import REVIEW_FILE, SPLITS, split_file
 from toolkit.errors import DataError
 from toolkit.records import JSON, read_examples, read_growing_jsonl, read_json, sha256_text, write_json
 from toolkit.review.journal import Journal, check_name, read_journal, standing_entries
@@ -24,9 +26,7 @@ from toolkit.statistics.agreement import cohen_kappa, fleiss_kappa, krippendorff
 Verdict = Literal["accept", "edit", "reject"]
 View = Literal["queue", "duplicates", "disagreements"]
 VIEWS: tuple[View, ...] = get_args(View)
-SPLITS = ("train", "validation", "test")
 DECISION, FLAG, SKIP = "decision", "flag", "skip"
-REVIEW_FILE = "review.jsonl"  # the rows that a person should look at, by data-build
 OVERLAP = 0.2
 REASONS = ("wrong", "unsafe", "incomplete", "not a how-to", "bad language", "personal data", "duplicate")
 
@@ -97,8 +97,8 @@ def load_items(dataset: Path) -> dict[str, Item]:
     rows = [
         Item(row.id, row.prompt, row.output, split, row.meta, tuple(wanted.get(row.id, ())))
         for split in SPLITS
-        if (dataset / f"{split}.jsonl").exists()
-        for row in read_examples(dataset / f"{split}.jsonl")
+        if (dataset / split_file(split)).exists()
+        for row in read_examples(dataset / split_file(split))
         if row.meta.get("source") not in ("paraphrase", "oversample")  # made from rows that are looked at themselves
     ]
     rows.sort(key=lambda item: not item.why)
@@ -253,8 +253,7 @@ class Curation:
         ]
         return sorted(found, key=lambda pair: pair[1]["time"])
 
-    def report(self) -> JSON:
-        """Progress and agreement as JSON."""
+    def report(self) -> CurationReport:
         return curation_report(self.everybody(), self.items)
 
     def _seconds(self) -> float:
@@ -330,27 +329,27 @@ def _decisions(entries: list[JSON], items: dict[str, Item] | None, adjudications
     return found
 
 
-def curation_report(everybody: dict[str, list[JSON]], items: dict[str, Item] | None = None) -> JSON:
+def curation_report(everybody: dict[str, list[JSON]], items: dict[str, Item] | None = None) -> CurationReport:
     """How far people are, and how well they agree on the rows that several of them decided."""
     decided = {name: _decisions(entries, items) for name, entries in everybody.items()}
     outcome = rulings(everybody, items)
     verdicts = Counter(ruling.verdict for ruling in outcome.values() if not ruling.is_open)
-    return {
-        "annotators": {name: len(entries) for name, entries in decided.items()},
-        "rows_decided": len(outcome),
-        "verdicts": {verdict: verdicts[verdict] for verdict in ("accept", "edit", "reject")},
-        "reasons": dict(
+    return CurationReport(
+        annotators={name: len(entries) for name, entries in decided.items()},
+        rows_decided=len(outcome),
+        verdicts={verdict: verdicts[verdict] for verdict in get_args(Verdict)},
+        reasons=dict(
             Counter(
                 ruling.reason for ruling in outcome.values() if ruling.verdict == "reject" and not ruling.is_open
             ).most_common()
         ),
-        "open_disagreements": sum(ruling.is_open for ruling in outcome.values()),
-        "adjudicated": sum(ruling.adjudicated for ruling in outcome.values()),
-        "agreement": agreement_of(decided),
-    }
+        open_disagreements=sum(ruling.is_open for ruling in outcome.values()),
+        adjudicated=sum(ruling.adjudicated for ruling in outcome.values()),
+        agreement=agreement_of(decided),
+    )
 
 
-def agreement_of(decided: dict[str, dict[str, JSON]]) -> JSON:
+def agreement_of(decided: dict[str, dict[str, JSON]]) -> Agreement:
     """Agreement of the verdicts (accept, edit, reject) on rows that at least two people decided; None where it is not
     defined.
     """
@@ -362,7 +361,7 @@ def agreement_of(decided: dict[str, dict[str, JSON]]) -> JSON:
     units: list[list[Any]] = [
         [rows[identifier]["verdict"] for rows in decided.values() if identifier in rows] for identifier in shared
     ]
-    pairs = {}
+    pairs: dict[str, PairAgreement] = {}
     for first, second in combinations(sorted(decided), 2):
         both = [identifier for identifier in shared if identifier in decided[first] and identifier in decided[second]]
         if both:
@@ -370,15 +369,15 @@ def agreement_of(decided: dict[str, dict[str, JSON]]) -> JSON:
                 [decided[first][identifier]["verdict"] for identifier in both],
                 [decided[second][identifier]["verdict"] for identifier in both],
             )
-            pairs[f"{first}, {second}"] = {"rows": len(both), "cohen_kappa": _rounded(kappa)}
+            pairs[f"{first}, {second}"] = PairAgreement(len(both), _rounded(kappa))
     same_number = len({len(unit) for unit in units}) == 1
-    return {
-        "rows": len(shared),
-        "equal_pairs": _rounded(pairs_within(units)),
-        "krippendorff_alpha": _rounded(krippendorff_alpha(units)),
-        "fleiss_kappa": _rounded(fleiss_kappa([Counter(unit) for unit in units])) if same_number else None,
-        "pairs": pairs,
-    }
+    return Agreement(
+        rows=len(shared),
+        equal_pairs=_rounded(pairs_within(units)),
+        krippendorff_alpha=_rounded(krippendorff_alpha(units)),
+        fleiss_kappa=_rounded(fleiss_kappa([Counter(unit) for unit in units])) if same_number else None,
+        pairs=pairs,
+    )
 
 
 def _rounded(value: float | None) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from toolkit.dataset_folder.names import split_file
 from toolkit.errors import DataError
 from toolkit.run_folder.documents import EventName
 from toolkit.run_folder.folder import RunFolder
@@ -37,7 +38,7 @@ def find_dataset(path: Path) -> Path:
 
 
 def _is_dataset(folder: Path) -> bool:
-    return (folder / "train.jsonl").is_file()
+    return (folder / split_file("train")).is_file()
 
 
 def _stage_runs(run: RunFolder) -> Iterator[RunFolder]:

@@ -7,10 +7,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from toolkit.dataset_folder.names import LEDGER_FILE, split_file
 from toolkit.errors import DataError
 from toolkit.records import Example, read_examples, sha256_file, sha256_json, sha256_text
 
-NOT_FOR_TRAINING = frozenset({"test.jsonl", "ledger.jsonl"})
+NOT_FOR_TRAINING = frozenset({split_file("test"), LEDGER_FILE})
 
 
 @dataclass(frozen=True)
@@ -53,15 +54,15 @@ def load_rows(data: Path, validation_share: float) -> Rows:
 def _files(data: Path) -> tuple[list[Path], Path | None]:
     """Files to train on, and the validation file if there is one."""
     if data.is_file():
-        if data.name == "test.jsonl":
+        if data.name == split_file("test"):
             raise DataError(
                 f"{data} is the test split, which is never trained on; give the data set's folder or another file."
             )
         return [data], None
-    validation = data / "validation.jsonl"
+    validation = data / split_file("validation")
     validation_file = validation if validation.is_file() else None
-    if (data / "train.jsonl").is_file():
-        return [data / "train.jsonl"], validation_file
+    if (data / split_file("train")).is_file():
+        return [data / split_file("train")], validation_file
     files = [
         file for file in sorted(data.glob("*.jsonl")) if file.name not in NOT_FOR_TRAINING and file != validation_file
     ]

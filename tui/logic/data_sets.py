@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.records import read_json
+from toolkit.dataset_folder.documents import is_leak_free, split_sizes
+from toolkit.dataset_folder.names import CARD_TEXT_FILE
 from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.outputs import output_of
 from toolkit.terminal.layout import wrap
@@ -31,20 +32,16 @@ def find_data_sets(rows: Iterable[RunRow]) -> list[DataSet]:
     for row in rows:
         made = row.recipe in ("data-build", "pipeline")
         path = output_of(RunFolder(row.path), "dataset") if made else None
-        card = read_json(path / "card.json") if path else None
-        if path is not None and card is not None:
-            splits = card.get("splits")
-            splits = splits if isinstance(splits, dict) else {}
-            counts = {name: int(value.get("rows", 0)) for name, value in splits.items() if isinstance(value, dict)}
-            certificate = read_json(path / "leak_certificate.json") or {}
-            found.append(DataSet(row, path, counts, certificate.get("leak_free") is True))
+        sizes = split_sizes(path) if path else None
+        if path is not None and sizes is not None:
+            found.append(DataSet(row, path, sizes, is_leak_free(path)))
     return found
 
 
 def card_lines(path: Path, width: int) -> list[Line]:
     """card.md as lines: titles stand out, tables keep their columns."""
     try:
-        text = clean_text((path / "card.md").read_text(encoding="utf-8", errors="replace"))
+        text = clean_text((path / CARD_TEXT_FILE).read_text(encoding="utf-8", errors="replace"))
     except OSError:
         return [line(("  This data set has no card.", "dim"))]
     lines: list[Line] = []

@@ -13,6 +13,7 @@ from toolkit.data.publishing.publish import publish
 from toolkit.data.reading.sources import read_sources
 from toolkit.data.rows import Batch
 from toolkit.data.stages import Stages
+from toolkit.dataset_folder.documents import Card
 from toolkit.options.data import DataBuildOptions
 from toolkit.options.sources import Source
 from toolkit.records import JSON, iter_jsonl
@@ -21,7 +22,7 @@ from toolkit.runs.recorder import Recorder
 SPLITS = ("train", "validation", "test")
 
 
-def build(sources: Sequence[Source], run_dir: Path, **changed: Any) -> JSON:
+def build(sources: Sequence[Source], run_dir: Path, **changed: Any) -> Card:
     """The card of a data set built into run_dir/dataset."""
     asked = {"anonymise": ("email", "phone"), "rules": (), **changed}
     options = DataBuildOptions(sources=tuple(sources), **asked)

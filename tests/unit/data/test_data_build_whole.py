@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from toolkit.data.publishing import publish as publish_module
 from toolkit.data.publishing.card import card_markdown
+from toolkit.dataset_folder.documents import Card, Funnel
 from toolkit.errors import DataError
 from toolkit.options.sources import DocumentsSource, JsonlSource
-from toolkit.records import JSON, iter_jsonl, read_examples, read_json, sha256_tree
+from toolkit.records import JSON, iter_jsonl, read_examples, read_json, sha256_text, sha256_tree
 
 RECIPES = Path(__file__).resolve().parents[3] / "recipes"
 SAMPLE = [
@@ -36,37 +37,31 @@ SAMPLE = [
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, JSON]:
+def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Card]:
     run_dir = tmp_path_factory.mktemp("sample")
     return run_dir, build(SAMPLE, run_dir)
 
 
-def test_the_sample_funnel(sample: tuple[Path, JSON]) -> None:
+def test_the_sample_funnel(sample: tuple[Path, Card]) -> None:
     _, card = sample
-    assert card["funnel"] == {
-        "rows_in": 325,
-        "dropped": {"no numbered steps under this title": 8, "exact duplicate": 1},
-        "rows_kept": 316,
-    }
-    assert 0.11 <= card["splits"]["test"]["share"] <= 0.19
-    assert card["warnings"] == []
-    assert card["masked"] == {"email": 2, "phone": 2}
-    assert [
-        (source["name"], source["licence"], source["rows_in"], source["rows_kept"]) for source in card["sources"]
-    ] == [
+    assert card.funnel == Funnel(325, {"no numbered steps under this title": 8, "exact duplicate": 1}, 316)
+    assert 0.11 <= card.splits["test"].share <= 0.19
+    assert card.warnings == []
+    assert card.masked == {"email": 2, "phone": 2}
+    assert [(source.name, source.licence, source.rows_in, source.rows_kept) for source in card.sources] == [
         ("howto", "Apache-2.0", 288, 288),
         ("faq.html", "Apache-2.0", 15, 11),
         ("manual.md", "Apache-2.0", 22, 17),
     ]
 
 
-def test_the_ledger_adds_up_to_the_input_and_to_the_splits(sample: tuple[Path, JSON]) -> None:
+def test_the_ledger_adds_up_to_the_input_and_to_the_splits(sample: tuple[Path, Card]) -> None:
     run_dir, card = sample
     ended = [line["ended"] for line in ledger(run_dir)]
     assert len(ended) == 325
     for split in SPLITS:
         rows = read_examples(run_dir / "dataset" / f"{split}.jsonl")
-        assert len(rows) == ended.count(split) == card["splits"][split]["rows"]
+        assert len(rows) == ended.count(split) == card.splits[split].rows
         assert all(
             row.output.split("\n")[n].startswith(f"{n + 1}. ")
             for row in rows
@@ -75,13 +70,13 @@ def test_the_ledger_adds_up_to_the_input_and_to_the_splits(sample: tuple[Path, J
         assert all({"source", "group", "language", "task", "domain"} <= set(row.meta) for row in rows)
 
 
-def test_the_card_states_everything_and_no_paths_or_times(sample: tuple[Path, JSON]) -> None:
+def test_the_card_states_everything_and_no_paths_or_times(sample: tuple[Path, Card]) -> None:
     run_dir, card = sample
     dataset = run_dir / "dataset"
     text = (dataset / "card.md").read_text()
     assert text == card_markdown(card)
-    assert read_json(dataset / "card.json") == card
-    assert card["sha256"]["test.jsonl"] == sha256_tree(dataset / "test.jsonl")
+    assert read_json(dataset / "card.json") == card.to_json()
+    assert card.sha256["test.jsonl"] == sha256_tree(dataset / "test.jsonl")
     assert str(RECIPES) not in "".join(file.read_text() for file in dataset.iterdir())
     assert [heading for heading in text.splitlines() if heading.startswith("#")] == [
         "# Data card",
@@ -96,7 +91,22 @@ def test_the_card_states_everything_and_no_paths_or_times(sample: tuple[Path, JS
     ]
 
 
-def test_the_same_recipe_twice_gives_the_same_bytes(sample: tuple[Path, JSON], tmp_path: Path) -> None:
+def test_the_documents_have_the_bytes_that_they_always_had(sample: tuple[Path, Card]) -> None:
+    """Options come and go, so that the card counts up to its settings."""
+    dataset = sample[0] / "dataset"
+    card = (dataset / "card.md").read_text().partition("## Settings")[0]
+    assert list(read_json(dataset / "card.json") or ()) == [
+        *("funnel", "splits", "warnings", "coverage", "lengths", "masked", "notes", "sources", "settings", "sha256")
+    ]
+    assert sha256_text(card) == "3a7cad1f9436047ef4a70e1bd1ee8950ef58772b33307b2ac19018632b7861e1"
+    assert {name: sha256_tree(dataset / name) for name in ("ledger.jsonl", "leak_certificate.json", "test.jsonl")} == {
+        "ledger.jsonl": "b1004587e4a7939a9c68a3ff476d19262d61b6ed069f99cf9e7274378eacfd07",
+        "leak_certificate.json": "06d40e3a94b2904163b948f22cb395976b46e545dbb7ec1a42e9765c9cba2a0e",
+        "test.jsonl": "be4fdf49bfab87caeb158808d5298923fd792ee2dc90f022777a76dd9cd8a55d",
+    }
+
+
+def test_the_same_recipe_twice_gives_the_same_bytes(sample: tuple[Path, Card], tmp_path: Path) -> None:
     run_dir, _ = sample
     build(SAMPLE, tmp_path)
     names = sorted(file.name for file in (run_dir / "dataset").iterdir())
@@ -115,7 +125,7 @@ def test_the_same_recipe_twice_gives_the_same_bytes(sample: tuple[Path, JSON], t
     )
 
 
-def test_a_data_set_can_be_built_from_a_data_set(sample: tuple[Path, JSON], tmp_path: Path) -> None:
+def test_a_data_set_can_be_built_from_a_data_set(sample: tuple[Path, Card], tmp_path: Path) -> None:
     run_dir, _ = sample
     source = tmp_path / "in"
     shutil.copytree(run_dir / "dataset", source)
@@ -195,13 +205,13 @@ def test_every_line_is_in_the_ledger_once(tmp_path: Path, lines: list[JSON | str
     assert sorted(kept) == sorted(
         row["id"] for split in SPLITS for row in iter_jsonl(tmp_path / "dataset" / f"{split}.jsonl")
     )
-    assert card["funnel"]["rows_in"] == len(rows) == len(kept) + sum(card["funnel"]["dropped"].values())
+    assert card.funnel.rows_in == len(rows) == len(kept) + sum(card.funnel.dropped.values())
     assert all(entry["kept_for"] in kept for entry in entries if entry["kept_for"])
 
 
 def test_warnings_tell_of_an_empty_split(tmp_path: Path) -> None:
     card = build([JsonlSource(path=write_rows(tmp_path / "a.jsonl", [pair(1), pair(2)]))], tmp_path)
-    assert any("is empty" in warning for warning in card["warnings"])
+    assert any("is empty" in warning for warning in card.warnings)
     assert "> The " in (tmp_path / "dataset" / "card.md").read_text()
 
 

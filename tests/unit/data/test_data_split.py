@@ -16,11 +16,9 @@ from toolkit.records import JSON, iter_jsonl, write_jsonl
 
 def test_shares_come_close_to_what_was_asked(tmp_path: Path) -> None:
     card = build([JsonlSource(path=write_rows(tmp_path / "a.jsonl", [pair(n) for n in range(380)]))], tmp_path)
-    assert (
-        card["splits"]["train"]["rows"] + card["splits"]["validation"]["rows"] + card["splits"]["test"]["rows"] == 380
-    )
-    assert 0.11 <= card["splits"]["test"]["share"] <= 0.19
-    assert 0.06 <= card["splits"]["validation"]["share"] <= 0.14
+    assert card.splits["train"].rows + card.splits["validation"].rows + card.splits["test"].rows == 380
+    assert 0.11 <= card.splits["test"].share <= 0.19
+    assert 0.06 <= card.splits["validation"].share <= 0.14
 
 
 def test_shares_of_many_groups_are_exact_to_a_percent() -> None:
@@ -35,7 +33,7 @@ def test_a_share_of_zero_leaves_the_split_empty(tmp_path: Path) -> None:
         tmp_path,
         validation_share=0.0,
     )
-    assert (card["splits"]["validation"]["rows"], card["warnings"][:0]) == (0, [])
+    assert (card.splits["validation"].rows, card.warnings[:0]) == (0, [])
     assert (tmp_path / "dataset" / "validation.jsonl").read_text() == ""
 
 
@@ -116,8 +114,8 @@ def inject(dataset: Path, **changed: object) -> None:
 
 def test_a_clean_data_set_is_certified(dataset: Path) -> None:
     certificate = certify(dataset, 0.55)
-    assert certificate["leak_free"] is True
-    assert certificate["crossing_pairs"] == {"exact": 0, "near-duplicate": 0, "lineage": 0}
+    assert certificate.leak_free is True
+    assert certificate.crossing_pairs == {"exact": 0, "near-duplicate": 0, "lineage": 0}
 
 
 def test_an_exact_copy_in_another_split_is_found(dataset: Path) -> None:

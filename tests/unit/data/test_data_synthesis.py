@@ -188,8 +188,8 @@ def test_rare_cells_are_repeated_in_train_only_and_the_ledger_adds_up(tmp_path: 
     made = [row for row in iter_jsonl(tmp_path / "dataset" / "train.jsonl") if row["meta"]["source"] == "oversample"]
     assert made
     assert all(row["meta"]["parent"] == row["id"].rsplit("/", 1)[0] for row in made)
-    assert card["funnel"]["rows_in"] == 60 + len(made) == card["funnel"]["rows_kept"]
-    assert card["pictures"] == ["coverage.svg", "lengths.svg"]
+    assert card.funnel.rows_in == 60 + len(made) == card.funnel.rows_kept
+    assert card.pictures == ["coverage.svg", "lengths.svg"]
     export(tmp_path / "dataset", tmp_path / "export", ("hub", "csv", "messages"), card)
     front = yaml.safe_load((tmp_path / "export/hub/README.md").read_text().split("---\n")[1])
     assert [entry["path"] for entry in front["configs"][0]["data_files"]] == [
@@ -198,7 +198,7 @@ def test_rare_cells_are_repeated_in_train_only_and_the_ledger_adds_up(tmp_path: 
         "data/test.jsonl",
     ]
     with (tmp_path / "export/csv/train.csv").open(newline="") as file:
-        assert len(list(csv.DictReader(file))) == card["splits"]["train"]["rows"]
+        assert len(list(csv.DictReader(file))) == card.splits["train"].rows
     chat = next(iter_jsonl(tmp_path / "export/messages/train.jsonl"))
     assert [message["role"] for message in chat["messages"]] == ["user", "assistant"]
 
@@ -221,6 +221,6 @@ def test_decisions_of_people_flow_into_the_next_build(tmp_path: Path) -> None:
     assert [(item.row.id, item.reason) for item in curated.batch.dropped] == [("r00", "rejected: unsafe")]
     assert {row.id: row.prompt for row in curated.batch.kept}["r01"] == "How do I descale it?"
     assert curated.report is not None
-    assert curated.report["verdicts"] == {"accept": 2, "edit": 1, "reject": 1}
+    assert curated.report.verdicts == {"accept": 2, "edit": 1, "reject": 1}
     accepted = apply_curation(batch, CurationOptions(journals=journals, only_accepted=True), lambda row: row)
     assert [row.id for row in accepted.batch.kept] == ["r01", "r02"]

@@ -116,11 +116,11 @@ def test_scripted_annotators_agree_as_their_errors_say(tmp_path: Path) -> None:
     equal = [
         votes[a][row] == votes[b][row] for a, b in (("ann", "budi"), ("ann", "siti"), ("budi", "siti")) for row in truth
     ]
-    assert report["annotators"] == {"ann": 120, "budi": 120, "siti": 120}
-    assert report["agreement"]["rows"] == 120
-    assert report["agreement"]["equal_pairs"] == round(sum(equal) / len(equal), 4)
-    assert report["agreement"]["krippendorff_alpha"] == pytest.approx(report["agreement"]["fleiss_kappa"], abs=0.01)
-    assert set(report["agreement"]["pairs"]) == {"ann, budi", "ann, siti", "budi, siti"}
+    assert report.annotators == {"ann": 120, "budi": 120, "siti": 120}
+    assert report.agreement.rows == 120
+    assert report.agreement.equal_pairs == round(sum(equal) / len(equal), 4)
+    assert report.agreement.krippendorff_alpha == pytest.approx(report.agreement.fleiss_kappa, abs=0.01)
+    assert set(report.agreement.pairs) == {"ann, budi", "ann, siti", "budi, siti"}
     right = sum(
         ruling.verdict == truth[row]
         for row, ruling in rulings(read_journals(dataset.parent / "dataset.curation")).items()

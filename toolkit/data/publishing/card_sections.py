@@ -6,38 +6,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from toolkit.dataset_folder.documents import Card, CurationReport, TeacherSection
 from toolkit.records import JSON
 
 Table = Callable[[Iterable[object], Iterable[Iterable[object]]], str]
 
 
-def further_sections(card: JSON, table: Table) -> list[str]:
+def further_sections(card: Card, table: Table) -> list[str]:
     """Markdown of the sections whose content the card holds."""
-    parts: list[str] = []
-    for name, section in (("teacher", _teacher), ("curation", _curation), ("masking_quality", _masking_quality)):
-        if card.get(name):
-            parts += section(card[name], table)
-    return parts
+    return [
+        *(_teacher(card.teacher, table) if card.teacher else ()),
+        *(_curation(card.curation, table) if card.curation else ()),
+        *(_masking_quality(card.masking_quality, table) if card.masking_quality else ()),
+    ]
 
 
-def pictures(card: JSON) -> list[str]:
-    return [f"![{name.removesuffix('.svg')}]({name})" for name in card.get("pictures", ())]
+def pictures(card: Card) -> list[str]:
+    return [f"![{name.removesuffix('.svg')}]({name})" for name in card.pictures or ()]
 
 
-def _teacher(teacher: JSON, table: Table) -> list[str]:
-    lines = [
-        (key.replace("_", " "), value)
-        for key, value in teacher.items()
-        if key not in ("prompts", "failed") and value not in (None, "")
+def _teacher(teacher: TeacherSection, table: Table) -> list[str]:
+    lines: list[tuple[str, object]] = [
+        ("model", teacher.model),
+        ("terms", teacher.terms),
+        ("temperature", teacher.temperature),
+        ("tokens in", teacher.tokens_in),
+        ("tokens out", teacher.tokens_out),
+        ("cost", teacher.cost),
     ]
     parts = [
         "## Teacher",
         table(("", ""), lines),
         "Prompts by hash:",
-        table(("prompt", "hash"), [(name, f"`{value}`") for name, value in teacher["prompts"].items()]),
+        table(("prompt", "hash"), [(name, f"`{value}`") for name, value in teacher.prompts.items()]),
     ]
-    failed: list[tuple[str, int]] = sorted(teacher["failed"].items(), key=_commonest_first)
-    if failed:
+    if failed := sorted(teacher.failed.items(), key=_commonest_first):
         parts += [
             "Calls and answers that could not be used:",
             table(("why", "count"), failed),
@@ -45,29 +48,27 @@ def _teacher(teacher: JSON, table: Table) -> list[str]:
     return parts
 
 
-def _curation(report: JSON, table: Table) -> list[str]:
-    agreement = report["agreement"]
-    lines: list[tuple[str, object]] = [(f"decided by {name}", count) for name, count in report["annotators"].items()]
-    lines += [(verdict, count) for verdict, count in report["verdicts"].items()]
-    lines += [
-        ("settled by adjudication", report["adjudicated"]),
-        ("disagreements still open", report["open_disagreements"]),
+def _curation(report: CurationReport, table: Table) -> list[str]:
+    agreement = report.agreement
+    lines: list[tuple[str, object]] = [
+        *((f"decided by {name}", count) for name, count in report.annotators.items()),
+        *report.verdicts.items(),
+        ("settled by adjudication", report.adjudicated),
+        ("disagreements still open", report.open_disagreements),
     ]
     numbers: list[tuple[str, object]] = [
-        ("rows decided by several", agreement["rows"]),
-        ("equal pairs of decisions", _number(agreement["equal_pairs"])),
-    ]
-    numbers += [
-        ("Krippendorff's alpha (nominal)", _number(agreement["krippendorff_alpha"])),
-        ("Fleiss' kappa", _number(agreement["fleiss_kappa"])),
-    ]
-    numbers += [
-        (f"Cohen's kappa of {names} ({pair['rows']} rows)", _number(pair["cohen_kappa"]))
-        for names, pair in agreement["pairs"].items()
+        ("rows decided by several", agreement.rows),
+        ("equal pairs of decisions", _number(agreement.equal_pairs)),
+        ("Krippendorff's alpha (nominal)", _number(agreement.krippendorff_alpha)),
+        ("Fleiss' kappa", _number(agreement.fleiss_kappa)),
+        *(
+            (f"Cohen's kappa of {names} ({pair.rows} rows)", _number(pair.cohen_kappa))
+            for names, pair in agreement.pairs.items()
+        ),
     ]
     parts = ["## Curation", table(("", "rows"), lines)]
-    if report["reasons"]:
-        parts += ["Rejected for:", table(("reason", "rows"), report["reasons"].items())]
+    if report.reasons:
+        parts += ["Rejected for:", table(("reason", "rows"), report.reasons.items())]
     return [*parts, "## Agreement", table(("", "value"), numbers)]
 
 

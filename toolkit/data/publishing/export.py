@@ -10,7 +10,8 @@ from pathlib import Path
 
 import yaml
 
-from toolkit.data.selection.split import SPLITS
+from toolkit.dataset_folder.documents import Card
+from toolkit.dataset_folder.names import CARD_TEXT_FILE, CERTIFICATE_FILE, LEDGER_FILE, SPLITS, split_file
 from toolkit.records import JSON, Example, read_examples, write_jsonl, write_text
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -25,9 +26,9 @@ SPDX_OF_HUB = {
 }
 
 
-def export(dataset_dir: Path, out_dir: Path, formats: tuple[str, ...], card: JSON) -> None:
+def export(dataset_dir: Path, out_dir: Path, formats: tuple[str, ...], card: Card) -> None:
     """Write `out_dir/<format>` for each of hub, csv and messages; an older export is replaced."""
-    rows = {split: read_examples(dataset_dir / f"{split}.jsonl") for split in SPLITS}
+    rows = {split: read_examples(dataset_dir / split_file(split)) for split in SPLITS}
     for name in formats:
         folder = out_dir / name
         shutil.rmtree(folder, ignore_errors=True)
@@ -35,24 +36,24 @@ def export(dataset_dir: Path, out_dir: Path, formats: tuple[str, ...], card: JSO
         WRITERS[name](folder, rows, card, dataset_dir)
 
 
-def _hub(folder: Path, rows: dict[str, list[Example]], card: JSON, dataset_dir: Path) -> None:
+def _hub(folder: Path, rows: dict[str, list[Example]], card: Card, dataset_dir: Path) -> None:
     for split in SPLITS:
-        write_jsonl(folder / "data" / f"{split}.jsonl", (_flat(row) for row in rows[split]))
-    for name in ("leak_certificate.json", "ledger.jsonl", *card.get("pictures", ())):
+        write_jsonl(folder / "data" / split_file(split), (_flat(row) for row in rows[split]))
+    for name in (CERTIFICATE_FILE, LEDGER_FILE, *(card.pictures or ())):
         shutil.copyfile(dataset_dir / name, folder / name)
     front = yaml.safe_dump(front_matter(rows, card), sort_keys=False, allow_unicode=True)
-    write_text(folder / "README.md", f"---\n{front}---\n\n{(dataset_dir / 'card.md').read_text(encoding='utf-8')}")
+    write_text(folder / "README.md", f"---\n{front}---\n\n{(dataset_dir / CARD_TEXT_FILE).read_text(encoding='utf-8')}")
 
 
-def front_matter(rows: dict[str, list[Example]], card: JSON) -> JSON:
+def front_matter(rows: dict[str, list[Example]], card: Card) -> JSON:
     """The metadata that the Hub reads from a README. Several licences are `other`; a split without rows has no file
     there.
     """
     every = [row for split in SPLITS for row in rows[split]]
     languages = sorted({row.meta["language"] for row in every if row.meta.get("language")})
-    licences = sorted({source["licence"] for source in card["sources"] if source["licence"]})
+    licences = sorted({source.licence for source in card.sources if source.licence})
     known = SPDX_OF_HUB.get(licences[0], "other") if len(licences) == 1 else "other"
-    files = [{"split": split, "path": f"data/{split}.jsonl"} for split in SPLITS if rows[split]]
+    files = [{"split": split, "path": f"data/{split_file(split)}"} for split in SPLITS if rows[split]]
     front: JSON = {"language": languages or ["und"], "license": known}
     if known == "other":
         front["license_name"] = ", ".join(licences) or "not stated"
@@ -71,7 +72,7 @@ def _flat(row: Example) -> JSON:
     return {"id": row.id, "prompt": row.prompt, "output": row.output, **{key: row.meta.get(key) for key in keys}}
 
 
-def _csv(folder: Path, rows: dict[str, list[Example]], card: JSON, dataset_dir: Path) -> None:
+def _csv(folder: Path, rows: dict[str, list[Example]], card: Card, dataset_dir: Path) -> None:
     for split in SPLITS:
         text = io.StringIO(newline="")
         writer = csv.DictWriter(
@@ -82,7 +83,7 @@ def _csv(folder: Path, rows: dict[str, list[Example]], card: JSON, dataset_dir: 
         write_text(folder / f"{split}.csv", text.getvalue())
 
 
-def _messages(folder: Path, rows: dict[str, list[Example]], card: JSON, dataset_dir: Path) -> None:
+def _messages(folder: Path, rows: dict[str, list[Example]], card: Card, dataset_dir: Path) -> None:
     for split in SPLITS:
         chats = (
             {
@@ -91,10 +92,10 @@ def _messages(folder: Path, rows: dict[str, list[Example]], card: JSON, dataset_
             }
             for row in rows[split]
         )
-        write_jsonl(folder / f"{split}.jsonl", chats)
+        write_jsonl(folder / split_file(split), chats)
 
 
-WRITERS: dict[str, Callable[[Path, dict[str, list[Example]], JSON, Path], None]] = {
+WRITERS: dict[str, Callable[[Path, dict[str, list[Example]], Card, Path], None]] = {
     "hub": _hub,
     "csv": _csv,
     "messages": _messages,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import heapq
 import shutil
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from toolkit.data.publishing.card import card_markdown, make_card
@@ -11,11 +13,20 @@ from toolkit.data.publishing.card_pictures import draw_pictures
 from toolkit.data.rows import META_KEYS, Batch, Dropped, Row
 from toolkit.data.selection.curate import review_lines
 from toolkit.data.selection.leak_check import certify
-from toolkit.data.selection.split import SPLITS, Split
+from toolkit.data.selection.split import Split
+from toolkit.dataset_folder.documents import DROPPED, KEPT, Card, CardSections, LedgerLine
+from toolkit.dataset_folder.names import (
+    CARD_FILE,
+    CARD_TEXT_FILE,
+    CERTIFICATE_FILE,
+    LEDGER_FILE,
+    REVIEW_FILE,
+    SPLITS,
+    split_file,
+)
 from toolkit.errors import DataError
 from toolkit.options.data import DataBuildOptions
 from toolkit.records import JSON, sha256_file, write_json, write_jsonl, write_text
-from toolkit.review.curation import REVIEW_FILE
 from toolkit.runs.recorder import Recorder
 
 
@@ -25,9 +36,9 @@ def publish(
     split: Split,
     options: DataBuildOptions,
     recorder: Recorder,
-    further: JSON | None = None,
+    further: CardSections | None = None,
     with_pictures: bool = False,
-) -> JSON:
+) -> Card:
     """Write `dataset_dir` with splits, ledger, rows to review, leak certificate and card, and return the card.
     `further`: more sections of the card.
 
@@ -42,17 +53,17 @@ def publish(
     partial.mkdir(parents=True)
     try:
         for name in SPLITS:
-            write_jsonl(partial / f"{name}.jsonl", (example_line(row, split) for row in split.rows_of(name)))
+            write_jsonl(partial / split_file(name), (example_line(row, split) for row in split.rows_of(name)))
         ledger = ledger_lines(batch, split)
-        write_jsonl(partial / "ledger.jsonl", ledger)
-        write_json(partial / "leak_certificate.json", certify(partial, options.group_jaccard))
+        write_ledger(partial, ledger)
+        write_json(partial / CERTIFICATE_FILE, certify(partial, options.group_jaccard).to_json())
         write_jsonl(partial / REVIEW_FILE, review_lines(batch))
         if with_pictures:
-            further = {**(further or {}), "pictures": draw_pictures(split.rows, partial)}
+            further = replace(further or CardSections(), pictures=draw_pictures(split.rows, partial))
         hashes = {file.name: sha256_file(file) for file in sorted(partial.glob("*.json*"))}
         card = make_card(split, ledger, options, hashes, further)
-        write_json(partial / "card.json", card)
-        write_text(partial / "card.md", card_markdown(card))
+        write_json(partial / CARD_FILE, card.to_json())
+        write_text(partial / CARD_TEXT_FILE, card_markdown(card))
         recorder.check_stop()
         _replace(partial, dataset_dir)
     finally:
@@ -75,7 +86,7 @@ def publish_rows(rows_dir: Path, batch: Batch, recorder: Recorder) -> None:
     """Write rows.jsonl and ledger.jsonl: the result of a build that ends before the split."""
     recorder.progress("publish", 0, 1)
     write_jsonl(rows_dir / "rows.jsonl", (example_line(row, None) for row in batch.kept))
-    write_jsonl(rows_dir / "ledger.jsonl", ledger_lines(batch, None))
+    write_ledger(rows_dir, ledger_lines(batch, None))
     recorder.progress("publish", 1, 1)
 
 
@@ -86,7 +97,11 @@ def example_line(row: Row, split: Split | None) -> JSON:
     return {"id": row.id, "prompt": row.prompt, "output": row.output, "meta": meta}
 
 
-def ledger_lines(batch: Batch, split: Split | None) -> list[JSON]:
+def write_ledger(folder: Path, lines: Iterable[LedgerLine]) -> None:
+    write_jsonl(folder / LEDGER_FILE, (line.to_json() for line in lines))
+
+
+def ledger_lines(batch: Batch, split: Split | None) -> list[LedgerLine]:
     """One line for each row of the input, in input order: where it came from, where it ended, and why.
 
     Raises:
@@ -96,7 +111,7 @@ def ledger_lines(batch: Batch, split: Split | None) -> list[JSON]:
     dropped = (
         (item.row.position, _dropped_entry(item)) for item in sorted(batch.dropped, key=lambda item: item.row.position)
     )
-    lines: list[JSON] = []
+    lines: list[LedgerLine] = []
     for position, line in heapq.merge(kept, dropped, key=lambda entry: entry[0]):
         if position != len(lines):
             raise DataError("The ledger does not add up to the input; please report this with the config.")
@@ -104,21 +119,14 @@ def ledger_lines(batch: Batch, split: Split | None) -> list[JSON]:
     return lines
 
 
-def _kept_entry(row: Row, split: Split | None) -> JSON:
-    return _entry(row, split.split_of[row.id] if split else "kept", "", "")
+def _kept_entry(row: Row, split: Split | None) -> LedgerLine:
+    return _entry(row, split.split_of[row.id] if split else KEPT)
 
 
-def _dropped_entry(item: Dropped) -> JSON:
-    return _entry(item.row, "dropped", item.reason, item.kept_for)
+def _dropped_entry(item: Dropped) -> LedgerLine:
+    return _entry(item.row, DROPPED, item.reason, item.kept_for)
 
 
-def _entry(row: Row, ended: str, reason: str, kept_for: str) -> JSON:
-    line: JSON = {
-        "source": row.source,
-        "place": row.place,
-        "id": row.id or row.given_id or None,
-        "ended": ended,
-        "reason": reason or None,
-        "kept_for": kept_for or None,
-    }
-    return {**line, "masks": row.masks, "notes": list(row.notes)}
+def _entry(row: Row, ended: str, reason: str = "", kept_for: str = "") -> LedgerLine:
+    identifier = row.id or row.given_id or None
+    return LedgerLine(row.source, row.place, identifier, ended, reason or None, kept_for or None, row.masks, row.notes)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from toolkit.data.cleaning.normalise import normalise_row
 from toolkit.data.rows import Batch, Dropped, Row
+from toolkit.dataset_folder.documents import CurationReport
 from toolkit.errors import DataError
 from toolkit.options.data import CurationOptions
 from toolkit.records import JSON
@@ -33,7 +34,7 @@ class Curated:
     """The batch after people's decisions, and the report for the card."""
 
     batch: Batch
-    report: JSON | None = None
+    report: CurationReport | None = None
 
 
 def apply_curation(batch: Batch, options: CurationOptions, mask: Callable[[Row], Row]) -> Curated:

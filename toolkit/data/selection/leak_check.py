@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from toolkit.data.selection.similarity import GramSets, comparable, crossing_pairs, similar_pairs
-from toolkit.data.selection.split import SPLITS
+from toolkit.dataset_folder.documents import LeakCertificate
+from toolkit.dataset_folder.names import SPLITS, split_file
 from toolkit.errors import DataError
 from toolkit.records import JSON, iter_jsonl, sha256_file
 
@@ -37,7 +38,7 @@ class Leak:
         return f"{self.kind}: {self.left_split}/{self.left_id} and {self.right_split}/{self.right_id} ({self.detail})"
 
 
-def certify(dataset_dir: Path, group_jaccard: float) -> JSON:
+def certify(dataset_dir: Path, group_jaccard: float) -> LeakCertificate:
     """The leak certificate of a data set folder.
 
     Raises:
@@ -53,9 +54,9 @@ def certify(dataset_dir: Path, group_jaccard: float) -> JSON:
     return certificate(dataset_dir, group_jaccard, leaks)
 
 
-def certificate(dataset_dir: Path, group_jaccard: float, leaks: list[Leak]) -> JSON:
+def certificate(dataset_dir: Path, group_jaccard: float, leaks: list[Leak]) -> LeakCertificate:
     """What was compared, how, and how many pairs of each kind cross."""
-    counts = {split: sum(1 for _ in iter_jsonl(dataset_dir / f"{split}.jsonl")) for split in SPLITS}
+    counts = {split: sum(1 for _ in iter_jsonl(dataset_dir / split_file(split))) for split in SPLITS}
     pairs = sum(counts[left] * counts[right] for left, right in combinations(SPLITS, 2))
     search = (
         "exact search"
@@ -65,19 +66,19 @@ def certificate(dataset_dir: Path, group_jaccard: float, leaks: list[Leak]) -> J
             " it finds)"
         )
     )
-    return {
-        "leak_free": not leaks,
-        "crossing_pairs": {
+    return LeakCertificate(
+        leak_free=not leaks,
+        crossing_pairs={
             kind: sum(leak.kind == kind for leak in leaks) for kind in ("exact", "near-duplicate", "lineage")
         },
-        "rows": counts,
-        "pairs_covered": pairs,
-        "method": (
+        rows=counts,
+        pairs_covered=pairs,
+        method=(
             f"{search} for Jaccard >= {group_jaccard} of character 4-grams over question and steps without markers;"
             " equality of that text; meta.group and meta.parent"
         ),
-        "sha256": {f"{split}.jsonl": sha256_file(dataset_dir / f"{split}.jsonl") for split in SPLITS},
-    }
+        sha256={split_file(split): sha256_file(dataset_dir / split_file(split)) for split in SPLITS},
+    )
 
 
 def find_leaks(dataset_dir: Path, group_jaccard: float) -> list[Leak]:
@@ -86,7 +87,7 @@ def find_leaks(dataset_dir: Path, group_jaccard: float) -> list[Leak]:
     Near-duplicates are searched exactly while there are up to MOST_EXACT_PAIRS pairs; beyond, where that would take
     hours, by MinHash with other permutations than the split used. Equal texts and lineage are always looked up exactly.
     """
-    sides = {split: _Side(dataset_dir / f"{split}.jsonl") for split in SPLITS}
+    sides = {split: _Side(dataset_dir / split_file(split)) for split in SPLITS}
     by_text = [*_equal_texts(sides)]
     exact = {(leak.left_id, leak.right_id) for leak in by_text}
     pairs = sum(len(sides[left].ids) * len(sides[right].ids) for left, right in combinations(SPLITS, 2))

@@ -18,8 +18,6 @@ from toolkit.data.rows import Batch, Row, Selected, row_ids
 from toolkit.data.selection.similarity import GramSets, comparable, similar_pairs
 from toolkit.options.data import SplitOptions
 
-SPLITS = ("train", "validation", "test")
-
 
 @dataclass(frozen=True)
 class Split:

@@ -41,10 +41,12 @@ def new(args: argparse.Namespace) -> int:
     spare = _sample_questions(max(sorted(set(languages)), key=languages.count) if languages else "en")
     created = create_study(folder.path, inputs, raters, plan, key_file, passphrase, spare, args.acknowledge_leaks)
     if args.json:
-        say_json({"study": str(folder.path), "key": str(key_file), "raters": raters, "sample": created.sample})
+        say_json(
+            {"study": str(folder.path), "key": str(key_file), "raters": raters, "sample": created.sample.model_dump()}
+        )
         return EXIT_DONE
-    effect = created.sample["smallest_detectable_effect"]
-    say(f"{folder.path}: {created.sample['items']} questions, {len(raters)} raters: {', '.join(raters)}.")
+    effect = created.sample.smallest_detectable_effect
+    say(f"{folder.path}: {created.sample.items} questions, {len(raters)} raters: {', '.join(raters)}.")
     say(
         "Smallest difference that it finds with 80 % power:"
         f" {f'{effect:g} points' if effect is not None else 'none, with one question'}."
@@ -110,18 +112,14 @@ def report(args: argparse.Namespace) -> int:
             "the study cannot be reported, since it is not as it was sealed:"
             + "".join(f"\n  - {change}" for change in changes)
         )
-    document = analyse(folder, key, Path(args.results) if args.results else None)
-    write_json(folder.report_dir / "study_report.json", document)
-    write_text(folder.report_dir / "study_report.md", markdown(document))
-    written = folder.report_dir / "study_report.json"
+    found = analyse(folder, key, Path(args.results) if args.results else None)
+    text_file = folder.report_file.with_suffix(".md")
+    write_json(folder.report_file, found.to_json())
+    write_text(text_file, markdown(found))
     _say_result(
         args,
-        document,
-        [
-            verdict(document),
-            f"Report: {folder.report_dir / 'study_report.md'}",
-            f"For evaluate: study_results={written}",
-        ],
+        found.to_json(),
+        [verdict(found), f"Report: {text_file}", f"For evaluate: study_results={folder.report_file}"],
     )
     return EXIT_DONE
 

@@ -13,9 +13,9 @@ from toolkit.errors import DataError
 from toolkit.evaluation.inputs import TestItem
 from toolkit.evaluation.scoring import MetricScores
 from toolkit.records import read_json
-from toolkit.results.document import Correlation
 from toolkit.results.metrics import COMPARED
-from toolkit.results.study import StudyResults
+from toolkit.results.parts import Correlation
+from toolkit.results.study import STUDY_REPORT, StudyResults
 from toolkit.statistics.correlation import rank_correlation
 
 
@@ -27,8 +27,8 @@ def read_study(path: Path, items: list[TestItem]) -> StudyResults:
     """
     file = (
         next(
-            (path / name for name in ("study_report.json", "report/study_report.json") if (path / name).exists()),
-            path / "report" / "study_report.json",
+            (file for file in (path / STUDY_REPORT, path / "report" / STUDY_REPORT) if file.exists()),
+            path / "report" / STUDY_REPORT,
         )
         if path.is_dir()
         else path

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, WithJsonSchema
 
 from toolkit.records import JSON
-from toolkit.results.parts import Count, Interval, Part, Rate, Share
+from toolkit.results.parts import Correlation, Count, Interval, Part, Rate, Share, round_numbers
 from toolkit.results.study import StudyResults
 
 SCHEMA: Final = 1
 RESULTS_FILE: Final = "results.json"
+_MEASURED_ELSEWHERE = {"time", "generation", "study"}
 _OPEN = WithJsonSchema({"additionalProperties": True, "type": "object"})  # published as an object without its fields
 
 
@@ -135,17 +135,6 @@ class Sensitivity(Part):
     n: Count
 
 
-class Correlation(Part):
-    """How an automatic metric goes with a human criterion over the answers that people rated."""
-
-    metric: str
-    criterion: str
-    spearman: float | None
-    ci95: Interval | None
-    kendall: float | None
-    n: Count
-
-
 class JudgeVerdicts(Part):
     """The verdicts on one system; `flags` by item: critical failure, passed, or null where parsing failed."""
 
@@ -215,20 +204,9 @@ class Results(Part):
     environment: Annotated[Environment, _OPEN] = Field(title="Environment")
 
     def to_json(self) -> JSON:
-        """The document as written: what a metric or system does not have is left out, not null."""
-        document = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
-        return {**document, "study": self.study.model_dump(mode="json") if self.study else None}
+        """The document as written: what a metric, system or study does not have is left out, not null."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
     def rounded(self) -> Results:
         """Floats at six significant digits, NaN as null; what a clock or others measured stays as it is."""
-        return Results.model_validate(_rounded(self.to_json()))
-
-
-def _rounded(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: item if key in {"time", "generation", "study"} else _rounded(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_rounded(item) for item in value]
-    if isinstance(value, float):
-        return None if math.isnan(value) else float(f"{value:.6g}")
-    return value
+        return Results.model_validate(round_numbers(self.to_json(), _MEASURED_ELSEWHERE))

@@ -1,7 +1,9 @@
-"""What the models of results.json are made of: strict parts, intervals, counts."""
+"""What the models of results.json and study_report.json are made of: strict parts, intervals, counts, rounding."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Container
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
@@ -21,12 +23,6 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
-class OpenPart(BaseModel):
-    """Further keys are allowed and kept: the study may say more than evaluate reads."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
-
-
 class Rate(Part):
     """How many answers have a property."""
 
@@ -34,3 +30,25 @@ class Rate(Part):
     n: Count
     share: Share
     ci95: Interval | None
+
+
+class Correlation(Part):
+    """How an automatic metric goes with a human criterion over the answers that people rated."""
+
+    metric: str
+    criterion: str
+    spearman: float | None
+    ci95: Interval | None
+    kendall: float | None
+    n: Count
+
+
+def round_numbers(value: object, untouched: Container[str] = ()) -> object:
+    """JSON with floats at six significant digits and NaN as null; what lies under `untouched` keys stays as it is."""
+    if isinstance(value, dict):
+        return {key: item if key in untouched else round_numbers(item, untouched) for key, item in value.items()}
+    if isinstance(value, list):
+        return [round_numbers(item, untouched) for item in value]
+    if isinstance(value, float):
+        return None if math.isnan(value) else float(f"{value:.6g}")
+    return value

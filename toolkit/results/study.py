@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
-from toolkit.results.parts import Count, Interval, OpenPart, Rate, Share
+from toolkit.records import JSON
+from toolkit.results.parts import Correlation, Count, Interval, Part, Rate, Share, round_numbers
 
-STUDY_SCHEMA = 1
+STUDY_SCHEMA: Final = 1
+STUDY_REPORT = "study_report.json"
+_Whole = Annotated[int, Field(strict=False)]  # JSON may say 5.0
 
 
-class HumanMean(OpenPart):
+class HumanMean(Part):
     """A system's mean rating of one criterion, with the crossed item-by-rater interval."""
 
     mean: float
     ci95: Interval | None
     n: Count = Field(description="Ratings behind the mean.")
+    note: str = ""
 
 
-class HumanComparison(OpenPart):
+class HumanComparison(Part):
     """a - b on one criterion, with the claim that was declared beforehand."""
 
     a: str
@@ -32,11 +36,26 @@ class HumanComparison(OpenPart):
     p_holm: Share | None = None
     margin: float | None = Field(None, description="Non-inferiority margin, in points of the scale.")
     met: bool | None = Field(description="Whether the claim holds; null where the data cannot say.")
+    met_alone: bool | None = Field(None, description="What the interval of this claim alone says.")
     n_items: Count
     n_raters: Count
+    standard_error: float | None = None
+    degrees: float | None = Field(None, description="Degrees of freedom of the interval.")
+    note: str = ""
 
 
-class Coefficient(OpenPart):
+class HumanDifference(Part):
+    """a - b on one criterion, about which nothing was declared."""
+
+    a: str
+    b: str
+    criterion: str
+    difference: float
+    ci95: Interval | None
+    note: str = ""
+
+
+class Coefficient(Part):
     """A coefficient with its interval; `value` is null and `note` says why where it is not defined ("no variation")."""
 
     value: float | None
@@ -44,24 +63,58 @@ class Coefficient(OpenPart):
     note: str = ""
 
 
-class Agreement(OpenPart):
+class Agreement(Part):
     """Agreement between raters on one criterion."""
 
+    n: Count = Field(0, description="Answers that two or more raters scored.")
     krippendorff_alpha: Coefficient
     gwet_ac2: Coefficient
     exact: Coefficient
     within_one: Coefficient
 
 
-class Ranking(OpenPart):
+class Ranking(Part):
     """Bradley-Terry strengths from the rankings, with the effect of being shown first."""
 
+    reference: str = Field("", description="The system whose strength is 0.")
     strengths: dict[str, Coefficient]
     order_effect: Coefficient
     tie: Coefficient | None = None
+    n: Count = Field(0, description="Pairs of ranked answers.")
 
 
-class Control(OpenPart):
+class Preference(Part):
+    """How often a was ranked before, level with and behind b."""
+
+    a: str
+    b: str
+    win: Count
+    tie: Count
+    loss: Count
+
+
+class Blinding(Part):
+    """Guesses about the answers of one system, and Bang's blinding index with its interval."""
+
+    n: Count
+    right: Count
+    wrong: Count
+    dont_know: Count
+    value: float | None
+    ci95: Interval | None
+    note: str = ""
+
+
+class ControlSensitivity(Part):
+    """How often a damaged answer scored below an intact human one of the same rater (ties count half; 0.5: chance)."""
+
+    value: Share | None
+    ci95: Interval | None
+    n: Count
+    note: str = ""
+
+
+class Control(Part):
     """What raters did with one kind of damaged reference."""
 
     n: Count
@@ -69,9 +122,41 @@ class Control(OpenPart):
         description="Ratings below those of the undamaged answers, or with the critical-failure flag."
     )
     mean_drop: float | None = None
+    criterion: str = Field("", description="The criterion of the drop: the one that this damage offends most.")
 
 
-class HumanScores(OpenPart):
+class Consistency(Part):
+    """Scores that raters gave twice: the share that is the same, and the share within one point."""
+
+    n: Count = 0
+    exact: Share | None = None
+    within_one: Share | None = None
+
+
+class Repeats(Consistency):
+    """Agreement of raters with themselves on hidden repeats: all together, and each."""
+
+    raters: dict[str, Consistency] = Field(default_factory=dict)
+
+
+class Detection(Part):
+    """One rater's control answers, and in what share of comparisons they were told from intact ones."""
+
+    n: Count
+    detection: Share | None
+
+
+class RaterSummary(Part):
+    """One rater's share of the packet, level, control detection and consistency."""
+
+    share_rated: Share
+    mean: float | None
+    controls: Detection
+    repeats: Consistency
+    excluded: str | None = Field(None, description="Why the plan leaves the rater out; null if it does not.")
+
+
+class HumanScores(Part):
     """One rated answer: means over its raters."""
 
     item: str = Field(description="Id of the test item, as in results.json.")
@@ -81,30 +166,94 @@ class HumanScores(OpenPart):
     raters: Count
 
 
-class StudyResults(OpenPart):
+class Comment(Part):
+    """What a rater wrote about an answer."""
+
+    item: str
+    system: str
+    rater: str
+    comment: str
+
+
+class Sample(Part):
+    """The size of a study, and the difference that it can find."""
+
+    items: Count
+    groups: Count
+    raters: Count
+    ratings_per_system: Count
+    smallest_detectable_effect: float | None = Field(description="In points; null with one question.")
+    power: Share
+    alpha: Share
+    leaks_acknowledged: Count
+
+
+class HumanCorrelation(Correlation):
+    """A metric against people, and how often it orders two answers to one question as they do."""
+
+    orders_as_people: Share | None
+    ordered_pairs: Count
+
+
+class StudyEnvironment(Part):
+    """What the intervals depend on besides the ratings."""
+
+    seed: int
+    bootstrap_samples: Count
+    interval: str
+
+
+class StudyResults(Part):
     """A finished blind study: what `steptune study report` writes as JSON, and what evaluate joins as `study`."""
 
     study_schema: Literal[1]
     study_id: str = Field(description="Name or hash that identifies the sealed plan.")
+    title: str = ""
     verified: bool = Field(description="Whether every hash of the study still held when the report was made.")
     items: Count
     raters: Count
     ratings: Count
     excluded: Count = Field(0, description="Ratings left out by the rules declared beforehand.")
-    scale: Interval = Field(description="Lowest and highest rating.")
+    scale: Annotated[
+        tuple[_Whole, _Whole],
+        Field(strict=False),
+        WithJsonSchema({"items": {"type": "integer"}, "maxItems": 2, "minItems": 2, "type": "array"}),
+    ] = Field(description="Lowest and highest rating.")
     criteria: list[str]
     systems: list[str]
     means: dict[str, dict[str, HumanMean]] = Field(description="System to criterion to mean.")
     critical_failures: dict[str, Rate]
     comparisons: list[HumanComparison]
+    differences: list[HumanDifference] = Field(default_factory=list)
     agreement: dict[str, Agreement] = Field(description="By criterion.")
     ranking: Ranking | None = None
-    blinding: dict[str, Any] = Field(
+    preferences: list[Preference] = Field(default_factory=list)
+    position_effect: Coefficient = Field(
+        default_factory=lambda: Coefficient(value=None), description="Points that being shown first adds to a score."
+    )
+    blinding: dict[str, Blinding] = Field(
         default_factory=dict, description="Bang's blinding index by system, with interval."
     )
+    sensitivity: ControlSensitivity = Field(default_factory=lambda: ControlSensitivity(value=None, ci95=None, n=0))
     controls: dict[str, Control] = Field(default_factory=dict, description="By kind of damage.")
-    repeats: dict[str, Any] = Field(
-        default_factory=dict, description="Agreement of raters with themselves on hidden repeats."
+    repeats: Repeats = Field(
+        default_factory=Repeats, description="Agreement of raters with themselves on hidden repeats."
     )
+    rater_summaries: dict[str, RaterSummary] = Field(default_factory=dict)
     item_scores: list[HumanScores]
+    comments: list[Comment] = Field(default_factory=list)
+    sample: Sample | None = None
     limits: list[str] = Field(default_factory=list)
+    correlations: list[HumanCorrelation] = Field(default_factory=list)
+    environment: StudyEnvironment | None = None
+    with_everyone: list[HumanComparison] = Field(
+        default_factory=list, description="The claims with nobody left out, where somebody was."
+    )
+
+    def to_json(self) -> JSON:
+        """The document as written: what was not measured is left out."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
+    def rounded(self) -> StudyResults:
+        """Floats at six significant digits, as in results.json."""
+        return StudyResults.model_validate(round_numbers(self.to_json()))

@@ -254,12 +254,8 @@ def test_leaks_stop_a_study_unless_they_are_accepted(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="assistant phrase: 'As an AI'"):
         create_study(tmp_path / "study", inputs, ["anna"], plan, tmp_path / "key")
     assert not (tmp_path / "study").exists()
-    assert (
-        create_study(tmp_path / "study", inputs, ["anna"], plan, tmp_path / "key", leaks_acknowledged=True).sample[
-            "leaks_acknowledged"
-        ]
-        >= 1
-    )
+    made = create_study(tmp_path / "study", inputs, ["anna"], plan, tmp_path / "key", leaks_acknowledged=True)
+    assert made.sample.leaks_acknowledged >= 1
 
 
 def test_a_key_inside_the_study_or_a_folder_in_use_is_refused(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from tests.unit.review.study_case import make_study, quality, rate_all
 from toolkit.errors import DataError, UsageError
 from toolkit.records import JSON, write_json
 from toolkit.results.document import Environment, Item, Results, Time
+from toolkit.results.study import Coefficient, Preference, StudyResults
 from toolkit.review.study.analysis import analyse
 from toolkit.review.study.closing import lock, opened_key, unblind
 from toolkit.review.study.create import Created
@@ -23,7 +24,7 @@ def close(made: Created, incomplete: bool = False) -> Created:
     return made
 
 
-def report_of(made: Created, results: Path | None = None) -> JSON:
+def report_of(made: Created, results: Path | None = None) -> StudyResults:
     return analyse(made.folder, opened_key(made.folder), results)
 
 
@@ -45,47 +46,51 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Created:
 
 
 @pytest.fixture(scope="module")
-def report(finished: Created) -> JSON:
+def report(finished: Created) -> StudyResults:
     return report_of(finished)
 
 
-def test_what_was_planted_is_found(report: JSON) -> None:
-    means = {system: found["overall"]["mean"] for system, found in report["means"].items()}
+def test_what_was_planted_is_found(report: StudyResults) -> None:
+    means = {system: found["overall"].mean for system, found in report.means.items()}
     assert means == pytest.approx({"human": 4.4, "tuned": 3.6, "baseline": 1.8}, abs=0.25)
-    assert {(row["a"], row["b"], row["claim"]): row["met"] for row in report["comparisons"]} == {
+    assert {(row.a, row.b, row.claim): row.met for row in report.comparisons} == {
         ("tuned", "baseline", "superiority"): True,
         ("tuned", "human", "non_inferiority"): False,
     }
-    strengths = report["ranking"]
+    strengths = report.ranking
     # Nobody ever ranked baseline first, so there are no finite strengths, and this is said.
     assert strengths is not None
-    assert "no finite strengths" in strengths["strengths"]["human"]["note"]
-    assert report["preferences"][0] == {
-        "a": "tuned",
-        "b": "baseline",
-        "win": report["ratings"] // 3,
-        "tie": 0,
-        "loss": 0,
-    }
-    assert report["sensitivity"]["value"] > 0.9
-    noticed = [found["noticed"] / found["n"] for found in report["controls"].values()]
+    assert "no finite strengths" in strengths.strengths["human"].note
+    assert report.preferences[0] == Preference(a="tuned", b="baseline", win=report.ratings // 3, tie=0, loss=0)
+    assert report.sensitivity.value > 0.9
+    noticed = [found.noticed / found.n for found in report.controls.values()]
     assert min(noticed) >= 0.5
-    assert 0.4 < report["repeats"]["exact"] < 1
-    assert report["agreement"]["accuracy"]["krippendorff_alpha"]["value"] > 0.6
+    assert 0.4 < report.repeats.exact < 1
+    assert report.agreement["accuracy"].krippendorff_alpha.value > 0.6
 
 
-def test_the_counts_are_those_of_the_study(report: JSON) -> None:
-    assert (report["items"], report["raters"], report["excluded"]) == (30, 3, 0)
-    assert report["ratings"] == 3 * (3 * 10 + 2 * 20)  # systems x (core for three, the others for two)
-    assert sum(found["n"] for found in report["blinding"].values()) == 3 * 3 * 2
-    assert len(report["item_scores"]) == 90
+def test_the_counts_are_those_of_the_study(report: StudyResults) -> None:
+    assert (report.items, report.raters, report.excluded) == (30, 3, 0)
+    assert report.ratings == 3 * (3 * 10 + 2 * 20)  # systems x (core for three, the others for two)
+    assert sum(found.n for found in report.blinding.values()) == 3 * 3 * 2
+    assert len(report.item_scores) == 90
 
 
-def test_two_reports_are_the_same_bytes(finished: Created, report: JSON) -> None:
-    assert json.dumps(report_of(finished)) == json.dumps(report)
+def test_two_reports_are_the_same_bytes(finished: Created, report: StudyResults) -> None:
+    assert json.dumps(report_of(finished).to_json()) == json.dumps(report.to_json())
 
 
-def test_the_markdown_holds_the_verdict_and_every_number_with_its_interval(report: JSON) -> None:
+def test_the_report_is_of_the_published_form_and_reads_as_it_was_written(report: StudyResults) -> None:
+    import jsonschema
+
+    schema = json.loads((Path(__file__).parents[3] / "docs" / "results.schema.json").read_text(encoding="utf-8"))
+    written = json.loads(json.dumps(report.to_json()))
+    jsonschema.validate(written, {**schema["$defs"]["StudyResults"], "$defs": schema["$defs"]})
+    assert StudyResults.model_validate(written) == report
+    assert StudyResults.model_validate(written).to_json() == written
+
+
+def test_the_markdown_holds_the_verdict_and_every_number_with_its_interval(report: StudyResults) -> None:
     text = markdown(report)
     assert verdict(report).startswith("Raters show that tuned is better than baseline: +")
     assert "The study does not show that tuned is not worse than human by more than 0.25" in verdict(report)
@@ -95,17 +100,17 @@ def test_the_markdown_holds_the_verdict_and_every_number_with_its_interval(repor
     assert "None" not in text
 
 
-def test_metrics_are_compared_with_people(finished: Created, report: JSON, tmp_path: Path) -> None:
-    human = {(row["item"], row["system"]): row["scores"]["overall"] for row in report["item_scores"]}
+def test_metrics_are_compared_with_people(finished: Created, report: StudyResults, tmp_path: Path) -> None:
+    human = {(row.item, row.system): row.scores["overall"] for row in report.item_scores}
     items = sorted({item for item, _ in human})
     scores = {
         item: {name: {"same": human[item, name], "other": -human[item, name]} for name in ("baseline", "tuned")}
         for item in items
     }
     write_json(tmp_path / "results.json", results_with(scores))
-    found = {row["metric"]: row for row in report_of(finished, tmp_path / "results.json")["correlations"]}
-    assert (found["same"]["spearman"], found["same"]["kendall"], found["same"]["orders_as_people"]) == (1.0, 1.0, 1.0)
-    assert (found["other"]["spearman"], found["other"]["n"]) == (-1.0, 60)
+    found = {row.metric: row for row in report_of(finished, tmp_path / "results.json").correlations}
+    assert (found["same"].spearman, found["same"].kendall, found["same"].orders_as_people) == (1.0, 1.0, 1.0)
+    assert (found["other"].spearman, found["other"].n) == (-1.0, 60)
     write_json(tmp_path / "strange.json", results_with({"x": {}}))
     with pytest.raises(DataError, match="shares no answer"):
         report_of(finished, tmp_path / "strange.json")
@@ -152,12 +157,12 @@ def test_a_rater_who_does_not_see_damage_is_left_out_and_the_numbers_with_everyo
         rate_all(made, rater)
     rate_all(made, "cara", lambda source: 6 - quality(source) if source else 3)  # everything the wrong way round
     found = report_of(close(made))
-    assert found["excluded"] == 3 * 24
-    assert found["raters"] == 2
-    assert found["with_everyone"][0]["n_raters"] == 3
-    assert found["with_everyone"][0]["difference"] < found["comparisons"][0]["difference"]
-    assert "told damaged from intact answers" in found["rater_summaries"]["cara"]["excluded"]
-    assert [limit for limit in found["limits"] if limit.startswith("cara was left out")]
+    assert found.excluded == 3 * 24
+    assert found.raters == 2
+    assert found.with_everyone[0].n_raters == 3
+    assert found.with_everyone[0].difference < found.comparisons[0].difference
+    assert "told damaged from intact answers" in found.rater_summaries["cara"].excluded
+    assert [limit for limit in found.limits if limit.startswith("cara was left out")]
 
 
 def test_the_verdict_says_when_the_opposite_was_shown(tmp_path: Path) -> None:
@@ -178,8 +183,8 @@ def test_a_rater_who_hardly_began_is_left_out(tmp_path: Path) -> None:
             if task.kind == "scores":
                 session.rate(task, {criterion.name: 3 for criterion in session.packet.criteria})
     found = report_of(close(made, incomplete=True))
-    assert found["raters"] == 1
-    assert found["limits"][0].startswith("One rater")
+    assert found.raters == 1
+    assert found.limits[0].startswith("One rater")
 
 
 @pytest.mark.parametrize("level", [1.0, 5.0])
@@ -188,19 +193,19 @@ def test_equal_scores_everywhere_are_no_variation_and_no_crash(tmp_path: Path, l
     for rater in ("anna", "ben", "cara"):
         rate_all(made, rater, lambda source: level * 9 - 20 * (level < 3))
     found = report_of(close(made))
-    assert found["agreement"]["clarity"]["krippendorff_alpha"] == {"value": None, "ci95": None, "note": "no variation"}
-    assert found["agreement"]["clarity"]["exact"]["value"] == 1.0
-    assert [row["met"] for row in found["comparisons"]] == [None, None]
+    assert found.agreement["clarity"].krippendorff_alpha == Coefficient(value=None, ci95=None, note="no variation")
+    assert found.agreement["clarity"].exact.value == 1.0
+    assert [row.met for row in found.comparisons] == [None, None]
     assert "cannot say" in verdict(found)
     assert "no variation" in markdown(found)
 
 
 def test_a_study_of_one_item_is_reported_without_intervals(tmp_path: Path) -> None:
     made = make_study(tmp_path, ("anna",), items=1)
-    assert made.sample["smallest_detectable_effect"] is None
+    assert made.sample.smallest_detectable_effect is None
     rate_all(made, "anna")
     found = report_of(close(made))
-    assert (found["items"], found["comparisons"][0]["ci95"], found["comparisons"][0]["note"]) == (1, None, "one item")
+    assert (found.items, found.comparisons[0].ci95, found.comparisons[0].note) == (1, None, "one item")
     assert "one item" in markdown(found)
 
 
@@ -222,8 +227,8 @@ def test_a_study_with_two_systems_has_one_claim(tmp_path: Path) -> None:
     )
     rate_all(made, "anna")
     found = report_of(close(made))
-    assert [(row["a"], row["b"]) for row in found["comparisons"]] == [("tuned", "human")]
-    assert found["ranking"]["reference"] == "tuned"
+    assert [(row.a, row.b) for row in found.comparisons] == [("tuned", "human")]
+    assert found.ranking.reference == "tuned"
 
 
 def test_a_report_is_refused_before_lock_and_key(tmp_path: Path) -> None:

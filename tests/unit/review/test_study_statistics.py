@@ -123,18 +123,17 @@ def test_nothing_to_estimate_is_said_and_does_not_crash() -> None:
 def test_blinding_is_zero_by_chance_and_one_when_everything_is_seen_through() -> None:
     names = ("human", "tuned", "baseline")
     seen = [Guess(f"i{i}", rater, "human", "human") for i in range(5) for rater in ("x", "y")]
-    assert blinding_index(seen, "human", 3, 100, 1)[1].mean == 1.0  # type: ignore[union-attr]
+    assert blinding_index(seen, "human", 3, 100, 1).value == 1.0
     even = [Guess(f"i{i}", rater, "human", names[i % 3]) for i in range(6) for rater in ("x", "y")]
-    counts, index = blinding_index(even, "human", 3, 100, 1)
-    assert counts == {"n": 12, "right": 4, "wrong": 8, "dont_know": 0}
-    assert index is not None
-    assert index.mean == pytest.approx(0.0)
-    assert blinding_index([], "human", 3, 100, 1)[1] is None
+    found = blinding_index(even, "human", 3, 100, 1)
+    assert (found.n, found.right, found.wrong, found.dont_know) == (12, 4, 8, 0)
+    assert found.value == pytest.approx(0.0)
+    assert blinding_index([], "human", 3, 100, 1).value is None
 
 
 def test_bangs_index_of_two_arms_is_right_minus_wrong_over_all() -> None:
     guesses = [Guess(f"i{i}", "x", "a", "a" if i < 6 else "b" if i < 8 else None) for i in range(10)]
-    assert blinding_index(guesses, "a", 2, 100, 1)[1].mean == pytest.approx((6 - 2) / 10)  # type: ignore[union-attr]
+    assert blinding_index(guesses, "a", 2, 100, 1).value == pytest.approx((6 - 2) / 10)
 
 
 def test_more_items_and_raters_find_smaller_differences() -> None:
@@ -163,9 +162,9 @@ def test_claims_are_corrected_by_holm_over_those_that_were_tested() -> None:
         bootstrap_samples=200,
     )
     first, second, same = StudyTables(plan, Judgements(rows), {}, ["a", "b", "c"]).claims()
-    assert first["difference"] == pytest.approx(0.25)
-    assert second["difference"] == pytest.approx(-0.5)
-    assert sorted([first["p_holm"] / first["p"], second["p_holm"] / second["p"]])[1] == pytest.approx(2.0)
-    assert (same["p"], same["met"], same["note"]) == (None, None, "no variation")
-    assert second["met"] == (second["p_holm"] <= 0.05)
-    assert first["met_alone"] == (first["ci95"][0] > 0)
+    assert first.difference == pytest.approx(0.25)
+    assert second.difference == pytest.approx(-0.5)
+    assert sorted([first.p_holm / first.p, second.p_holm / second.p])[1] == pytest.approx(2.0)
+    assert (same.p, same.met, same.note) == (None, None, "no variation")
+    assert second.met == (second.p_holm <= 0.05)
+    assert first.met_alone == (first.ci95[0] > 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from toolkit.records import JSON
+from toolkit.results.study import Agreement, Coefficient
 from toolkit.review.study.crossed import NO_VARIATION
 from toolkit.review.study.judgements import Scored
 from toolkit.review.study.plan import HIGHEST, LOWEST
@@ -15,20 +15,14 @@ from toolkit.statistics.student import t_quantile
 
 _SCALE = tuple(range(LOWEST, HIGHEST + 1))
 Units = list[list[int]]
-COEFFICIENTS: dict[str, Callable[[Units], float | None]] = {
-    "krippendorff_alpha": lambda units: krippendorff_alpha(units, "ordinal"),
-    "gwet_ac2": lambda units: gwet_ac(units, _SCALE, "quadratic"),
-    "exact": lambda units: pairs_within(units, 0),
-    "within_one": lambda units: pairs_within(units, 1),
-}
 
 
-def agreement(rows: Sequence[Scored], criteria: Sequence[str], groups: Mapping[str, str]) -> JSON:
-    """Per criterion and coefficient `{value, ci95, note}`, and how many answers two or more raters scored."""
+def agreement(rows: Sequence[Scored], criteria: Sequence[str], groups: Mapping[str, str]) -> dict[str, Agreement]:
+    """The agreement on each criterion."""
     return {criterion: _criterion(rows, criterion, groups) for criterion in criteria}
 
 
-def _criterion(rows: Sequence[Scored], criterion: str, groups: Mapping[str, str]) -> JSON:
+def _criterion(rows: Sequence[Scored], criterion: str, groups: Mapping[str, str]) -> Agreement:
     answers: dict[tuple[str, str], list[int]] = {}
     for row in rows:
         answers.setdefault((row.item, row.source), []).append(row.scores[criterion])
@@ -37,19 +31,22 @@ def _criterion(rows: Sequence[Scored], criterion: str, groups: Mapping[str, str]
         if len(values) > 1:
             by_group.setdefault(groups.get(item, item), []).append(values)
     blocks = list(by_group.values())
-    return {
-        "n": sum(map(len, blocks)),
-        **{name: _with_interval(blocks, coefficient) for name, coefficient in COEFFICIENTS.items()},
-    }
+    return Agreement(
+        n=sum(map(len, blocks)),
+        krippendorff_alpha=_with_interval(blocks, lambda units: krippendorff_alpha(units, "ordinal")),
+        gwet_ac2=_with_interval(blocks, lambda units: gwet_ac(units, _SCALE, "quadratic")),
+        exact=_with_interval(blocks, lambda units: pairs_within(units, 0)),
+        within_one=_with_interval(blocks, lambda units: pairs_within(units, 1)),
+    )
 
 
-def _with_interval(blocks: list[Units], coefficient: Callable[[Units], float | None]) -> JSON:
+def _with_interval(blocks: list[Units], coefficient: Callable[[Units], float | None]) -> Coefficient:
     """Jackknife over groups of items (Efron and Stein, 1981)."""
     if not blocks:
-        return {"value": None, "ci95": None, "note": "no answer was scored by two raters"}
+        return Coefficient(value=None, ci95=None, note="no answer was scored by two raters")
     value = coefficient([unit for block in blocks for unit in block])
     if value is None:
-        return {"value": None, "ci95": None, "note": NO_VARIATION}
+        return Coefficient(value=None, ci95=None, note=NO_VARIATION)
     count = len(blocks)
     without = [
         coefficient([unit for at, block in enumerate(blocks) if at != left_out for unit in block])
@@ -57,8 +54,8 @@ def _with_interval(blocks: list[Units], coefficient: Callable[[Units], float | N
     ]
     known = [other for other in without if other is not None]
     if count < 3 or len(known) < count:
-        return {"value": value, "ci95": None, "note": "too few items for an interval"}
+        return Coefficient(value=value, ci95=None, note="too few items for an interval")
     mean = math.fsum(known) / count
     error = math.sqrt((count - 1) / count * math.fsum((other - mean) ** 2 for other in known))
     half = t_quantile((1 + LEVEL) / 2, count - 1) * error
-    return {"value": value, "ci95": (max(-1.0, value - half), min(1.0, value + half)), "note": ""}
+    return Coefficient(value=value, ci95=(max(-1.0, value - half), min(1.0, value + half)), note="")

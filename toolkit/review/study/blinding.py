@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from toolkit.records import JSON
-from toolkit.review.study.crossed import CrossedMean, crossed_mean
+from toolkit.results.study import Blinding
+from toolkit.review.study.crossed import crossed_mean
 
 
 @dataclass(frozen=True)
@@ -24,18 +24,24 @@ class Guess:
     guessed: str | None
 
 
-def blinding_index(
-    guesses: Sequence[Guess], system: str, options: int, samples: int, seed: int
-) -> tuple[JSON, CrossedMean | None]:
-    """Counts of right, wrong and no guesses about a system's answers, and the index with its interval; None without a
-    guess.
+def blinding_index(guesses: Sequence[Guess], system: str, options: int, samples: int, seed: int) -> Blinding:
+    """Counts of right, wrong and no guesses about a system's answers, and the index with its interval; `options` is how
+    many answers are possible.
     """
     own = [guess for guess in guesses if guess.system == system]
     right = sum(guess.guessed == system for guess in own)
     unsure = sum(guess.guessed is None for guess in own)
-    counts: JSON = {"n": len(own), "right": right, "wrong": len(own) - right - unsure, "dont_know": unsure}
+    found = Blinding(
+        n=len(own),
+        right=right,
+        wrong=len(own) - right - unsure,
+        dont_know=unsure,
+        value=None,
+        ci95=None,
+        note="no guesses",
+    )
     if not own:
-        return counts, None
+        return found
     cells = {
         (guess.item, guess.rater): 0.0
         if guess.guessed is None
@@ -44,4 +50,6 @@ def blinding_index(
         else -1.0 / max(1, options - 1)
         for guess in own
     }
-    return counts, crossed_mean(cells, samples, seed)
+    index = crossed_mean(cells, samples, seed)
+    found.value, found.ci95, found.note = index.mean, index.ci95, index.note
+    return found

@@ -5,15 +5,14 @@ results.json.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
 from statistics import fmean
 
 from toolkit.errors import DataError
-from toolkit.records import JSON
 from toolkit.results.document import Item
 from toolkit.results.reading import read_results
+from toolkit.results.study import HumanCorrelation
 from toolkit.review.study.judgements import OVERALL
 from toolkit.statistics.correlation import rank_correlation, sign
 
@@ -23,7 +22,7 @@ Points = dict[str, dict[str, tuple[float, float]]]  # item -> system -> (metric,
 
 def metric_correlations(
     human: HumanScores, results_file: Path, groups: Mapping[str, str], samples: int, seed: int
-) -> list[JSON]:
+) -> list[HumanCorrelation]:
     """A row per metric, as in results.json, and how often the metric orders two answers to one question as people do.
 
     `groups` names the group of each item.
@@ -33,11 +32,7 @@ def metric_correlations(
     """
     items = read_results(results_file).items
     points = {metric: _points(human, items, metric) for metric in _metrics(items)}
-    rows = [
-        {"metric": metric, "criterion": OVERALL, **_correlation(found, groups, samples, seed)}
-        for metric, found in points.items()
-        if found
-    ]
+    rows = [_correlation(metric, found, groups, samples, seed) for metric, found in points.items() if found]
     if not rows:
         raise DataError(
             f"{results_file} shares no answer with this study; give the results.json of the same predictions and"
@@ -61,10 +56,10 @@ def _points(human: HumanScores, items: Sequence[Item], metric: str) -> Points:
     return points
 
 
-def _correlation(points: Points, groups: Mapping[str, str], samples: int, seed: int) -> JSON:
+def _correlation(metric: str, points: Points, groups: Mapping[str, str], samples: int, seed: int) -> HumanCorrelation:
     rows = [(groups.get(item, item), *pair) for item, systems in points.items() for pair in systems.values()]
     correlation = rank_correlation(
-        [metric for _, metric, _ in rows],
+        [value for _, value, _ in rows],
         [human for _, _, human in rows],
         [group for group, _, _ in rows],
         seed,
@@ -76,8 +71,13 @@ def _correlation(points: Points, groups: Mapping[str, str], samples: int, seed: 
         for a, b in combinations(systems.values(), 2)
         if a[1] != b[1]
     ]
-    return {
-        **asdict(correlation),
-        "orders_as_people": fmean(map(float, agreed)) if agreed else None,
-        "ordered_pairs": len(agreed),
-    }
+    return HumanCorrelation(
+        metric=metric,
+        criterion=OVERALL,
+        spearman=correlation.spearman,
+        ci95=correlation.ci95,
+        kendall=correlation.kendall,
+        n=correlation.n,
+        orders_as_people=fmean(map(float, agreed)) if agreed else None,
+        ordered_pairs=len(agreed),
+    )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from toolkit.errors import DataError, UsageError
 from toolkit.records import JSON, sha256_file, write_json, write_jsonl
+from toolkit.results.study import Sample
 from toolkit.review.journal import check_name
 from toolkit.review.study.folder import SCHEMA, StudyFolder, sealed
 from toolkit.review.study.inputs import Inputs
@@ -27,7 +28,7 @@ class Created:
 
     folder: StudyFolder
     key_file: Path
-    sample: JSON
+    sample: Sample
 
 
 def create_study(
@@ -121,7 +122,7 @@ def _write(
     order = generator.sample(systems, len(systems))
     answers = _name_answers(chosen, drawn, generator)
     sample = _sample_size(chosen, drawn, plan, len(leaks))
-    write_json(folder.plan_file, {"plan": plan.model_dump(), "sample": sample})
+    write_json(folder.plan_file, {"plan": plan.model_dump(), "sample": sample.model_dump()})
     write_jsonl(folder.outputs_file, ({"answer": name, "text": text} for name, (_, _, text) in sorted(answers.items())))
     for rater in raters:
         first = header(study, rater, plan, [plan.descriptions[system] for system in order])
@@ -156,21 +157,21 @@ def _name_answers(chosen: list[Question], drawn: Drawn, generator: random.Random
     return {f"a{generator.getrandbits(48):012x}": row for row in texts}
 
 
-def _sample_size(chosen: list[Question], drawn: Drawn, plan: StudyPlan, leaks: int) -> JSON:
+def _sample_size(chosen: list[Question], drawn: Drawn, plan: StudyPlan, leaks: int) -> Sample:
     rated = sum(unit["kind"] == "item" for units in drawn.units.values() for unit in units.values())
     effect = smallest_detectable_effect(
         plan.assumptions, len({question.group for question in chosen}), len(drawn.units), rated
     )
-    return {
-        "items": len(chosen),
-        "groups": len({question.group for question in chosen}),
-        "raters": len(drawn.units),
-        "ratings_per_system": rated,
-        "smallest_detectable_effect": None if effect is None else round(effect, 3),
-        "power": 0.8,
-        "alpha": 0.05,
-        "leaks_acknowledged": leaks,
-    }
+    return Sample(
+        items=len(chosen),
+        groups=len({question.group for question in chosen}),
+        raters=len(drawn.units),
+        ratings_per_system=rated,
+        smallest_detectable_effect=None if effect is None else round(effect, 3),
+        power=0.8,
+        alpha=0.05,
+        leaks_acknowledged=leaks,
+    )
 
 
 def _write_manifest(folder: StudyFolder, study: str, plan: StudyPlan, raters: list[str], key: Key, files: JSON) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from toolkit.errors import DataError, UsageError
 from toolkit.records import JSON, read_json, sha256_json
+from toolkit.results.study import STUDY_REPORT, Sample
 from toolkit.review.study.plan import StudyPlan
 
 SCHEMA = 1
@@ -50,8 +51,8 @@ class StudyFolder:
         return self.path / "unblinded.json"
 
     @property
-    def report_dir(self) -> Path:
-        return self.path / "report"
+    def report_file(self) -> Path:
+        return self.path / "report" / STUDY_REPORT
 
     @property
     def default_key_file(self) -> Path:
@@ -74,10 +75,17 @@ class StudyFolder:
         return found
 
     def plan(self) -> StudyPlan:
+        return StudyPlan.model_validate(self._plan_content()["plan"])
+
+    def sample(self) -> Sample:
+        """The sample size section of the plan."""
+        return Sample.model_validate(self._plan_content()["sample"])
+
+    def _plan_content(self) -> JSON:
         content = read_json(self.plan_file)
         if content is None:
             raise DataError(f"{self.plan_file} is missing or damaged; take it from your copy of the study.")
-        return StudyPlan.model_validate(content["plan"])
+        return content
 
     def raters(self) -> list[str]:
         return list(self.manifest()["raters"])

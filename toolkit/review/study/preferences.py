@@ -8,7 +8,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 
-from toolkit.records import JSON
+from toolkit.results.study import Coefficient, Preference, Ranking
 from toolkit.review.study.bradley_terry import Counts, Strengths, count_comparisons, fit_bradley_terry
 from toolkit.review.study.judgements import Preferred
 from toolkit.statistics.intervals import percentile_interval
@@ -17,7 +17,7 @@ _REFITS = 400
 _UNBOUNDED = "no finite strengths: one system was never preferred to, or never behind, another"
 
 
-def ranking(rows: Sequence[Preferred], reference: str, samples: int, seed: int) -> JSON | None:
+def ranking(rows: Sequence[Preferred], reference: str, samples: int, seed: int) -> Ranking | None:
     """Log strengths against the reference, order effect and tie term, with percentile intervals over items and raters;
     None without rankings.
     """
@@ -26,30 +26,30 @@ def ranking(rows: Sequence[Preferred], reference: str, samples: int, seed: int) 
     fitted = fit_bradley_terry(count_comparisons(row.preference for row in rows), reference)
     if fitted is None:
         names = sorted({name for row in rows for name in row.preference[:2]})
-        nothing = {"value": None, "ci95": None, "note": _UNBOUNDED}
-        return {
-            "reference": reference,
-            "strengths": dict.fromkeys(names, nothing),
-            "order_effect": nothing,
-            "tie": None,
-            "n": len(rows),
-        }
+        nothing = Coefficient(value=None, ci95=None, note=_UNBOUNDED)
+        return Ranking(
+            reference=reference,
+            strengths=dict.fromkeys(names, nothing),
+            order_effect=nothing,
+            tie=None,
+            n=len(rows),
+        )
     refits = _refits(rows, reference, fitted, min(samples, _REFITS), seed)
-    return {
-        "reference": reference,
-        "strengths": {
+    return Ranking(
+        reference=reference,
+        strengths={
             name: _coefficient(value, [refit.strengths[name] for refit in refits], samples)
             for name, value in sorted(fitted.strengths.items())
         },
-        "order_effect": _coefficient(fitted.first, [refit.first for refit in refits], samples),
-        "tie": None
+        order_effect=_coefficient(fitted.first, [refit.first for refit in refits], samples),
+        tie=None
         if fitted.tie is None
         else _coefficient(fitted.tie, [refit.tie for refit in refits if refit.tie is not None], samples),
-        "n": len(rows),
-    }
+        n=len(rows),
+    )
 
 
-def win_tie_loss(rows: Sequence[Preferred], a: str, b: str) -> JSON:
+def win_tie_loss(rows: Sequence[Preferred], a: str, b: str) -> Preference:
     """How often a was ranked before, level with and behind b."""
     outcomes: Counter[str] = Counter()
     for row in rows:
@@ -57,7 +57,7 @@ def win_tie_loss(rows: Sequence[Preferred], a: str, b: str) -> JSON:
         if {first, second} == {a, b}:
             better = {"first": first, "second": second}.get(outcome)
             outcomes["tie" if better is None else "win" if better == a else "loss"] += 1
-    return {name: outcomes[name] for name in ("win", "tie", "loss")}
+    return Preference(a=a, b=b, win=outcomes["win"], tie=outcomes["tie"], loss=outcomes["loss"])
 
 
 def _refits(rows: Sequence[Preferred], reference: str, start: Strengths, count: int, seed: int) -> list[Strengths]:
@@ -88,7 +88,7 @@ def _refits(rows: Sequence[Preferred], reference: str, start: Strengths, count: 
     ]
 
 
-def _coefficient(value: float, resampled: list[float], samples: int) -> JSON:
+def _coefficient(value: float, resampled: list[float], samples: int) -> Coefficient:
     interval = percentile_interval(resampled, min(samples, _REFITS))
     note = "" if interval else "too few resamples have finite strengths for an interval"
-    return {"value": value, "ci95": interval, "note": note}
+    return Coefficient(value=value, ci95=interval, note=note)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from toolkit.records import JSON
+from toolkit.results.study import Consistency, Control, ControlSensitivity, Detection, RaterSummary
 from toolkit.review.study.crossed import crossed_mean
 from toolkit.review.study.judgements import OVERALL, Judgements, Scored, control_kind, repeated_pairs
 from toolkit.review.study.perturb import KINDS, OFFENDS
@@ -14,58 +14,60 @@ from toolkit.review.study.plan import HUMAN, Exclusion
 _FEWEST_CONTROLS = 5  # below this a rater's detection rate says nothing
 
 
-def rater_summary(judgements: Judgements, rater: str) -> JSON:
-    """One rater's share of the packet, level, control detection and consistency."""
+def rater_summary(judgements: Judgements, rater: str, rule: Exclusion) -> RaterSummary:
+    """How one rater did, and why `rule` leaves the rater out, if it does."""
     own = judgements.only([rater])
     detected = list(_detections(own.scored, OVERALL).values())
-    return {
-        "share_rated": judgements.share_rated.get(rater, 0.0),
-        "mean": fmean(row.value(OVERALL) for row in own.ordinary) if own.ordinary else None,
-        "controls": {"n": len(detected), "detection": fmean(detected) if detected else None},
-        "repeats": _consistency(own.scored),
-    }
+    share = judgements.share_rated.get(rater, 0.0)
+    controls = Detection(n=len(detected), detection=fmean(detected) if detected else None)
+    return RaterSummary(
+        share_rated=share,
+        mean=fmean(row.value(OVERALL) for row in own.ordinary) if own.ordinary else None,
+        controls=controls,
+        repeats=_consistency(own.scored),
+        excluded=_exclusion_reason(share, controls, rule),
+    )
 
 
-def exclusion_reason(summary: JSON, rule: Exclusion) -> str | None:
-    """Why the plan leaves a rater out; None if it does not."""
-    if summary["share_rated"] < rule.min_share_rated:
-        return f"rated {summary['share_rated']:.0%} of the packet, less than {rule.min_share_rated:.0%}"
-    controls = summary["controls"]
-    if controls["n"] >= _FEWEST_CONTROLS and controls["detection"] < rule.min_control_detection:
+def _exclusion_reason(share: float, controls: Detection, rule: Exclusion) -> str | None:
+    if share < rule.min_share_rated:
+        return f"rated {share:.0%} of the packet, less than {rule.min_share_rated:.0%}"
+    known = controls.detection if controls.n >= _FEWEST_CONTROLS else None
+    if known is not None and known < rule.min_control_detection:
         return (
-            f"told damaged from intact answers in {controls['detection']:.0%} of comparisons, less than"
+            f"told damaged from intact answers in {known:.0%} of comparisons, less than"
             f" {rule.min_control_detection:.0%}"
         )
     return None
 
 
-def sensitivity(judgements: Judgements, samples: int, seed: int) -> JSON:
+def sensitivity(judgements: Judgements, samples: int, seed: int) -> ControlSensitivity:
     """How often a damaged answer scored below an intact human one of the same rater (ties count half; 0.5: chance)."""
     detections = _detections(judgements.scored, OVERALL)
     if not detections:
-        return {"value": None, "ci95": None, "n": 0, "note": "no controls"}
+        return ControlSensitivity(value=None, ci95=None, n=0, note="no controls")
     mean = crossed_mean(detections, samples, seed)
-    return {"value": mean.mean, "ci95": mean.ci95, "n": len(detections), "note": mean.note}
+    return ControlSensitivity(value=mean.mean, ci95=mean.ci95, n=len(detections), note=mean.note)
 
 
-def controls_by_kind(judgements: Judgements) -> JSON:
+def controls_by_kind(judgements: Judgements) -> dict[str, Control]:
     """Per kind of damage: ratings, how many were noticed, and how many points it cost on the criterion that it offends
     most.
 
     Noticed: flagged as critical, or below the mean of the rater's intact human answers on that criterion.
     """
-    found: JSON = {}
+    found = {}
     for kind in KINDS:
         rows = [row for row in judgements.scored if control_kind(row) == kind]
         if rows:
             criterion = OFFENDS[kind] if OFFENDS[kind] in rows[0].scores else OVERALL
             drops = [_drop(row, criterion, judgements) for row in rows]
-            found[kind] = {
-                "n": len(rows),
-                "noticed": sum(row.critical or (drop or 0.0) > 0 for row, drop in zip(rows, drops, strict=True)),
-                "mean_drop": fmean(known) if (known := [drop for drop in drops if drop is not None]) else None,
-                "criterion": criterion,
-            }
+            found[kind] = Control(
+                n=len(rows),
+                noticed=sum(row.critical or (drop or 0.0) > 0 for row, drop in zip(rows, drops, strict=True)),
+                mean_drop=fmean(known) if (known := [drop for drop in drops if drop is not None]) else None,
+                criterion=criterion,
+            )
     return found
 
 
@@ -92,12 +94,12 @@ def _detections(rows: Sequence[Scored], criterion: str) -> dict[tuple[str, str],
     return found
 
 
-def _consistency(rows: Sequence[Scored]) -> JSON:
+def _consistency(rows: Sequence[Scored]) -> Consistency:
     pairs = [(a.scores[name], b.scores[name]) for a, b in repeated_pairs(rows) for name in a.scores]
     if not pairs:
-        return {"n": 0, "exact": None, "within_one": None}
-    return {
-        "n": len(pairs),
-        "exact": fmean(float(a == b) for a, b in pairs),
-        "within_one": fmean(float(abs(a - b) <= 1) for a, b in pairs),
-    }
+        return Consistency(n=0, exact=None, within_one=None)
+    return Consistency(
+        n=len(pairs),
+        exact=fmean(float(a == b) for a, b in pairs),
+        within_one=fmean(float(abs(a - b) <= 1) for a, b in pairs),
+    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from toolkit.records import JSON
+from toolkit.results.parts import Rate
+from toolkit.results.study import Blinding, Coefficient, HumanComparison, HumanDifference, HumanMean
 from toolkit.review.study.blinding import blinding_index
 from toolkit.review.study.crossed import CrossedMean, crossed_mean
 from toolkit.review.study.judgements import OVERALL, Judgements, Scored, cells_of, paired_cells
@@ -31,24 +32,25 @@ class StudyTables:
             (name, self.reference) for name in self.systems if name != self.reference
         ]
 
-    def sizes(self) -> JSON:
-        return {
-            "items": len({row.item for row in self.rows}),
-            "raters": len({row.rater for row in self.rows}),
-            "ratings": len(self.rows),
-        }
+    @property
+    def items(self) -> int:
+        return len({row.item for row in self.rows})
 
-    def means(self) -> JSON:
+    @property
+    def raters(self) -> int:
+        return len({row.rater for row in self.rows})
+
+    def means(self) -> dict[str, dict[str, HumanMean]]:
         return {
             system: {name: _mean(self._crossed(self._of(system), name)) for name in self.names}
             for system in self._rated()
         }
 
-    def critical_failures(self) -> JSON:
+    def critical_failures(self) -> dict[str, Rate]:
         """Share of flagged ratings; the interval is the crossed one, cut at 0 and 1, and Wilson's over items where
         nothing varies.
         """
-        found: JSON = {}
+        found = {}
         for system in self._rated():
             rows = self._of(system)
             mean = self._crossed_cells(cells_of(rows, lambda row: float(row.critical)))
@@ -58,10 +60,10 @@ class StudyTables:
                 if mean.ci95
                 else wilson_interval(share * mean.items, mean.items)
             )
-            found[system] = {"count": count, "n": len(rows), "share": share, "ci95": interval}
+            found[system] = Rate(count=count, n=len(rows), share=share, ci95=interval)
         return found
 
-    def claims(self) -> list[JSON]:
+    def claims(self) -> list[HumanComparison]:
         """The declared claims in their order, with Holm's correction over all that have a test."""
         found = [(claim, paired_cells(self.rows, claim.a, claim.b, OVERALL)) for claim in self.plan.comparisons]
         differences = [(claim, self._crossed_cells(cells)) for claim, cells in found if cells]
@@ -72,7 +74,7 @@ class StudyTables:
             for (claim, difference), p in zip(differences, tests, strict=True)
         ]
 
-    def differences(self) -> list[JSON]:
+    def differences(self) -> list[HumanDifference]:
         """Per declared pair and criterion, for looking only: nothing was declared about single criteria."""
         rows = []
         for a, b in self.pairs:
@@ -80,18 +82,11 @@ class StudyTables:
                 if cells := paired_cells(self.rows, a, b, name):
                     mean = self._crossed_cells(cells)
                     rows.append(
-                        {
-                            "a": a,
-                            "b": b,
-                            "criterion": name,
-                            "difference": mean.mean,
-                            "ci95": mean.ci95,
-                            "note": mean.note,
-                        }
+                        HumanDifference(a=a, b=b, criterion=name, difference=mean.mean, ci95=mean.ci95, note=mean.note)
                     )
         return rows
 
-    def position_effect(self) -> JSON:
+    def position_effect(self) -> Coefficient:
         """What being shown first adds to a score: residual of the first answer minus those of the later ones, in
         points.
         """
@@ -105,23 +100,16 @@ class StudyTables:
             if 0 in found and len(found) > 1
         }
         if not cells:
-            return {"value": None, "ci95": None, "note": "no unit with several answers was rated"}
+            return Coefficient(value=None, ci95=None, note="no unit with several answers was rated")
         mean = self._crossed_cells(cells)
-        return {"value": mean.mean, "ci95": mean.ci95, "note": mean.note}
+        return Coefficient(value=mean.mean, ci95=mean.ci95, note=mean.note)
 
-    def blinding(self) -> JSON:
-        found: JSON = {}
-        for system in self.systems:
-            counts, index = blinding_index(
-                self.judgements.guesses, system, len(self.systems), self.plan.bootstrap_samples, self.plan.seed
-            )
-            found[system] = {
-                **counts,
-                "value": index.mean if index else None,
-                "ci95": index.ci95 if index else None,
-                "note": index.note if index else "no guesses",
-            }
-        return found
+    def blinding(self) -> dict[str, Blinding]:
+        samples, seed = self.plan.bootstrap_samples, self.plan.seed
+        return {
+            system: blinding_index(self.judgements.guesses, system, len(self.systems), samples, seed)
+            for system in self.systems
+        }
 
     def human_scores(self) -> dict[str, dict[str, float]]:
         """item -> system -> mean overall score."""
@@ -143,31 +131,31 @@ class StudyTables:
         return crossed_mean(cells, self.plan.bootstrap_samples, self.plan.seed, self.groups)
 
 
-def _mean(mean: CrossedMean) -> JSON:
-    return {"mean": mean.mean, "ci95": mean.ci95, "n": mean.ratings, "note": mean.note}
+def _mean(mean: CrossedMean) -> HumanMean:
+    return HumanMean(mean=mean.mean, ci95=mean.ci95, n=mean.ratings, note=mean.note)
 
 
-def _claim(claim: Comparison, difference: CrossedMean, p: float | None, p_holm: float | None) -> JSON:
+def _claim(claim: Comparison, difference: CrossedMean, p: float | None, p_holm: float | None) -> HumanComparison:
     """`met` is the claim after correction, None where it could not be tested; `met_alone` is what its interval says."""
     above = difference.mean > _bound(claim)
-    return {
-        "a": claim.a,
-        "b": claim.b,
-        "criterion": OVERALL,
-        "claim": claim.kind,
-        "difference": difference.mean,
-        "ci95": difference.ci95,
-        "p": p,
-        "p_holm": p_holm,
-        "margin": claim.margin if claim.kind == "non_inferiority" else None,
-        "met": None if p_holm is None else above and p_holm <= 1 - LEVEL + 1e-12,
-        "met_alone": None if difference.ci95 is None else difference.ci95[0] > _bound(claim),
-        "n_items": difference.items,
-        "n_raters": difference.raters,
-        "standard_error": difference.standard_error,
-        "degrees": difference.degrees,
-        "note": difference.note,
-    }
+    return HumanComparison(
+        a=claim.a,
+        b=claim.b,
+        criterion=OVERALL,
+        claim=claim.kind,
+        difference=difference.mean,
+        ci95=difference.ci95,
+        p=p,
+        p_holm=p_holm,
+        margin=claim.margin if claim.kind == "non_inferiority" else None,
+        met=None if p_holm is None else above and p_holm <= 1 - LEVEL + 1e-12,
+        met_alone=None if difference.ci95 is None else difference.ci95[0] > _bound(claim),
+        n_items=difference.items,
+        n_raters=difference.raters,
+        standard_error=difference.standard_error,
+        degrees=difference.degrees,
+        note=difference.note,
+    )
 
 
 def _bound(claim: Comparison) -> float:

@@ -10,7 +10,7 @@ def _root() -> Path:
     """Folder that holds recipes/ and accelerate_configs/: the checkout, or toolkit/bundle in the wheel."""
     package = Path(__file__).resolve().parent
     checkout = package.parent
-    return checkout if (checkout / "recipes" / "pipeline" / "run.py").exists() else package / "bundle"
+    return checkout if (checkout / "accelerate_configs").is_dir() else package / "bundle"
 
 
 def recipes_dir() -> Path:

@@ -1,73 +1,156 @@
-"""What can be run: the recipes, their presets, and the accelerate configs, from a checkout or an installed wheel."""
+"""What can be run: one record for each recipe, their presets, and the accelerate configs, from a checkout or a wheel.
+
+Imports the standard library only: the command line and the list of runs read it when they start.
+"""
 
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field, replace
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from toolkit.bundled import accelerate_configs_dir, recipes_dir
 from toolkit.errors import UsageError
 
+if TYPE_CHECKING:
+    from toolkit.settings import Settings
 
-@dataclass(frozen=True)
-class Recipe:
-    """One recipe: how it is started, what it needs, what it can show before a start, and its presets.
 
-    `modules` are those that every run of it imports, installed by the extra of that name. `preview` says how the answer
-    of its `preview.py` is shown. `fail_under` is the option that `--fail-under METRIC=VALUE` sets. `presets` maps a
-    preset's name to its one-line description.
+class PipelineStage(NamedTuple):
+    """A stage by name, the recipe that it runs, the section of the pipeline's settings that it takes, and the name
+    under which the pipeline records its output.
     """
 
     name: str
+    recipe: str
+    section: str
+    kept_as: str
+
+
+STAGES = (
+    PipelineStage("data-build", "data-build", "data", "dataset"),
+    PipelineStage("sft", "sft", "sft", "adapter"),
+    PipelineStage("generate-baseline", "generate", "generate", "predictions_baseline"),
+    PipelineStage("generate-tuned", "generate", "generate", "predictions_tuned"),
+    PipelineStage("evaluate", "evaluate", "evaluate", "report"),
+)
+STAGE_NAMES = tuple(stage.name for stage in STAGES)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One recipe: its settings, how it is started, what it needs, makes, and can show before a start, and its presets.
+
+    `modules` are those that every run of it imports, installed by the extra of that name. `preview` says how the answer
+    of its `preview.py` is shown. `output` is the one that a later stage takes. `trains`: it saves checkpoints when
+    asked. `fail_under` is the option that `--fail-under METRIC=VALUE` sets. `stages` are the runs that it starts.
+    """
+
+    name: str
+    settings_name: str = ""  # in toolkit.settings, which is loaded when it is asked for
     by_accelerate: bool = True
     extra: str = ""
     modules: tuple[str, ...] = ()
     preview: Literal["rows", "tokens"] | None = None
+    output: str = ""
+    trains: bool = False
     fail_under: str | None = None
-    summary: str = ""
-    presets: dict[str, str] = field(default_factory=dict)
+    stages: tuple[PipelineStage, ...] = ()
+
+    @property
+    def settings(self) -> type[Settings]:
+        found: type[Settings] = getattr(importlib.import_module("toolkit.settings"), self.settings_name)
+        return found
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of what a finished run has made, its optional outputs left out."""
+        return tuple(stage.kept_as for stage in self.stages) or (self.output,)
+
+    @property
+    def sections(self) -> dict[str, str]:
+        """The sections of its settings that are settings of another recipe, with that recipe's name."""
+        return {stage.section: stage.recipe for stage in self.stages}
+
+    @property
+    def filled_in(self) -> dict[str, tuple[str, ...]]:
+        """The options of each such section that are filled in when an earlier stage is done."""
+        return {section: RECIPES[recipe].settings.from_pipeline for section, recipe in self.sections.items()}
+
+    @property
+    def folder(self) -> Path:
+        return recipes_dir() / self.name
 
     @property
     def script(self) -> Path:
-        return recipes_dir() / self.name / "run.py"
+        return self.folder / "run.py"
+
+    @property
+    def summary(self) -> str:
+        """The first line of its README that is no heading."""
+        path = self.folder / "README.md"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return next((line.strip() for line in lines if line.strip() and not line.startswith("#")), "")
+
+    @property
+    def presets(self) -> dict[str, str]:
+        """One-line descriptions by name."""
+        return {path.stem: first_comment(path) for path in sorted(self.folder.glob("*.yaml"))}
 
 
-_RECIPES = {
+RECIPES = {
     recipe.name: recipe
     for recipe in (
         Recipe(
             "data-build",
+            "DataBuildSettings",
             extra="data",
             modules=("accelerate", "ftfy", "lxml", "markdown_it", "phonenumbers", "rensa"),
             preview="rows",
+            output="dataset",
         ),
         Recipe(
             "sft",
+            "SftSettings",
             extra="train",
             modules=("torch", "accelerate", "transformers", "trl", "peft", "datasets"),
             preview="tokens",
+            output="adapter",
+            trains=True,
         ),
-        Recipe("generate", by_accelerate=False),  # vLLM starts its own workers
+        # vLLM starts its own workers.
+        Recipe("generate", "GenerateSettings", by_accelerate=False, output="predictions"),
         Recipe(
             "evaluate",
+            "EvaluateSettings",
             extra="eval",
             modules=("torch", "accelerate", "transformers", "numpy", "matplotlib", "jinja2"),
+            output="report",
             fail_under="fail_under",
         ),
-        Recipe("pipeline", by_accelerate=False, fail_under="evaluate.fail_under"),  # only starts other runs
+        # Only starts other runs.
+        Recipe("pipeline", "PipelineSettings", by_accelerate=False, fail_under="evaluate.fail_under", stages=STAGES),
     )
 }
-RECIPES = tuple(_RECIPES)
 
 
 def find_recipe(name: str) -> Recipe:
     """The recipe of that name. Raises UsageError with the nearest name if there is none."""
-    require_choice(name, RECIPES, "recipe")
-    folder = recipes_dir() / name
-    presets = {path.stem: first_comment(path) for path in sorted(folder.glob("*.yaml"))}
-    return replace(_RECIPES[name], summary=_first_line(folder / "README.md"), presets=presets)
+    require_choice(name, tuple(RECIPES), "recipe")
+    return RECIPES[name]
+
+
+def names_where(is_meant: Callable[[Recipe], object]) -> str:
+    """The names of the recipes that have something, for people."""
+    return " and ".join(name for name, recipe in RECIPES.items() if is_meant(recipe))
+
+
+def recipe_of_run(name: str) -> Recipe:
+    """The recipe that a run folder names; one that can nothing where this version does not know it."""
+    return RECIPES.get(name) or Recipe(name)
 
 
 def preset_path(recipe: str, preset: str) -> Path:
@@ -107,9 +190,3 @@ def first_comment(path: Path) -> str:
     """The text of a YAML file's first comment line: its description in lists."""
     line = path.read_text(encoding="utf-8").split("\n", 1)[0]
     return line.lstrip("# ").strip() if line.startswith("#") else ""
-
-
-def _first_line(path: Path) -> str:
-    """First non-heading line of a README: the recipe in a sentence."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return next((line.strip() for line in lines if line.strip() and not line.startswith("#")), "")

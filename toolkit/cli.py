@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Sequence
 
+from toolkit import catalog
 from toolkit.options.merge import add_merge_arguments
 
 _OVERRIDE = re.compile(r"^[A-Za-z_][\w.]*=", re.ASCII)
@@ -151,10 +152,12 @@ def _add_run(command: argparse.ArgumentParser) -> None:
         "steptune run RECIPE [--preset NAME | -c FILE] [--on NAME] [--run-dir DIR] [--detach] [--dry-run] [--json]"
         " [KEY=VALUE ...] [-- ACCELERATE ARGS]"
     )
+    *names, last = catalog.RECIPES
+    gated = catalog.names_where(lambda recipe: recipe.fail_under)
     command.add_argument(
         "recipe",
         metavar="RECIPE",
-        help="data-build, sft, generate, evaluate or pipeline; `steptune recipes RECIPE` lists its options",
+        help=f"{', '.join(names)} or {last}; `steptune recipes RECIPE` lists its options",
     )
     start = command.add_mutually_exclusive_group()
     start.add_argument("--preset", metavar="NAME", help="start from this preset (default: default)")
@@ -178,10 +181,7 @@ def _add_run(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="METRIC=VALUE",
-        help=(
-            "evaluate and pipeline: exit with 1 if the mean of METRIC (or METRIC_difference from the baseline) is below"
-            " VALUE"
-        ),
+        help=(f"{gated}: exit with 1 if the mean of METRIC (or METRIC_difference from the baseline) is below VALUE"),
     )
 
 

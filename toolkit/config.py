@@ -19,8 +19,7 @@ from pydantic import BaseModel, ValidationError
 from toolkit import catalog
 from toolkit.config_problems import IS_REQUIRED, KeyPath, Origin, models_in, problem_of, root_causes
 from toolkit.errors import ConfigError, Problem, SteptuneError
-from toolkit.pipeline_stages import SECTIONS
-from toolkit.settings import SETTINGS, Settings
+from toolkit.settings import Settings
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
@@ -65,8 +64,7 @@ def resolve(
         ConfigError: all unknown keys, wrong values and missing files together.
         UsageError: no such recipe or preset.
     """
-    catalog.find_recipe(recipe)
-    layers = _Layers()
+    model, layers = catalog.find_recipe(recipe).settings, _Layers()
     if config_file is not None:
         _add_file(layers, recipe, config_file)
     else:
@@ -74,7 +72,7 @@ def resolve(
     for override in overrides:
         _add_override(layers, recipe, override)
     source = str(config_file) if config_file is not None else f"the config of {recipe} ({preset or 'default'})"
-    return _validate(SETTINGS[recipe], layers, source, recipe)
+    return _validate(model, layers, source, recipe)
 
 
 def load_resolved(settings_type: type[SettingsT], path: Path) -> SettingsT:
@@ -83,7 +81,7 @@ def load_resolved(settings_type: type[SettingsT], path: Path) -> SettingsT:
     Raises:
         ConfigError: the file is missing or damaged, or it was written for another version or edited.
     """
-    recipe = next(name for name, known in SETTINGS.items() if known is settings_type)
+    recipe = next(name for name, known in catalog.RECIPES.items() if known.settings is settings_type)
     layers = _Layers()
     _add_file(layers, recipe, path)
     return _validate(settings_type, layers, str(path), recipe)
@@ -96,10 +94,8 @@ def dump(settings: Settings, recipe: str) -> str:
 
 def to_json(settings: Settings, recipe: str) -> dict[str, Any]:
     """All options as plain values; what a pipeline fills in later is left out."""
-    exclude: Any = None
-    if recipe == "pipeline":
-        exclude = {section: set(SETTINGS[stage].from_pipeline) for section, stage in SECTIONS.items()}
-    return settings.model_dump(mode="json", exclude=exclude)
+    filled_in = {section: set(options) for section, options in catalog.find_recipe(recipe).filled_in.items()}
+    return settings.model_dump(mode="json", exclude=filled_in)
 
 
 def _add_preset(layers: _Layers, recipe: str, path: Path) -> None:
@@ -158,7 +154,7 @@ def _add_override(layers: _Layers, recipe: str, override: str) -> None:
         value = text  # a plain text with YAML's special characters in it, such as a path
     path = tuple(key.split("."))
     if isinstance(value, dict):
-        _drop_mapping(layers.values, SETTINGS[recipe], path)
+        _drop_mapping(layers.values, catalog.find_recipe(recipe).settings, path)
     nested: dict[str, Any] = {path[-1]: value}
     for part in reversed(path[:-1]):
         nested = {part: nested}
@@ -184,12 +180,11 @@ def _merge(layers: _Layers, recipe: str, value: dict[str, Any], origins: dict[Ke
     value = dict(value)
     if "preset" in value:
         _start_from_preset(layers, recipe, value.pop("preset"), origins.get(("preset",)), ())
-    if recipe == "pipeline":
-        for section, stage in SECTIONS.items():
-            if isinstance(value.get(section), dict) and "preset" in value[section]:
-                value[section] = dict(value[section])
-                where = origins.get((section, "preset"))
-                _start_from_preset(layers, stage, value[section].pop("preset"), where, (section,))
+    for section, stage in catalog.find_recipe(recipe).sections.items():
+        if isinstance(value.get(section), dict) and "preset" in value[section]:
+            value[section] = dict(value[section])
+            where = origins.get((section, "preset"))
+            _start_from_preset(layers, stage, value[section].pop("preset"), where, (section,))
     _merge_values(layers.values, value)
     layers.origins.update(origins)
 
@@ -238,16 +233,15 @@ def _stage_problems(model: type[Settings], layers: _Layers, recipe: str) -> list
     problems = [
         Problem(key, IS_REQUIRED, is_missing=True) for key in model.required if layers.values.get(key) in (None, {}, "")
     ]
-    if recipe != "pipeline":
-        return problems
-    for section, stage in SECTIONS.items():
+    record = catalog.find_recipe(recipe)
+    for section, options in record.filled_in.items():
         given = layers.values.get(section)
         if not isinstance(given, dict):
             continue
-        for key in SETTINGS[stage].from_pipeline:
+        for key in options:
             # A stage's preset names its own model and data; in a pipeline those of the earlier stages rule.
             origin = layers.origins.get((section, key))
-            if key in given and origin and origin.preset_of == stage:
+            if key in given and origin and origin.preset_of == record.sections[section]:
                 del given[key]
             elif key in given:
                 problems.append(

@@ -14,16 +14,8 @@ from toolkit.settings import PipelineSettings
 
 def main(settings: PipelineSettings, run: Run) -> Outcome:
     """Run every stage that is not done; the headline is evaluate's."""
-    stages = Pipeline(settings, run.dir, on=os.environ["STEPTUNE_ON"], recorder=run.recorder).run_all()
-    outputs = {
-        "dataset": stages["data-build"].output("dataset"),
-        "adapter": stages["sft"].output("adapter"),
-        "predictions_baseline": stages["generate-baseline"].output("predictions"),
-        "predictions_tuned": stages["generate-tuned"].output("predictions"),
-        "report": stages["evaluate"].output("report"),
-    }
-    evaluation = stages["evaluate"].run.result
-    return Outcome(outputs, headline=dict(evaluation.headline) if evaluation else {})
+    outputs, last = Pipeline(settings, run.dir, on=os.environ["STEPTUNE_ON"], recorder=run.recorder).run_all()
+    return Outcome(outputs, headline=dict(last.headline) if last else {})
 
 
 if __name__ == "__main__":

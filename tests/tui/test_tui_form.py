@@ -10,7 +10,6 @@ import yaml
 from tests.tui.sample_runs import make_run
 from toolkit import catalog, config
 from toolkit.run_folder.config_values import flatten
-from toolkit.settings import SETTINGS
 from tui.logic.fields import next_choice, sections
 from tui.logic.form import Form, form_from_draft, values_of
 from tui.logic.form_yaml import take_yaml, to_yaml
@@ -26,7 +25,7 @@ def test_every_option_is_a_field_with_help(recipe: str) -> None:
     assert len({field.key for field in fields}) == len(fields)
     if recipe != "pipeline":
         top_level = {key.split(".")[0] for key in (field.key for field in fields)}
-        assert top_level == set(SETTINGS[recipe].model_fields)
+        assert top_level == set(catalog.RECIPES[recipe].settings.model_fields)
 
 
 def test_a_pipeline_has_its_stages_as_sections_without_what_it_fills_in() -> None:

@@ -64,4 +64,4 @@ def test_the_start_loads_no_screen_but_the_first_and_no_settings() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert {name for name in loaded if name.startswith("tui.screens.")} == {"tui.screens.runs"}
-    assert not loaded & {"pydantic", "toolkit.settings", "toolkit.catalog"}
+    assert not loaded & {"pydantic", "toolkit.settings"}

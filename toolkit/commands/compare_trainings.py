@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from toolkit.catalog import recipe_of_run
 from toolkit.records import JSON, read_json
 from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.outputs import output_of
 
 
 def training_rows(runs: list[RunFolder]) -> dict[str, list[Any]]:
-    """Facts of each run's training.json by name, None where a run has none; {} unless all runs are sft."""
-    if any(run.recipe != "sft" for run in runs):
+    """Facts of each run's training.json by name, None where a run has none; {} unless all runs are trainings."""
+    if not all(recipe_of_run(run.recipe).trains for run in runs):
         return {}
     found: list[JSON] = [_training(run) for run in runs]
     facts = [_facts(run, training) for run, training in zip(runs, found, strict=True)]

@@ -97,14 +97,19 @@ def _findings(interpreters: list[str]) -> dict[str, Any]:
     }
     packages = {name: _version(name) for name in PACKAGES}
     packages["vllm"] = preflight.vllm_distribution()
-    presets = [(name, preset) for name in catalog.RECIPES for preset in ("default", "demo")]
+    presets = [
+        (recipe.name, preset)
+        for recipe in catalog.RECIPES.values()
+        for preset in ("default", "demo")
+        if preset in recipe.presets
+    ]
     return {
         "steptune": __version__,
         "machine": machine,
         "packages": packages,
         "interpreters": generator_interpreters(runs_root(), interpreters),
         "warnings": list(_warnings()),
-        "recipes": [_recipe(name, preset) for name, preset in presets if preset in catalog.find_recipe(name).presets],
+        "recipes": [_recipe(name, preset) for name, preset in presets],
     }
 
 

@@ -9,7 +9,6 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from toolkit import catalog
-from toolkit.settings import SETTINGS
 from toolkit.terminal.output import say, say_json
 
 
@@ -17,7 +16,7 @@ def recipes(args: argparse.Namespace) -> int:
     """Print all recipes with their presets, or the options of one."""
     if args.recipe:
         return _options(args)
-    found = [catalog.find_recipe(name) for name in catalog.RECIPES]
+    found = catalog.RECIPES.values()
     if args.json:
         say_json([{"name": recipe.name, "summary": recipe.summary, "presets": recipe.presets} for recipe in found])
         return 0
@@ -31,7 +30,7 @@ def recipes(args: argparse.Namespace) -> int:
 
 def _options(args: argparse.Namespace) -> int:
     recipe = catalog.find_recipe(args.recipe)
-    options = list(_walk(SETTINGS[recipe.name], ""))
+    options = list(_walk(recipe.settings, ""))
     if args.json:
         say_json(options, default=str)
         return 0

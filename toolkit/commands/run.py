@@ -9,7 +9,6 @@ from pathlib import Path
 
 from toolkit import catalog, config
 from toolkit.errors import EXIT_CANCELLED, EXIT_FAILED, DataError, SteptuneError, UsageError
-from toolkit.pipeline_stages import STAGES
 from toolkit.planning import preflight
 from toolkit.planning.data_preview import data_preview_lines
 from toolkit.planning.inputs import check_inputs
@@ -25,7 +24,6 @@ from toolkit.run_folder.states import State
 from toolkit.runs import launch
 from toolkit.runs.follow import Follower, results_table
 from toolkit.runs.stop import ask_to_stop, wait_until_ended
-from toolkit.settings import PipelineSettings, Settings
 from toolkit.terminal.numbers import headline_text
 from toolkit.terminal.output import say, say_error, say_json, say_painted
 
@@ -48,9 +46,8 @@ def _thresholds(recipe: str, given: list[str]) -> list[str]:
     """`--fail-under METRIC=VALUE` as an override of evaluate's own option."""
     option = catalog.find_recipe(recipe).fail_under
     if given and option is None:
-        raise UsageError(
-            f"--fail-under belongs to evaluate and pipeline; {recipe} measures nothing that could be compared."
-        )
+        gated = catalog.names_where(lambda recipe: recipe.fail_under)
+        raise UsageError(f"--fail-under belongs to {gated}; {recipe} measures nothing that could be compared.")
     return [f"{option}.{item}" for item in given]
 
 
@@ -110,14 +107,14 @@ def _say_preview(recipe: str, preview: JSON) -> None:
 
 def _stage_commands(plan: LaunchPlan, folder: Path) -> list[tuple[str, list[str]]]:
     """The command lines of a pipeline's stages; [] for other recipes."""
-    if not isinstance(plan.settings, PipelineSettings):
-        return []
-    data, sft, generate, evaluate = plan.settings.stages()
-    stages: tuple[Settings, ...] = (data, sft, generate, generate, evaluate)
-    plans = {
-        stage.name: plan_launch(stage.recipe, settings, plan.on) for stage, settings in zip(STAGES, stages, strict=True)
-    }
-    return [(name, stage_plan.argv(RunFolder(folder).stage(name).path)) for name, stage_plan in plans.items()]
+    settings = plan.settings.stage_settings()
+    return [
+        (
+            stage.name,
+            plan_launch(stage.recipe, settings[stage.section], plan.on).argv(RunFolder(folder).stage(stage.name).path),
+        )
+        for stage in catalog.find_recipe(plan.recipe).stages
+    ]
 
 
 def _detach(started: RunFolder, as_json: bool) -> int:

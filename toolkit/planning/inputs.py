@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from toolkit.bundled import recipes_dir
 from toolkit.planning.preflight import Check
 from toolkit.records import sha256_tree
-from toolkit.settings import PipelineSettings, Settings
+from toolkit.settings import Settings
 
 MAX_HASHED_BYTES = 4 << 30  # about ten seconds of hashing
 _NO_DATA = ("python",)  # options whose path is a program
@@ -22,8 +22,8 @@ _NO_DATA = ("python",)  # options whose path is a program
 def check_inputs(settings: Settings) -> list[Check]:
     """A check per path option that is set: size and SHA-256 of the contents (that of toolkit.records.sha256_tree)."""
     # Of a pipeline's later stages the inputs are made by the ones before.
-    given = settings.data if isinstance(settings, PipelineSettings) else settings
-    return [_check(name, path) for name, path in _paths(given)]
+    first = next(iter(settings.stage_settings().values()))
+    return [_check(name, path) for name, path in _paths(first)]
 
 
 def _paths(value: Any, name: str = "") -> Iterator[tuple[str, Path]]:

@@ -10,10 +10,11 @@ from pathlib import Path
 from toolkit import catalog, config
 from toolkit.errors import UsageError
 from toolkit.machine.hardware import sample_gpus
+from toolkit.options.training import MemoryOptions
 from toolkit.planning.accelerate_config import AccelerateConfig, default_on, read_accelerate_config
 from toolkit.planning.nodes import Nodes, read_nodes
 from toolkit.planning.training_fit import read_machine, with_machine_choices
-from toolkit.settings import EvaluateSettings, GenerateSettings, PipelineSettings, Settings, SftSettings
+from toolkit.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,17 @@ class LaunchPlan:
     def by_accelerate(self) -> bool:
         """Whether accelerate starts the recipe, and not plain python."""
         return catalog.find_recipe(self.recipe).by_accelerate
+
+    @property
+    def stages(self) -> list[tuple[catalog.Recipe, Settings]]:
+        """What is run, with its record: the recipe itself, or the stages of a pipeline (both systems of generate as
+        one).
+        """
+        sections = catalog.find_recipe(self.recipe).sections
+        return [
+            (catalog.find_recipe(sections.get(section, self.recipe)), settings)
+            for section, settings in self.settings.stage_settings().items()
+        ]
 
     @property
     def config_yaml(self) -> str:
@@ -61,8 +73,8 @@ class LaunchPlan:
 
     @property
     def interpreter(self) -> str:
-        other = self.settings.generator.python if isinstance(self.settings, GenerateSettings) else None
-        return str(other or sys.executable)
+        engine = self.settings.engine
+        return str((engine and engine.python) or sys.executable)
 
 
 def plan_launch(
@@ -81,8 +93,8 @@ def plan_launch(
     """
     accelerate = read_accelerate_config(on or default_on())
     environment = _environment(accelerate, settings)
-    if isinstance(settings, SftSettings):
-        settings = with_machine_choices(settings, read_machine(accelerate))
+    if training := settings.training:
+        settings = settings.with_options(MemoryOptions.of(with_machine_choices(training, read_machine(accelerate))))
     if not catalog.find_recipe(recipe).by_accelerate:
         if accelerate_args:
             raise UsageError(f"{recipe} is not started by accelerate; remove `-- {' '.join(accelerate_args)}`.")
@@ -97,20 +109,10 @@ def plan_launch(
 
 def _environment(accelerate: AccelerateConfig, settings: Settings) -> dict[str, str]:
     environment = {"PYTHONUNBUFFERED": "1", "STEPTUNE_ON": accelerate.name, "TOKENIZERS_PARALLELISM": "false"}
-    if all(model.startswith("embedded:") for model in models_of(settings)):
+    if all(model.startswith("embedded:") for model in settings.loaded_models):
         environment["HF_HUB_OFFLINE"] = "1"  # bitsandbytes asks the hub for a kernel on some CPUs
     if accelerate.on_cpu:
         environment |= {"ACCELERATE_USE_CPU": "true", "DS_ACCELERATOR": "cpu", "CUDA_VISIBLE_DEVICES": ""}
         # Threads that spin at every barrier lose whole time slices as soon as another process needs a core.
         environment["OMP_WAIT_POLICY"] = os.environ.get("OMP_WAIT_POLICY", "PASSIVE")
     return environment
-
-
-def models_of(settings: Settings) -> list[str]:
-    """Every model that a recipe loads, as its settings name it."""
-    stages: tuple[Settings, ...] = settings.stages() if isinstance(settings, PipelineSettings) else (settings,)
-    return [
-        stage.bertscore_model if isinstance(stage, EvaluateSettings) else stage.model
-        for stage in stages
-        if isinstance(stage, SftSettings | GenerateSettings | EvaluateSettings)
-    ]

@@ -16,21 +16,14 @@ from typing import Literal
 
 import psutil
 
-from toolkit.catalog import Recipe, find_recipe
+from toolkit.catalog import Recipe
 from toolkit.errors import PreflightError
 from toolkit.machine.hardware import GIB, sample_gpus
-from toolkit.planning.accelerate_config import AccelerateConfig
-from toolkit.planning.plan import LaunchPlan, models_of
+from toolkit.options.generation import EngineOptions
+from toolkit.planning.plan import LaunchPlan
 from toolkit.planning.training_fit import judge_training, memory_of, read_machine, with_machine_choices
 from toolkit.planning.training_memory import MemoryEstimate
-from toolkit.settings import (
-    DataBuildSettings,
-    EvaluateSettings,
-    GenerateSettings,
-    PipelineSettings,
-    Settings,
-    SftSettings,
-)
+from toolkit.settings import Settings
 
 Level = Literal["ok", "warning", "refused"]
 MIN_FREE_DISK_GIB = 1.0
@@ -54,7 +47,7 @@ class Check:
 def check_launch(plan: LaunchPlan, run_dir: Path) -> list[Check]:
     """All checks of a plan, the good ones too. `run_dir` may not exist yet."""
     return [
-        *_check_packages(plan.settings, plan.accelerate),
+        *_check_packages(plan),
         *_check_accelerator(plan),
         *_check_models(plan.settings),
         *_check_disk(plan.settings, run_dir),
@@ -62,10 +55,9 @@ def check_launch(plan: LaunchPlan, run_dir: Path) -> list[Check]:
 
 
 def training_memory(plan: LaunchPlan) -> MemoryEstimate | None:
-    """The estimate for an sft plan; None for other recipes and for models whose shape is not known."""
-    if not isinstance(plan.settings, SftSettings):
-        return None
-    return memory_of(plan.settings, read_machine(plan.accelerate))
+    """The estimate for a training; None for other recipes and for models whose shape is not known."""
+    training = plan.settings.training
+    return memory_of(training, read_machine(plan.accelerate)) if training else None
 
 
 def require(checks: list[Check]) -> None:
@@ -77,24 +69,16 @@ def require(checks: list[Check]) -> None:
         )
 
 
-def _stages(settings: Settings) -> tuple[Settings, ...]:
-    if isinstance(settings, PipelineSettings):
-        return settings.stages()
-    return (settings,)
-
-
-def _check_packages(settings: Settings, accelerate: AccelerateConfig) -> Iterator[Check]:
-    for stage in _stages(settings):
-        if isinstance(stage, GenerateSettings):
-            yield _check_engine(stage)
-        elif isinstance(stage, DataBuildSettings):
-            yield _packages(find_recipe("data-build"))
-        elif isinstance(stage, EvaluateSettings):
-            yield _packages(find_recipe("evaluate"))
-        elif isinstance(stage, SftSettings):
-            more = ["bitsandbytes"] if stage.quantization != "none" else []
-            more += ["deepspeed"] if accelerate.strategy.startswith("zero") else []
-            yield _packages(find_recipe("sft"), *more)
+def _check_packages(plan: LaunchPlan) -> Iterator[Check]:
+    for recipe, settings in plan.stages:
+        if settings.engine:
+            yield _check_engine(settings.engine)
+            continue
+        more = []
+        if training := settings.training:
+            more += ["bitsandbytes"] if training.quantization != "none" else []
+            more += ["deepspeed"] if plan.accelerate.strategy.startswith("zero") else []
+        yield _packages(recipe, *more)
 
 
 def _packages(recipe: Recipe, *more: str) -> Check:
@@ -116,10 +100,10 @@ def _version(module: str) -> str:
         return "?"
 
 
-def _check_engine(stage: GenerateSettings) -> Check:
-    backend, python = stage.generator.backend, stage.generator.python
-    if stage.generator.server:
-        return Check("engine", "ok", f"the server at {stage.generator.server}, asked when the run starts")
+def _check_engine(engine: EngineOptions) -> Check:
+    backend, python = engine.backend, engine.python
+    if engine.server:
+        return Check("engine", "ok", f"the server at {engine.server}, asked when the run starts")
     if python is None:
         if importlib.util.find_spec(backend) is not None:
             return Check("engine", "ok", f"{backend} in this environment")
@@ -150,16 +134,16 @@ def _check_accelerator(plan: LaunchPlan) -> Iterator[Check]:
             f"--on {plan.on} needs {needed} NVIDIA GPU(s), found {len(gpus)}; use --on cpu with --preset demo, or a"
             " machine with a GPU.",
         )
-    for stage in _stages(plan.settings):
-        if isinstance(stage, SftSettings):
+    for _, settings in plan.stages:
+        if training := settings.training:
             machine = read_machine(plan.accelerate)
-            resolved = with_machine_choices(stage, machine)
+            resolved = with_machine_choices(training, machine)
             yield from (Check(found.name, found.level, found.message) for found in judge_training(resolved, machine))
-            if not gpus and stage.model.count("/") == 1 and not stage.model.startswith(("/", ".")):
+            if not gpus and training.model.count("/") == 1 and not training.model.startswith(("/", ".")):
                 yield Check(
                     "model",
                     "warning",
-                    f"{stage.model} without a GPU: training a 7B model on CPU takes days; --preset demo uses a 270M"
+                    f"{training.model} without a GPU: training a 7B model on CPU takes days; --preset demo uses a 270M"
                     " model.",
                 )
 
@@ -168,12 +152,13 @@ def _gpus_needed(plan: LaunchPlan) -> int:
     """GPUs that this machine must have at least: two for a config that splits one machine's work, else one."""
     if plan.accelerate.on_cpu:
         return 0
-    # generate takes the cards that there are; it is not started once a card
-    return 2 if plan.accelerate.several_on_one_machine and plan.recipe != "generate" else 1
+    # What accelerate does not start takes the cards that there are; it is not started once a card.
+    split = plan.accelerate.several_on_one_machine and any(recipe.by_accelerate for recipe, _ in plan.stages)
+    return 2 if split else 1
 
 
 def _check_models(settings: Settings) -> Iterator[Check]:
-    for model in models_of(settings):
+    for model in settings.loaded_models:
         package = EMBEDDED_PACKAGES.get(model)
         if package and importlib.util.find_spec(package) is None:
             yield Check(
@@ -187,8 +172,8 @@ def _check_models(settings: Settings) -> Iterator[Check]:
 def _check_disk(settings: Settings, run_dir: Path) -> Iterator[Check]:
     existing = next(folder for folder in (run_dir, *run_dir.parents) if folder.exists())
     free = shutil.disk_usage(existing).free / GIB
-    models = [stage.model for stage in _stages(settings) if isinstance(stage, SftSettings | GenerateSettings)]
-    from_hub = any(not model.startswith(("embedded:", "/", ".", "~")) for model in models)
+    model = settings.trained_or_asked_model
+    from_hub = model is not None and not model.startswith(("embedded:", "/", ".", "~"))
     if free < MIN_FREE_DISK_GIB:
         yield Check(
             "disk",

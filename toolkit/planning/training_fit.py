@@ -14,7 +14,7 @@ import psutil
 
 from toolkit.machine.hardware import sample_gpus
 from toolkit.options.base import Options
-from toolkit.options.training import BaseModelOptions, MemoryOptions
+from toolkit.options.training import BaseModelOptions, MemoryOptions, SftOptions
 from toolkit.planning.accelerate_config import AccelerateConfig
 from toolkit.planning.model_configs import find_model_config
 from toolkit.planning.strategies import Strategy, refusal
@@ -27,7 +27,6 @@ from toolkit.planning.training_memory import (
     largest_batch,
     read_shape,
 )
-from toolkit.settings import SftSettings
 
 # Left free for what the estimate cannot see: other users of the card, fragmentation.
 USABLE = 0.95
@@ -66,7 +65,7 @@ def read_machine(accelerate: AccelerateConfig) -> Machine:
     return Machine("cpu", free, precision_bytes, accelerate.strategy, processes, "CPU")
 
 
-def with_machine_choices(settings: SftSettings, machine: Machine) -> SftSettings:
+def with_machine_choices(settings: SftOptions, machine: Machine) -> SftOptions:
     """The settings with `auto` replaced: no checkpointing if the smallest batch fits without, then the largest batch
     that fits.
 
@@ -89,11 +88,11 @@ def with_machine_choices(settings: SftSettings, machine: Machine) -> SftSettings
     return chosen
 
 
-def training_shape(settings: SftSettings, machine: Machine) -> TrainingShape:
+def training_shape(settings: SftOptions, machine: Machine) -> TrainingShape:
     return TrainingShape(settings, machine.precision_bytes, machine.device, machine.strategy, machine.processes)
 
 
-def memory_of(settings: SftSettings, machine: Machine) -> MemoryEstimate | None:
+def memory_of(settings: SftOptions, machine: Machine) -> MemoryEstimate | None:
     """The estimate for settings without `auto`; None for a model whose shape is not known."""
     model = _model_shape(settings)
     if model is None or "auto" in (settings.per_device_train_batch_size, settings.gradient_checkpointing):
@@ -101,7 +100,7 @@ def memory_of(settings: SftSettings, machine: Machine) -> MemoryEstimate | None:
     return estimate_memory(model, training_shape(settings, machine))
 
 
-def judge_training(settings: SftSettings, machine: Machine) -> Iterator[Judgement]:
+def judge_training(settings: SftOptions, machine: Machine) -> Iterator[Judgement]:
     """What preflight says about a training on this machine."""
     if found := refusal(
         machine.strategy, settings.quantization, settings.optim, machine.device == "cpu", settings.use_dora
@@ -139,7 +138,7 @@ def brings_code(model: str, revision: str | None = None) -> bool:
     return bool((find_model_config(model, revision) or {}).get("auto_map"))
 
 
-def _judge_memory(settings: SftSettings, machine: Machine) -> Judgement:
+def _judge_memory(settings: SftOptions, machine: Machine) -> Judgement:
     estimate = memory_of(settings, machine)
     if estimate is None:
         return Judgement(
@@ -161,7 +160,7 @@ def _judge_memory(settings: SftSettings, machine: Machine) -> Judgement:
     )
 
 
-def _smaller(settings: SftSettings, machine: Machine) -> str:
+def _smaller(settings: SftOptions, machine: Machine) -> str:
     """The first change that makes it fit."""
     changes: list[tuple[str, Options]] = [
         ("set gradient_checkpointing=true", MemoryOptions(gradient_checkpointing="true")),
@@ -183,7 +182,7 @@ def _smaller(settings: SftSettings, machine: Machine) -> str:
     return "no batch size or length makes it fit: take a smaller model, or share it out (--on deepspeed_zero3)."
 
 
-def _model_shape(settings: SftSettings) -> ModelShape | None:
+def _model_shape(settings: SftOptions) -> ModelShape | None:
     config = find_model_config(settings.model, settings.revision)
     return read_shape(config) if config else None
 

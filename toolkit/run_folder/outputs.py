@@ -43,8 +43,6 @@ def _is_dataset(folder: Path) -> bool:
 
 def _stage_runs(run: RunFolder) -> Iterator[RunFolder]:
     """The runs that hold a pipeline's stages, the newest first; those of other pipelines where it skipped a stage."""
-    if run.recipe != "pipeline":
-        return
     for event in reversed(run.events()):
         if event.name == EventName.STAGE_STARTED:
             yield run.stage(str(event.fields.get("stage")))

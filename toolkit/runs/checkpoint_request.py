@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from toolkit import catalog
 from toolkit.errors import SteptuneError, UsageError
 from toolkit.records import write_json
 from toolkit.run_folder.documents import EventName
@@ -16,14 +17,17 @@ POLL_S = 0.2
 
 
 def ask_for_checkpoint(run: RunFolder) -> None:
-    """Ask a running sft run for a checkpoint after its current step. Asking again before the answer changes nothing.
+    """Ask a running training for a checkpoint after its current step. Asking again before the answer changes nothing.
 
     Raises:
         UsageError: the run is of another recipe, or it is not running.
     """
-    if run.recipe != "sft":
-        hint = f"; its training is {run.id}/sft" if run.recipe == "pipeline" else ""
-        raise UsageError(f"The run {run.id} is a {run.recipe} run, and only sft writes checkpoints{hint}.")
+    if not catalog.recipe_of_run(run.recipe).trains:
+        names = catalog.names_where(lambda recipe: recipe.trains)
+        stages = catalog.recipe_of_run(run.recipe).stages
+        training = next((stage.name for stage in stages if catalog.RECIPES[stage.recipe].trains), None)
+        hint = f"; its training is {run.id}/{training}" if training else ""
+        raise UsageError(f"The run {run.id} is a {run.recipe} run, and only {names} writes checkpoints{hint}.")
     state = run.state()
     if not state.is_live:
         raise UsageError(
@@ -49,13 +53,3 @@ def wait_for_checkpoint(run: RunFolder, since: float) -> tuple[int, Path]:
                 f"The run {run.id} {run.state()} before it saved the checkpoint; see `steptune logs {run.id}`."
             )
         time.sleep(POLL_S)
-
-
-def checkpoint_asked(run_dir: Path) -> bool:
-    """Whether a checkpoint was asked for and not yet saved; one look at the file system."""
-    return RunFolder(run_dir).checkpoint_request_file.exists()
-
-
-def answered(run_dir: Path) -> None:
-    """Take the request away: the checkpoint is saved."""
-    RunFolder(run_dir).checkpoint_request_file.unlink(missing_ok=True)

@@ -15,11 +15,6 @@ from typing import Any
 
 from toolkit import __version__, catalog, config
 from toolkit.errors import Cancelled, SteptuneError
-from toolkit.options.evaluation import EvidenceOptions, PredictionsOptions
-from toolkit.options.generation import SystemOptions
-from toolkit.options.shared import HeldOutOptions
-from toolkit.options.training import TrainingDataOptions
-from toolkit.pipeline_stages import STAGE_NAMES
 from toolkit.planning.plan import LaunchPlan, plan_launch
 from toolkit.records import sha256_file, sha256_json, sha256_tree, write_json
 from toolkit.run_folder.documents import EventName, Progress, Result, StageKey
@@ -70,35 +65,16 @@ class Pipeline:
         self.on = on
         self.recorder = recorder
 
-    def run_all(self) -> dict[str, StageResult]:
-        """All stages by name. Raises the failed stage's error, or Cancelled."""
-        done: dict[str, StageResult] = {}
-        for name in STAGE_NAMES:
+    def run_all(self) -> tuple[dict[str, Path], Result | None]:
+        """The stages' outputs by the names that the pipeline records them under, and the last stage's result. Raises
+        the failed stage's error, or Cancelled.
+        """
+        made: dict[str, Path] = {}
+        for step in catalog.STAGES:
             self.recorder.check_stop()
-            done[name] = self._run_stage(self._stage(name, done))
-        return done
-
-    def _stage(self, name: str, done: dict[str, StageResult]) -> Stage:
-        """The stage with its inputs filled in from the stages before it."""
-        settings = self.settings
-        if name == "data-build":
-            return Stage(name, name, settings.data)
-        dataset = done["data-build"].output("dataset")
-        if name == "sft":
-            return Stage(name, name, settings.sft.with_options(TrainingDataOptions(data=dataset)))
-        adapter = done["sft"].output("adapter")
-        if name == "evaluate":
-            predictions = {system: done[f"generate-{system}"].output("predictions") for system in ("baseline", "tuned")}
-            filled = settings.evaluate.with_options(
-                HeldOutOptions.of(settings.generate),
-                HeldOutOptions(data=dataset),
-                PredictionsOptions(predictions=predictions),
-                EvidenceOptions(adapter=adapter),
-            )
-            return Stage(name, name, filled)
-        _, _, generate, _ = settings.stages()
-        system = SystemOptions(adapter=adapter if name == "generate-tuned" else None)
-        return Stage(name, "generate", generate.with_options(HeldOutOptions(data=dataset), system))
+            done = self._run_stage(Stage(step.name, step.recipe, self.settings.stage(step.name, made)))
+            made[step.kept_as] = done.output(catalog.RECIPES[step.recipe].output)
+        return made, done.run.result
 
     def _run_stage(self, stage: Stage) -> StageResult:
         plan = plan_launch(stage.recipe, stage.settings, self.on)

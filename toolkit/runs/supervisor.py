@@ -21,6 +21,7 @@ from types import FrameType
 
 import psutil
 
+from toolkit.catalog import recipe_of_run
 from toolkit.errors import EXIT_CANCELLED, EXIT_DONE, EXIT_FAILED, Cancelled, OutOfMemoryError
 from toolkit.machine.hardware import sample
 from toolkit.machine.processes import (
@@ -132,7 +133,7 @@ def _watch_until_end(run: RunFolder, child: subprocess.Popen[bytes], watch: _Wat
             next_sample = now + SAMPLE_EVERY_S
             _sample(run, watch)
         if watch.stop_asked and stop_deadline is None:
-            stop_deadline = now + (PIPELINE_GRACE_S if run.recipe == "pipeline" else STOP_GRACE_S)
+            stop_deadline = now + (PIPELINE_GRACE_S if recipe_of_run(run.recipe).stages else STOP_GRACE_S)
             run.add_event(EventName.STOP_ASKED)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGTERM)
@@ -160,7 +161,7 @@ def _end_leftovers(run: RunFolder, child: subprocess.Popen[bytes], watch: _Watch
     """
     if not watch.stop_asked:
         wait_until_gone(_leftovers(run, watch), LEFTOVER_GRACE_S)
-    term_grace_s = PIPELINE_GRACE_S if run.recipe == "pipeline" else TERM_GRACE_S
+    term_grace_s = PIPELINE_GRACE_S if recipe_of_run(run.recipe).stages else TERM_GRACE_S
     for signal_number, grace_s in ((signal.SIGTERM, term_grace_s), (signal.SIGKILL, KILL_GRACE_S)):
         left = _leftovers(run, watch)
         if not left:

@@ -1,10 +1,14 @@
-"""What all recipe settings share: which options a lone run must be given, and which a pipeline fills in."""
+"""What all recipe settings share: the options that a lone run must be given, those that a pipeline fills in, and what a
+plan asks of every recipe.
+"""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 from toolkit.options.base import Options
+from toolkit.options.generation import EngineOptions
+from toolkit.options.training import SftOptions
 
 
 class Settings(Options):
@@ -17,3 +21,22 @@ class Settings(Options):
     def trained_or_asked_model(self) -> str | None:
         """The language model that the recipe trains or answers with; None for one that does neither."""
         return None
+
+    @property
+    def loaded_models(self) -> tuple[str, ...]:
+        """Every model that the recipe loads, as the user names it."""
+        return (self.trained_or_asked_model,) if self.trained_or_asked_model else ()
+
+    @property
+    def training(self) -> SftOptions | None:
+        """The training that the recipe does itself."""
+        return None
+
+    @property
+    def engine(self) -> EngineOptions | None:
+        """The engine that the recipe generates with, perhaps by an interpreter of its own."""
+        return None
+
+    def stage_settings(self) -> dict[str, Settings]:
+        """What is run, by its section of these settings: the recipe itself, or the stages of a pipeline."""
+        return {"": self}

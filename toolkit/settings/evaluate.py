@@ -13,3 +13,7 @@ class EvaluateSettings(EvaluateOptions, Settings):
 
     required: ClassVar[tuple[str, ...]] = ("predictions", "data")
     from_pipeline: ClassVar[tuple[str, ...]] = ("predictions", "data", "split", "max_rows", "adapter")
+
+    @property
+    def loaded_models(self) -> tuple[str, ...]:
+        return (self.bertscore_model,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from toolkit.options.generation import GenerateOptions
+from toolkit.options.generation import EngineOptions, GenerateOptions
 from toolkit.settings.base import Settings
 
 
@@ -25,3 +25,7 @@ class GenerateSettings(GenerateOptions, Settings):
     @property
     def trained_or_asked_model(self) -> str:
         return self.model
+
+    @property
+    def engine(self) -> EngineOptions:
+        return self.generator

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from pydantic import Field
 
-from toolkit.options.shared import ModelOptions, PromptOptions
+from toolkit.options.evaluation import EvidenceOptions, PredictionsOptions
+from toolkit.options.generation import SystemOptions
+from toolkit.options.shared import HeldOutOptions, ModelOptions, PromptOptions
+from toolkit.options.training import TrainingDataOptions
 from toolkit.settings.base import Settings
 from toolkit.settings.data_build import DataBuildSettings
 from toolkit.settings.evaluate import EvaluateSettings
@@ -32,11 +38,36 @@ class PipelineSettings(Settings):
         ),
     )
 
-    def stages(self) -> tuple[DataBuildSettings, SftSettings, GenerateSettings, EvaluateSettings]:
-        """The stages in order; generate with the model and prompt format that sft trains."""
+    def stage_settings(self) -> dict[str, Settings]:
+        """The sections in order; generate with the model and prompt format that sft trains."""
         generate = self.generate.with_options(ModelOptions.of(self.sft), PromptOptions.of(self.sft))
-        return self.data, self.sft, generate, self.evaluate
+        return {"data": self.data, "sft": self.sft, "generate": generate, "evaluate": self.evaluate}
+
+    def stage(self, name: str, made: Mapping[str, Path]) -> Settings:
+        """The settings of a stage with the outputs of those before it filled in, by the names that the pipeline records
+        them under.
+        """
+        if name == "data-build":
+            return self.data
+        dataset = made["dataset"]
+        if name == "sft":
+            return self.sft.with_options(TrainingDataOptions(data=dataset))
+        adapter = made["adapter"]
+        if name == "evaluate":
+            predictions = {system: made[f"predictions_{system}"] for system in ("baseline", "tuned")}
+            return self.evaluate.with_options(
+                HeldOutOptions.of(self.generate),
+                HeldOutOptions(data=dataset),
+                PredictionsOptions(predictions=predictions),
+                EvidenceOptions(adapter=adapter),
+            )
+        system = SystemOptions(adapter=adapter if name == "generate-tuned" else None)
+        return self.stage_settings()["generate"].with_options(HeldOutOptions(data=dataset), system)
 
     @property
     def trained_or_asked_model(self) -> str:
         return self.sft.model
+
+    @property
+    def loaded_models(self) -> tuple[str, ...]:
+        return tuple(model for stage in self.stage_settings().values() for model in stage.loaded_models)

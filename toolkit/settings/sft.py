@@ -17,3 +17,7 @@ class SftSettings(SftOptions, Settings):
     @property
     def trained_or_asked_model(self) -> str:
         return self.model
+
+    @property
+    def training(self) -> SftOptions:
+        return self

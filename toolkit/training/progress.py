@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from toolkit.runs.checkpoint_request import answered, checkpoint_asked
+from toolkit.run_folder.folder import RunFolder
 from toolkit.runs.recorder import Recorder
 
 
@@ -85,10 +85,10 @@ class RunReport(TrainerCallback):
             **({"asked": True} if asked else {}),
         )
         if asked and self.recorder.run_dir is not None:
-            answered(self.recorder.run_dir)
+            RunFolder(self.recorder.run_dir).checkpoint_request_file.unlink(missing_ok=True)
 
     def _checkpoint_asked(self) -> bool:
-        return self.recorder.run_dir is not None and checkpoint_asked(self.recorder.run_dir)
+        return self.recorder.run_dir is not None and RunFolder(self.recorder.run_dir).checkpoint_request_file.exists()
 
     def _report(self, state: TrainerState, **numbers: Any) -> None:
         done = state.global_step - self.first_step

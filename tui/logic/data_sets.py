@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from toolkit.catalog import recipe_of_run
 from toolkit.dataset_folder.documents import is_leak_free, split_sizes
 from toolkit.dataset_folder.names import CARD_TEXT_FILE
 from toolkit.run_folder.folder import RunFolder
@@ -30,7 +31,7 @@ def find_data_sets(rows: Iterable[RunRow]) -> list[DataSet]:
     """The data sets of data-build and pipeline runs, newest first."""
     found = []
     for row in rows:
-        made = row.recipe in ("data-build", "pipeline")
+        made = "dataset" in recipe_of_run(row.recipe).outputs
         path = output_of(RunFolder(row.path), "dataset") if made else None
         sizes = split_sizes(path) if path else None
         if path is not None and sizes is not None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from toolkit.catalog import recipe_of_run
 from toolkit.records import JSON
 from toolkit.run_folder.documents import EventName
 from toolkit.run_folder.folder import RunFolder
@@ -140,7 +141,9 @@ class RunFeed:
         if self.pinned is not None:
             return next((stage for stage in row.stages if stage.path == self.pinned), row)
         if not row.live:  # of a pipeline that is over, the training is what has curves
-            return next((stage for stage in started if stage.recipe == "sft"), started[-1] if started else row)
+            return next(
+                (stage for stage in started if recipe_of_run(stage.recipe).trains), started[-1] if started else row
+            )
         return started[-1] if started else row
 
     @staticmethod

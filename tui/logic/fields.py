@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal, Protocol, Union, get_args, get_origi
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from toolkit.catalog import find_recipe
 from toolkit.config_problems import models_in
-from toolkit.settings import SETTINGS
 
 Kind = Literal["text", "number", "switch", "choice", "list", "entries"]
 
@@ -96,12 +96,9 @@ def next_choice(form: Fillable, key: str) -> None:
 
 def sections(recipe: str) -> tuple[Section, ...]:
     """The form of a recipe. Options that a pipeline fills in by itself are left out of its form."""
-    hidden: set[str] = set()
-    if recipe == "pipeline":
-        from toolkit.pipeline_stages import SECTIONS
-
-        hidden = {f"{name}.{key}" for name, stage in SECTIONS.items() for key in SETTINGS[stage].from_pipeline}
-    found = list(_sections(SETTINGS[recipe], "", "", hidden))
+    record = find_recipe(recipe)
+    hidden = {f"{section}.{key}" for section, keys in record.filled_in.items() for key in keys}
+    found = list(_sections(record.settings, "", "", hidden))
     return tuple(section for section in found if section.fields)
 
 

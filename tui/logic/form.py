@@ -17,10 +17,11 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from toolkit import config
+from toolkit.catalog import RECIPES
 from toolkit.errors import ConfigError, Problem, SteptuneError
 from toolkit.records import JSON
 from toolkit.run_folder.folder import RunFolder
-from toolkit.settings import SETTINGS, Settings
+from toolkit.settings import Settings
 from tui.logic.fields import Field, sections
 from tui.logic.run_row import RunRow
 from tui.logic.values import parsed, value_text, with_bundled
@@ -132,7 +133,7 @@ class Form:
 def form_from_draft(draft: JSON) -> Form | None:
     """The form of a stored draft; None where it no longer fits this version."""
     recipe, changes = draft.get("recipe"), draft.get("changes")
-    if recipe not in SETTINGS or not isinstance(changes, dict):
+    if recipe not in RECIPES or not isinstance(changes, dict):
         return None
     file = draft.get("config_file")
     try:
@@ -171,7 +172,7 @@ def _yaml_values(path: Path) -> JSON:
 
 
 def _default(recipe: str, key: str) -> Any:
-    model: type[BaseModel] = SETTINGS[recipe]
+    model: type[BaseModel] = RECIPES[recipe].settings
     *parents, name = key.split(".")
     for parent in parents:
         annotation = model.model_fields[parent].annotation
@@ -194,7 +195,7 @@ def _placeholder(key: str) -> str:
 def form_from_run(row: RunRow) -> Form | None:
     """A form that starts from the config of a run; None where there is none to start from."""
     config_file = RunFolder(row.path).config_file
-    if row.recipe not in SETTINGS or not config_file.exists():
+    if row.recipe not in RECIPES or not config_file.exists():
         return None
     try:
         return Form(row.recipe, None, config_file)

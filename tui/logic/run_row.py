@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from toolkit.pipeline_stages import STAGE_NAMES
+from toolkit.catalog import STAGE_NAMES, recipe_of_run
 from toolkit.records import JSON, read_json
 from toolkit.run_folder.documents import EventName, Result, RunInfo
 from toolkit.run_folder.folder import RunFolder, tail_jsonl
@@ -124,7 +124,7 @@ def _read_row(path: Path, deep: bool) -> RunRow:
         row = replace(row, **_ending(result))
     if deep or not state.is_ended:
         row = replace(row, **_newest_metrics(run, state))
-    return replace(row, stages=_stages(run, row.live)) if row.recipe == "pipeline" and deep else row
+    return replace(row, stages=_stages(run, row.live)) if recipe_of_run(row.recipe).stages and deep else row
 
 
 def _ending(result: Result) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.widget import Widget
 
+from toolkit.catalog import recipe_of_run
 from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.states import State
 from tui.destinations import Goal, ToRun
@@ -233,7 +234,7 @@ class FollowScreen(RunPage):
         if not super().check_action(action, parameters):
             return False
         if action == "checkpoint":
-            return self.subject.recipe == "sft" and self.subject.live
+            return recipe_of_run(self.subject.recipe).trains and self.subject.live
         if action == "stop":
             return self.row.state.can_be_stopped
         if action == "resume":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from toolkit import catalog
-from toolkit.errors import SteptuneError
 from toolkit.terminal.layout import cut, fit
 from toolkit.terminal.numbers import age, as_number
 from toolkit.terminal.text import clean
@@ -60,14 +60,11 @@ class NewScreen(Page):
             Entry(clean(draft.get("recipe", "?")), note=_draft_note(draft), draft=name)
             for name, draft in drafts.items()
         ]
-        for name in catalog.RECIPES:
-            try:
-                recipe = catalog.find_recipe(name)
-            except (SteptuneError, OSError):
-                continue
-            if recipe.presets:
-                entries.append(Entry(name, note=recipe.summary))
-                entries += [Entry(name, preset, text) for preset, text in recipe.presets.items()]
+        for name, recipe in catalog.RECIPES.items():
+            with contextlib.suppress(OSError):
+                if presets := recipe.presets:
+                    entries.append(Entry(name, note=recipe.summary))
+                    entries += [Entry(name, preset, text) for preset, text in presets.items()]
         self.entries = entries
         first = next((index for index, entry in enumerate(entries) if entry.preset or entry.draft), 0)
         picker = self.query_one("#picker", ItemList)

@@ -10,6 +10,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from toolkit.catalog import recipe_of_run
 from toolkit.results.reading import find_results
 from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.states import State
@@ -36,7 +37,7 @@ def find_evaluations(rows: Iterable[RunRow]) -> list[Evaluation]:
     """Finished evaluate and pipeline runs whose results.json exists, newest first."""
     found = []
     for row in rows:
-        reports = row.recipe in ("evaluate", "pipeline") and row.state is State.FINISHED
+        reports = "report" in recipe_of_run(row.recipe).outputs and row.state is State.FINISHED
         if reports and (path := find_results(RunFolder(row.path))):
             found.append(Evaluation(row, path))
     return found

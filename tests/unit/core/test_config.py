@@ -9,7 +9,7 @@ import yaml
 
 from toolkit import bundled, catalog, config
 from toolkit.errors import ConfigError, UsageError
-from toolkit.settings import SETTINGS, PipelineSettings, SftSettings
+from toolkit.settings import PipelineSettings, SftSettings
 
 
 def write(path: Path, text: str) -> Path:
@@ -155,7 +155,7 @@ def test_every_option_has_help_and_is_read_somewhere(recipe: str) -> None:
         path.read_text(encoding="utf-8")
         for path in [*bundled.recipes_dir().glob("*/run.py"), *Path(config.__file__).parent.rglob("*.py")]
     )
-    for name, field in _fields(SETTINGS[recipe]):
+    for name, field in _fields(catalog.RECIPES[recipe].settings):
         assert field.description, f"{recipe}.{name} has no help"
         assert f".{name}" in sources or f'"{name}"' in sources, f"nothing reads {recipe}.{name}"
 

@@ -14,20 +14,21 @@ from toolkit.records import write_json
 from toolkit.run_folder.create import create_run
 from toolkit.run_folder.folder import RunFolder
 from toolkit.runs import launch
-from toolkit.runs.checkpoint_request import ask_for_checkpoint, checkpoint_asked
+from toolkit.runs.checkpoint_request import ask_for_checkpoint
 
 # Answers one request as sft does, then waits to be stopped.
 ANSWERS = """
 import os, time
 from pathlib import Path
-from toolkit.runs.checkpoint_request import answered, checkpoint_asked
+from toolkit.run_folder.folder import RunFolder
 from toolkit.runs.recorder import Recorder
 recorder = Recorder(Path(RUN_DIR))
 recorder.event("started", pid=os.getpid())
-while not checkpoint_asked(Path(RUN_DIR)):
+request = RunFolder(Path(RUN_DIR)).checkpoint_request_file
+while not request.exists():
     time.sleep(0.05)
 recorder.event("checkpoint_saved", step=7, path="checkpoints/checkpoint-7", asked=True)
-answered(Path(RUN_DIR))
+request.unlink()
 recorder.event("ended", kind="finished", outputs={}, headline={}, exit_code=0)
 """
 
@@ -41,7 +42,7 @@ def test_command_waits_for_the_checkpoint_that_it_asked_for(
     wait_for(lambda: launch.has_started(run))
     assert main(["checkpoint", run.id]) == 0
     assert capsys.readouterr().out == f"{run.id} saved step 7 in {run.path / 'checkpoints' / 'checkpoint-7'}\n"
-    assert not checkpoint_asked(run.path)
+    assert not run.checkpoint_request_file.exists()
 
 
 def test_run_that_ends_without_saving_is_told(

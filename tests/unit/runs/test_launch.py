@@ -10,7 +10,7 @@ import pytest
 from toolkit import bundled, config
 from toolkit.errors import PreflightError, UsageError
 from toolkit.planning import accelerate_config, plan, preflight, training_fit
-from toolkit.planning.plan import LaunchPlan, models_of, plan_launch
+from toolkit.planning.plan import LaunchPlan, plan_launch
 from toolkit.runs import launch
 
 GPU = {
@@ -82,7 +82,10 @@ def test_cpu_shapes_hide_the_gpu_and_embedded_models_need_no_hub(no_gpu: None) -
 
 
 def test_a_pipelines_models_are_those_that_its_stages_load(no_gpu: None) -> None:
-    assert set(models_of(config.resolve("pipeline", "demo"))) == {"embedded:gemma-3-270m", "embedded:all-minilm-l6-v2"}
+    assert set(config.resolve("pipeline", "demo").loaded_models) == {
+        "embedded:gemma-3-270m",
+        "embedded:all-minilm-l6-v2",
+    }
 
 
 def test_as_many_processes_as_visible_gpus(one_gpu: None) -> None:

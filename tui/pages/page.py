@@ -125,7 +125,3 @@ class Page(Screen[Any]):
 
 class Dialog(ModalScreen[Any]):
     """A box over a page."""
-
-    @property
-    def steptune(self) -> Host:
-        return host_of(self)

@@ -6,8 +6,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from data_build_case import read_rows
 
+from tests.unit.data.data_build_case import read_rows
 from toolkit.data.reading import archives
 from toolkit.data.rows import Batch
 from toolkit.errors import DataError

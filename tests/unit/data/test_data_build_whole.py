@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from data_build_case import SPLITS, build, ledger, pair, write_rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.unit.data.data_build_case import SPLITS, build, ledger, pair, write_rows
 from toolkit.data.publishing import publish as publish_module
 from toolkit.data.publishing.card import card_markdown
 from toolkit.dataset_folder.documents import Card, Funnel

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from data_build_case import read_rows
-
+from tests.unit.data.data_build_case import read_rows
 from toolkit.data.rows import Batch
 from toolkit.options.sources import DocumentsSource
 

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from data_build_case import SPLITS, build, pair, write_rows
 
+from tests.unit.data.data_build_case import SPLITS, build, pair, write_rows
 from toolkit.data.publishing.export import export
 from toolkit.options.sources import JsonlSource
 from toolkit.records import read_examples

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from data_build_case import pair, write_rows
-from test_data_teacher import serve  # noqa: F401
 
+from tests.unit.data.data_build_case import pair, write_rows
+from tests.unit.data.test_data_teacher import serve  # noqa: F401
 from toolkit import cli
 from toolkit.records import JSON, read_growing_jsonl
 

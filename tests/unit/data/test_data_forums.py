@@ -5,8 +5,8 @@ from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 import pytest
-from data_build_case import read_rows
 
+from tests.unit.data.data_build_case import read_rows
 from toolkit.data.rows import Batch
 from toolkit.errors import DataError
 from toolkit.options.sources import ForumSource

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from question_answer_pages import NAMED, OL, PAGES, QUESTION, STEPS, answer, json_ld
 
+from tests.unit.data.question_answer_pages import NAMED, OL, PAGES, QUESTION, STEPS, answer, json_ld
 from toolkit.data.pages.html_pages import read_html
 
 

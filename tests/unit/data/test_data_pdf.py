@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from data_build_case import read_rows
 
+from tests.unit.data.data_build_case import read_rows
 from toolkit.data.pages.pdf_layout import read_pdf
 from toolkit.options.sources import DocumentsSource
 

@@ -10,11 +10,11 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from data_build_case import read_rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from tests.unit.data.data_build_case import read_rows
 from toolkit.data.pages.html_pages import read_html
 from toolkit.data.pages.text_pages import read_plain_text
 from toolkit.data.rows import Dropped

@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from data_build_case import build, ledger, pair, read_rows, write_rows
 
+from tests.unit.data.data_build_case import build, ledger, pair, read_rows, write_rows
 from toolkit.errors import DataError
 from toolkit.options.sources import CsvSource, JsonlSource
 

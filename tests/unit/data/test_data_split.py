@@ -4,8 +4,8 @@ import random
 from pathlib import Path
 
 import pytest
-from data_build_case import build, pair, split_ids, write_rows
 
+from tests.unit.data.data_build_case import build, pair, split_ids, write_rows
 from toolkit.data.selection.leak_check import certify, find_leaks
 from toolkit.data.selection.split import choose_split
 from toolkit.errors import DataError

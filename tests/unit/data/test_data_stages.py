@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from data_build_case import pair, write_rows
 
+from tests.unit.data.data_build_case import pair, write_rows
 from toolkit.data.row_files import StoredRows, part_path, write_part
 from toolkit.data.rows import Batch, Dropped, Row, Selected
 from toolkit.data.stages import Stages

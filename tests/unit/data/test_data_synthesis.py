@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from data_build_case import pair, write_rows
-from test_data_pdf import LAMP, column, pdf
 
 from tests.review_case import write_dataset
+from tests.unit.data.data_build_case import pair, write_rows
+from tests.unit.data.test_data_pdf import LAMP, column, pdf
 from toolkit.data.cleaning.rules import broken_rule
 from toolkit.data.publishing.export import export
 from toolkit.data.publishing.publish import publish

@@ -6,8 +6,8 @@ import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from data_build_case import pair, read_rows, write_rows
 
+from tests.unit.data.data_build_case import pair, read_rows, write_rows
 from toolkit.data.rows import Batch
 from toolkit.errors import DataError
 from toolkit.options.sources import HfSource, JsonlSource, ParquetSource

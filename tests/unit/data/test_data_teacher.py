@@ -102,9 +102,7 @@ def test_after_kill_9_no_answer_is_paid_for_again(serve: Callable[[float], str],
     url = serve(0.0)
     script = f"""
 from pathlib import Path
-import sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
-from test_data_teacher import AnswerLedger, asks, teacher
+from tests.unit.data.test_data_teacher import AnswerLedger, asks, teacher
 with AnswerLedger(Path({str(tmp_path / "answers.jsonl")!r}), "run") as ledger:
     teacher({url!r}, ledger).ask_all(asks(2000), "ask")
 """

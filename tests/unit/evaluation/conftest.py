@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from evaluation_samples import WORDS, write_rows
+
+from tests.unit.evaluation.evaluation_samples import WORDS, write_rows
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evaluation_samples import WORDS
 
+from tests.unit.evaluation.evaluation_samples import WORDS
 from toolkit.errors import ModelError
 from toolkit.evaluation.bertscore import BertScorer, Idf, Match, idf_over, match_pair, official_baseline, weigh
 from toolkit.evaluation.embedding_cache import EmbeddingCache

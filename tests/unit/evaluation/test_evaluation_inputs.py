@@ -2,8 +2,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from evaluation_samples import write_rows
 
+from tests.unit.evaluation.evaluation_samples import write_rows
 from toolkit.errors import DataError
 from toolkit.evaluation.inputs import TestItem, human_system, read_references, read_system
 

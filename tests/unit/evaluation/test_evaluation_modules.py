@@ -4,8 +4,8 @@ import math
 from pathlib import Path
 
 import pytest
-from evaluation_samples import numbered
 
+from tests.unit.evaluation.evaluation_samples import numbered
 from toolkit.errors import UsageError
 from toolkit.evaluation.modules import NAMES, metric_path
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from evaluation_samples import numbered
 from pydantic import ValidationError
 
+from tests.unit.evaluation.evaluation_samples import numbered
 from toolkit.commands.run import _thresholds
 from toolkit.errors import UsageError
 from toolkit.evaluation.results import RECORDED_OPTIONS

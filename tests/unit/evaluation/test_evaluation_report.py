@@ -4,8 +4,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from evaluation_samples import numbered
 
+from tests.unit.evaluation.evaluation_samples import numbered
 from toolkit.evaluation.charts import IntervalRow, axis_ticks, interval_chart
 from toolkit.evaluation.inputs import human_system, read_references, read_system
 from toolkit.evaluation.report import render_html, render_markdown, render_model_card, write_report

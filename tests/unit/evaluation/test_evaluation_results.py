@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evaluation_samples import numbered, write_rows
 
+from tests.unit.evaluation.evaluation_samples import numbered, write_rows
 from toolkit.errors import Cancelled
 from toolkit.evaluation.comparisons import nothing_in_common
 from toolkit.evaluation.inputs import human_system, read_references, read_system

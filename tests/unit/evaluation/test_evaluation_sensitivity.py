@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from evaluation_samples import numbered
 
+from tests.unit.evaluation.evaluation_samples import numbered
 from toolkit.evaluation.inputs import TestItem
 from toolkit.evaluation.perturbations import PERTURBATIONS, perturb
 from toolkit.evaluation.rates import repeated_share

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evaluation_samples import numbered
 
+from tests.unit.evaluation.evaluation_samples import numbered
 from toolkit.errors import DataError
 from toolkit.evaluation.gate import BelowThresholdError, require_at_least
 from toolkit.evaluation.inputs import human_system, read_references, read_system

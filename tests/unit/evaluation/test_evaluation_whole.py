@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
-from evaluation_samples import WORDS, numbered
 
+from tests.unit.evaluation.evaluation_samples import WORDS, numbered
 from toolkit.evaluation.inputs import human_system, read_references, read_system
 from toolkit.evaluation.report import render_html, render_markdown
 from toolkit.evaluation.results import evaluate_systems

@@ -14,8 +14,8 @@ from typing import Any
 import psutil
 import pytest
 import yaml
-from conftest import make_adapter, make_base
 
+from tests.unit.generation.conftest import make_adapter, make_base
 from toolkit.bundled import recipes_dir
 from toolkit.errors import Cancelled, PreflightError
 from toolkit.generation.answers import Job, answer_requests

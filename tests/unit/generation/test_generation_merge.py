@@ -11,8 +11,8 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import load_weights, make_adapter, make_base, peft_merge
 
+from tests.unit.generation.conftest import load_weights, make_adapter, make_base, peft_merge
 from toolkit.errors import DiskFullError, ModelError, UsageError
 from toolkit.generation import merge_folder, nf4, tensor_stream
 from toolkit.generation.adapter import choose_merge_mode, read_adapter

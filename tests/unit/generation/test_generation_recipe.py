@@ -7,11 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import make_adapter, make_base
-from generate_recipe import events, rows, run_generate, write_prompts
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.generation.conftest import make_adapter, make_base
+from tests.unit.generation.generate_recipe import events, rows, run_generate, write_prompts
 from toolkit.errors import DataError, ModelError, PreflightError
 from toolkit.generation import memory
 from toolkit.generation.adapter import Adapter, read_adapter

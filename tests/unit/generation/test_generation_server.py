@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import make_base
-from generate_recipe import rows, run_generate, write_prompts
-from openai_server import openai_server
 
+from tests.unit.generation.conftest import make_base
+from tests.unit.generation.generate_recipe import rows, run_generate, write_prompts
+from tests.unit.generation.openai_server import openai_server
 from toolkit.errors import PreflightError, SteptuneError
 from toolkit.generation import server_engine
 from toolkit.generation.server_engine import connect

@@ -65,8 +65,8 @@ def parse_html(text: str) -> Element | None:
         root = etree.fromstring(text, parser)
     except etree.XMLSyntaxError:  # lxml's word for a page without any element
         return None
-    if any("depth" in entry.message for entry in parser.error_log):  # libxml2 drops what is deeper without raising
-        raise RecursionError
+    if any(entry.type == etree.ErrorTypes.ERR_RESOURCE_LIMIT for entry in parser.error_log):
+        raise RecursionError  # libxml2 drops what is deeper without raising
     return root
 
 

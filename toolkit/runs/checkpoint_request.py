@@ -7,11 +7,11 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from toolkit import catalog
-from toolkit.errors import SteptuneError, UsageError
+from toolkit.errors import SteptuneError
 from toolkit.records import write_json
 from toolkit.run_folder.documents import EventName
 from toolkit.run_folder.folder import RunFolder
+from toolkit.runs.refusals import RunAsItIs, require
 
 POLL_S = 0.2
 
@@ -22,18 +22,7 @@ def ask_for_checkpoint(run: RunFolder) -> None:
     Raises:
         UsageError: the run is of another recipe, or it is not running.
     """
-    if not catalog.recipe_of_run(run.recipe).trains:
-        names = catalog.names_where(lambda recipe: recipe.trains)
-        stages = catalog.recipe_of_run(run.recipe).stages
-        training = next((stage.name for stage in stages if catalog.RECIPES[stage.recipe].trains), None)
-        hint = f"; its training is {run.id}/{training}" if training else ""
-        raise UsageError(f"The run {run.id} is a {run.recipe} run, and only {names} writes checkpoints{hint}.")
-    state = run.state()
-    if not state.is_live:
-        raise UsageError(
-            f"The run {run.id} is {state}; a checkpoint can be asked for while it runs, and `steptune resume {run.id}`"
-            " continues it."
-        )
+    require(RunAsItIs.read(run).no_checkpoint)
     write_json(run.checkpoint_request_file, {"asked": round(time.time(), 3)})
 
 

@@ -15,8 +15,8 @@ from toolkit.records import write_json
 from toolkit.run_folder.create import create_run
 from toolkit.run_folder.documents import Command, EventName
 from toolkit.run_folder.folder import RunFolder
-from toolkit.run_folder.states import State
 from toolkit.runs.nodes import node_folder
+from toolkit.runs.refusals import RunAsItIs, require
 
 LAUNCH_TIMEOUT_S = 180.0
 SUPERVISOR_TIMEOUT_S = 30.0
@@ -58,21 +58,15 @@ def resume(run: RunFolder) -> None:
     Raises:
         UsageError: it is still running or already finished.
     """
-    state = run.state()
-    if state is State.FINISHED:
-        raise UsageError(
-            f"The run {run.id} is finished; there is nothing to resume. Start a new one with `steptune run {run.recipe}"
-            f" -c {run.config_file}`."
-        )
-    if not state.can_be_resumed:
-        raise UsageError(f"The run {run.id} is {state}; follow it with `steptune logs -f {run.id}`.")
+    known = RunAsItIs.read(run)
+    require(known.no_resume)
     if survivors := tagged_with(run.id):
         pids = ", ".join(str(process.pid) for process in survivors)
         raise UsageError(
             f"Processes of {run.id} are still alive (pid {pids}); end them with `steptune stop {run.id}` first."
         )
     run.keep_earlier_result()
-    run.add_event(EventName.RESUMED, after=state)
+    run.add_event(EventName.RESUMED, after=known.state)
     start_supervisor(run)
 
 

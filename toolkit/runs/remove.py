@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shutil
 
-from toolkit.errors import UsageError
 from toolkit.run_folder.folder import RunFolder
+from toolkit.runs.refusals import RunAsItIs, require
 
 
 def require_removable(run: RunFolder) -> None:
     """Raises UsageError for a run that goes on."""
-    if not (state := run.state()).is_over:
-        raise UsageError(f"The run {run.id} is {state}; stop it with `steptune stop {run.id}` before deleting it.")
+    require(RunAsItIs.read(run).no_deletion)
 
 
 def remove_run(run: RunFolder) -> None:

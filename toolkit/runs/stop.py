@@ -14,6 +14,7 @@ from toolkit.records import write_json
 from toolkit.run_folder.documents import Result
 from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.states import State
+from toolkit.runs.refusals import RunAsItIs, require
 from toolkit.runs.supervisor import KILL_GRACE_S, PIPELINE_GRACE_S, STOP_GRACE_S
 
 STOP_TIMEOUT_S = PIPELINE_GRACE_S + KILL_GRACE_S + 5.0
@@ -25,9 +26,8 @@ def ask_to_stop(run: RunFolder) -> None:
     Raises:
         UsageError: the run has ended, or it runs on another machine.
     """
-    state = run.state()
-    if state.is_ended and not tagged_with(run.id):
-        raise UsageError(f"The run {run.id} has already ended ({state}); there is nothing to stop.")
+    if not tagged_with(run.id):  # an ended run may have left processes
+        require(RunAsItIs.read(run).no_stop)
     host = run.info.host
     if host and host != socket.gethostname():
         raise UsageError(f"The run {run.id} belongs to the machine {host}; stop it there.")

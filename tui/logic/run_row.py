@@ -14,6 +14,7 @@ from toolkit.records import JSON, read_json
 from toolkit.run_folder.documents import EventName, Result, RunInfo
 from toolkit.run_folder.folder import RunFolder, tail_jsonl
 from toolkit.run_folder.states import State
+from toolkit.runs.refusals import RunAsItIs
 from toolkit.terminal.numbers import as_number, headline_text
 from toolkit.terminal.text import clean
 
@@ -34,13 +35,9 @@ STATE_SIGNS = {
 
 
 @dataclass(frozen=True)
-class RunRow:
+class RunRow(RunAsItIs):
     """What the screens show of a run. All texts are clean."""
 
-    path: Path
-    id: str
-    recipe: str
-    state: State
     created: float | None = None
     model: str = ""
     stage: str = ""

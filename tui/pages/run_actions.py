@@ -5,32 +5,33 @@ it may wait for processes.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from toolkit.errors import SteptuneError
 from toolkit.run_folder.folder import RunFolder
+from toolkit.terminal.text import clean
 from tui.logic.run_row import RunRow
 from tui.pages.page import Page
 
 
+@dataclass(frozen=True)
+class _Action:
+    """`doing` names it where nothing may be changed; `refusal` is the sentence why it may not be done, or ""."""
+
+    name: str
+    doing: str
+    refusal: str
+    question: str
+    detail: str
+    work: Callable[[RunRow], str]  # in a thread; returns what it says when it is done
+    begun: str = ""  # said at once
+
+
 def stop(page: Page, row: RunRow) -> None:
     """Ask the run to save and end."""
-    if page.steptune.refuse_in_read_only("stopping"):
-        return
-    if not row.state.can_be_stopped:
-        page.app.notify(f"{row.id} has ended already ({row.state}).", markup=False)
-        return
-
-    def answered(yes: bool | None) -> None:
-        if yes:
-            page.app.notify("Asked to stop; the recipe saves and ends.", markup=False)
-            _in_thread(page, lambda: _stop(row), "Stop")
-
-    _ask(
-        page,
-        f"Stop {row.id}?",
-        "The recipe saves what it has and ends; `R` continues it later. It takes up to half a minute.",
-        answered,
-    )
+    detail = "The recipe saves what it has and ends; `R` continues it later. It takes up to half a minute."
+    begun = "Asked to stop; the recipe saves and ends."
+    _ask(page, row, _Action("Stop", "stopping", row.no_stop, f"Stop {row.id}?", detail, _stop, begun))
 
 
 def _stop(row: RunRow) -> str:
@@ -43,21 +44,8 @@ def _stop(row: RunRow) -> str:
 
 def resume(page: Page, row: RunRow) -> None:
     """Continue a run that was stopped, failed or was lost."""
-    if page.steptune.refuse_in_read_only("resuming"):
-        return
-    if not row.state.can_be_resumed:
-        page.app.notify(
-            f"{row.id} is {row.state}; only a run that was stopped, failed or was lost can be resumed.",
-            severity="warning",
-            markup=False,
-        )
-        return
-
-    def answered(yes: bool | None) -> None:
-        if yes:
-            _in_thread(page, lambda: _resume(row), "Resume")
-
-    _ask(page, f"Resume {row.id}?", "It goes on in its own folder, from what it saved.", answered)
+    detail = "It goes on in its own folder, from what it saved."
+    _ask(page, row, _Action("Resume", "resuming", row.no_resume, f"Resume {row.id}?", detail, _resume))
 
 
 def _resume(row: RunRow) -> str:
@@ -69,30 +57,10 @@ def _resume(row: RunRow) -> str:
 
 def checkpoint(page: Page, row: RunRow) -> None:
     """Ask a training for a checkpoint; it goes on."""
-    if page.steptune.refuse_in_read_only("asking for a checkpoint"):
-        return
-    if row.recipe != "sft" or not row.live:
-        page.app.notify(
-            f"{row.id} is {_what(row)}; only a training that runs can save a checkpoint.",
-            severity="warning",
-            markup=False,
-        )
-        return
-
-    def answered(yes: bool | None) -> None:
-        if yes:
-            _in_thread(page, lambda: _checkpoint(row), "Checkpoint")
-
-    _ask(
-        page,
-        f"Checkpoint of {row.id} now?",
-        "It saves after the step that it is in, and goes on; an older checkpoint may make room for it.",
-        answered,
-    )
-
-
-def _what(row: RunRow) -> str:
-    return row.state if row.recipe == "sft" else f"a {row.recipe} run"
+    question = f"Checkpoint of {row.id} now?"
+    detail = "It saves after the step that it is in, and goes on; an older checkpoint may make room for it."
+    doing = "asking for a checkpoint"
+    _ask(page, row, _Action("Checkpoint", doing, row.no_checkpoint, question, detail, _checkpoint))
 
 
 def _checkpoint(row: RunRow) -> str:
@@ -104,19 +72,8 @@ def _checkpoint(row: RunRow) -> str:
 
 def remove(page: Page, row: RunRow) -> None:
     """Delete the folder of an ended run."""
-    if page.steptune.refuse_in_read_only("deleting"):
-        return
-    if not row.state.is_over:
-        page.app.notify(
-            f"{row.id} is {row.state}; only the folders of ended runs can be deleted.", severity="warning", markup=False
-        )
-        return
-
-    def answered(yes: bool | None) -> None:
-        if yes:
-            _in_thread(page, lambda: _remove(row), "Delete")
-
-    _ask(page, f"Delete {row.id}?", f"{row.path} and everything in it. This cannot be taken back.", answered)
+    detail = f"{row.path} and everything in it. This cannot be taken back."
+    _ask(page, row, _Action("Delete", "deleting", row.no_deletion, f"Delete {row.id}?", detail, _remove))
 
 
 def _remove(row: RunRow) -> str:
@@ -126,10 +83,22 @@ def _remove(row: RunRow) -> str:
     return f"{row.id} is deleted."
 
 
-def _ask(page: Page, question: str, detail: str, answered: Callable[[bool | None], None]) -> None:
+def _ask(page: Page, row: RunRow, action: _Action) -> None:
+    """Do it when the user says yes, unless it is refused."""
+    if page.steptune.refuse_in_read_only(action.doing):
+        return
+    if action.refusal:
+        page.app.notify(clean(action.refusal), severity="warning", markup=False)
+        return
     from tui.pages.dialogs import Confirm  # not needed for the first paint
 
-    page.app.push_screen(Confirm(question, detail), answered)
+    def answered(yes: bool | None) -> None:
+        if yes and action.begun:
+            page.app.notify(action.begun, markup=False)
+        if yes:
+            _in_thread(page, lambda: action.work(row), action.name)
+
+    page.app.push_screen(Confirm(action.question, action.detail), answered)
 
 
 def _in_thread(page: Page, work: Callable[[], str], what: str) -> None:

@@ -11,7 +11,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.widget import Widget
 
-from toolkit.catalog import recipe_of_run
 from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.states import State
 from tui.destinations import Goal, ToRun
@@ -234,9 +233,9 @@ class FollowScreen(RunPage):
         if not super().check_action(action, parameters):
             return False
         if action == "checkpoint":
-            return recipe_of_run(self.subject.recipe).trains and self.subject.live
+            return not self.subject.no_checkpoint
         if action == "stop":
-            return self.row.state.can_be_stopped
+            return not self.row.no_stop
         if action == "resume":
-            return self.row.state.can_be_resumed
+            return not self.row.no_resume
         return True

@@ -7,9 +7,10 @@ from __future__ import annotations
 import random
 import re
 
+from toolkit.damage import Damage, Ways, damaged_text
 from toolkit.evaluation.steps import render_steps, step_texts
 
-PERTURBATIONS = {
+PERTURBATIONS: dict[Damage, str] = {
     "shuffle": "the steps in another order",
     "drop": "a third of the steps left out",
     "duplicate": "one step written twice",
@@ -23,36 +24,22 @@ _NEGATIONS = (
 )
 
 
-def perturb(kind: str, text: str, other: str, seed: int) -> str | None:
-    """The answer damaged in one of the ways of PERTURBATIONS; None where it cannot be (a single step cannot be
-    shuffled).
+def perturb(kind: Damage, text: str, other: str, seed: int) -> str | None:
+    """The answer damaged in this way; None where it cannot be (a single step cannot be shuffled).
 
     `other` is another item's answer, for `foreign`. The steps are written out as a plain list, numbers in order.
     """
-    steps, foreign = step_texts(text), step_texts(other)
+    steps = step_texts(text)
     if len(steps) < 2:
         return None
     generator = random.Random(f"{kind}|{seed}|{text}")
-    if kind == "unnumber":
-        return "\n".join(steps)
-    damaged = _damaged(kind, steps, foreign, generator)
-    return None if damaged is None or damaged == steps else render_steps(damaged)
+    ways = Ways(_shuffled, _third_left_out, _negated, render_steps)
+    return damaged_text(kind, steps, step_texts(other), generator.randrange(len(steps)), ways, generator)
 
 
-def _damaged(kind: str, steps: list[str], foreign: list[str], generator: random.Random) -> list[str] | None:
-    place = generator.randrange(len(steps))
-    if kind == "shuffle":
-        return _shuffled(steps, generator)
-    if kind == "drop":
-        left_out = set(generator.sample(range(len(steps)), max(1, len(steps) // 3)))
-        return [step for index, step in enumerate(steps) if index not in left_out]
-    if kind == "duplicate":
-        return [*steps[: place + 1], *steps[place:]]
-    if kind == "negate":
-        return [*steps[:place], _negated(steps[place]), *steps[place + 1 :]]
-    if kind == "foreign":
-        return [*steps[:place], generator.choice(foreign), *steps[place + 1 :]] if foreign else None
-    raise ValueError(f"unknown perturbation {kind!r}; there are: {', '.join(PERTURBATIONS)}")
+def _third_left_out(steps: list[str], _: int, generator: random.Random) -> list[str]:
+    left_out = set(generator.sample(range(len(steps)), max(1, len(steps) // 3)))
+    return [step for index, step in enumerate(steps) if index not in left_out]
 
 
 def _shuffled(steps: list[str], generator: random.Random) -> list[str] | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from toolkit.damage import Damage
 from toolkit.evaluation.bertscore import Pair
 from toolkit.evaluation.inputs import TestItem
 from toolkit.evaluation.intervals import Floats, bootstrap_interval, cluster
@@ -28,7 +29,7 @@ class Damaged:
     text: str
 
 
-def damage(items: list[TestItem], options: MetricOptions) -> dict[str, list[Damaged]]:
+def damage(items: list[TestItem], options: MetricOptions) -> dict[Damage, list[Damaged]]:
     """At most `sensitivity_items` human answers, chosen by the seed, damaged in each way that their steps allow."""
     generator = random.Random(options.seed)
     chosen = generator.sample(items, min(options.sensitivity_items, len(items)))
@@ -36,7 +37,7 @@ def damage(items: list[TestItem], options: MetricOptions) -> dict[str, list[Dama
     return {kind: list(_damaged(kind, chosen, others, options.seed)) for kind in PERTURBATIONS}
 
 
-def damaged_pairs(damaged: dict[str, list[Damaged]]) -> list[Pair]:
+def damaged_pairs(damaged: dict[Damage, list[Damaged]]) -> list[Pair]:
     """Every pair that will be scored: each answer before and after against itself before."""
     return [
         (text, answer.plain)
@@ -47,7 +48,7 @@ def damaged_pairs(damaged: dict[str, list[Damaged]]) -> list[Pair]:
 
 
 def measure_sensitivity(
-    damaged: dict[str, list[Damaged]], metrics: TextMetrics, matcher: StepMatcher, options: MetricOptions
+    damaged: dict[Damage, list[Damaged]], metrics: TextMetrics, matcher: StepMatcher, options: MetricOptions
 ) -> list[Sensitivity]:
     """Mean and drop of every metric for every kind of damage, as rows of results.json."""
     rows = []
@@ -61,7 +62,7 @@ def measure_sensitivity(
     return rows
 
 
-def _damaged(kind: str, chosen: list[TestItem], others: list[TestItem], seed: int) -> Iterator[Damaged]:
+def _damaged(kind: Damage, chosen: list[TestItem], others: list[TestItem], seed: int) -> Iterator[Damaged]:
     for item, other in zip(chosen, others, strict=True):
         text = perturb(kind, item.reference, other.reference if other is not item else "", seed)
         if text is not None:

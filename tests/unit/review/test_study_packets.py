@@ -16,10 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.review.study_case import make_study
+from toolkit.damage import DAMAGES, Damage
 from toolkit.review.study.key import read_key
 from toolkit.review.study.leaks import find_leaks
 from toolkit.review.study.packets import Drawn, Question, assign, balanced_orders, draw_packets
-from toolkit.review.study.perturb import KINDS, perturb
+from toolkit.review.study.perturb import perturb
 from toolkit.review.study.plan import StudyPlan
 
 REFERENCE = "1. Open the lid.\n2. Take out the filter.\n3. Rinse it under the tap.\n4. Let it dry.\n5. Put it back."
@@ -111,8 +112,8 @@ def test_orders_of_two_systems_alternate() -> None:
     assert Counter(balanced_orders(["a", "b"], 9, random.Random(1))).most_common()[0][1] == 5
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_damage_is_the_one_it_is_called(kind: str) -> None:
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_every_damage_is_the_one_it_is_called(kind: Damage) -> None:
     damaged = perturb(REFERENCE, kind, OTHER, random.Random(3))
     assert damaged is not None
     steps = [line.split(". ", 1)[-1] for line in damaged.splitlines()]

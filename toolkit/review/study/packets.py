@@ -14,8 +14,9 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from toolkit.damage import DAMAGES, Damage
 from toolkit.records import JSON
-from toolkit.review.study.perturb import KINDS, perturb
+from toolkit.review.study.perturb import perturb
 from toolkit.review.study.plan import HUMAN, StudyPlan
 
 ITEM, CONTROL, REPEAT, PRACTICE, GUESS = "item", "control", "repeat", "practice", "guess"
@@ -138,12 +139,12 @@ def _controls(
     names = {question.id for question in own}
     others = [question for question in questions if question.id not in names]
     waiting = generator.sample(others, len(others)) + own[::-1]
-    kinds = itertools.cycle(generator.sample(KINDS, len(KINDS)))
+    kinds = itertools.cycle(generator.sample(DAMAGES, len(DAMAGES)))
     found: list[tuple[Question, str, str]] = []
     for question in waiting:
         if len(found) == count:
             break
-        for kind in itertools.islice(kinds, len(KINDS)):
+        for kind in itertools.islice(kinds, len(DAMAGES)):
             text = drawn.damaged.get((question.id, CONTROL_SOURCE + kind)) or _damage(
                 question, kind, questions, generator
             )
@@ -154,7 +155,7 @@ def _controls(
     return found
 
 
-def _damage(question: Question, kind: str, questions: Sequence[Question], generator: random.Random) -> str | None:
+def _damage(question: Question, kind: Damage, questions: Sequence[Question], generator: random.Random) -> str | None:
     others = [other for other in questions if other.id != question.id]
     foreign = generator.choice(others).answers[HUMAN] if others else ""
     return perturb(question.answers[HUMAN], kind, foreign, generator, question.language)
@@ -180,7 +181,7 @@ class _Writer:
     def practice(self, question: Question, questions: Sequence[Question], count: int) -> None:
         """The intact answer and damaged ones, in a random order."""
         variants = {"intact": question.answers[HUMAN]}
-        for kind in self.generator.sample(KINDS, len(KINDS)):
+        for kind in self.generator.sample(DAMAGES, len(DAMAGES)):
             if len(variants) < count and (text := _damage(question, kind, questions, self.generator)):
                 variants[kind] = text
         order = self.generator.sample(list(variants), len(variants))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import random
 import re
-from dataclasses import dataclass
+from functools import partial
 
-KINDS = ("shuffle", "drop", "duplicate", "negate", "foreign", "unnumber")
+from toolkit.damage import Damage, Ways, damaged_text
+
 # The criterion of the default plan that each fault offends most.
-OFFENDS = {
+OFFENDS: dict[Damage, str] = {
     "shuffle": "clarity",
     "drop": "completeness",
     "duplicate": "completeness",
@@ -21,15 +22,8 @@ _MARKER = re.compile(r"(?P<before>\s*(?:step\s+|langkah\s+)?)(?P<number>\d{1,3})
 _NOT = {"id": "Jangan ", "en": "Do not "}
 
 
-@dataclass(frozen=True)
-class _Step:
-    """A step without its number; further lines of it stay in `text`."""
-
-    text: str
-
-
 def perturb(
-    reference: str, kind: str, other_reference: str, generator: random.Random, language: str = "en"
+    reference: str, kind: Damage, other_reference: str, generator: random.Random, language: str = "en"
 ) -> str | None:
     """The reference with this fault; None where it cannot have it (too few steps, no numbers).
 
@@ -39,45 +33,35 @@ def perturb(
     if marker is None or len(steps) < 3:
         return None
     at = generator.randrange(1, len(steps) - 1)  # neither the first nor the last step: those are seen at once
-    if kind == "unnumber":
-        return "\n".join(step.text for step in steps)
-    if kind == "shuffle":
-        changed = _shuffled(steps, generator)
-    elif kind == "drop":
-        changed = steps[:at] + steps[at + 1 :]
-    elif kind == "duplicate":
-        changed = [*steps[: at + 1], steps[at], *steps[at + 1 :]]
-    elif kind == "negate":
-        changed = [*steps[:at], _Step(_negated(steps[at].text, language)), *steps[at + 1 :]]
-    else:
-        _, others = _steps_of(other_reference)
-        if not others:
-            return None
-        changed = [*steps[:at], others[generator.randrange(len(others))], *steps[at + 1 :]]
-    perturbed = _rendered(marker, changed)
-    return perturbed if perturbed != _rendered(marker, steps) else None
+    ways = Ways(
+        _shuffled,
+        lambda steps, at, _: steps[:at] + steps[at + 1 :],
+        partial(_negated, language=language),
+        partial(_rendered, marker),
+    )
+    return damaged_text(kind, steps, _steps_of(other_reference)[1], at, ways, generator)
 
 
-def _steps_of(text: str) -> tuple[re.Match[str] | None, list[_Step]]:
-    """The first marker, for its style, and the steps; text before the list is left out."""
+def _steps_of(text: str) -> tuple[re.Match[str] | None, list[str]]:
+    """The first marker, for its style, and the steps without their numbers; further lines of a step stay with it, text
+    before the list is left out.
+    """
     first: re.Match[str] | None = None
-    steps: list[_Step] = []
+    steps: list[str] = []
     for line in text.splitlines():
         if match := _MARKER.match(line):
             first = first or match
-            steps.append(_Step(line[match.end() :].strip()))
+            steps.append(line[match.end() :].strip())
         elif steps and line.strip():
-            steps[-1] = _Step(f"{steps[-1].text}\n{line}")
+            steps[-1] += f"\n{line}"
     return first, steps
 
 
-def _rendered(marker: re.Match[str], steps: list[_Step]) -> str:
-    return "\n".join(
-        f"{marker['before']}{number}{marker['after']}{step.text}" for number, step in enumerate(steps, start=1)
-    )
+def _rendered(marker: re.Match[str], steps: list[str]) -> str:
+    return "\n".join(f"{marker['before']}{number}{marker['after']}{step}" for number, step in enumerate(steps, start=1))
 
 
-def _shuffled(steps: list[_Step], generator: random.Random) -> list[_Step]:
+def _shuffled(steps: list[str], generator: random.Random) -> list[str]:
     """Another order with at least half of the steps out of place; a plain swap of neighbours could be harmless."""
     for _ in range(20):
         order = generator.sample(range(len(steps)), len(steps))

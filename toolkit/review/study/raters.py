@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
+from toolkit.damage import DAMAGES
 from toolkit.results.study import Consistency, Control, ControlSensitivity, Detection, RaterSummary
 from toolkit.review.study.crossed import crossed_mean
 from toolkit.review.study.judgements import OVERALL, Judgements, Scored, control_kind, repeated_pairs
-from toolkit.review.study.perturb import KINDS, OFFENDS
+from toolkit.review.study.perturb import OFFENDS
 from toolkit.review.study.plan import HUMAN, Exclusion
 
 _FEWEST_CONTROLS = 5  # below this a rater's detection rate says nothing
@@ -56,8 +57,8 @@ def controls_by_kind(judgements: Judgements) -> dict[str, Control]:
 
     Noticed: flagged as critical, or below the mean of the rater's intact human answers on that criterion.
     """
-    found = {}
-    for kind in KINDS:
+    found: dict[str, Control] = {}
+    for kind in DAMAGES:
         rows = [row for row in judgements.scored if control_kind(row) == kind]
         if rows:
             criterion = OFFENDS[kind] if OFFENDS[kind] in rows[0].scores else OVERALL

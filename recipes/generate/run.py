@@ -11,7 +11,7 @@ from pathlib import Path
 
 from toolkit.generation.answers import Job, Throughput, answer_requests
 from toolkit.generation.environment import set_engine_environment, with_machine_choices
-from toolkit.generation.journal import PREDICTIONS_FILE, Journal
+from toolkit.generation.journal import Journal
 from toolkit.generation.prompts import Prompt, build_requests, read_prompts
 from toolkit.generation.proof import with_proof
 from toolkit.generation.report import GENERATION_FILE, write_generation
@@ -24,6 +24,7 @@ from toolkit.generation.system import (
     tuned_system,
 )
 from toolkit.options.generation import EngineOptions
+from toolkit.predictions import PREDICTIONS_FILE
 from toolkit.records import sha256_json
 from toolkit.runs.recipe import Outcome, Run, run_recipe
 from toolkit.settings.generate import GenerateSettings

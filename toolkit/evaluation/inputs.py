@@ -8,11 +8,10 @@ from typing import Any
 
 from toolkit.dataset_folder.names import split_file
 from toolkit.errors import DataError
-from toolkit.records import JSON, iter_jsonl, read_examples, read_json, sha256_file
+from toolkit.predictions import predictions_file, read_predictions
+from toolkit.records import JSON, read_examples, read_json, sha256_file
 from toolkit.results.document import Source
 from toolkit.results.metrics import HUMAN
-
-_NAMED_IDS = 5
 
 
 @dataclass(frozen=True)
@@ -71,71 +70,21 @@ def read_system(name: str, predictions: Path, items: list[TestItem]) -> System:
     """One system's predictions, a JSONL file or a folder with predictions.jsonl, in the order of `items`.
 
     Raises:
-        DataError: ids are missing, unknown or repeated, an output is no text, or a prompt is not the reference's
-            prompt.
+        DataError: the name is the references', or the predictions do not fit the items.
     """
     if name == HUMAN:
         raise DataError(
             f"predictions: the name {HUMAN!r} is kept for the references; give these predictions another name."
         )
-    path = predictions / "predictions.jsonl" if predictions.is_dir() else predictions
-    rows = _rows_by_id(path)
-    _require_same_ids(path, rows, items)
-    for item in items:
-        _require_usable(path, rows[item.id], item)
-    ordered = [rows[item.id] for item in items]
-    outputs = [row["output"] for row in ordered]
-    reasons = [str(row["finish_reason"]) if row.get("finish_reason") else None for row in ordered]
-    return System(name, outputs, reasons, _source(path, len(rows)), read_json(path.parent / "generation.json") or {})
+    path = predictions_file(predictions)
+    found = list(read_predictions(path, {item.id: item.prompt for item in items}).values())
+    outputs, reasons = [row.output for row in found], [row.finish_reason for row in found]
+    return System(name, outputs, reasons, _source(path, len(found)), read_json(path.parent / "generation.json") or {})
 
 
 def human_system(items: list[TestItem], source: Source) -> System:
     """The references as a system of their own; a person's answer is never cut off."""
     return System(HUMAN, [item.reference for item in items], ["stop"] * len(items), source)
-
-
-def _rows_by_id(path: Path) -> dict[str, JSON]:
-    rows: dict[str, JSON] = {}
-    for line_number, row in enumerate(iter_jsonl(path), start=1):
-        identifier = str(row.get("id", line_number))
-        if identifier in rows:
-            raise DataError(
-                f"{path}:{line_number}: the id {identifier!r} occurs twice; expected one prediction for each id."
-            )
-        rows[identifier] = row
-    return rows
-
-
-def _require_same_ids(path: Path, rows: dict[str, JSON], items: list[TestItem]) -> None:
-    expected = {item.id for item in items}
-    missing = [item.id for item in items if item.id not in rows]
-    extra = [identifier for identifier in rows if identifier not in expected]
-    if not missing and not extra:
-        return
-    parts = [f"{path}: found {len(rows)} predictions, expected {len(items)}, one for each reference."]
-    if missing:
-        parts.append(f"Missing: {_some(missing)}.")
-    if extra:
-        parts.append(f"Not among the references: {_some(extra)}.")
-    raise DataError(" ".join([*parts, "Generate again on the split that is evaluated."]))
-
-
-def _some(ids: list[str]) -> str:
-    rest = len(ids) - _NAMED_IDS
-    return ", ".join(ids[:_NAMED_IDS]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def _require_usable(path: Path, row: JSON, item: TestItem) -> None:
-    if not isinstance(row.get("output"), str):
-        raise DataError(
-            f"{path}: `output` of {item.id} must be a text (an empty one is allowed), found"
-            f" {type(row.get('output')).__name__}."
-        )
-    if isinstance(row.get("prompt"), str) and row["prompt"].strip() != item.prompt.strip():
-        raise DataError(
-            f"{path}: the prompt of {item.id} is not the reference's prompt; the predictions belong to another data"
-            " set. Generate again on the split that is evaluated."
-        )
 
 
 def _further(meta: dict[str, Any], reference: str) -> tuple[str, ...]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.generation.prompts import Request
+from toolkit.predictions import PREDICTIONS_FILE
 from toolkit.records import JSON, append_jsonl, read_growing_jsonl, write_jsonl
 
 PARTIAL_FILE = "partial.jsonl"
-PREDICTIONS_FILE = "predictions.jsonl"
 _FIELDS = {"key", "output", "finish_reason", "output_tokens"}
 
 

@@ -216,11 +216,11 @@ def test_packets_and_ratings_travel_as_single_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda rows: rows[:-1], "1 questions have no answer"),
-        (lambda rows: [*rows, {"id": "x", "output": "1. A."}], "1 answers are to no question"),
+        (lambda rows: rows[:-1], "Missing: "),
+        (lambda rows: [*rows, {"id": "x", "output": "1. A."}], "Not among the references: x"),
         (lambda rows: [*rows, rows[0]], "occurs twice"),
         (lambda rows: [{**rows[0], "output": None}, *rows[1:]], "must be a text"),
-        (lambda rows: [{**rows[0], "prompt": "Another?"}, *rows[1:]], "do not belong together"),
+        (lambda rows: [{**rows[0], "prompt": "Another?"}, *rows[1:]], "is not the reference's prompt"),
     ],
 )
 def test_predictions_that_do_not_fit_the_references_are_refused(tmp_path: Path, change: object, message: str) -> None:

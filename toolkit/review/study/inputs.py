@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.errors import DataError
-from toolkit.records import JSON, Example, iter_jsonl, read_examples, sha256_file
+from toolkit.predictions import Prediction, predictions_file, read_predictions
+from toolkit.records import JSON, Example, read_examples, sha256_file
 from toolkit.review.study.leaks import Leak, find_leaks
 from toolkit.review.study.packets import Question
 from toolkit.review.study.plan import HUMAN
@@ -36,65 +37,26 @@ def read_inputs(references: Path, predictions: Mapping[str, Path]) -> Inputs:
             f"found the systems {', '.join(predictions) or 'none'}, expected one or two with names other than"
             f" {HUMAN!r}: the references are the third."
         )
-    predictions = {name: path / "predictions.jsonl" if path.is_dir() else path for name, path in predictions.items()}
+    files = {name: predictions_file(path) for name, path in predictions.items()}
     examples = read_examples(references)
-    outputs: dict[str, dict[str, JSON]] = {name: _rows_by_id(path) for name, path in predictions.items()}
-    for name, rows in outputs.items():
-        missing = [example.id for example in examples if example.id not in rows]
-        if missing:
-            raise DataError(
-                f"{predictions[name]}: {len(missing)} questions have no answer ({', '.join(missing[:5])}); generate"
-                f" again on {references}."
-            )
-        extra = sorted(set(rows) - {example.id for example in examples})
-        if extra:
-            raise DataError(
-                f"{predictions[name]}: {len(extra)} answers are to no question of {references}"
-                f" ({', '.join(extra[:5])}); generate again on it."
-            )
-        for example in examples:
-            prompt = rows[example.id].get("prompt", example.prompt)
-            if str(prompt).strip() != example.prompt.strip():
-                raise DataError(
-                    f"{predictions[name]}: the prompt of {example.id} is another one than in {references}; they do not"
-                    " belong together."
-                )
-    names = [*predictions, HUMAN]
-    questions = [_question(example, outputs) for example in examples]
+    prompts = {example.id: example.prompt for example in examples}
+    answers = {name: read_predictions(path, prompts) for name, path in files.items()}
+    answers[HUMAN] = {example.id: Prediction(example.output, None) for example in examples}
     leaks = [
         leak
-        for question in questions
-        for name, text in question.answers.items()
-        for leak in find_leaks(name, question.id, text, _finish_reason(outputs, name, question.id), names)
+        for example in examples
+        for name, rows in answers.items()
+        for leak in find_leaks(name, example.id, rows[example.id].output, rows[example.id].finish_reason, answers)
     ]
-    sources: JSON = {name: sha256_file(path) for name, path in predictions.items()} | {HUMAN: sha256_file(references)}
-    return Inputs(questions, sources, leaks)
+    sources: JSON = {name: sha256_file(path) for name, path in files.items()} | {HUMAN: sha256_file(references)}
+    return Inputs([_question(example, answers) for example in examples], sources, leaks)
 
 
-def _rows_by_id(path: Path) -> dict[str, JSON]:
-    rows: dict[str, JSON] = {}
-    for line_number, row in enumerate(iter_jsonl(path), start=1):
-        name = str(row.get("id", line_number))
-        if name in rows:
-            raise DataError(
-                f"{path}:{line_number}: the id {name!r} occurs twice; expected one answer to each question."
-            )
-        if not isinstance(row.get("output"), str):
-            raise DataError(f"{path}:{line_number}: `output` must be a text, found {type(row.get('output')).__name__}.")
-        rows[name] = row
-    return rows
-
-
-def _question(example: Example, outputs: Mapping[str, dict[str, JSON]]) -> Question:
-    answers = {name: rows[example.id]["output"] for name, rows in outputs.items()} | {HUMAN: example.output}
+def _question(example: Example, answers: Mapping[str, Mapping[str, Prediction]]) -> Question:
     return Question(
         example.id,
         example.prompt,
-        answers,
+        {name: rows[example.id].output for name, rows in answers.items()},
         str(example.meta.get("group") or example.id),
         str(example.meta.get("language") or "en"),
     )
-
-
-def _finish_reason(outputs: Mapping[str, dict[str, JSON]], system: str, item: str) -> str | None:
-    return outputs[system][item].get("finish_reason") if system in outputs else None

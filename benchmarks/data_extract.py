@@ -1,5 +1,5 @@
-"""Step lists out of web pages, PDFs and question-answer pages: what is kept and how fast, beside trafilatura,
-resiliparse and pypdf.
+"""Step lists out of web pages, PDFs and question-answer pages: what is kept and how fast, compared with
+trafilatura, resiliparse and pypdf.
 
     make bench-data        (or: python benchmarks/data_extract.py)
 

@@ -1,5 +1,5 @@
-"""Cleaning at scale beside its peers: personal data, typing errors, near-duplicates, the split, time and memory of a
-large build.
+"""Cleaning at scale, compared with its peers: personal data, typing errors, near-duplicates, the split, time and memory
+of a large build.
 
     make bench-data                    (STEPTUNE_BENCH_PYTHON names an interpreter that has the extra `bench`, if it is
     not this one)
@@ -11,6 +11,7 @@ seconds of one core, except those of whole builds.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -183,7 +184,7 @@ def _typing_errors(values: Values, beside: Beside, help_lines: dict[str, list[st
     """What the repair changes in help text, each line a row; and in the same text when every second line has an error
     planted.
 
-    Every change counts as harm; beside it stands what is left without the errors that the help itself has, by reading
+    Every change counts as harm; next to it stands what is left without the errors that the help itself has, by reading
     (help_errors.txt).
     """
     of_the_help = dict(
@@ -289,6 +290,7 @@ def _near_duplicates(values: Values, beside: Beside, help_lines: dict[str, list[
     rows = [
         Row("s", f"f:{at}", at, sample["prompt"], sample["output"], id=str(at)) for at, sample in enumerate(samples)
     ]
+    gc.collect()  # the sets of strings above take as long to collect as the rows to deduplicate
     with _stages() as stages:
         started = time.process_time()
         stages.deduplicate(Batch(rows), DuplicateOptions())

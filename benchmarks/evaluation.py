@@ -2,7 +2,8 @@
 
     make bench-eval
 
-rouge-score and bert-score run beside our own code on the bundled sample; encoders are MiniLM and a tiny random RoBERTa.
+rouge-score and bert-score run next to our own code on the bundled sample; encoders are MiniLM and a tiny random
+RoBERTa.
 """
 
 from __future__ import annotations

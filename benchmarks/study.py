@@ -56,7 +56,7 @@ def main() -> int:
 
 
 def measure() -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
-    """Values of the bars, and what stands beside them."""
+    """Values of the bars, and what is compared with them."""
     covered = [_coverage(spread, seed) for seed, spread in enumerate(SPREADS)]
     print(json.dumps({"coverage": dict(zip(map(str, SPREADS), covered, strict=True))}), file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="steptune-bench-") as scratch:

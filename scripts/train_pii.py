@@ -37,7 +37,7 @@ SEED = 5
 NEAR = ("en_US", "en_GB", "id_ID", "en_IN", "de_DE", "nl_NL", "fr_FR", "es_ES")
 FILLS = {"train_en": 22, "train_id": 22, "help_en": 40, "help_id": 40}  # how often each template is filled
 FOREIGN_SHARE = 0.35
-# How often the forms of a name are written, beside the name, from which it is a word as well.
+# How often the forms of a name are written, in addition to the name, from which it is a word as well.
 WORD_FROM = {"en": 0.03, "id": 0.01}
 NO_NAME_FROM = 3.5e-4  # share of all words from which a word is no name, whoever bears it: the, may, such
 PLURAL_OF = 5  # a name in -s is the plural of a word that is written at least a fifth as often

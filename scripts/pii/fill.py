@@ -1,4 +1,4 @@
-"""Fills the templates beside this file with generated people, addresses and numbers, and keeps where each was put.
+"""Fills the templates next to this file with generated people, addresses and numbers, and keeps where each was put.
 
 Every value is made: names and streets by Faker, telephone numbers within phonenumbers' own ranges (Faker's Indonesian
 ones are no real forms), identity numbers by their rules.

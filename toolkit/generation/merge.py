@@ -137,8 +137,8 @@ def _add_in_blocks(
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Blocks are too small to share: a barrier after each costs more than it saves, and whole time slices beside other
-    work.
+    """Blocks are too small to share: a barrier after each costs more than it saves, and whole time slices where
+    other work runs.
     """
     import torch
 

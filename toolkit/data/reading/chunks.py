@@ -152,8 +152,8 @@ def _by_title(lines: Iterable[tuple[bool, str]]) -> Iterator[tuple[str, str]]:
 
 
 def _xml_lines(element: Element, markup: Markup) -> Iterator[tuple[bool, str]]:
-    """(whether it is a title, text) of titles and paragraphs; of a paragraph around a list, what stands beside the list
-    too.
+    """(whether it is a title, text) of titles and paragraphs; of a paragraph around a list, what stands next to
+    the list too.
     """
     for child in markup.children(element):
         name = local_name(child)

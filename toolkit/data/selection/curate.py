@@ -59,7 +59,9 @@ def apply_curation(batch: Batch, options: CurationOptions, mask: Callable[[Row],
             item.kept_for and ruling and _fits(item.row, ruling) and ruling.verdict != "reject" and not ruling.is_open
         )
         if is_wanted:
-            restored.append(replace(item.row, notes=(*item.row.notes, f"kept beside {item.kept_for} by a person")))
+            restored.append(
+                replace(item.row, notes=(*item.row.notes, f"kept in addition to {item.kept_for} by a person"))
+            )
         else:
             dropped.append(item)
     rows = sorted([*batch.kept, *restored], key=lambda row: row.position)

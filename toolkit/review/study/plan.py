@@ -30,7 +30,7 @@ class _Part(BaseModel):
 class Criterion(_Part):
     """One question that is answered with 1 to 5 about every answer."""
 
-    name: str = Field(min_length=1, max_length=24, description="Short name, shown beside the numbers.")
+    name: str = Field(min_length=1, max_length=24, description="Short name, shown next to the numbers.")
     question: str = Field(description="What the rater asks of the answer.")
     anchors: Anchors = Field(description="What 1, 2, 3, 4 and 5 mean, in that order.")
 

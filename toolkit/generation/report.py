@@ -50,12 +50,19 @@ def write_generation(
 
 def _engine(options: EngineOptions, system: System) -> JSON:
     return {
-        **options.model_dump(mode="json", exclude={"python", "max_model_len", "unmerged"}),
         "backend": options.engine,
         "dtype": options.precision,
+        "max_num_seqs": options.max_num_seqs,
+        "data_parallel_size": options.data_parallel_size,
+        "tensor_parallel_size": options.tensor_parallel_size,
+        "pipeline_parallel_size": options.pipeline_parallel_size,
         "distributed_executor_backend": options.executor,
+        "gpu_memory_utilization": options.gpu_memory_utilization,
+        "cpu_kv_cache_gib": options.cpu_kv_cache_gib,
+        "enforce_eager": options.enforce_eager,
+        "server": options.server,
+        "server_model": options.server_model,
         "trust_remote_code": system.trust_remote_code,
-        "max_lora_rank": None,
         "device": "server" if system.server else device_name(),
         "versions": _versions(),
     }

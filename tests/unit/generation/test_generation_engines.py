@@ -110,7 +110,6 @@ def test_padded_batches_give_the_greedy_text_of_each_prompt_alone(tmp_path: Path
         "trust_remote_code": False,
         "server": None,
         "server_model": None,
-        "max_lora_rank": None,
     }
 
 

@@ -122,7 +122,7 @@ class Control(Part):
         description="Ratings below those of the undamaged answers, or with the critical-failure flag."
     )
     mean_drop: float | None = None
-    criterion: str = Field("", description="The criterion of the drop: the one that this damage offends most.")
+    criterion: str = Field("", description="The criterion of the drop: the one that this damage lowers most.")
 
 
 class Consistency(Part):
@@ -196,7 +196,7 @@ class HumanCorrelation(Correlation):
 
 
 class StudyEnvironment(Part):
-    """What the intervals depend on besides the ratings."""
+    """What the intervals depend on, apart from the ratings."""
 
     seed: int
     bootstrap_samples: Count

@@ -7,15 +7,14 @@ journal at a time (flock, which the kernel lets go when a process dies).
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from toolkit.appending import AppendedFile
 from toolkit.errors import DiskFullError, UsageError
 from toolkit.records import JSON, dump_line, read_growing_jsonl
 
@@ -41,7 +40,7 @@ def timed_entry(entries: list[JSON], kind: str, fields: JSON) -> JSON:
     return {"n": len(entries) + 1, "time": round(time.time(), 3), "kind": kind, **fields}
 
 
-class Journal:
+class Journal(AppendedFile):
     """Opened for writing; use it as a context manager or call `close`. `make_entry` may give entries another form than
     the usual.
 
@@ -50,32 +49,15 @@ class Journal:
     """
 
     def __init__(self, path: Path, make_entry: Callable[[list[JSON], str, JSON], JSON] = timed_entry) -> None:
-        self.path, self._make_entry = path, make_entry
-        path.parent.mkdir(parents=True, exist_ok=True)
         is_new = not path.exists()
-        self._file = path.open("ab")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._file.close()
-            raise UsageError(
-                f"{path.stem} is open in another window or process; close it there, or work under another name."
-            ) from None
+        super().__init__(
+            path, f"{path.stem} is open in another window or process; close it there, or work under another name."
+        )
+        self._make_entry = make_entry
         if is_new:
             _sync_folder(path.parent)
-        self._mend_torn_end()
+        self._remove_torn_line()
         self.entries = read_journal(path)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._file.close()
 
     def append(self, kind: str, **fields: Any) -> JSON:
         """Write one entry and return it; it is on the disk by then.
@@ -120,8 +102,8 @@ class Journal:
         """The entries that count, oldest first."""
         return standing_entries(self.entries)
 
-    def _mend_torn_end(self) -> None:
-        """A line that a crash cut off was never acknowledged: it goes, so that the next one starts a new line."""
+    def _remove_torn_line(self) -> None:
+        """A line that a crash cut off was never acknowledged; without it the next one starts a new line."""
         data = self.path.read_bytes()
         whole = data.rfind(b"\n") + 1
         if whole < len(data):

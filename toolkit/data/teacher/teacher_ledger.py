@@ -8,14 +8,13 @@ kept, and neither is any API key.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from toolkit.errors import DiskFullError, UsageError
+from toolkit.appending import AppendedFile
+from toolkit.errors import DiskFullError
 from toolkit.records import JSON, dump_line, read_growing_jsonl, sha256_json
 
 SYNC_EVERY_S = 1.0
@@ -35,7 +34,7 @@ def read_calls(path: Path) -> dict[str, JSON]:
     return calls
 
 
-class AnswerLedger:
+class AnswerLedger(AppendedFile):
     """The ledger of one file, open for appending. A line is written before the call returns, and synced to disk every
     second.
 
@@ -46,32 +45,18 @@ class AnswerLedger:
     """
 
     def __init__(self, path: Path, run: str) -> None:
-        self.path, self.run = path, run
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("ab")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._file.close()
-            raise UsageError(
-                f"The teacher's answers {path} are in use by another run; let it end, or give another file."
-            ) from None
+        super().__init__(
+            path, f"The teacher's answers {path} are in use by another run; let it end, or give another file."
+        )
+        self.run = run
         self._end_torn_line()
         self.calls = read_calls(path)
         self._synced_s = time.monotonic()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
         if not self._file.closed:
             os.fsync(self._file.fileno())
-            self._file.close()
+            super().close()
 
     def sent(self, key: str, ask_id: str, attempt: int, estimate: tuple[int, int]) -> None:
         """`estimate`: tokens of the prompt, and the most that the answer may have."""

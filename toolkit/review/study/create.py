@@ -41,8 +41,8 @@ def create_study(
     spare: Sequence[Question] = (),
     leaks_acknowledged: bool = False,
 ) -> Created:
-    """Make a study folder; nothing is left behind if it fails. `spare` are questions for practice where the data have
-    none over.
+    """Make a study folder; nothing is left behind if it fails. `spare` are questions for practice where the data
+    have none left.
 
     Raises:
         UsageError: the folder or the key exists already, two raters have one name, or the key would lie in the folder.

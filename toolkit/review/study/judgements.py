@@ -72,7 +72,7 @@ class Judgements:
 
 
 def read_judgements(folder: StudyFolder, key: Key) -> Judgements:
-    """The latest word of every rater on every task, practice left out."""
+    """What every rater said last about every task, without practice."""
     found = Judgements()
     manifest = folder.manifest()
     for rater in manifest["raters"]:

@@ -39,8 +39,8 @@ class Leak:
 def find_leaks(
     system: str, item: str, output: str, finish_reason: str | None, system_names: Iterable[str]
 ) -> list[Leak]:
-    """The findings in one answer. Names are looked for as whole words; the three usual ones only in brackets or after
-    "the".
+    """The findings in one answer. Names are looked for as whole words; the three usual ones only as in "the tuned
+    answer" and "tuned model".
     """
     leaks = [
         Leak(system, item, kind, match.group())

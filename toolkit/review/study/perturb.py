@@ -9,8 +9,8 @@ from functools import partial
 
 from toolkit.damage import Damage, Ways, damaged_text
 
-# The criterion of the default plan that each fault offends most.
-OFFENDS: dict[Damage, str] = {
+# The criterion of the default plan that each fault lowers most.
+LOWERED_CRITERION: dict[Damage, str] = {
     "shuffle": "clarity",
     "drop": "completeness",
     "duplicate": "completeness",

@@ -9,7 +9,7 @@ from toolkit.damage import DAMAGES
 from toolkit.results.study import Consistency, Control, ControlSensitivity, Detection, RaterSummary
 from toolkit.review.study.crossed import crossed_mean
 from toolkit.review.study.judgements import OVERALL, Judgements, Scored, control_kind, repeated_pairs
-from toolkit.review.study.perturb import OFFENDS
+from toolkit.review.study.perturb import LOWERED_CRITERION
 from toolkit.review.study.plan import HUMAN, Exclusion
 
 _FEWEST_CONTROLS = 5  # below this a rater's detection rate says nothing
@@ -52,7 +52,7 @@ def sensitivity(judgements: Judgements, samples: int, seed: int) -> ControlSensi
 
 
 def controls_by_kind(judgements: Judgements) -> dict[str, Control]:
-    """Per kind of damage: ratings, how many were noticed, and how many points it cost on the criterion that it offends
+    """Per kind of damage: ratings, how many were noticed, and how many points it cost on the criterion that it lowers
     most.
 
     Noticed: flagged as critical, or below the mean of the rater's intact human answers on that criterion.
@@ -61,7 +61,7 @@ def controls_by_kind(judgements: Judgements) -> dict[str, Control]:
     for kind in DAMAGES:
         rows = [row for row in judgements.scored if control_kind(row) == kind]
         if rows:
-            criterion = OFFENDS[kind] if OFFENDS[kind] in rows[0].scores else OVERALL
+            criterion = LOWERED_CRITERION[kind] if LOWERED_CRITERION[kind] in rows[0].scores else OVERALL
             drops = [_drop(row, criterion, judgements) for row in rows]
             found[kind] = Control(
                 n=len(rows),

@@ -1,5 +1,4 @@
-"""Rating, without a screen: the tasks of a packet one after the other, each answer of the rater on the disk before it
-counts.
+"""Rating without a screen: the tasks of a packet in order. What the rater says is on the disk before it counts.
 
 The Rate screen and the line dialogue both drive a `Session`.
 """
@@ -8,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
+from toolkit.appending import Closing
 from toolkit.errors import UsageError
 from toolkit.records import JSON
 from toolkit.review.study.folder import StudyFolder
@@ -32,8 +30,8 @@ class Task:
         return self.unit.name, self.kind, self.answer
 
 
-class Session:
-    """A rater at work. Opening repairs a torn end and goes on where the ratings stop; a context manager."""
+class Session(Closing):
+    """A rater at work. Opening removes a line that a crash cut off, and goes on where the ratings stop."""
 
     def __init__(self, packet: Packet) -> None:
         study = StudyFolder(packet.ratings_file.parent.parent)
@@ -43,14 +41,6 @@ class Session:
         self.tasks = tasks_of(packet)
         self._journal = open_ratings(packet.ratings_file, packet.study, packet.rater, packet.sha256)
         self.values = latest_values(self._journal.entries)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         self._journal.close()

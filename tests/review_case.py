@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from toolkit.records import JSON, write_json, write_jsonl
-from toolkit.review.curation import duplicate_line, review_line
+from toolkit.review.curation_items import duplicate_line, review_line
 
 
 def row(number: int, **meta: str) -> JSON:

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import wait_for
 from tests.review_case import write_dataset
 from tests.tui.terminal import Terminal
-from toolkit.review.curation import read_journals
+from toolkit.review.rulings import read_journals
 
 pytestmark = pytest.mark.slow
 CURATE = [sys.executable, "-P", "-m", "toolkit.cli", "curate"]

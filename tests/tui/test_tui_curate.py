@@ -10,8 +10,8 @@ from tests.review_case import write_dataset
 from tests.tui.pilot import looks_as, outside_parent, running, shows, text_of
 from tests.tui.sample_runs import make_run
 from toolkit.records import read_json, write_json
-from toolkit.review.curation import read_journals
 from toolkit.review.journal import standing_entries
+from toolkit.review.rulings import read_journals
 from tui.destinations import ToCuration
 from tui.logic.curate_lines import read_edit
 from tui.screens.curate import CurateScreen

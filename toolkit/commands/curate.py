@@ -11,20 +11,11 @@ import sys
 from pathlib import Path
 
 from toolkit.errors import SteptuneError, UsageError
-from toolkit.review.curation import (
-    REASONS,
-    VIEWS,
-    Curation,
-    Item,
-    View,
-    curation_report,
-    folder_of,
-    load_items,
-    next_view,
-    read_journals,
-)
+from toolkit.review.curation import REASONS, VIEWS, Curation, View, folder_of, next_view
+from toolkit.review.curation_items import Item, load_items
 from toolkit.review.curation_text import report_lines
 from toolkit.review.journal import check_name
+from toolkit.review.rulings import curation_report, read_journals
 from toolkit.run_folder.outputs import find_dataset
 from toolkit.terminal.output import ask, say, say_json
 

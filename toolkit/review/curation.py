@@ -10,99 +10,21 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter
-from dataclasses import dataclass, field
-from itertools import combinations
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
-from toolkit.dataset_folder.documents import Agreement, CurationReport, PairAgreement
-from toolkit.dataset_folder.names import REVIEW_FILE, SPLITS, split_file
+from toolkit.dataset_folder.documents import CurationReport
 from toolkit.errors import DataError
-from toolkit.records import JSON, read_examples, read_growing_jsonl, read_json, sha256_text, write_json
+from toolkit.records import JSON, read_json, write_json
+from toolkit.review.curation_items import Item, load_items
 from toolkit.review.journal import Journal, check_name, read_journal, standing_entries
-from toolkit.statistics.agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha, pairs_within
+from toolkit.review.rulings import DECISION, Ruling, Verdict, curation_report, decisions, journals, rulings
 
-Verdict = Literal["accept", "edit", "reject"]
 View = Literal["queue", "duplicates", "disagreements"]
 VIEWS: tuple[View, ...] = get_args(View)
-DECISION, FLAG, SKIP = "decision", "flag", "skip"
+FLAG, SKIP = "flag", "skip"
 OVERLAP = 0.2
 REASONS = ("wrong", "unsafe", "incomplete", "not a how-to", "bad language", "personal data", "duplicate")
-
-
-@dataclass(frozen=True)
-class Item:
-    """A row to decide on. `why` says what a person should look at; `twin` is the id of the row that a duplicate was
-    left out for.
-    """
-
-    id: str
-    prompt: str
-    output: str
-    split: str = ""
-    meta: JSON = field(default_factory=dict)
-    why: tuple[str, ...] = ()
-    twin: str = ""
-
-    @property
-    def digest(self) -> str:
-        return text_digest(self.prompt, self.output)
-
-
-@dataclass(frozen=True)
-class Ruling:
-    """What all people together decided of a row. `is_open`: they disagree, and nobody has settled it."""
-
-    verdict: Verdict
-    reason: str
-    prompt: str
-    output: str
-    digest: str
-    by: tuple[str, ...]
-    is_open: bool = False
-    adjudicated: bool = False
-
-
-def text_digest(prompt: str, output: str) -> str:
-    return sha256_text(f"{prompt}\n{output}")[:16]
-
-
-def folder_of(dataset: Path) -> Path:
-    """Where the journals of a data set are kept."""
-    return dataset.parent / f"{dataset.name}.curation"
-
-
-def load_items(dataset: Path) -> dict[str, Item]:
-    """All rows of the splits and the near-duplicates that were left out, by id; first those that data-build asks a
-    person about.
-    """
-    wanted: dict[str, list[str]] = {}
-    duplicates = []
-    for line in read_growing_jsonl(dataset / REVIEW_FILE):
-        if line.get("twin"):
-            duplicates.append(
-                Item(
-                    str(line["id"]),
-                    str(line["prompt"]),
-                    str(line["output"]),
-                    "",
-                    line.get("meta") or {},
-                    (str(line["why"]),),
-                    str(line["twin"]),
-                )
-            )
-        else:
-            wanted.setdefault(str(line["id"]), []).append(str(line["why"]))
-    rows = [
-        Item(row.id, row.prompt, row.output, split, row.meta, tuple(wanted.get(row.id, ())))
-        for split in SPLITS
-        if (dataset / split_file(split)).exists()
-        for row in read_examples(dataset / split_file(split))
-        if row.meta.get("source") not in ("paraphrase", "oversample")  # made from rows that are looked at themselves
-    ]
-    rows.sort(key=lambda item: not item.why)
-    return {item.id: item for item in [*rows, *duplicates]}
 
 
 class Curation:
@@ -174,14 +96,14 @@ class Curation:
 
     def mine(self) -> dict[str, JSON]:
         """This person's standing decision by row."""
-        return _decisions(self.journal.entries, self.items)
+        return decisions(self.journal.entries, self.items)
 
     def queue(self) -> list[Item]:
         """What is still to decide: rows that data-build asks about first, skipped ones last, the rest in this person's
         order.
         """
         mine = self.mine()
-        theirs = {identifier for entries in self._others.values() for identifier in _decisions(entries, self.items)}
+        theirs = {identifier for entries in self._others.values() for identifier in decisions(entries, self.items)}
         skipped = {entry["id"]: number for number, entry in enumerate(self.journal.standing) if entry["kind"] == SKIP}
         flagged = self.flags()
         left = [
@@ -263,125 +185,14 @@ class Curation:
         return round(min(seconds, 3600.0), 1)
 
 
+def folder_of(dataset: Path) -> Path:
+    """Where the journals of a data set are kept."""
+    return dataset.parent / f"{dataset.name}.curation"
+
+
 def next_view(view: View) -> View:
     """The view that follows, in a circle."""
     return VIEWS[(VIEWS.index(view) + 1) % len(VIEWS)]
-
-
-def journals(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.jsonl"))
-
-
-def read_journals(folder: Path) -> dict[str, list[JSON]]:
-    """The entries of every person of a curation folder."""
-    return {path.stem: read_journal(path) for path in journals(folder)}
-
-
-def rulings(everybody: dict[str, list[JSON]], items: dict[str, Item] | None = None) -> dict[str, Ruling]:
-    """The outcome by row: the last adjudication, else what most people decided; a tie is open. With `items` only
-    decisions on their present text count.
-    """
-    votes: dict[str, list[tuple[str, JSON]]] = {}
-    settled: dict[str, tuple[str, JSON]] = {}
-    for name, entries in everybody.items():
-        for identifier, entry in _decisions(entries, items, adjudications=True).items():
-            if identifier not in settled or settled[identifier][1]["time"] < entry["time"]:
-                settled[identifier] = (name, entry)
-        for identifier, entry in _decisions(entries, items).items():
-            votes.setdefault(identifier, []).append((name, entry))
-    outcome = {identifier: _ruling([vote], adjudicated=True) for identifier, vote in settled.items()}
-    return {**{identifier: _ruling(given) for identifier, given in votes.items()}, **outcome}
-
-
-def _ruling(votes: list[tuple[str, JSON]], adjudicated: bool = False) -> Ruling:
-    kinds = Counter(_same_when(entry) for _, entry in votes)
-    (most, count), *others = kinds.most_common()
-    entry = next(entry for _, entry in votes if _same_when(entry) == most)
-    is_open = bool(others) and others[0][1] == count
-    reasons = "; ".join(
-        dict.fromkeys(vote["reason"] for _, vote in votes if _same_when(vote) == most and vote.get("reason"))
-    )
-    return Ruling(
-        entry["verdict"],
-        reasons,
-        entry.get("prompt", ""),
-        entry.get("output", ""),
-        entry["digest"],
-        tuple(name for name, _ in votes),
-        is_open,
-        adjudicated,
-    )
-
-
-def _same_when(entry: JSON) -> tuple[str, str, str]:
-    return entry["verdict"], entry.get("prompt", ""), entry.get("output", "")
-
-
-def _decisions(entries: list[JSON], items: dict[str, Item] | None, adjudications: bool = False) -> dict[str, JSON]:
-    """The last standing decision by row."""
-    found: dict[str, JSON] = {}
-    for entry in standing_entries(entries):
-        if entry["kind"] != DECISION or bool(entry.get("adjudicates")) != adjudications:
-            continue
-        item = items.get(entry["id"]) if items is not None else None
-        if items is None or (item is not None and item.digest == entry["digest"]):
-            found[entry["id"]] = entry
-    return found
-
-
-def curation_report(everybody: dict[str, list[JSON]], items: dict[str, Item] | None = None) -> CurationReport:
-    """How far people are, and how well they agree on the rows that several of them decided."""
-    decided = {name: _decisions(entries, items) for name, entries in everybody.items()}
-    outcome = rulings(everybody, items)
-    verdicts = Counter(ruling.verdict for ruling in outcome.values() if not ruling.is_open)
-    return CurationReport(
-        annotators={name: len(entries) for name, entries in decided.items()},
-        rows_decided=len(outcome),
-        verdicts={verdict: verdicts[verdict] for verdict in get_args(Verdict)},
-        reasons=dict(
-            Counter(
-                ruling.reason for ruling in outcome.values() if ruling.verdict == "reject" and not ruling.is_open
-            ).most_common()
-        ),
-        open_disagreements=sum(ruling.is_open for ruling in outcome.values()),
-        adjudicated=sum(ruling.adjudicated for ruling in outcome.values()),
-        agreement=agreement_of(decided),
-    )
-
-
-def agreement_of(decided: dict[str, dict[str, JSON]]) -> Agreement:
-    """Agreement of the verdicts (accept, edit, reject) on rows that at least two people decided; None where it is not
-    defined.
-    """
-    shared = sorted(
-        identifier
-        for identifier, count in Counter(identifier for rows in decided.values() for identifier in rows).items()
-        if count > 1
-    )
-    units: list[list[Any]] = [
-        [rows[identifier]["verdict"] for rows in decided.values() if identifier in rows] for identifier in shared
-    ]
-    pairs: dict[str, PairAgreement] = {}
-    for first, second in combinations(sorted(decided), 2):
-        both = [identifier for identifier in shared if identifier in decided[first] and identifier in decided[second]]
-        if both:
-            kappa = cohen_kappa(
-                [decided[first][identifier]["verdict"] for identifier in both],
-                [decided[second][identifier]["verdict"] for identifier in both],
-            )
-            pairs[f"{first}, {second}"] = PairAgreement(len(both), _rounded(kappa))
-    same_number = len({len(unit) for unit in units}) == 1
-    return Agreement(
-        rows=len(shared),
-        equal_pairs=_rounded(pairs_within(units)),
-        krippendorff_alpha=_rounded(krippendorff_alpha(units)),
-        fleiss_kappa=_rounded(fleiss_kappa([Counter(unit) for unit in units])) if same_number else None,
-        pairs=pairs,
-    )
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
 
 
 def _agreed_overlap(folder: Path, wanted: float | None) -> float:
@@ -407,13 +218,3 @@ def _point(*names: str) -> float:
 
 def _order(*names: str) -> str:
     return hashlib.sha256("\n".join(names).encode()).hexdigest()
-
-
-def review_line(identifier: str, why: str) -> JSON:
-    """A line of REVIEW_FILE for a row that is in a split."""
-    return {"id": identifier, "why": why}
-
-
-def duplicate_line(identifier: str, prompt: str, output: str, meta: JSON, twin: str, why: str) -> JSON:
-    """A line of REVIEW_FILE for a row that was left out as a near-duplicate of `twin`."""
-    return {"id": identifier, "prompt": prompt, "output": output, "meta": meta, "twin": twin, "why": why}

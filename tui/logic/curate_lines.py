@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 from toolkit.records import JSON
-from toolkit.review.curation import Curation, Item
+from toolkit.review.curation import Curation
+from toolkit.review.curation_items import Item
 from toolkit.terminal.layout import wrap
 from toolkit.terminal.numbers import age
 from toolkit.terminal.text import clean, clean_text

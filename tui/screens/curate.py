@@ -11,7 +11,8 @@ from textual.widget import Widget
 
 from toolkit.errors import SteptuneError
 from toolkit.records import JSON
-from toolkit.review.curation import REASONS, VIEWS, Curation, Item, View, next_view
+from toolkit.review.curation import REASONS, VIEWS, Curation, View, next_view
+from toolkit.review.curation_items import Item
 from toolkit.review.curation_text import report_lines
 from toolkit.terminal.text import clean
 from tui.logic.curate_lines import edit_text_of, history_lines, output_lines, prompt_lines, read_edit

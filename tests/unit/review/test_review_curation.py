@@ -13,7 +13,8 @@ import pytest
 
 from tests.review_case import write_dataset
 from toolkit.errors import DataError, UsageError
-from toolkit.review.curation import Curation, read_journals, rulings
+from toolkit.review.curation import Curation
+from toolkit.review.rulings import read_journals, rulings
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def before(checkout: Path) -> dict[str, str]:
     ("file", "stages"),
     [
         ("toolkit/data/pii/names.crfsuite", {"data-build"}),
-        ("toolkit/review/curation.py", {"data-build"}),
+        ("toolkit/review/rulings.py", {"data-build"}),
         ("toolkit/records.py", set(STAGES)),
         ("toolkit/evaluation/templates/report.html.j2", {"evaluate"}),
         ("toolkit/generation/worker.py", {"generate"}),

@@ -15,15 +15,8 @@ from toolkit.dataset_folder.documents import CurationReport
 from toolkit.errors import DataError
 from toolkit.options.data import CurationOptions
 from toolkit.records import JSON
-from toolkit.review.curation import (
-    Ruling,
-    curation_report,
-    duplicate_line,
-    read_journals,
-    review_line,
-    rulings,
-    text_digest,
-)
+from toolkit.review.curation_items import duplicate_line, review_line, text_digest
+from toolkit.review.rulings import Ruling, curation_report, read_journals, rulings
 
 ASKS_FOR_REVIEW = "review: "  # notes that begin so put a row before a person
 DECIDED_OF_OTHER_TEXT = "review: decided of another text"

@@ -34,6 +34,8 @@ from toolkit.evaluation.intervals import bootstrap_interval, cluster, t_interval
 from toolkit.evaluation.paired import sign_flip_p
 from toolkit.evaluation.rouge import rouge_l, rouge_lsum, tokenize
 from toolkit.models import resolve_model
+from toolkit.results.document import RESULTS_FILE, Time
+from toolkit.results.reading import read_results
 
 ROOT = Path(__file__).resolve().parents[1]
 MINILM = "embedded:all-minilm-l6-v2"
@@ -329,9 +331,9 @@ def _run_recipe(scratch: Path, number: int, launcher: list[str], batch: int, blo
     ended = subprocess.run(command, env=environment, capture_output=True, text=True)
     if ended.returncode:
         raise SystemExit(f"the recipe failed: {ended.stderr[-1500:]}")
-    document = json.loads((run_dir / "report" / "results.json").read_text(encoding="utf-8"))
-    document["environment"].pop("time")
-    return json.dumps(document), ended.stderr
+    results = read_results(run_dir / "report" / RESULTS_FILE)
+    results.environment.time = Time(started=0, seconds=0)  # all that may differ
+    return json.dumps(results.to_json()), ended.stderr
 
 
 def _interleaved(ours: Callable[[], object], theirs: Callable[[], object], repeats: int) -> tuple[float, float, float]:

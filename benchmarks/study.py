@@ -32,7 +32,7 @@ from toolkit.review.study.create import Created  # noqa: E402
 from toolkit.review.study.crossed import crossed_mean  # noqa: E402
 from toolkit.review.study.folder import open_study  # noqa: E402
 from toolkit.review.study.key import read_key  # noqa: E402
-from toolkit.review.study.packet import find_packet, read_packet  # noqa: E402
+from toolkit.review.study.packet import Packet, find_packet, read_packet  # noqa: E402
 from toolkit.review.study.verify import find_changes  # noqa: E402
 
 ITEMS, RATERS, STUDIES, RESAMPLES = 60, 3, 600, 200
@@ -68,7 +68,7 @@ def measure() -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
         ORDERS: imbalance,
         WORDS: told,
         CHANGES: unnamed,
-        LOST: kills["lost"],
+        LOST: kills.lost,
     }
     beside: dict[str, dict[str, Any]] = {
         COVERAGE: {
@@ -76,7 +76,7 @@ def measure() -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
             "percentiles": min(found["percentile"] for found in covered),
         },
         CHANGES: {"changes": BYTE_CHANGES},
-        LOST: {"kills": kills["kills"], "acknowledged": kills["acknowledged"]},
+        LOST: {"kills": kills.kills, "acknowledged": kills.acknowledged},
     }
     return values, beside
 
@@ -178,7 +178,7 @@ def _changes(made: Created) -> str:
         return f"the key: {error}"
 
 
-def _packet(made: Created):  # type: ignore[no-untyped-def]
+def _packet(made: Created) -> Packet:
     return read_packet(find_packet(made.folder.path, None))
 
 

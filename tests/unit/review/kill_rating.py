@@ -15,9 +15,9 @@ import random
 import signal
 import sys
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from toolkit.records import JSON
 from toolkit.review.study.packet import Packet, read_packet
 from toolkit.review.study.ratings import read_ratings
 from toolkit.review.study.session import Session
@@ -25,18 +25,26 @@ from toolkit.review.study.session import Session
 LIVES_A_FILE = 25  # a new file then: reading a long one is most of the time
 
 
-def kill_trials(packet: Packet, kills: int, seed: int = 1) -> JSON:
-    generator = random.Random(seed)
-    found: JSON = {"kills": 0, "acknowledged": 0, "lost": 0}
-    while found["kills"] < kills:
+@dataclass
+class Trials:
+    """What became of the acknowledged ratings of all lives."""
+
+    kills: int = 0
+    acknowledged: int = 0
+    lost: int = 0
+
+
+def kill_trials(packet: Packet, kills: int, seed: int = 1) -> Trials:
+    generator, found = random.Random(seed), Trials()
+    while found.kills < kills:
         packet.ratings_file.unlink(missing_ok=True)
         acknowledged: set[int] = set()
-        for _ in range(min(LIVES_A_FILE, kills - found["kills"])):
+        for _ in range(min(LIVES_A_FILE, kills - found.kills)):
             acknowledged |= _one_life(packet, generator.uniform(0.0, 0.01))
-            found["kills"] += 1
+            found.kills += 1
         entries = read_ratings(packet.ratings_file, packet.study, packet.rater, packet.sha256)
-        found["acknowledged"] += len(acknowledged)
-        found["lost"] += len(acknowledged - {entry["n"] for entry in entries})
+        found.acknowledged += len(acknowledged)
+        found.lost += len(acknowledged - {entry["n"] for entry in entries})
     return found
 
 
@@ -78,4 +86,4 @@ def _rate_until_killed(packet: Packet, pipe: int) -> None:
 
 
 if __name__ == "__main__":
-    print(json.dumps(kill_trials(read_packet(Path(sys.argv[1])), int(sys.argv[2]))))
+    print(json.dumps(asdict(kill_trials(read_packet(Path(sys.argv[1])), int(sys.argv[2])))))

@@ -51,7 +51,7 @@ def _measure(folder: Path) -> int:
         os.kill(killed.pid, signal.SIGKILL)
         killed.wait()
         with AnswerLedger(folder / "answers.jsonl", "bench") as ledger:
-            in_flight = sum(call["state"] == "sent" for call in ledger.calls.values())
+            in_flight = sum(call.state == "sent" for call in ledger.calls.values())
             replies = _teacher(faulty[0], ledger).ask_all(_asks(600), "ask")
         sent = Counter(json.loads(line)["key"] for line in (folder / "log").read_text().splitlines())
     finally:
@@ -63,7 +63,7 @@ def _measure(folder: Path) -> int:
         "teacher: calls sent twice after kill -9": float(sum(count - 1 for count in sent.values())),
         "teacher: requests per second of client CPU time": round(per_cpu_s, 1),
     }
-    beside = {
+    beside: dict[str, dict[str, float]] = {
         "teacher: asks valid or accounted for with 20 % faults (%)": {
             "valid": sum(reply.value is not None for reply in replies),
             "of": len(replies),

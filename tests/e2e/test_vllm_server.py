@@ -160,14 +160,14 @@ def test_a_teacher_behind_faults_gives_valid_rows_or_reasons(server: str, tmp_pa
         proxy.kill()
         proxy.wait()
     calls = read_calls(tmp_path / "built" / "teacher_answers.jsonl")
-    assert {call["state"] for call in calls.values()} <= {"answered", "failed"}
-    assert len({call["ask"] for call in calls.values()}) == 3
+    assert {call.state for call in calls.values()} <= {"answered", "failed"}
+    assert len({call.ask for call in calls.values()}) == 3
     sent = read_growing_jsonl(log)
     assert sorted(row["key"] for row in sent) == sorted(calls)
     real = [calls[row["key"]] for row in sent if not row["fault"]]
     assert real
     # Guided decoding: an answer is an object of the schema, unless it was cut off.
-    assert all(call["state"] == "answered" and call["content"].lstrip().startswith("{") for call in real)
+    assert all(call.state == "answered" and call.content.lstrip().startswith("{") for call in real)
     if done.returncode == 0:
         written = [
             row

@@ -114,7 +114,7 @@ with AnswerLedger(Path({str(tmp_path / "answers.jsonl")!r}), "run") as ledger:
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
     with AnswerLedger(tmp_path / "answers.jsonl", "run") as ledger:
-        on_disk = {key for key, call in ledger.calls.items() if call["state"] == "answered"}
+        on_disk = {key for key, call in ledger.calls.items() if call.state == "answered"}
         replies = teacher(url, ledger).ask_all(asks(len(on_disk) + 100), "ask")
     assert all(reply.value for reply in replies)
     sent = Counter(json.loads(line)["key"] for line in (tmp_path / "log").read_text().splitlines())

@@ -17,7 +17,7 @@ from toolkit.data.teacher.synthesis_prompts import (
     paraphrase_prompt,
 )
 from toolkit.data.teacher.teacher_costs import CHARS_PER_TOKEN, estimate_tokens
-from toolkit.data.teacher.teacher_ledger import call_key
+from toolkit.data.teacher.teacher_ledger import Call, call_key
 from toolkit.options.teacher import BudgetOptions, CallOptions, TeacherOptions
 from toolkit.records import JSON
 
@@ -74,7 +74,7 @@ class Phase:
 
 
 def synthesis_phase(
-    name: str, requests: Sequence[tuple[list[JSON], JSON]], known: dict[str, JSON], options: CallOptions, census: Census
+    name: str, requests: Sequence[tuple[list[JSON], JSON]], known: dict[str, Call], options: CallOptions, census: Census
 ) -> Phase:
     """Calls whose messages and parameters are known. `known`: the calls of the ledger, which are not made again."""
     phase = Phase(name, len(requests))
@@ -136,11 +136,11 @@ def _money(options: BudgetOptions, tokens_in: int, tokens_out: int) -> float | N
     return round(options.cost(tokens_in, tokens_out), 4) if options.has_prices else None
 
 
-def _is_answered(messages: list[JSON], parameters: JSON, known: dict[str, JSON], options: CallOptions) -> bool:
+def _is_answered(messages: list[JSON], parameters: JSON, known: dict[str, Call], options: CallOptions) -> bool:
     """Whether one of the attempts has brought something usable."""
     attempt = 0
     while known and (call := known.get(call_key(options.model, messages, parameters, attempt))) is not None:
-        if call["state"] == "answered" and not call.get("why"):
+        if call.state == "answered" and not call.why:
             return True
         attempt += 1
     return False

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from toolkit.data.teacher.teacher_answers import read_object
 from toolkit.data.teacher.teacher_costs import Budget, estimate_tokens
-from toolkit.data.teacher.teacher_ledger import AnswerLedger, call_key
+from toolkit.data.teacher.teacher_ledger import AnswerLedger, Call, call_key
 from toolkit.data.teacher.teacher_wire import Received, Wire
 from toolkit.errors import PreflightError
 from toolkit.options.teacher import CallOptions, ResponseFormat, TeacherOptions
@@ -76,7 +76,7 @@ class Teacher:
         self._fatal = ""
         self.stopped_by_budget = False
         for call in ledger.paid():
-            self.budget.settle("", int(call.get("tokens_in") or 0), int(call.get("tokens_out") or 0))
+            self.budget.settle("", call.tokens_in, call.tokens_out)
 
     def ask_all(self, asks: Iterable[Ask], phase: str) -> list[Reply]:
         """A reply for each ask, in their order.
@@ -164,9 +164,9 @@ class Teacher:
                     await self._back_off(failed_in_a_row, received.retry_after_s)
                 call = self.ledger.calls[key]
             else:
-                self.reused += call["state"] == "answered"
+                self.reused += call.state == "answered"
             attempt += 1
-            if call["state"] == "answered":
+            if call.state == "answered":
                 value, reason = self._judge(call, ask)
                 if value is not None:
                     return Reply(ask.id, value, calls=calls)
@@ -194,27 +194,20 @@ class Teacher:
                 _or(completion.tokens_in, estimate[0]),
                 _or(completion.tokens_out, int(len(completion.content) / 3) or estimate[1]),
             )
-            self.ledger.answered(
-                key,
-                content=completion.content,
-                why=completion.reason,
-                tokens_in=paid[0],
-                tokens_out=paid[1],
-                seconds=seconds,
-            )
+            self.ledger.answered(key, completion.content, completion.reason, paid, seconds)
         else:
             in_doubt = received.kind == "in_doubt"
             paid = estimate if in_doubt else (0, 0)
-            self.ledger.failed(key, why=received.reason, in_doubt=in_doubt, seconds=seconds)
+            self.ledger.failed(key, received.reason, in_doubt, seconds)
             self._count(received.reason)
         self.budget.settle(key, *paid)
         return received
 
-    def _judge(self, call: JSON, ask: Ask) -> tuple[JSON | None, str]:
-        reason = call.get("why") or ""
+    def _judge(self, call: Call, ask: Ask) -> tuple[JSON | None, str]:
+        reason = call.why
         value = None
         if not reason:
-            value, reason = read_object(call["content"], ask.schema)
+            value, reason = read_object(call.content, ask.schema)
             reason = reason if value is None else ask.check(value)
         if reason:
             self._count(reason)

@@ -143,6 +143,11 @@ def find_recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
+def recipe_of(settings: type[Settings]) -> Recipe:
+    """The recipe that these are the settings of."""
+    return next(recipe for recipe in RECIPES.values() if recipe.settings is settings)
+
+
 def names_where(is_meant: Callable[[Recipe], object]) -> str:
     """The names of the recipes that have something, for people."""
     return " and ".join(name for name, recipe in RECIPES.items() if is_meant(recipe))

@@ -81,20 +81,20 @@ def load_resolved(settings_type: type[SettingsT], path: Path) -> SettingsT:
     Raises:
         ConfigError: the file is missing or damaged, or it was written for another version or edited.
     """
-    recipe = next(name for name, known in catalog.RECIPES.items() if known.settings is settings_type)
+    recipe = catalog.recipe_of(settings_type).name
     layers = _Layers()
     _add_file(layers, recipe, path)
     return _validate(settings_type, layers, str(path), recipe)
 
 
-def dump(settings: Settings, recipe: str) -> str:
+def dump(settings: Settings) -> str:
     """The resolved config as YAML, every option written out."""
-    return yaml.safe_dump(to_json(settings, recipe), sort_keys=False, allow_unicode=True, width=120)
+    return yaml.safe_dump(to_json(settings), sort_keys=False, allow_unicode=True, width=120)
 
 
-def to_json(settings: Settings, recipe: str) -> dict[str, Any]:
+def to_json(settings: Settings) -> dict[str, Any]:
     """All options as plain values; what a pipeline fills in later is left out."""
-    filled_in = {section: set(options) for section, options in catalog.find_recipe(recipe).filled_in.items()}
+    filled_in = {section: set(options) for section, options in catalog.recipe_of(type(settings)).filled_in.items()}
     return settings.model_dump(mode="json", exclude=filled_in)
 
 

@@ -65,7 +65,7 @@ def test_an_unchanged_form_is_the_preset(recipe: str, preset: str) -> None:
     assert form.command() == ["steptune", "run", recipe, "--preset", preset]
     assert all(problem.is_missing for problem in problems)
     if settings is not None:
-        assert config.to_json(settings, recipe) == config.to_json(config.resolve(recipe, preset), recipe)
+        assert config.to_json(settings) == config.to_json(config.resolve(recipe, preset))
     for key in form.fields:
         text = form.text(key)
         form.set(key, text)
@@ -81,7 +81,7 @@ def test_every_value_goes_through_its_text(recipe: str, preset: str) -> None:
         assert problems
         return
     texts = [f"{key}={form.text(key)}" for key in form.fields]
-    assert config.to_json(config.resolve(recipe, preset, None, texts), recipe) == config.to_json(settings, recipe)
+    assert config.to_json(config.resolve(recipe, preset, None, texts)) == config.to_json(settings)
 
 
 @pytest.mark.parametrize(("recipe", "preset"), PRESETS)

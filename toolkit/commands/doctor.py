@@ -158,7 +158,7 @@ def _recipe(name: str, preset: str) -> dict[str, Any]:
     """Whether a preset could start now. Options that only a user can give (data, predictions) do not count."""
     try:
         settings = config.resolve(name, preset=preset)
-        checks = preflight.check_launch(plan_launch(name, settings), runs_root() / "doctor")
+        checks = preflight.check_launch(plan_launch(settings), runs_root() / "doctor")
         reasons = [f"{check.name}: {check.message}" for check in checks if check.level != "ok"]
         return {
             "recipe": name,

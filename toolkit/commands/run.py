@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     """Resolve, check, launch, follow; returns the run's exit code."""
     overrides = [*args.overrides, *_thresholds(args.recipe, args.fail_under)]
     settings = config.resolve(args.recipe, args.preset, Path(args.config) if args.config else None, overrides)
-    plan = plan_launch(args.recipe, settings, args.on, args.accelerate_args, planning_only=args.dry_run)
+    plan = plan_launch(settings, args.on, args.accelerate_args, planning_only=args.dry_run)
     run_dir = Path(args.run_dir) if args.run_dir else None
     checks = preflight.check_launch(plan, (run_dir or runs_root()).absolute())
     if args.dry_run:
@@ -60,27 +60,27 @@ def resume(args: argparse.Namespace) -> int:
 
 def _show_plan(args: argparse.Namespace, plan: LaunchPlan, run_dir: Path | None, checks: list[preflight.Check]) -> int:
     """`--dry-run`: everything that would happen, and the exit code that preflight would give."""
-    folder = run_dir.absolute() if run_dir else runs_root() / f"<time>-{plan.recipe}-<id>"
+    folder = run_dir.absolute() if run_dir else runs_root() / f"<time>-{plan.recipe.name}-<id>"
     refused = any(check.level == "refused" for check in checks)
-    preview = recipe_preview(plan) if catalog.find_recipe(plan.recipe).preview and not refused else {}
+    preview = recipe_preview(plan) if plan.recipe.preview and not refused else {}
     estimate = preflight.training_memory(plan)
     if args.json:
         document = {
-            "recipe": plan.recipe,
+            "recipe": plan.recipe.name,
             "on": plan.on,
             "run_dir": str(folder),
             "argv": plan.argv(folder),
             "machines": plan.on_every_machine(folder),
             "stages": dict(_stage_commands(plan, folder)),
             "environment": plan.environment,
-            "config": config.to_json(plan.settings, plan.recipe),
+            "config": config.to_json(plan.settings),
             "preflight": {"ok": not refused, "checks": [vars(check) for check in checks]},
             "memory_bytes": {**estimate.items, "together": estimate.total} if estimate else None,
             "preview": preview or None,
         }
         say_json(document)
     else:
-        say(f"# {plan.recipe} on {plan.on}, in {folder}\n{plan.config_yaml}")
+        say(f"# {plan.recipe.name} on {plan.on}, in {folder}\n{plan.config_yaml}")
         commands = plan.on_every_machine(folder)
         for rank, argv in enumerate(commands):
             say((f"Command on machine {rank}: " if len(commands) > 1 else "Command: ") + " ".join(argv))
@@ -96,8 +96,8 @@ def _show_plan(args: argparse.Namespace, plan: LaunchPlan, run_dir: Path | None,
     return preflight.PreflightError.exit_code if refused else int(preview.get("exit_code", 0))
 
 
-def _say_preview(recipe: str, preview: JSON) -> None:
-    if catalog.find_recipe(recipe).preview == "rows":
+def _say_preview(recipe: catalog.Recipe, preview: JSON) -> None:
+    if recipe.preview == "rows":
         say("\n".join(data_preview_lines(preview)))
         return
     say("\n".join(preview_lines(preview)))
@@ -111,9 +111,9 @@ def _stage_commands(plan: LaunchPlan, folder: Path) -> list[tuple[str, list[str]
     return [
         (
             stage.name,
-            plan_launch(stage.recipe, settings[stage.section], plan.on).argv(RunFolder(folder).stage(stage.name).path),
+            plan_launch(settings[stage.section], plan.on).argv(RunFolder(folder).stage(stage.name).path),
         )
-        for stage in catalog.find_recipe(plan.recipe).stages
+        for stage in plan.recipe.stages
     ]
 
 

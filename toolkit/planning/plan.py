@@ -21,7 +21,7 @@ from toolkit.settings import Settings
 class LaunchPlan:
     """Everything that decides what is started; `argv` lacks only the run folder."""
 
-    recipe: str
+    recipe: catalog.Recipe
     settings: Settings
     accelerate: AccelerateConfig
     accelerate_args: tuple[str, ...]
@@ -34,29 +34,20 @@ class LaunchPlan:
         return self.accelerate.name
 
     @property
-    def by_accelerate(self) -> bool:
-        """Whether accelerate starts the recipe, and not plain python."""
-        return catalog.find_recipe(self.recipe).by_accelerate
-
-    @property
     def stages(self) -> list[tuple[catalog.Recipe, Settings]]:
         """What is run, with its record: the recipe itself, or the stages of a pipeline (both systems of generate as
         one).
         """
-        sections = catalog.find_recipe(self.recipe).sections
-        return [
-            (catalog.find_recipe(sections.get(section, self.recipe)), settings)
-            for section, settings in self.settings.stage_settings().items()
-        ]
+        return [(catalog.recipe_of(type(stage)), stage) for stage in self.settings.stage_settings().values()]
 
     @property
     def config_yaml(self) -> str:
-        return config.dump(self.settings, self.recipe)
+        return config.dump(self.settings)
 
     def argv(self, run_dir: Path) -> list[str]:
         """The recipe's command line, as it is started and shown."""
-        script = [str(catalog.find_recipe(self.recipe).script), "--run-dir", str(run_dir)]
-        if not self.by_accelerate:
+        script = [str(self.recipe.script), "--run-dir", str(run_dir)]
+        if not self.recipe.by_accelerate:
             return [self.interpreter, *script]
         launcher = Path(sys.executable).with_name("accelerate")
         launch = (
@@ -78,26 +69,26 @@ class LaunchPlan:
 
 
 def plan_launch(
-    recipe: str,
     settings: Settings,
     on: str | None = None,
     accelerate_args: tuple[str, ...] = (),
     planning_only: bool = False,
 ) -> LaunchPlan:
-    """The plan for a recipe on `on` (an accelerate config's name or path; by default what the machine has).
+    """The plan for these settings on `on` (an accelerate config's name or path; by default what the machine has).
 
     `planning_only`: the plan is shown and not started, so that for several machines rank and address need not be known.
 
     Raises:
         UsageError: no such accelerate config, or arguments for accelerate where accelerate is not used.
     """
+    recipe = catalog.recipe_of(type(settings))
     accelerate = read_accelerate_config(on or default_on())
     environment = _environment(accelerate, settings)
     if training := settings.training:
         settings = settings.with_options(MemoryOptions.of(with_machine_choices(training, read_machine(accelerate))))
-    if not catalog.find_recipe(recipe).by_accelerate:
+    if not recipe.by_accelerate:
         if accelerate_args:
-            raise UsageError(f"{recipe} is not started by accelerate; remove `-- {' '.join(accelerate_args)}`.")
+            raise UsageError(f"{recipe.name} is not started by accelerate; remove `-- {' '.join(accelerate_args)}`.")
         return LaunchPlan(recipe, settings, accelerate, (), environment)
     gpus = 0 if accelerate.on_cpu else len(sample_gpus())
     # What the YAML of one machine cannot know: how many GPUs this machine shows.

@@ -7,7 +7,6 @@ import os
 import subprocess
 from collections.abc import Iterator
 
-from toolkit import catalog
 from toolkit.planning.plan import LaunchPlan
 from toolkit.records import JSON
 
@@ -18,7 +17,7 @@ SHOWN_IDS = 10
 
 def recipe_preview(plan: LaunchPlan) -> JSON:
     """The answer of the recipe's `preview.py`; `{"error", "exit_code"}` if rows or model cannot be used."""
-    script = catalog.find_recipe(plan.recipe).script.with_name("preview.py")
+    script = plan.recipe.script.with_name("preview.py")
     done = subprocess.run(
         [plan.interpreter, str(script)],
         input=plan.config_yaml,

@@ -39,7 +39,7 @@ def start(plan: LaunchPlan, run_dir: Path | None = None, parent: str | None = No
     folder = node_folder(run_dir, plan.nodes) if plan.nodes else run_dir
     if plan.nodes and plan.nodes.rank and run_dir:
         parent = RunFolder(run_dir).id
-    run = create_run(plan.recipe, plan.config_yaml, folder, parent, plan.settings.trained_or_asked_model)
+    run = create_run(plan.recipe.name, plan.config_yaml, folder, parent, plan.settings.trained_or_asked_model)
     _write_command(run, plan)
     start_supervisor(run)
     return run

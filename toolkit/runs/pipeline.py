@@ -32,10 +32,9 @@ POLL_S = 0.3
 
 @dataclass(frozen=True)
 class Stage:
-    """One step of the pipeline: `recipe` with all settings, to be run as `name`."""
+    """One step of the pipeline: a recipe's settings, complete, to be run as `name`."""
 
     name: str
-    recipe: str
     settings: Settings
 
 
@@ -72,13 +71,13 @@ class Pipeline:
         made: dict[str, Path] = {}
         for step in catalog.STAGES:
             self.recorder.check_stop()
-            done = self._run_stage(Stage(step.name, step.recipe, self.settings.stage(step.name, made)))
+            done = self._run_stage(Stage(step.name, self.settings.stage(step.name, made)))
             made[step.kept_as] = done.output(catalog.RECIPES[step.recipe].output)
         return made, done.run.result
 
     def _run_stage(self, stage: Stage) -> StageResult:
-        plan = plan_launch(stage.recipe, stage.settings, self.on)
-        key = stage_key(stage, plan.accelerate.path if plan.by_accelerate else None)
+        plan = plan_launch(stage.settings, self.on)
+        key = stage_key(stage, plan.accelerate.path if plan.recipe.by_accelerate else None)
         if earlier := self._find_finished(stage.name, key):
             self.recorder.event(EventName.STAGE_SKIPPED, stage=stage.name, run=str(earlier.path), key=key)
             return StageResult(earlier, skipped=True)
@@ -156,13 +155,14 @@ def _stage_error(name: str, result: Result) -> SteptuneError:
 
 def stage_key(stage: Stage, accelerate_config: Path | None) -> str:
     """SHA-256 over everything that a stage's outputs depend on, short of the machine itself."""
+    recipe = catalog.recipe_of(type(stage.settings))
     return sha256_json(
         {
-            "recipe": stage.recipe,
+            "recipe": recipe.name,
             "steptune": __version__,
-            "code": code_of(catalog.find_recipe(stage.recipe).script),
+            "code": code_of(recipe.script),
             "accelerate": sha256_file(accelerate_config) if accelerate_config else None,
-            "settings": _by_content(config.to_json(stage.settings, stage.recipe)),
+            "settings": _by_content(config.to_json(stage.settings)),
         }
     )
 

@@ -117,7 +117,7 @@ class Form:
         for _attempt in range(2):
             try:
                 settings = config.resolve(self.recipe, self.preset, None, overrides)
-                values = flat_by_fields(config.to_json(settings, self.recipe), self.fields)
+                values = flat_by_fields(config.to_json(settings), self.fields)
                 return {**values, **{name.partition("=")[0]: None for name in overrides}}
             except ConfigError as error:
                 # Options that only a user can give are filled with something that exists, to learn all the others.
@@ -147,7 +147,7 @@ def form_from_draft(draft: JSON) -> Form | None:
 def values_of(form: Form, settings: Settings | None) -> dict[str, Any]:
     """The form's values as resolved, or as typed while it has problems."""
     if settings is not None:
-        return dict(with_bundled(flat_by_fields(config.to_json(settings, form.recipe), form.fields)))
+        return dict(with_bundled(flat_by_fields(config.to_json(settings), form.fields)))
     return {**form.base, **{key: parsed(text) for key, text in form.changes.items()}}
 
 

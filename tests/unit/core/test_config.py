@@ -142,7 +142,7 @@ def test_every_preset_resolves_and_survives_the_run_folder(recipe: str, tmp_path
             "evaluate": [f"data={tmp_path}", f"predictions={{tuned: {tmp_path}}}"],
         }
         settings = config.resolve(recipe, preset, overrides=inputs.get(recipe, []))
-        resolved = write(tmp_path / "config.yaml", config.dump(settings, recipe))
+        resolved = write(tmp_path / "config.yaml", config.dump(settings))
         assert config.load_resolved(type(settings), resolved) == settings, preset
         assert catalog.first_comment(catalog.preset_path(recipe, preset)), (
             f"{recipe}/{preset}.yaml needs a first-line description"
@@ -172,7 +172,7 @@ def _fields(model: type) -> list:
 
 
 def test_a_resolved_config_is_plain_yaml() -> None:
-    text = config.dump(config.resolve("pipeline", "demo"), "pipeline")
+    text = config.dump(config.resolve("pipeline", "demo"))
     values = yaml.safe_load(text)
     assert set(values) == {"data", "sft", "generate", "evaluate", "reuse"}
     assert "predictions" not in values["evaluate"]

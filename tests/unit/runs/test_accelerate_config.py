@@ -29,13 +29,13 @@ def written(folder: Path, name: str = "laptop.yaml", **values: object) -> str:
 
 def test_a_cpu_is_told_by_the_file_and_not_by_its_name(tmp_path: Path) -> None:
     laptop = written(tmp_path, distributed_type="NO", use_cpu=True, num_processes=1)
-    planned = plan_launch("sft", config.resolve("sft", "demo"), laptop)
+    planned = plan_launch(config.resolve("sft", "demo"), laptop)
     assert [check for check in preflight.check_launch(planned, tmp_path) if check.level == "refused"] == []
     assert planned.environment["ACCELERATE_USE_CPU"] == "true"
     assert planned.environment["STEPTUNE_ON"] == laptop
     card = written(tmp_path, "cpu_and_card.yaml", distributed_type="NO", use_cpu=False, num_processes=1)
     with pytest.raises(preflight.PreflightError, match="needs 1 NVIDIA GPU"):
-        preflight.require(preflight.check_launch(plan_launch("sft", config.resolve("sft", "demo"), card), tmp_path))
+        preflight.require(preflight.check_launch(plan_launch(config.resolve("sft", "demo"), card), tmp_path))
 
 
 @pytest.mark.parametrize("recipe", ["generate", "pipeline"])
@@ -44,16 +44,16 @@ def test_recipes_without_accelerate_need_a_card_where_the_config_has_one(recipe:
     settings = config.resolve(recipe, "demo", overrides=overrides)
     card = written(tmp_path, "card.yaml", distributed_type="NO", num_processes=1)
     for on, cards in ((card, "1"), ("cpu_2proc_ddp", None), ("multi_gpu", "1" if recipe == "generate" else "2")):
-        found = preflight.check_launch(plan_launch(recipe, settings, on), tmp_path)
+        found = preflight.check_launch(plan_launch(settings, on), tmp_path)
         messages = [check.message for check in found if check.name == "GPU" and check.level == "refused"]
         assert [message.split()[3] for message in messages] == ([cards] if cards else [])
 
 
 def test_two_cpu_processes_as_accelerate_config_writes_them_are_two(tmp_path: Path) -> None:
     two = written(tmp_path, distributed_type="MULTI_CPU", use_cpu=True, num_processes=2, num_machines=1)
-    assert plan_launch("sft", config.resolve("sft", "demo"), two).accelerate_args == ("--multi_gpu",)
+    assert plan_launch(config.resolve("sft", "demo"), two).accelerate_args == ("--multi_gpu",)
     by_mpi = written(tmp_path, distributed_type="MULTI_CPU", num_processes=2, mpirun_config={"mpirun_ccl": "1"})
-    assert plan_launch("sft", config.resolve("sft", "demo"), by_mpi).accelerate_args == ()
+    assert plan_launch(config.resolve("sft", "demo"), by_mpi).accelerate_args == ()
     assert read_accelerate_config(by_mpi).on_cpu
 
 

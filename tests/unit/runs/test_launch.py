@@ -38,7 +38,7 @@ def one_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 def sft(
     preset: str = "demo", *overrides: str, on: str | None = None, accelerate_args: tuple[str, ...] = ()
 ) -> LaunchPlan:
-    return plan_launch("sft", config.resolve("sft", preset, overrides=overrides), on, accelerate_args)
+    return plan_launch(config.resolve("sft", preset, overrides=overrides), on, accelerate_args)
 
 
 def test_sft_is_started_by_accelerate_with_an_explicit_config_file(no_gpu: None, tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_sft_is_started_by_accelerate_with_an_explicit_config_file(no_gpu: None,
 
 def test_generate_is_a_plain_process_of_the_interpreter_that_was_named(no_gpu: None, tmp_path: Path) -> None:
     settings = config.resolve("generate", "demo", overrides=[f"data={tmp_path}", f"generator.python={sys.executable}"])
-    assert plan_launch("generate", settings).argv(tmp_path) == [
+    assert plan_launch(settings).argv(tmp_path) == [
         sys.executable,
         str(bundled.recipes_dir() / "generate" / "run.py"),
         "--run-dir",
@@ -121,7 +121,7 @@ def test_several_machines_need_rank_and_address(no_gpu: None, monkeypatch: pytes
 def test_a_dry_run_for_several_machines_needs_no_address(no_gpu: None, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MACHINE_RANK", "SLURM_NODEID", "SLURM_NNODES", "NUM_MACHINES", "MASTER_ADDR"):
         monkeypatch.delenv(name, raising=False)
-    plan = plan_launch("sft", config.resolve("sft", "demo"), "multi_node_zero3", planning_only=True)
+    plan = plan_launch(config.resolve("sft", "demo"), "multi_node_zero3", planning_only=True)
     commands = plan.on_every_machine(Path("run"))
     assert [argv[argv.index("--machine_rank") + 1] for argv in commands] == ["0", "1"]
     assert all(argv[argv.index("--main_process_ip") + 1] == "MASTER_ADDR" for argv in commands)
@@ -173,7 +173,7 @@ def test_preflight_looks_for_the_engine_in_the_other_interpreter(no_gpu: None, t
     other.chmod(0o755)
     settings = config.resolve("generate", "demo", overrides=[f"data={tmp_path}", f"generator.python={other}"])
     with pytest.raises(PreflightError, match="lacks vllm or steptune"):
-        preflight.require(preflight.check_launch(plan_launch("generate", settings), tmp_path))
+        preflight.require(preflight.check_launch(plan_launch(settings), tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -184,5 +184,5 @@ def test_run_json_names_the_model_that_a_run_trains(
     no_gpu: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, recipe: str, model: str | None
 ) -> None:
     monkeypatch.setattr(launch, "start_supervisor", lambda run: None)
-    run = launch.start(plan_launch(recipe, config.resolve(recipe, "demo")), tmp_path / "run")
+    run = launch.start(plan_launch(config.resolve(recipe, "demo")), tmp_path / "run")
     assert run.info.model == model

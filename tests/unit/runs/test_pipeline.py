@@ -19,7 +19,7 @@ def sft_stage(data: Path, **changes: object) -> Stage:
         "sft", "demo", overrides=[f"data={data}", *(f"{key}={value}" for key, value in changes.items())]
     )
     assert isinstance(settings, SftSettings)
-    return Stage("sft", "sft", settings)
+    return Stage("sft", settings)
 
 
 @pytest.fixture

@@ -183,5 +183,5 @@ def test_a_refused_combination_ends_with_exit_code_3(monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(module, "sample_gpus", lambda: [card, card])
     settings = config.resolve("sft", "zero3", overrides=["quantization=8bit", f"data={tmp_path}"])
     with pytest.raises(preflight.PreflightError, match="use quantization=nf4") as caught:
-        preflight.require(preflight.check_launch(plan_launch("sft", settings, "deepspeed_zero3"), tmp_path))
+        preflight.require(preflight.check_launch(plan_launch(settings, "deepspeed_zero3"), tmp_path))
     assert caught.value.exit_code == EXIT_PREFLIGHT

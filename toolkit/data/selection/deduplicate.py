@@ -13,7 +13,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from toolkit.data.rows import Row
-from toolkit.data.selection.similarity import GramSets, comparable, similar_pairs
+from toolkit.data.selection.grams import GramSets, comparable
+from toolkit.data.selection.similarity import similar_pairs
 from toolkit.data.words.task_words import OPPOSITES
 from toolkit.runs.recorder import Recorder
 

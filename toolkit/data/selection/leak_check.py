@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from toolkit.data.selection.similarity import GramSets, comparable, crossing_pairs, similar_pairs
+from toolkit.data.selection.grams import GramSets, comparable
+from toolkit.data.selection.similarity import crossing_pairs, similar_pairs
 from toolkit.dataset_folder.documents import LeakCertificate
 from toolkit.dataset_folder.names import SPLITS, split_file
 from toolkit.errors import DataError

@@ -15,7 +15,8 @@ from functools import lru_cache, partial
 from itertools import chain
 
 from toolkit.data.rows import Batch, Row, Selected, row_ids
-from toolkit.data.selection.similarity import GramSets, comparable, similar_pairs
+from toolkit.data.selection.grams import GramSets, comparable
+from toolkit.data.selection.similarity import similar_pairs
 from toolkit.options.data import SplitOptions
 
 

@@ -13,8 +13,9 @@ from dataclasses import replace
 
 from toolkit.data.pages.written_steps import one_line
 from toolkit.data.rows import Batch, Dropped, Row
+from toolkit.data.selection.grams import GramSets, comparable
 from toolkit.data.selection.oversample import add_to_train
-from toolkit.data.selection.similarity import GramSets, comparable, crossing_pairs
+from toolkit.data.selection.similarity import crossing_pairs
 from toolkit.data.selection.split import Split
 from toolkit.data.teacher.synthesis_prompts import PARAPHRASE_SYSTEM, Paraphrases, paraphrase_prompt
 from toolkit.data.teacher.teacher import Ask, Reply, Teacher

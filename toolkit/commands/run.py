@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from toolkit import catalog, config
+from toolkit.commands.ending import say_ending
 from toolkit.errors import EXIT_CANCELLED, EXIT_FAILED, DataError, SteptuneError, UsageError
 from toolkit.planning import preflight
 from toolkit.planning.data_preview import data_preview_lines
@@ -17,12 +18,13 @@ from toolkit.planning.token_preview import preview_lines, recipe_preview, token_
 from toolkit.records import JSON
 from toolkit.results.document import Results
 from toolkit.results.reading import find_results, read_results
+from toolkit.results.table import results_table
 from toolkit.run_folder.documents import Result
 from toolkit.run_folder.find import find_run, runs_root
 from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.states import State
 from toolkit.runs import launch
-from toolkit.runs.follow import Follower, results_table
+from toolkit.runs.follow import Follower
 from toolkit.runs.stop import ask_to_stop, wait_until_ended
 from toolkit.terminal.numbers import headline_text
 from toolkit.terminal.output import say, say_error, say_json, say_painted
@@ -193,6 +195,8 @@ def _report(run_folder: RunFolder, as_json: bool) -> int:
     say(f"{run_folder.id} {state}" + (_cost(result) if result else f", in {run_folder.path}"))
     if table:
         say(f"\n{results_table(table)}\n")
+        if catalog.find_recipe(run_folder.recipe).stages:
+            say_ending(run_folder, table)
     elif result and result.headline:
         say(headline_text(result.headline))
     for name, path in run_folder.outputs().items():

@@ -17,7 +17,7 @@ from toolkit.results.metrics import HUMAN
 @dataclass(frozen=True)
 class TestItem:
     """A question of the test set. `group` is the cluster of related items; `second_references` are further human
-    answers.
+    answers, `language` is the row's own word for it, such as "en".
     """
 
     __test__ = False  # not a pytest class
@@ -26,6 +26,7 @@ class TestItem:
     prompt: str
     reference: str
     group: str
+    language: str | None = None
     second_references: tuple[str, ...] = ()
 
 
@@ -57,6 +58,7 @@ def read_references(data: Path, split: str, max_rows: int | None = None) -> tupl
             example.prompt,
             example.output,
             str(example.meta.get("group") or example.id),
+            _language(example.meta),
             _further(example.meta, example.output),
         )
         for example in read_examples(path)[:max_rows]
@@ -85,6 +87,11 @@ def read_system(name: str, predictions: Path, items: list[TestItem]) -> System:
 def human_system(items: list[TestItem], source: Source) -> System:
     """The references as a system of their own; a person's answer is never cut off."""
     return System(HUMAN, [item.reference for item in items], ["stop"] * len(items), source)
+
+
+def _language(meta: dict[str, Any]) -> str | None:
+    given = meta.get("language")
+    return given if isinstance(given, str) and given else None
 
 
 def _further(meta: dict[str, Any], reference: str) -> tuple[str, ...]:

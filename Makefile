@@ -6,7 +6,7 @@ SHELL := /bin/bash
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check format bench-demo bench-tui bench-data bench-train bench-merge bench-generate bench-eval bench-gpu clean
+.PHONY: help setup demo test test-all test-fast check format bench-demo bench-tui bench-data bench-train bench-merge bench-generate bench-eval bench-gpu clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s "$$(printf '\t')"
@@ -17,9 +17,11 @@ setup:  ## make .venv and install, for CPU or CUDA by what the machine has (STEP
 demo: setup  ## the whole chain on CPU with the embedded model: data, NF4 LoRA, vLLM, comparison table, report
 	@$(BIN)/steptune run pipeline --preset demo --on cpu
 
-test: setup  ## all tests, the slow ones with real models too
-	@$(BIN)/pytest -q -m "not slow" -n 2
-	@$(BIN)/pytest -q -m slow
+test: setup  ## the tests, with real models too, two at a time; kill schedules and sweeps are left to test-all
+	@$(BIN)/pytest -q -m "not long" -n 2 --dist loadfile
+
+test-all: setup  ## all tests
+	@$(BIN)/pytest -q -n 2 --dist loadfile
 
 test-fast: setup  ## the tests that take seconds
 	@$(BIN)/pytest -q -m "not slow" -n 2

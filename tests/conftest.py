@@ -15,6 +15,10 @@ import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("DS_ACCELERATOR", "cpu")
+if (
+    int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1
+):  # tests side by side must not wait for each other's threads
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from toolkit.machine.processes import RUN_ID_VARIABLE, send, tagged_with
 from toolkit.records import write_json

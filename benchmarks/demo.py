@@ -1,4 +1,4 @@
-"""Time and memory of `make demo` without the installation, and the start-up times of the command line.
+"""Time, memory and result of `make demo` without the installation, and the start-up times of the command line.
 
     make bench-demo
 
@@ -20,9 +20,12 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.report import finish
+from toolkit.results.plain_words import REPEATS
+from toolkit.results.reading import find_results, read_results
+from toolkit.run_folder.folder import RunFolder
 
 STEPTUNE = str(Path(sys.executable).with_name("steptune"))
-REPEATS = 7
+STARTS = 7
 
 
 def main() -> int:
@@ -42,9 +45,32 @@ def _pipeline(runs: Path) -> dict[str, float]:
             " skipped in the second run"
         )
     return {
+        **_result(RunFolder(Path(document["run_dir"]))),
         "pipeline, installation apart (minutes)": round(first_s / 60, 2),
         "peak memory of all processes (GB)": round(peak_gb, 2),
         "second run of the same pipeline, all stages skipped (s)": round(second_s, 2),
+    }
+
+
+def _result(run: RunFolder) -> dict[str, float]:
+    """What the demo shows: the tuned model's format, its gain in content, and how often an answer goes wrong."""
+    path = find_results(run)
+    assert path is not None
+    results = read_results(path)
+    rows = {row.metric: row for row in results.comparisons if (row.a, row.b) == ("tuned", "baseline")}
+    format_interval, content = rows["format_conformance"].ci95, rows["rouge_l"].above_floor
+    assert format_interval is not None
+    assert content is not None
+    assert content.ci95 is not None
+    return {
+        "format conformance of the tuned model": round(
+            results.systems["tuned"].metrics["format_conformance"].mean or 0, 3
+        ),
+        "difference in format conformance, lower end of its interval": round(format_interval[0], 3),
+        "difference in ROUGE-L above the floor, lower end of its interval": round(content.ci95[0], 4),
+        "tuned answers that repeat a step or do not end (share)": round(
+            results.systems["tuned"].rates[REPEATS].share, 3
+        ),
     }
 
 
@@ -103,7 +129,7 @@ def _start_up(runs: Path) -> dict[str, float]:
 
 def _median_s(command: list[str], environment: dict[str, str]) -> float:
     times = []
-    for _ in range(REPEATS + 1):
+    for _ in range(STARTS + 1):
         started = time.monotonic()
         subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
         times.append(time.monotonic() - started)

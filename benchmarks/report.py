@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-_OPERATORS = {"<=": operator.le, ">=": operator.ge, "==": operator.eq}
+_OPERATORS = {"<=": operator.le, ">=": operator.ge, "==": operator.eq, ">": operator.gt}
 
 
 def machine() -> dict[str, Any]:

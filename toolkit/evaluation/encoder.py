@@ -17,9 +17,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from toolkit.embedded import MINILM, PREFIX
 from toolkit.errors import ModelError
 from toolkit.evaluation import ranks
-from toolkit.models import EMBEDDED_PREFIX, MINILM, fingerprint_model, resolve_model
+from toolkit.models import fingerprint_model, resolve_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -229,7 +230,7 @@ def _not_loaded(model: str, source: str, error: Exception) -> ModelError:
     return ModelError(
         f"bertscore_model: {model} could not be loaded from"
         f" {'its folder' if Path(source).is_dir() else f'the Hugging Face hub{offline}'}:"
-        f" {str(error).splitlines()[0][:200]} Set bertscore_model={EMBEDDED_PREFIX}{MINILM} to use the encoder that"
+        f" {str(error).splitlines()[0][:200]} Set bertscore_model={PREFIX}{MINILM.name} to use the encoder that"
         " needs no download; its numbers do not compare with another encoder's."
     )
 

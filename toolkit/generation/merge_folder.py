@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import DiskFullError
-from toolkit.models import FINGERPRINT_FILE
+from toolkit.models import NOT_OF_THE_MODEL
 from toolkit.records import is_disk_full, sha256_file
 
 MERGE_FILE = "merge.json"
@@ -63,7 +63,7 @@ def copy_small_files(base_dir: Path, adapter_dir: Path, target: Path, durable: b
         if path.is_file()
         and not path.name.startswith(".")
         and path.suffix not in _OTHER_WEIGHTS
-        and path.name not in (FINGERPRINT_FILE, MERGE_FILE, PROOF_FILE)
+        and path.name not in (*NOT_OF_THE_MODEL, MERGE_FILE, PROOF_FILE)
     }
     chosen |= {name: adapter_dir / name for name in _FROM_ADAPTER if (adapter_dir / name).is_file()}
     for name, source in chosen.items():

@@ -15,7 +15,8 @@ class ModelOptions(Options):
     """Where a base model comes from, as the user names it."""
 
     model: str = Field(
-        "mistralai/Mistral-7B-Instruct-v0.2", description="Base model: a hub id, a folder, or embedded:gemma-3-270m."
+        "mistralai/Mistral-7B-Instruct-v0.2",
+        description="Base model: a hub id, a folder, or embedded:smollm2-135m-instruct.",
     )
     revision: OptionalText = Field(None, description="Revision of the hub model; the newest if left out.")
     trust_remote_code: bool = Field(False, description="Run Python code that comes with the model.")

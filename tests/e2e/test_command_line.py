@@ -189,9 +189,12 @@ def test_dry_run_starts_nothing_and_shows_the_command(workplace: Path) -> None:
     assert plan["argv"][4:6] == ["--main_process_port", "29777"]
     assert plan["preflight"]["ok"] is True
     assert plan["machines"] == [plan["argv"]]
-    assert plan["memory_bytes"]["together"] > plan["memory_bytes"]["embeddings and head"] > 262_144 * 640 * 2 - 1
+    assert plan["memory_bytes"]["together"] > plan["memory_bytes"]["embeddings and head"] >= 49_152 * 576 * 2
     assert plan["preview"]["proof"]["train_prompt_is_served_prompt"] is True
-    assert [plan["preview"]["tokens"][0], plan["preview"]["tokens"][-1]] == [["<bos>", False], ["<eos>", True]]
+    assert [plan["preview"]["tokens"][0], plan["preview"]["tokens"][-1]] == [
+        ["<|im_start|>", False],
+        ["<|im_end|>", True],
+    ]
     assert sorted(path.name for path in (workplace / "runs").iterdir()) == before
 
 

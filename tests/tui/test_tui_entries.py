@@ -114,7 +114,7 @@ def test_a_dotted_name_still_adds_to_a_mapping(tmp_path: Path) -> None:
     replaced = config.resolve("evaluate", None, None, [*given, f"predictions={{c: {tmp_path}}}"])
     assert getattr(replaced, "predictions") == {"c": tmp_path}  # noqa: B009
     section = config.resolve("pipeline", "demo", None, ["sft={lora_r: 4}"])
-    assert (section.sft.lora_r, section.sft.model) == (4, "embedded:gemma-3-270m")  # type: ignore[attr-defined]
+    assert (section.sft.lora_r, section.sft.model) == (4, "embedded:smollm2-135m-instruct")  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("text", ["[3, {path: /}, {type: gone, path: /}]", "just text", "{a: 1}", "[["])

@@ -15,6 +15,8 @@ GIB = 1024**3
 # Labelled positions that the head on CPU scores at once (toolkit.training.labelled_head): 128 x 262,144 x 4 bytes = 134
 # MB.
 CPU_HEAD_TOKENS = 128
+# On a CPU the NF4 matrices of a model up to this size are kept dequantised as well (toolkit.training.dequantised).
+CPU_COPIES_BYTES = 2 * GIB
 # TRL's fused head on CUDA scores tiles of at most 4,096 tokens by 32,768 words.
 CUDA_TILE = (4096, 32768)
 # CUDA context, cuBLAS workspaces and fragmentation; on a CPU Python with its libraries.
@@ -143,7 +145,14 @@ def estimate_memory(model: ModelShape, training: TrainingShape) -> MemoryEstimat
         "logits and workspace": max(_head(model, training), _backward(model, training)),
         "framework": round(FRAMEWORK_GIB[training.device] * GIB),
     }
+    if keeps_dequantised(elements * precision, training.options.quantization, training.device, sharded > 1):
+        items["dequantised copies"] = elements * precision
     return MemoryEstimate(items)
+
+
+def keeps_dequantised(copies: int, quantization: str, device: str, sharded: bool) -> bool:
+    """Whether a training keeps copies of its NF4 matrices, `copies` bytes in all, in the compute precision."""
+    return quantization == "nf4" and device == "cpu" and not sharded and copies <= CPU_COPIES_BYTES
 
 
 def largest_batch(model: ModelShape, training: TrainingShape, free: float, rows: int) -> int:

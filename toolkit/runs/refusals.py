@@ -62,6 +62,8 @@ class RunAsItIs:
     def no_deletion(self) -> str:
         if self.state.is_over:
             return ""
+        if not self.state.is_live:
+            return f"{self.id} is {self.state}; only the folders of runs that have ended can be deleted."
         return f"The run {self.id} is {self.state}; stop it with `steptune stop {self.id}` before deleting it."
 
 

@@ -21,6 +21,7 @@ from toolkit.models import resolve_model
 from toolkit.options.shared import ModelOptions
 from toolkit.options.training import BaseModelOptions, LoraOptions
 from toolkit.records import read_json
+from toolkit.training.dequantised import keep_dequantised
 from toolkit.training.hardware import Hardware
 
 
@@ -79,12 +80,14 @@ def load_base_model(base: BaseModelOptions, hardware: Hardware, attn_implementat
     if not hardware.sharded:
         arguments["device_map"] = {"": hardware.device}
     try:
-        return AutoModelForCausalLM.from_pretrained(resolve_model(base.model), **arguments)
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(resolve_model(base.model), **arguments)
     except (OSError, ValueError) as error:
         raise ModelError(
             f"The weights of {base.model} could not be loaded ({_first_line(error)}); check the name, the revision and"
             " the network."
         ) from error
+    keep_dequantised(model, base.quantization, hardware)
+    return model
 
 
 def quantization_config(quantization: str, hardware: Hardware) -> BitsAndBytesConfig | None:

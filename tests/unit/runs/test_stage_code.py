@@ -23,7 +23,7 @@ settings = {
     "generate": GenerateSettings(),
     "evaluate": EvaluateSettings(),
 }
-print(json.dumps({name: stage_key(Stage(name, name, given), None) for name, given in settings.items()}))
+print(json.dumps({name: stage_key(Stage(name, given), None) for name, given in settings.items()}))
 """
 
 

@@ -105,9 +105,9 @@ def test_smollm2_mask() -> None:
     learned = [token for token, is_learned in spell(row, tokenizer) if is_learned]
     masked = [token for token, is_learned in spell(row, tokenizer) if not is_learned]
     assert tokenizer.decode(row.input_ids[: len(masked)]) == turns
-    assert masked[-9:-5] == ["Ġ", "4", "2", "?"]
+    assert masked[-10:-6] == ["Ġ", "4", "2", "?"]
     assert learned == [
-        *("1", ".", "ĠOpen", "Ġthe", "Ġapp", ".", "ĊĊ", "1", "2", ".", "ĠTap", "ĠReset", ".", "<|im_end|>"),
+        *("1", ".", "ĠOpen", "Ġthe", "Ġapp", ".", "ĊĊ", "1", "2", ".", "ĠTap", "ĠRes", "et", ".", "<|im_end|>"),
     ]
     proof = prove_prompts([example], [row], CHAT_TEMPLATE, tokenizer)
     assert (proof.bos_token, proof.eos_token) == ("<|im_start|>", "<|im_end|>")

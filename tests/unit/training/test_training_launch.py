@@ -73,6 +73,7 @@ def one_process(tiny_model: Path, shared_dataset: Path, tmp_path_factory: pytest
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("on", "deepspeed_shards"),
     [("cpu_2proc_ddp", 0), ("cpu_2proc_zero2", 1), ("cpu_2proc_zero3", 1), ("cpu_2proc_fsdp", 0)],

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from toolkit.bundled import cache_dir
 from toolkit.embedded import EMBEDDED, GEMMA, MINILM, PREFIX, SMOLLM2, is_embedded
 from toolkit.errors import ModelError
+from toolkit.model_files import weight_files
 from toolkit.prompting import CHAT_TEMPLATE, HOWTO, save_format
 from toolkit.records import read_json, sha256_file, sha256_json, write_json
 
@@ -60,23 +61,26 @@ def resolve_model(model: str) -> str:
 
 
 def require_weights(folder: Path) -> None:
-    """Raises ModelError unless the folder looks like a model: config.json and safetensors weights."""
-    if not (folder / "config.json").exists() or not any(folder.glob("*.safetensors")):
-        raise ModelError(
-            f"model: {folder} has no config.json with *.safetensors weights; expected a model folder as saved by"
-            " transformers."
-        )
+    """Raises ModelError unless the folder is a model's: config.json and safetensors weights."""
+    if not (folder / "config.json").exists():
+        raise ModelError(f"model: {folder} has no config.json; expected a model folder as saved by transformers.")
+    weight_files(folder)
 
 
 def fingerprint_model(model: str) -> str:
-    """SHA-256 over a model folder's files (kept next to it by size and time); for a hub id, of the id."""
+    """SHA-256 over a model folder's weights and JSON files (kept next to it by size and time); for a hub id, of the id.
+
+    Raises:
+        ModelError: the folder has no weights, or two sets of them.
+    """
     folder = Path(model)
     if not folder.is_dir():
         return sha256_json(["hub", model])
     files = sorted(
-        file
-        for file in folder.iterdir()
-        if file.suffix in {".safetensors", ".json"} and file.name not in NOT_OF_THE_MODEL
+        [
+            *weight_files(folder),
+            *(file for file in folder.iterdir() if file.suffix == ".json" and file.name not in NOT_OF_THE_MODEL),
+        ]
     )
     state = sha256_json([[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files])
     stored = read_json(folder / FINGERPRINT_FILE)

@@ -7,12 +7,16 @@ from pathlib import Path
 from toolkit.errors import ModelError
 from toolkit.generation.adapter import Adapter
 from toolkit.generation.tensor_stream import read_header
+from toolkit.model_files import INDEX_FILE, SINGLE_FILE, names_in_index, weight_files
 from toolkit.models import fingerprint_model, require_weights
+from toolkit.records import read_json
+
+_SMALL_FILES = ["*.json", "*.model", "*.jinja", "*.txt", "*.py"]
 
 
 def local_model(resolved: str, revision: str | None = None, weights: bool = True) -> Path:
-    """Folder of a resolved model; a hub id is downloaded to the hub's own cache (safetensors where `weights`,
-    configuration, tokenizer).
+    """Folder of a resolved model; a hub id is downloaded to the hub's own cache: configuration, tokenizer and, where
+    `weights`, the weight files that its index names.
 
     Raises:
         ModelError: the hub does not have it, cannot be reached, or has no safetensors.
@@ -21,9 +25,12 @@ def local_model(resolved: str, revision: str | None = None, weights: bool = True
         return Path(resolved)
     from huggingface_hub import snapshot_download
 
-    patterns = [*(["*.safetensors"] if weights else []), "*.json", "*.model", "*.jinja", "*.txt", "*.py"]
     try:
-        folder = Path(snapshot_download(resolved, revision=revision, allow_patterns=patterns))
+        folder = Path(snapshot_download(resolved, revision=revision, allow_patterns=_SMALL_FILES))
+        if weights:
+            index = folder / INDEX_FILE
+            names = names_in_index(read_json(index), f"{resolved}/{INDEX_FILE}") if index.exists() else [SINGLE_FILE]
+            folder = Path(snapshot_download(resolved, revision=folder.name, allow_patterns=[*_SMALL_FILES, *names]))
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0][:200]
         raise ModelError(
@@ -72,9 +79,7 @@ def _check_revision(adapter: Adapter, given: str, resolved: str, base_dir: Path,
 
 
 def _check_shapes(adapter: Adapter, given: str, base_dir: Path, trained_on: str) -> None:
-    stored = {
-        entry.name: entry.shape for path in sorted(base_dir.glob("*.safetensors")) for entry in read_header(path)[1]
-    }
+    stored = {entry.name: entry.shape for path in weight_files(base_dir) for entry in read_header(path)[1]}
     tied_head = "lm_head.weight" not in stored
     for name, shape in adapter.shapes().items():
         if tied_head and name == "lm_head.weight":

@@ -12,6 +12,7 @@ from toolkit.errors import PreflightError
 from toolkit.generation.prompts import Request
 from toolkit.generation.tensor_stream import FLOATS, read_header
 from toolkit.machine.hardware import sample_gpus
+from toolkit.model_files import weight_files
 from toolkit.options.generation import EngineOptions
 from toolkit.records import read_json
 
@@ -34,7 +35,7 @@ def require_memory(folder: Path, options: EngineOptions, requests: list[Request]
 
 def weight_bytes(folder: Path, dtype: str) -> int:
     """Bytes of the weights in an engine that computes in `dtype`."""
-    entries = (entry for path in folder.glob("*.safetensors") for entry in read_header(path)[1])
+    entries = (entry for path in weight_files(folder) for entry in read_header(path)[1])
     stored = {"F32": 4, "F16": 2, "BF16": 2}
     return sum(
         (

@@ -20,6 +20,7 @@ from toolkit.errors import ModelError, UsageError
 from toolkit.generation import nf4, tensor_stream
 from toolkit.generation.adapter import WEIGHTS_FILE, Adapter, LayerUpdate, MergeMode
 from toolkit.generation.merge_folder import MERGE_FILE, copy_small_files, written_beside
+from toolkit.model_files import weight_files
 from toolkit.models import fingerprint_model
 from toolkit.records import read_json, write_json
 
@@ -63,7 +64,7 @@ def merge_adapter(
     started = time.monotonic()
     if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
         raise UsageError(f"{out_dir} is not an empty folder; give a new folder for the merged model.")
-    sources = sorted(base_dir.glob("*.safetensors"))
+    sources = weight_files(base_dir)
     rounded = nf4.quantised_layers(base_dir, trust_remote_code) if mode == "dequantised" else {}
     _require_fit(adapter, base_dir, sources, rounded)
     with written_beside(out_dir, sources) as temporary, ExitStack() as opened:

@@ -13,7 +13,7 @@ from toolkit.generation.merge_folder import MERGE_FILE
 from toolkit.models import locked
 from toolkit.records import read_json, sha256_file, sha256_json
 
-FORMAT = 1  # counts up when the same inputs would give another merged model
+FORMAT = 2  # counts up when the same inputs would give another merged model
 
 
 def cached_merge(

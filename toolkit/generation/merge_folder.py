@@ -18,6 +18,8 @@ MERGE_FILE = "merge.json"
 PROOF_FILE = "proof.json"
 SPARE_BYTES = 64 << 20  # for config, tokenizer and the file system's own needs
 _OTHER_WEIGHTS = {".safetensors", ".bin", ".pt", ".pth", ".gguf", ".onnx", ".h5", ".msgpack"}
+# Config and index of Mistral's own format, whose weights are not merged: a loader that finds them prefers them.
+_OTHER_FORMAT = ("params.json", "consolidated.")
 _FROM_ADAPTER = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -63,6 +65,7 @@ def copy_small_files(base_dir: Path, adapter_dir: Path, target: Path, durable: b
         if path.is_file()
         and not path.name.startswith(".")
         and path.suffix not in _OTHER_WEIGHTS
+        and not path.name.startswith(_OTHER_FORMAT)
         and path.name not in (*NOT_OF_THE_MODEL, MERGE_FILE, PROOF_FILE)
     }
     chosen |= {name: adapter_dir / name for name in _FROM_ADAPTER if (adapter_dir / name).is_file()}

@@ -20,6 +20,7 @@ from toolkit.generation.merge_folder import PROOF_FILE
 from toolkit.generation.prompts import Codec, Prompt, Request, build_requests
 from toolkit.generation.system import System, context_limit, load_codec
 from toolkit.generation.tensor_stream import FLOATS, read_header
+from toolkit.model_files import weight_files
 from toolkit.options.generation import SamplingOptions
 from toolkit.records import read_json, write_json
 from toolkit.runs.recorder import Recorder
@@ -121,7 +122,7 @@ def reference_model(
         base_dir, dtype=getattr(torch, dtype), trust_remote_code=trust_remote_code
     )
     if mode == "dequantised":
-        stored = {entry.name: entry.dtype for path in base_dir.glob("*.safetensors") for entry in read_header(path)[1]}
+        stored = {entry.name: entry.dtype for path in weight_files(base_dir) for entry in read_header(path)[1]}
         with torch.no_grad():
             for name, transposed in nf4.quantised_layers(base_dir, trust_remote_code).items():
                 weight = model.get_parameter(name)

@@ -54,6 +54,9 @@ def engine_arguments(model: EngineModel, options: EngineOptions, max_model_len: 
     lora = {"enable_lora": True, "max_loras": 1, "max_lora_rank": model.max_lora_rank} if model.max_lora_rank else {}
     return {
         "model": str(model.folder),
+        # Left to itself vLLM takes weights and config in Mistral's own format where a folder has both.
+        "load_format": "safetensors",
+        "config_format": "hf",
         "skip_tokenizer_init": True,
         "generation_config": "vllm",  # the model's own sampling defaults would change greedy decoding unseen
         "dtype": options.precision,

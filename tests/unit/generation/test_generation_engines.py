@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from tests.unit.generation.conftest import make_adapter, make_base
+from tests.unit.generation.test_generation_model_files import add_consolidated
 from toolkit.bundled import recipes_dir
 from toolkit.errors import Cancelled, PreflightError
 from toolkit.generation.answers import Job, answer_requests
@@ -326,7 +327,8 @@ def left_behind(run_dir: Path) -> list[int]:
 
 @pytest.mark.slow
 def test_vllm_and_transformers_agree_and_vllm_leaves_no_process(tmp_path: Path) -> None:
-    base = make_base(tmp_path / "base")
+    base = make_base(tmp_path / "base", shard="100KB")
+    add_consolidated(base)  # which vLLM would serve if it were not told otherwise
     data = tmp_path / "p.jsonl"
     data.write_text("".join(json.dumps({"id": prompt.id, "prompt": prompt.text}) + "\n" for prompt in PROMPTS))
     rows = {}

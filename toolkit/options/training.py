@@ -81,14 +81,16 @@ class MemoryOptions(Options):
     per_device_train_batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
         "auto",
         description=(
-            "Rows per device and micro-step; auto takes as many as fit, and keeps the rows of an optimiser step."
+            "Rows per device and micro-step; auto takes as many as fit, and keeps the rows of an optimiser step,"
+            " whatever the number of processes."
         ),
     )
     gradient_accumulation_steps: int = Field(
         16,
         ge=1,
         description=(
-            "Micro-steps per optimiser step; with an automatic batch size the rows per device and optimiser step."
+            "Micro-steps per optimiser step; with an automatic batch size the rows of an optimiser step, shared by all"
+            " processes."
         ),
     )
     max_length: int = Field(

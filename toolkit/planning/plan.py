@@ -11,7 +11,7 @@ from toolkit import catalog, config
 from toolkit.embedded import is_embedded
 from toolkit.errors import UsageError
 from toolkit.machine.hardware import sample_gpus
-from toolkit.options.training import MemoryOptions
+from toolkit.options.training import MemoryOptions, SftOptions
 from toolkit.planning.accelerate_config import AccelerateConfig, default_on, read_accelerate_config
 from toolkit.planning.nodes import Nodes, read_nodes
 from toolkit.planning.training_fit import read_machine, with_machine_choices
@@ -28,6 +28,7 @@ class LaunchPlan:
     accelerate_args: tuple[str, ...]
     environment: dict[str, str]
     nodes: Nodes | None = None  # where several machines train together
+    asked: SftOptions | None = None  # a training as the config asks for it, `auto` included
 
     @property
     def on(self) -> str:
@@ -85,7 +86,8 @@ def plan_launch(
     recipe = catalog.recipe_of(type(settings))
     accelerate = read_accelerate_config(on or default_on())
     environment = _environment(accelerate, settings)
-    if training := settings.training:
+    training = settings.training
+    if training:
         settings = settings.with_options(MemoryOptions.of(with_machine_choices(training, read_machine(accelerate))))
     if not recipe.by_accelerate:
         if accelerate_args:
@@ -96,7 +98,7 @@ def plan_launch(
     count = ("--num_processes", str(gpus)) if gpus and accelerate.several_on_one_machine else ()
     nodes = read_nodes(accelerate, gpus, planning_only)
     options = (*accelerate.launch_options, *count, *accelerate_args)
-    return LaunchPlan(recipe, settings, accelerate, options, environment, nodes)
+    return LaunchPlan(recipe, settings, accelerate, options, environment, nodes, training)
 
 
 def _environment(accelerate: AccelerateConfig, settings: Settings) -> dict[str, str]:

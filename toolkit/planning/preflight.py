@@ -22,7 +22,7 @@ from toolkit.errors import PreflightError
 from toolkit.machine.hardware import GIB, sample_gpus
 from toolkit.options.generation import EngineOptions
 from toolkit.planning.plan import LaunchPlan
-from toolkit.planning.training_fit import judge_training, memory_of, read_machine, with_machine_choices
+from toolkit.planning.training_fit import judge_rows, judge_training, memory_of, read_machine, with_machine_choices
 from toolkit.planning.training_memory import MemoryEstimate
 from toolkit.settings import Settings
 
@@ -135,7 +135,8 @@ def _check_accelerator(plan: LaunchPlan) -> Iterator[Check]:
         if training := settings.training:
             machine = read_machine(plan.accelerate)
             resolved = with_machine_choices(training, machine)
-            yield from (Check(found.name, found.level, found.message) for found in judge_training(resolved, machine))
+            judged = (*judge_training(resolved, machine), *judge_rows(plan.asked or training, resolved, machine))
+            yield from (Check(found.name, found.level, found.message) for found in judged)
             if not gpus and training.model.count("/") == 1 and not training.model.startswith(("/", ".")):
                 yield Check(
                     "model",

@@ -5,6 +5,7 @@ checkpointing.
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,18 +70,23 @@ def with_machine_choices(settings: SftOptions, machine: Machine) -> SftOptions:
     """The settings with `auto` replaced: no checkpointing if the smallest batch fits without, then the largest batch
     that fits.
 
-    The rows of an optimiser step stay: `gradient_accumulation_steps` is divided by the batch size that was found. For a
-    model of an unknown family, one row at a time with checkpointing.
+    The rows of an optimiser step stay: with an automatic batch size `gradient_accumulation_steps` is their number,
+    which is divided by the processes (rounded up) and by the batch size that was found. For a model of an unknown
+    family, one row at a time with checkpointing.
     """
     model, usable = _model_shape(settings), machine.free * USABLE
     batch_is_open = settings.per_device_train_batch_size == "auto"
-    chosen = settings.with_options(MemoryOptions(per_device_train_batch_size=1)) if batch_is_open else settings
+    rows = math.ceil(settings.gradient_accumulation_steps / machine.processes)
+    chosen = (
+        settings.with_options(MemoryOptions(per_device_train_batch_size=1, gradient_accumulation_steps=rows))
+        if batch_is_open
+        else settings
+    )
     if chosen.gradient_checkpointing == "auto":
         without = chosen.with_options(MemoryOptions(gradient_checkpointing=False))
         fits = model is not None and estimate_memory(model, training_shape(without, machine)).total <= usable
         chosen = without if fits else chosen.with_options(MemoryOptions(gradient_checkpointing=True))
     if batch_is_open and model is not None:
-        rows = settings.gradient_accumulation_steps
         batch = largest_batch(model, training_shape(chosen, machine), usable, rows)
         chosen = chosen.with_options(
             MemoryOptions(per_device_train_batch_size=batch, gradient_accumulation_steps=rows // batch)
@@ -131,6 +137,35 @@ def judge_training(settings: SftOptions, machine: Machine) -> Iterator[Judgement
             " trust it.",
         )
     yield _judge_memory(settings, machine)
+
+
+def judge_rows(asked: SftOptions, chosen: SftOptions, machine: Machine) -> Iterator[Judgement]:
+    """What preflight says about the rows of an optimiser step where several processes share them; `asked` is the config
+    before `with_machine_choices`.
+    """
+    if machine.processes == 1:
+        return
+    of_each = chosen.rows_per_device * chosen.gradient_accumulation_steps
+    rows, name = of_each * machine.processes, "rows of a step"
+    shown = f"{chosen.rows_per_device} x {chosen.gradient_accumulation_steps} x {machine.processes} processes"
+    if asked.per_device_train_batch_size != "auto":
+        yield Judgement(
+            name,
+            "warning",
+            f"{rows} rows in an optimiser step ({shown}), where one process has {of_each} at the same learning rate:"
+            " with per_device_train_batch_size given, both numbers are those of each process;"
+            " per_device_train_batch_size=auto keeps the step at gradient_accumulation_steps rows in all.",
+        )
+    elif rows == asked.gradient_accumulation_steps:
+        yield Judgement(name, "ok", f"{rows} rows in an optimiser step ({shown}), as many as with one process")
+    else:
+        yield Judgement(
+            name,
+            "warning",
+            f"{rows} rows in an optimiser step ({shown}) in place of {asked.gradient_accumulation_steps}, which"
+            f" {machine.processes} processes cannot share evenly; set gradient_accumulation_steps to a multiple of"
+            f" {machine.processes} for as many rows as you say.",
+        )
 
 
 def brings_code(model: str, revision: str | None = None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from toolkit.planning import plan, preflight, training_fit
 from toolkit.planning.model_configs import SHIPPED, find_model_config
 from toolkit.planning.plan import plan_launch
 from toolkit.planning.strategies import QUANTIZATIONS, STRATEGIES, refusal, table
-from toolkit.planning.training_fit import Machine, judge_training, with_machine_choices
+from toolkit.planning.training_fit import Machine, judge_rows, judge_training, with_machine_choices
 from toolkit.planning.training_memory import (
     GIB,
     MemoryEstimate,
@@ -79,6 +80,43 @@ def test_automatic_batch_is_the_largest_that_fits_and_keeps_the_rows_of_a_step()
     chosen = with_machine_choices(SftSettings(max_length=512), T4)
     assert chosen.per_device_train_batch_size > 1
     assert chosen.per_device_train_batch_size * chosen.gradient_accumulation_steps == 16
+
+
+@pytest.mark.parametrize(
+    ("processes", "rows", "level", "said"),
+    [
+        (8, 16, "ok", r"16 rows in an optimiser step \(2 x 1 x 8 processes\), as many as with one process"),
+        (6, 18, "warning", "18 rows .* in place of 16, which 6 processes cannot share evenly; .* a multiple of 6"),
+        (32, 32, "warning", "32 rows .* in place of 16"),
+    ],
+)
+def test_the_rows_of_a_step_stay_whatever_the_number_of_processes(
+    processes: int, rows: int, level: str, said: str
+) -> None:
+    machine = replace(T4, free=75 * GIB, strategy="ddp", processes=processes)
+    asked = SftSettings(max_length=512)
+    chosen = with_machine_choices(asked, machine)
+    assert chosen.rows_per_device * chosen.gradient_accumulation_steps * processes == rows
+    (found,) = judge_rows(asked, chosen, machine)
+    assert found.level == level
+    assert re.match(said, found.message)
+
+
+def test_a_batch_size_that_is_given_is_taken_as_each_process_has_it_and_preflight_says_so() -> None:
+    given = SftSettings(per_device_train_batch_size=2, gradient_accumulation_steps=8)
+    machine = replace(T4, free=75 * GIB, strategy="ddp", processes=4)
+    chosen = with_machine_choices(given, machine)
+    (found,) = judge_rows(given, chosen, machine)
+    assert (found.level, found.message[:71]) == (
+        "warning",
+        "64 rows in an optimiser step (2 x 8 x 4 processes), where one process h",
+    )
+    assert list(judge_rows(given, chosen, T4)) == []
+
+
+def test_unknown_models_share_the_rows_of_a_step_as_well() -> None:
+    chosen = with_machine_choices(SftSettings(model="someone/unknown-model"), replace(T4, processes=4))
+    assert (chosen.per_device_train_batch_size, chosen.gradient_accumulation_steps) == (1, 4)
 
 
 def test_checkpointing_is_switched_on_only_where_memory_needs_it() -> None:

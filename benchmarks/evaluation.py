@@ -34,6 +34,7 @@ from toolkit.evaluation.intervals import bootstrap_interval, cluster, t_interval
 from toolkit.evaluation.paired import sign_flip_p
 from toolkit.evaluation.rouge import rouge_l, rouge_lsum, tokenize
 from toolkit.models import resolve_model
+from toolkit.planning.plan import accelerate_launch
 from toolkit.results.document import RESULTS_FILE, Time
 from toolkit.results.reading import read_results
 
@@ -273,8 +274,7 @@ def _whole_runs(texts: list[str], scratch: Path) -> tuple[dict[str, float], dict
         ' ("socket.connect", "socket.getaddrinfo") else None)\n'
     )
     launch = [
-        str(Path(sys.executable).with_name("accelerate")),
-        "launch",
+        *accelerate_launch(),
         "--config_file",
         str(ROOT / "accelerate_configs" / "cpu_2proc_ddp.yaml"),
     ]

@@ -11,13 +11,15 @@ from __future__ import annotations
 from toolkit.runs.recipe import Outcome, Run, run_recipe
 from toolkit.runs.recorder import is_main_process
 from toolkit.settings import SftSettings
-from toolkit.training.adapter import save_adapter
-from toolkit.training.finetune import finetune, process_group
-from toolkit.training.prepared import prepare
-from toolkit.training.record import TrainingRecord
 
 
 def main(settings: SftSettings, run: Run) -> Outcome:
+    # torch and what lies on it load for many seconds: a wrong config is told before, and a stop is heard meanwhile.
+    from toolkit.training.adapter import save_adapter
+    from toolkit.training.finetune import finetune, process_group
+    from toolkit.training.prepared import prepare
+    from toolkit.training.record import TrainingRecord
+
     prepared = prepare(settings)
     train, validation = prepared.train, prepared.validation
     run.recorder.event("prompts_proven", rows=prepared.proof.rows_checked, prompt_format=prepared.prompt_format.name)

@@ -185,8 +185,8 @@ def test_dry_run_starts_nothing_and_shows_the_command(workplace: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     plan = json.loads(done.stdout)
-    assert plan["argv"][1:3] == ["launch", "--config_file"]
-    assert plan["argv"][4:6] == ["--main_process_port", "29777"]
+    assert (Path(plan["argv"][0]).name, plan["argv"][1]) == ("accelerate-launch", "--config_file")
+    assert plan["argv"][3:5] == ["--main_process_port", "29777"]
     assert plan["preflight"]["ok"] is True
     assert plan["machines"] == [plan["argv"]]
     assert plan["memory_bytes"]["together"] > plan["memory_bytes"]["embeddings and head"] >= 49_152 * 576 * 2

@@ -27,26 +27,23 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 FAULT_SERVER = ROOT / "tests" / "fault_server.py"
 QUESTIONS = ("How do I reset my router?", "How do I block a lost card?", "Bagaimana cara mengganti PIN?")
-# The embedded model is no chat model and brings no template: the messages as they are.
-TEMPLATE = "{{ bos_token }}{% for message in messages %}{{ message['content'] }}\n\n{% endfor %}"
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a vLLM server that is up."""
     folder, port = tmp_path_factory.mktemp("server"), free_port()
-    (folder / "template.jinja").write_text(TEMPLATE)
     # Not `vllm serve`: that program asks for a distribution named vllm, and the CPU one has another name.
     command = [
         sys.executable,
         "-m",
         "vllm.entrypoints.openai.api_server",
         "--model",
-        resolve_model("embedded:gemma-3-270m"),
+        resolve_model("embedded:smollm2-135m-instruct"),
         "--served-model-name",
         "small",
     ]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--chat-template", str(folder / "template.jinja")]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
     command += [
         "--dtype",
         "float32",
@@ -104,7 +101,7 @@ def test_generate_gets_the_same_answers_from_the_server_as_from_an_engine_here(s
         "".join(json.dumps({"id": str(number), "prompt": question}) + "\n" for number, question in enumerate(QUESTIONS))
     )
     common = ("run", "generate", "--run-dir")
-    settings = ("model=embedded:gemma-3-270m", "data=questions.jsonl", "max_new_tokens=8")
+    settings = ("model=embedded:smollm2-135m-instruct", "data=questions.jsonl", "max_new_tokens=8")
     done = steptune(*common, "served", "--preset", "server", *settings, f"generator.server={server}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     done = steptune(

@@ -16,6 +16,7 @@ from toolkit.evaluation.inputs import human_system, read_references, read_system
 from toolkit.evaluation.report import render_html, render_markdown
 from toolkit.evaluation.results import evaluate_systems
 from toolkit.options.evaluation import BootstrapOptions, MetricOptions
+from toolkit.planning.plan import accelerate_launch
 from toolkit.records import read_json
 from toolkit.results.document import Results
 from toolkit.runs.recorder import Recorder
@@ -75,7 +76,7 @@ def test_one_and_two_processes_and_any_batch_size_give_the_same_bytes(
         "data": folder / "dataset",
     }
     common |= {"bertscore_model": str(tiny_bert), "bootstrap_samples": 200, "sensitivity_items": 4}
-    accelerate = [str(Path(sys.executable).with_name("accelerate")), "launch", "--config_file"]
+    accelerate = [*accelerate_launch(), "--config_file"]
     shapes = {
         "one": ([sys.executable], 32),
         "small": ([sys.executable], 3),

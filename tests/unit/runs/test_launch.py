@@ -44,8 +44,7 @@ def sft(
 def test_sft_is_started_by_accelerate_with_an_explicit_config_file(no_gpu: None, tmp_path: Path) -> None:
     plan = sft(accelerate_args=("--main_process_port", "29501"))
     assert plan.argv(tmp_path) == [
-        str(Path(sys.executable).with_name("accelerate")),
-        "launch",
+        str(Path(sys.executable).with_name("accelerate-launch")),
         "--config_file",
         str(bundled.accelerate_configs_dir() / "cpu.yaml"),
         "--main_process_port",
@@ -112,7 +111,7 @@ def test_several_machines_need_rank_and_address(no_gpu: None, monkeypatch: pytes
         "--main_process_port",
         "29500",
     ]
-    assert plan.argv(Path("run"))[4:12] == arguments
+    assert plan.argv(Path("run"))[3:11] == arguments
     assert [argv[7] for argv in plan.on_every_machine(Path("run"))] == ["0", "1", "2"]
     with pytest.raises(UsageError, match="needs the same --run-dir on each"):
         launch.start(plan)

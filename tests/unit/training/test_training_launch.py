@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 import yaml
 
 from toolkit.catalog import accelerate_config_path, find_recipe
+from toolkit.planning.plan import accelerate_launch
 from toolkit.records import JSON, read_growing_jsonl, read_json
 from toolkit.settings import SftSettings
 
@@ -39,8 +39,15 @@ def start(on: str, run_dir: Path, **options: object) -> subprocess.Popen:
         )
         run_dir.mkdir()
         (run_dir / "config.yaml").write_text(yaml.safe_dump(settings.model_dump(mode="json")))
-    launcher = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(accelerate_config_path(on))]
-    command = [*launcher, str(find_recipe("sft").script), "--run-dir", str(run_dir)]
+    script = str(find_recipe("sft").script)
+    command = [
+        *accelerate_launch(),
+        "--config_file",
+        str(accelerate_config_path(on)),
+        script,
+        "--run-dir",
+        str(run_dir),
+    ]
     with (run_dir / "log.txt").open("ab") as log:
         return subprocess.Popen(
             command, env={**os.environ, **CPU_ENVIRONMENT}, stdout=log, stderr=log, start_new_session=True

@@ -13,18 +13,20 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from pydantic import BaseModel
 
 from toolkit.data.teacher.teacher_answers import read_object
 from toolkit.data.teacher.teacher_costs import Budget, estimate_tokens
 from toolkit.data.teacher.teacher_ledger import AnswerLedger, Call, call_key
-from toolkit.data.teacher.teacher_wire import Received, Wire
 from toolkit.errors import PreflightError
 from toolkit.options.teacher import CallOptions, ResponseFormat, TeacherOptions
 from toolkit.records import JSON, sha256_json
 from toolkit.runs.recorder import Recorder
+
+if TYPE_CHECKING:
+    from toolkit.data.teacher.teacher_wire import Received, Wire
 
 RESPONSE_FORMATS = get_args(ResponseFormat)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
@@ -99,6 +101,9 @@ class Teacher:
         return replies
 
     async def _ask_all(self, asks: list[Ask], phase: str) -> list[Reply]:
+        # A build without a teacher does not load the SDK, which takes longer than the rest of it.
+        from toolkit.data.teacher.teacher_wire import Wire
+
         wire = Wire(self.options)
         replies: list[Reply | None] = [None] * len(asks)
         waiting = iter(enumerate(asks))

@@ -192,6 +192,7 @@ def test_zero3_with_nf4_on_two_processes(chain: Path) -> None:
     assert (Path(document["run_dir"]) / "adapter" / "adapter_model.safetensors").exists()
 
 
+@pytest.mark.long
 def test_kill_9_of_the_trainer_is_failed_with_its_signal_and_resume_continues(chain: Path) -> None:
     arguments = (
         "run",

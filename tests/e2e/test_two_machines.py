@@ -37,6 +37,7 @@ def start(rank: int, port: int, on: Path, run_dir: Path, *options: str) -> subpr
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_two_machines_train_one_adapter_in_one_run_folder(
     tiny_model: Path,  # noqa: F811
     shared_dataset: Path,  # noqa: F811

@@ -112,7 +112,7 @@ def test_several_machines_need_rank_and_address(no_gpu: None, monkeypatch: pytes
         "29500",
     ]
     assert plan.argv(Path("run"))[3:11] == arguments
-    assert [argv[7] for argv in plan.on_every_machine(Path("run"))] == ["0", "1", "2"]
+    assert [argv[6] for argv in plan.on_every_machine(Path("run"))] == ["0", "1", "2"]
     with pytest.raises(UsageError, match="needs the same --run-dir on each"):
         launch.start(plan)
 

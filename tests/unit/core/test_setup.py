@@ -110,3 +110,15 @@ def test_no_line_is_more_than_ten_seconds_after_the_one_before(setup: ModuleType
     setup.follow(process, progress)
     gaps = [later - earlier for earlier, later in zip([start, *shown], shown, strict=False)]
     assert max(gaps) < 10
+
+
+def test_the_checkout_is_compiled_so_that_the_first_start_is_quick(
+    setup: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "toolkit").mkdir()
+    (tmp_path / "toolkit" / "a.py").write_text("x = 1\n")
+    monkeypatch.setattr(setup, "ROOT", tmp_path)
+    monkeypatch.setattr(setup, "PYTHON", sys.executable)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    setup.compile_checkout()
+    assert [path.name.split(".")[0] for path in (tmp_path / "toolkit" / "__pycache__").iterdir()] == ["a"]

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -83,26 +84,60 @@ def _run_pipeline(runs: Path) -> tuple[float, float, dict]:
         env=environment,
         stdout=subprocess.PIPE,
     )
-    peak = 0.0
+    memory = _PeakMemory(process.pid, runs)
     while process.poll() is None:
-        peak = max(peak, _memory_gb(process.pid, runs))
+        memory.look()
         time.sleep(0.5)
     seconds = time.monotonic() - started
     assert process.stdout is not None
-    return seconds, peak, json.loads(process.stdout.read())
+    return seconds, memory.peak_gb, json.loads(process.stdout.read())
 
 
-def _memory_gb(pid: int, runs: Path) -> float:
-    """Memory of the command and of everything that carries this runs folder in its environment."""
-    mark, total = f"STEPTUNE_RUNS={runs}".encode(), 0
-    for process in psutil.process_iter():
-        try:
-            if process.pid == pid or mark in Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0"):
-                rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text(encoding="ascii")
-                total += next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) * 1024
-        except (OSError, psutil.Error, StopIteration):
-            continue
-    return total / 1e9
+class _PeakMemory:
+    """The peak of the command and of everything that carries this runs folder in its environment.
+
+    A proportional set size takes the kernel a walk over every page while the process may not map any, so it is asked
+    for only where the resident sizes together, which cost nothing, are higher than ever.
+    """
+
+    def __init__(self, pid: int, runs: Path) -> None:
+        self.peak_gb = 0.0
+        self._resident = 0
+        self._mark = f"STEPTUNE_RUNS={runs}".encode()
+        self._ours: dict[psutil.Process, bool] = {}
+        self._command = pid
+
+    def look(self) -> None:
+        processes = [process for process in psutil.process_iter() if self._is_ours(process)]
+        resident = sum(_read(process, lambda each: each.memory_info().rss) for process in processes)
+        if resident > self._resident:
+            self._resident = resident
+            self.peak_gb = max(self.peak_gb, sum(_read(process, _proportional) for process in processes) / 1e9)
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        if process not in self._ours:
+            self._ours[process] = process.pid == self._command or self._mark in _environment(process)
+        return self._ours[process]
+
+
+def _environment(process: psutil.Process) -> list[bytes]:
+    try:
+        return Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
+def _proportional(process: psutil.Process) -> int:
+    rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text(encoding="ascii")
+    return next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) * 1024
+
+
+def _read(process: psutil.Process, what: Callable[[psutil.Process], int]) -> int:
+    """0 for a process that has ended meanwhile."""
+    try:
+        return what(process)
+    except (OSError, psutil.Error, StopIteration):
+        return 0
 
 
 def _start_up(runs: Path) -> dict[str, float]:

@@ -21,7 +21,7 @@ from pathlib import Path
 from toolkit.records import sha256_file
 
 PACKAGE = Path(__file__).resolve().parents[1]
-_MODULE_NAME = re.compile(r"toolkit(?:\.\w+)+")
+_MODULE_AS_TEXT = re.compile(r"""["'](toolkit(?:\.\w+)+)["']""")
 _NOT_READ = frozenset({"__pycache__", "bundle"})  # bundle: recipes and their sample data in the wheel, read as inputs
 
 
@@ -46,32 +46,31 @@ def _reached(script: Path) -> set[Path]:
 
 @cache
 def _imports(file: Path) -> tuple[Path, ...]:
-    """The files of `toolkit` that one file imports, with the packages above them."""
-    names = {name for node in _nodes(ast.parse(file.read_bytes())) for name in _names(node, file)}
+    """The files of `toolkit` that one file imports or names in full, with the packages above them."""
+    text = file.read_text(encoding="utf-8")
+    names = {name for node in _statements(ast.parse(text)) for name in _names(node, file)}
+    names.update(found[1] for found in _MODULE_AS_TEXT.finditer(text))
     return tuple({path for name in names for path in _files_of(name)})
 
 
-def _nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """Every node, without what is under `if TYPE_CHECKING:`."""
-    yield node
-    if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-        children: list[ast.AST] = list(node.orelse)
-    else:
-        children = list(ast.iter_child_nodes(node))
-    for child in children:
-        yield from _nodes(child)
+def _statements(node: ast.AST) -> Iterator[ast.stmt]:
+    """Every statement, without what is under `if TYPE_CHECKING:`. Expressions are most of a file and import nothing."""
+    only_for_types = isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    for part in ("orelse",) if only_for_types else ("body", "orelse", "finalbody", "handlers", "cases"):
+        for child in getattr(node, part, ()):
+            if isinstance(child, ast.stmt):
+                yield child
+            yield from _statements(child)
 
 
-def _names(node: ast.AST, file: Path) -> Iterator[str]:
-    """Dotted names that a node may import: of `from a.b import c` both `a.b` and `a.b.c`."""
+def _names(node: ast.stmt, file: Path) -> Iterator[str]:
+    """Dotted names that a statement may import: of `from a.b import c` both `a.b` and `a.b.c`."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
         above = file.parents[node.level - 1].relative_to(PACKAGE.parent).parts if node.level else ()
         module = ".".join((*above, *([node.module] if node.module else [])))
         yield from (module, *(f"{module}.{alias.name}" for alias in node.names))
-    elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _MODULE_NAME.fullmatch(node.value):
-        yield node.value
 
 
 def _files_of(name: str) -> Iterator[Path]:

@@ -68,7 +68,7 @@ class Side:
     def step(self, rows: list[Row], update: bool = False) -> tuple[float, float, float]:
         """Seconds of forward and backward, loss, and gradient norm of one micro-step."""
         batch = self.trainer._prepare_inputs(self.trainer.data_collator(rows))
-        labelled = (batch["labels"][:, 1:] != IGNORED).sum()
+        labelled = torch.tensor(sum(label != IGNORED for row in rows for label in row["labels"][1:]))
         started = time.perf_counter()
         loss = self.trainer.training_step(self.trainer.model, batch, labelled)
         if loss.is_cuda:
@@ -89,10 +89,8 @@ class Side:
         with torch.no_grad():
             for row in rows:
                 batch = BatchRows(0)([row])
-                labelled = int((batch["labels"][:, 1:] != IGNORED).sum())
-                del batch["row"]
-                total += model(**batch, labelled_head=True).item()
-                tokens += labelled
+                total += model(batch["input_ids"], labelled=batch["labelled"], targets=batch["targets"]).item()
+                tokens += len(batch["targets"])
         model.train()
         return total / tokens
 
@@ -127,7 +125,7 @@ def make_side(
     trainer = (CompletionTrainer if ours else SFTTrainer)(
         load_base_model(base, hardware),
         args=args,
-        data_collator=BatchRows(0, joined) if ours else _without_row,
+        data_collator=BatchRows(0, joined) if ours else _for_trl,
         train_dataset=Dataset.from_list([{"input_ids": [1, 2], "labels": [1, 2], "row": 0}]),
         processing_class=tokenizer,
         peft_config=lora_config(LoraOptions(lora_r=r, lora_dropout=dropout)),
@@ -146,10 +144,12 @@ def make_side(
     return Side(trainer, torch.optim.AdamW([p for p in trainer.model.parameters() if p.requires_grad], lr=4e-4))
 
 
-def _without_row(rows: list[Row]) -> dict[str, torch.Tensor]:
+def _for_trl(rows: list[Row]) -> dict[str, torch.Tensor]:
+    """The padded batch with an attention mask, as TRL's own collator makes it."""
     batch = BatchRows(0)(rows)
-    del batch["row"]
-    return batch
+    lengths = torch.tensor([len(row["input_ids"]) for row in rows])
+    mask = torch.arange(batch["input_ids"].shape[1]) < lengths[:, None]
+    return {"input_ids": batch["input_ids"], "labels": batch["labels"], "attention_mask": mask.long()}
 
 
 def random_rows(share: float, lengths: tuple[int, ...] = (90, 110, 120, 130)) -> list[Row]:

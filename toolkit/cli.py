@@ -113,6 +113,9 @@ def build_parser() -> argparse.ArgumentParser:
         add("checkpoint", "checkpoint:checkpoint", "have a running training save a checkpoint and go on", json=True)
     )
     resume = _with_run(add("resume", "run:resume", "continue a run that was stopped, failed or was lost", json=True))
+    resume.add_argument(
+        "overrides", nargs="*", metavar="KEY=VALUE", help="options that change on the way, for one after memory ran out"
+    )
     resume.add_argument("--detach", action="store_true", help="return once it is up again")
     compare = add(
         "compare", "runs:compare", "runs side by side: the settings that differ, and their numbers", json=True

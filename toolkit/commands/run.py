@@ -24,8 +24,9 @@ from toolkit.run_folder.find import find_run, runs_root
 from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.states import State
 from toolkit.runs import launch
+from toolkit.runs.change import changed_plan
 from toolkit.runs.follow import Follower
-from toolkit.runs.stop import ask_to_stop, wait_until_ended
+from toolkit.runs.stop import ask_to_stop, stop_notice, wait_until_ended
 from toolkit.terminal.numbers import headline_text
 from toolkit.terminal.output import say, say_error, say_json, say_painted
 
@@ -54,9 +55,12 @@ def _thresholds(recipe: str, given: list[str]) -> list[str]:
 
 
 def resume(args: argparse.Namespace) -> int:
-    """Continue a run in its own folder."""
+    """Continue a run in its own folder, perhaps with changed options."""
     found = find_run(args.run)
-    launch.resume(found)
+    plan = changed_plan(found, args.overrides) if args.overrides else None
+    if plan is not None:
+        preflight.require(preflight.check_launch(plan, found.path))
+    launch.resume(found, plan)
     return _detach(found, args.json) if args.detach else _follow(found, args.json)
 
 
@@ -164,6 +168,8 @@ def _wants_to_leave(started: RunFolder) -> bool:
 def _stop(started: RunFolder) -> None:
     try:
         ask_to_stop(started)
+        if notice := stop_notice(started):
+            say_error(notice)
     except SteptuneError as error:  # it ended in between
         say_error(f"steptune: {error}")
 

@@ -22,10 +22,10 @@ from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.states import State
 from toolkit.runs.follow import describe_progress
 from toolkit.runs.remove import remove_run, require_removable
-from toolkit.runs.stop import ask_to_stop, wait_until_ended
+from toolkit.runs.stop import ask_to_stop, stop_notice, wait_until_ended
 from toolkit.terminal.layout import cut, fit
 from toolkit.terminal.numbers import clock, headline_text
-from toolkit.terminal.output import ask, say, say_json
+from toolkit.terminal.output import ask, say, say_error, say_json
 from toolkit.terminal.text import clean
 
 FOLLOW_POLL_S = 0.3
@@ -175,6 +175,8 @@ def stop(args: argparse.Namespace) -> int:
     """Ask the run to save and end, and wait until nothing of it is left."""
     run = find_run(args.run)
     ask_to_stop(run)
+    if not args.json and (notice := stop_notice(run)):
+        say_error(f"{run.id} was asked to stop. {notice}")
     state = wait_until_ended(run)
     if args.json:
         say_json({"id": run.id, "state": state}, indent=None)

@@ -87,6 +87,13 @@ def tagged_with(run_id: str) -> list[psutil.Process]:
     return found
 
 
+def has_variable(process: psutil.Process, name: str) -> bool:
+    """Whether the process was started with this environment variable."""
+    with contextlib.suppress(psutil.Error):
+        return name in process.environ()
+    return False
+
+
 def _is_alive(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess):
         return bool(process.status() != psutil.STATUS_ZOMBIE)

@@ -22,6 +22,7 @@ class EventName(StrEnum):
     SUPERVISOR_GONE = "supervisor_gone"
     STARTED = "started"
     STOP_ASKED = "stop_asked"
+    STOP_CUT_SHORT = "stop_cut_short"
     ENDING_LEFTOVERS = "ending_leftovers"
     ENDED = "ended"
     RESUMED = "resumed"
@@ -181,10 +182,13 @@ class Result:
 
 @dataclass(frozen=True)
 class StageKey:
-    """stage.json: the pipeline's name for the stage, and the hash of everything that its outputs depend on."""
+    """stage.json: the pipeline's name for the stage, and the hash of everything that its outputs depend on; `start_key`
+    leaves out the options under which a stage that was begun may go on.
+    """
 
     stage: str
     key: str
+    start_key: str
 
     def to_json(self) -> JSON:
         return dict(vars(self))
@@ -229,7 +233,10 @@ class Ended:
 
 @dataclass(frozen=True)
 class Progress:
-    """A line of metrics.jsonl that tells a phase: `done` of `total` in the phase's own unit. `values`: the line."""
+    """A line of metrics.jsonl that tells a phase: `done` of `total` in the phase's own unit. `values`: the line.
+
+    `unit_s`: seconds of the longest piece of work so far that is not left in the middle; None where it is short.
+    """
 
     phase: str
     done: float
@@ -248,6 +255,10 @@ class Progress:
     def number(self, name: str) -> float | None:
         """A metric of the line, for example loss."""
         return as_finite(self.values.get(name))
+
+    @property
+    def unit_s(self) -> float | None:
+        return self.number("unit_s")
 
 
 @dataclass(frozen=True)

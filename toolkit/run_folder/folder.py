@@ -156,6 +156,11 @@ class RunFolder:
         """The key of stage.json; None for a run that is no stage of a pipeline."""
         return (read_json(self.stage_file) or {}).get("key")
 
+    @property
+    def start_key(self) -> str | None:
+        """The start key of stage.json; None for a run that is no stage of a pipeline."""
+        return (read_json(self.stage_file) or {}).get("start_key")
+
     def events(self) -> list[Event]:
         return [Event.from_json(row) for row in read_growing_jsonl(self.events_file)]
 

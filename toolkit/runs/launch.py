@@ -8,13 +8,15 @@ import sys
 import time
 from pathlib import Path
 
+from toolkit.config import resolve
 from toolkit.errors import UsageError
 from toolkit.machine.processes import RUN_ID_VARIABLE, tagged_with
 from toolkit.planning.plan import LaunchPlan
-from toolkit.records import write_json
+from toolkit.records import write_json, write_text
 from toolkit.run_folder.create import create_run
 from toolkit.run_folder.documents import Command, EventName
 from toolkit.run_folder.folder import RunFolder
+from toolkit.runs.change import changes
 from toolkit.runs.nodes import node_folder
 from toolkit.runs.refusals import RunAsItIs, require
 
@@ -52,8 +54,9 @@ def _write_command(run: RunFolder, plan: LaunchPlan) -> None:
     write_json(run.command_file, command.to_json())
 
 
-def resume(run: RunFolder) -> None:
-    """Start a run that ended or was lost again, in its own folder, from what it saved.
+def resume(run: RunFolder, plan: LaunchPlan | None = None) -> None:
+    """Start a run that ended or was lost again, in its own folder, from what it saved; with the options of `plan`, if
+    there is one.
 
     Raises:
         UsageError: it is still running or already finished.
@@ -66,7 +69,12 @@ def resume(run: RunFolder) -> None:
             f"Processes of {run.id} are still alive (pid {pids}); end them with `steptune stop {run.id}` first."
         )
     run.keep_earlier_result()
-    run.add_event(EventName.RESUMED, after=known.state)
+    changed = {}
+    if plan is not None:
+        before = resolve(run.recipe, config_file=run.config_file)
+        changed = {"changed": {key: list(values) for key, values in changes(before, plan.settings).items()}}
+        write_text(run.config_file, plan.config_yaml)
+    run.add_event(EventName.RESUMED, after=known.state, **changed)
     start_supervisor(run)
 
 

@@ -77,7 +77,7 @@ class Pipeline:
 
     def _run_stage(self, stage: Stage) -> StageResult:
         plan = plan_launch(stage.settings, self.on)
-        key = stage_key(stage, plan.accelerate.path if plan.recipe.by_accelerate else None)
+        key = stage_key(stage, _accelerate_path(plan))
         if earlier := self._find_finished(stage.name, key):
             self.recorder.event(EventName.STAGE_SKIPPED, stage=stage.name, run=str(earlier.path), key=key)
             return StageResult(earlier, skipped=True)
@@ -94,7 +94,7 @@ class Pipeline:
         if result.state is State.CANCELLED:
             raise Cancelled(f"The stage {stage.name} was stopped.")
         if result.state is not State.FINISHED:
-            raise _stage_error(stage.name, result)
+            raise _stage_error(stage.name, result, self.run.id)
         return StageResult(run, skipped=False)
 
     def _find_finished(self, name: str, key: str) -> RunFolder | None:
@@ -110,13 +110,18 @@ class Pipeline:
 
     def _start_or_resume(self, stage: Stage, plan: LaunchPlan, key: str) -> RunFolder:
         run = self.run.stage(stage.name)
+        started = StageKey(stage.name, key, start_key(stage, plan))
         if run.stage_key == key and run.exists():
             launch.resume(run)
+            return run
+        if run.exists() and run.start_key == started.start_key and run.state().can_be_resumed:
+            launch.resume(run, plan)  # resumed with other options, under which its own steps go on
+            write_json(run.stage_file, started.to_json())
             return run
         if run.path.exists():  # the same stage under other settings, from before this pipeline was resumed
             run.set_aside()
         launch.start(plan, run.path, parent=self.run.id)
-        write_json(run.stage_file, StageKey(stage.name, key).to_json())
+        write_json(run.stage_file, started.to_json())
         return run
 
     def _follow(self, stage: Stage, run: RunFolder) -> Result:
@@ -146,8 +151,14 @@ def _stop(run: RunFolder) -> None:
     wait_until_ended(run)
 
 
-def _stage_error(name: str, result: Result) -> SteptuneError:
-    error = SteptuneError(f"The stage {name} failed: {result.message}")
+def _stage_error(name: str, result: Result, pipeline: str) -> SteptuneError:
+    section = next(stage.section for stage in catalog.STAGES if stage.name == name)
+    advice = (
+        f" In this pipeline the change is given as `steptune resume {pipeline} {section}.KEY=VALUE`."
+        if result.state is State.OUT_OF_MEMORY
+        else ""
+    )
+    error = SteptuneError(f"The stage {name} failed: {result.message}{advice}")
     error.exit_code = result.exit_code
     error.kind = result.kind or "stage"
     return error
@@ -165,6 +176,19 @@ def stage_key(stage: Stage, accelerate_config: Path | None) -> str:
             "settings": _by_content(config.to_json(stage.settings)),
         }
     )
+
+
+def start_key(stage: Stage, plan: LaunchPlan) -> str:
+    """The key with all options that may change when the stage is resumed left as they are by default: what has this key
+    goes on from what was saved.
+    """
+    settings = stage.settings
+    kept = {name: getattr(settings, name) for name in settings.model_fields_set - set(settings.changeable or ())}
+    return stage_key(Stage(stage.name, type(settings).model_validate(kept)), _accelerate_path(plan))
+
+
+def _accelerate_path(plan: LaunchPlan) -> Path | None:
+    return plan.accelerate.path if plan.recipe.by_accelerate else None
 
 
 def _by_content(value: Any) -> Any:

@@ -65,12 +65,12 @@ def run_recipe(settings_type: type[SettingsT], main: Callable[[SettingsT, Run], 
         recorder.event(EventName.STARTED, pid=os.getpid())
         outcome = main(settings, Run(run_dir, recorder))
     except SteptuneError as error:
-        _end(recorder, error)
+        _end(folder, error)
     except BaseException as error:
         if known := _known_failure(error):
-            _end(recorder, known)
+            _end(folder, known)
         message = f"{type(error).__name__}: {str(error)[:500]}"
-        recorder.event(EventName.ENDED, kind="crash", message=message, exit_code=EXIT_FAILED)
+        folder.add_event(EventName.ENDED, kind="crash", message=message, exit_code=EXIT_FAILED)
         traceback.print_exc()
         sys.exit(EXIT_FAILED)
     outputs = {name: os.path.relpath(path, run_dir) for name, path in outcome.outputs.items()}
@@ -86,8 +86,9 @@ def _run_dir_argument() -> Path:
     return run_dir.resolve()
 
 
-def _end(recorder: Recorder, error: SteptuneError) -> None:
-    recorder.event(EventName.ENDED, kind=error.kind, message=str(error), exit_code=error.exit_code)
+def _end(folder: RunFolder, error: SteptuneError) -> None:
+    """The last word of any process of the run: the one whose memory runs out need not be the first."""
+    folder.add_event(EventName.ENDED, kind=error.kind, message=str(error), exit_code=error.exit_code)
     say_error(str(error))
     sys.exit(error.exit_code)
 

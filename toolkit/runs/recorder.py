@@ -1,6 +1,7 @@
 """What a recipe tells the world while it runs: metrics, events, progress, and whether it has been asked to stop.
 
-Files in the run folder are the only channel. Only the main process of a run (rank 0) writes.
+Files in the run folder are the only channel. Only the main process of a run (rank 0) writes, but for the last word of a
+process that fails.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class Recorder:
         self.stop_requested = False
         self._last_progress_s = 0.0
         self._phase: tuple[str, float] = ("", 0.0)
+        self._last_call_s = self._longest_s = 0.0
 
     def metric(self, **values: Any) -> None:
         """One line of metrics.jsonl, for example step, epoch, loss, learning_rate, tokens_per_second."""
@@ -41,16 +43,21 @@ class Recorder:
     def progress(self, phase: str, done: float, total: float, **fields: Any) -> None:
         """How far the current phase is, at most once a second apart from its first and last report.
 
-        The ETA assumes that the rest goes at the phase's mean speed so far.
+        The ETA assumes that the rest goes at the phase's mean speed so far. The longest time between two reports of the
+        phase goes along where it is a second or more: by it a stop knows how long to wait.
         """
         now = time.monotonic()
-        if phase != self._phase[0]:
+        is_new, self._last_call_s, last_call_s = phase != self._phase[0], now, self._last_call_s
+        self._longest_s = 0.0 if is_new else max(self._longest_s, now - last_call_s)
+        if is_new:
             self._phase = (phase, now)
         elif now - self._last_progress_s < PROGRESS_EVERY_S and done < total:
             return
         self._last_progress_s = now
         elapsed = now - self._phase[1]
         eta_s = round(elapsed / done * (total - done), 1) if done and elapsed > 0 else None
+        if self._longest_s >= 1.0:
+            fields["unit_s"] = round(self._longest_s, 1)
         self.metric(phase=phase, done=done, total=total, eta_s=eta_s, **fields)
 
     def check_stop(self) -> None:

@@ -14,14 +14,24 @@ from toolkit.records import write_json
 from toolkit.run_folder.documents import Result
 from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.states import State
+from toolkit.runs.grace import KILL_GRACE_S, save_grace_s, stop_timeout_s, unit_s
 from toolkit.runs.refusals import RunAsItIs, require
-from toolkit.runs.supervisor import KILL_GRACE_S, PIPELINE_GRACE_S, STOP_GRACE_S
+from toolkit.terminal.numbers import duration
 
-STOP_TIMEOUT_S = PIPELINE_GRACE_S + KILL_GRACE_S + 5.0
+
+def stop_notice(run: RunFolder) -> str:
+    """What a stop does next, for the person who asks for it; "" for a run whose work is done in short pieces."""
+    longest = unit_s(run)
+    if not longest:
+        return ""
+    return (
+        f"It saves when the step that it is in is done (steps took up to {duration(longest)} so far). A second stop"
+        " ends it at once, without that step."
+    )
 
 
 def ask_to_stop(run: RunFolder) -> None:
-    """Send the request; `wait_until_ended` waits for its effect.
+    """Send the request; `wait_until_ended` waits for its effect. A second request cuts the wait for a step short.
 
     Raises:
         UsageError: the run has ended, or it runs on another machine.
@@ -38,8 +48,9 @@ def ask_to_stop(run: RunFolder) -> None:
         _end_without_supervisor(run)
 
 
-def wait_until_ended(run: RunFolder, timeout_s: float = STOP_TIMEOUT_S) -> State:
+def wait_until_ended(run: RunFolder) -> State:
     """The state in which the run ended. Raises SteptuneError if it has not ended in time."""
+    timeout_s = stop_timeout_s(run)
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if (state := run.state()).is_ended:
@@ -60,7 +71,7 @@ def _end_without_supervisor(run: RunFolder) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(launcher.pid, signal.SIGTERM)
     send(processes, signal.SIGTERM)
-    left = wait_until_gone(processes, STOP_GRACE_S)
+    left = wait_until_gone(processes, save_grace_s(run))
     send(left, signal.SIGKILL)
     wait_until_gone([*left, *tagged_with(run.id)], KILL_GRACE_S)
     if run.result is None:

@@ -21,12 +21,12 @@ from types import FrameType
 
 import psutil
 
-from toolkit.catalog import recipe_of_run
 from toolkit.errors import EXIT_CANCELLED, EXIT_DONE, EXIT_FAILED, Cancelled, OutOfMemoryError
 from toolkit.machine.hardware import sample
 from toolkit.machine.processes import (
     become_subreaper,
     descendants,
+    has_variable,
     identify,
     reap_orphans,
     send,
@@ -37,16 +37,11 @@ from toolkit.records import append_jsonl, read_json, sha256_tree, write_json
 from toolkit.run_folder.documents import Command, Ended, EventName, Output, Processes, Result
 from toolkit.run_folder.folder import RunFolder, lock_exclusively
 from toolkit.run_folder.states import State
+from toolkit.runs.grace import KILL_GRACE_S, save_grace_s, term_grace_s
 from toolkit.terminal.output import say_error
 
 POLL_S = 0.25
 SAMPLE_EVERY_S = 3.0
-# A recipe saves and ends within this; the whole stop takes at most STOP_GRACE_S + TERM_GRACE_S + KILL_GRACE_S.
-STOP_GRACE_S = 18.0
-TERM_GRACE_S = 5.0
-KILL_GRACE_S = 4.0
-# A pipeline's children have supervisors of their own, which need all of the above.
-PIPELINE_GRACE_S = STOP_GRACE_S + TERM_GRACE_S + KILL_GRACE_S + 1.0
 # Engines and data loaders of a recipe that ended well get this long to leave by themselves.
 LEFTOVER_GRACE_S = 5.0
 
@@ -56,6 +51,7 @@ class _Watch:
     """What the supervisor learns while the recipe runs."""
 
     stop_asked: bool = False
+    cut_short: bool = False  # asked a second time: nobody waits for the step under way
     seen: dict[int, psutil.Process] = field(default_factory=dict)
     peak_memory_gib: float = 0.0
 
@@ -91,6 +87,7 @@ def main() -> int:
 
 def _catch_signals(watch: _Watch) -> None:
     def ask_to_stop(_signal: int, _frame: FrameType | None) -> None:
+        watch.cut_short = watch.stop_asked
         watch.stop_asked = True
 
     signal.signal(signal.SIGTERM, ask_to_stop)
@@ -133,17 +130,31 @@ def _watch_until_end(run: RunFolder, child: subprocess.Popen[bytes], watch: _Wat
             next_sample = now + SAMPLE_EVERY_S
             _sample(run, watch)
         if watch.stop_asked and stop_deadline is None:
-            stop_deadline = now + (PIPELINE_GRACE_S if recipe_of_run(run.recipe).stages else STOP_GRACE_S)
-            run.add_event(EventName.STOP_ASKED)
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGTERM)
+            grace_s = save_grace_s(run)
+            stop_deadline = now + grace_s
+            run.add_event(EventName.STOP_ASKED, wait_s=round(grace_s, 1))
+            _ask_to_save(child)
         reap_orphans(child.pid)
         # The launcher of a one-process run dies of the SIGTERM at once, while the trainer below it still saves.
         if ended and (stop_deadline is None or not descendants()):
             return
+        if watch.cut_short:
+            run.add_event(EventName.STOP_CUT_SHORT)
+            return
         if stop_deadline is not None and now > stop_deadline:
             return
         time.sleep(POLL_S)
+
+
+def _ask_to_save(child: subprocess.Popen[bytes]) -> None:
+    """SIGTERM to the recipe's group. Where torch elastic started several processes of it, they alone are asked: the
+    agent itself would kill them 30 s after a signal, in the middle of a long step.
+    """
+    if workers := [process for process in descendants() if has_variable(process, "TORCHELASTIC_RUN_ID")]:
+        send(workers, signal.SIGTERM)
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGTERM)
 
 
 def _sample(run: RunFolder, watch: _Watch) -> None:
@@ -161,8 +172,7 @@ def _end_leftovers(run: RunFolder, child: subprocess.Popen[bytes], watch: _Watch
     """
     if not watch.stop_asked:
         wait_until_gone(_leftovers(run, watch), LEFTOVER_GRACE_S)
-    term_grace_s = PIPELINE_GRACE_S if recipe_of_run(run.recipe).stages else TERM_GRACE_S
-    for signal_number, grace_s in ((signal.SIGTERM, term_grace_s), (signal.SIGKILL, KILL_GRACE_S)):
+    for signal_number, grace_s in ((signal.SIGTERM, term_grace_s(run)), (signal.SIGKILL, KILL_GRACE_S)):
         left = _leftovers(run, watch)
         if not left:
             break
@@ -207,13 +217,16 @@ def _judge(run: RunFolder, returncode: int, watch: _Watch, log_start: int) -> Re
 
 
 def _last_word(run: RunFolder) -> Ended | None:
-    """The `ended` event of this attempt."""
+    """The first `ended` event of this attempt: of several processes, the one that failed before it drew the others
+    along.
+    """
+    first: Ended | None = None
     for event in reversed(run.events()):
         if event.name == EventName.SUPERVISOR_STARTED:
-            return None
+            break
         if event.name == EventName.ENDED:
-            return Ended.from_event(event)
-    return None
+            first = Ended.from_event(event)
+    return first
 
 
 def _signal_name(run: RunFolder, returncode: int, log_start: int) -> str | None:

@@ -16,6 +16,8 @@ class Settings(Options):
 
     required: ClassVar[tuple[str, ...]] = ()  # options that a run of this recipe alone must be given
     from_pipeline: ClassVar[tuple[str, ...]] = ()  # options that the pipeline fills from an earlier stage
+    # Options that may change when a run is resumed; None: all of them, for the run itself sees what they touch.
+    changeable: ClassVar[tuple[str, ...] | None] = ()
 
     @property
     def trained_or_asked_model(self) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -24,6 +25,8 @@ class PipelineSettings(Settings):
     Options that an earlier stage makes (`from_pipeline` of each stage: data, model, adapter, predictions) are filled in
     when that stage is done and refused here.
     """
+
+    changeable: ClassVar[tuple[str, ...] | None] = None  # by the keys of its stages
 
     data: DataBuildSettings = Field(description="Settings of data-build.")
     sft: SftSettings = Field(default_factory=SftSettings, description="Settings of sft.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from toolkit.options.training import SftOptions
+from toolkit.options.training import MemoryOptions, ProgressOptions, ScheduleOptions, SftOptions
 from toolkit.settings.base import Settings
 
 
@@ -13,6 +13,13 @@ class SftSettings(SftOptions, Settings):
 
     required: ClassVar[tuple[str, ...]] = ("data",)
     from_pipeline: ClassVar[tuple[str, ...]] = ("data",)
+    # Not the optimiser itself: its state is in the checkpoint.
+    changeable: ClassVar[tuple[str, ...]] = tuple(
+        name
+        for group in (MemoryOptions, ScheduleOptions, ProgressOptions)
+        for name in group.model_fields
+        if name != "optim"
+    )
 
     @property
     def trained_or_asked_model(self) -> str:

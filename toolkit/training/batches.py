@@ -14,31 +14,36 @@ from toolkit.training.tokens import IGNORED
 class BatchRows:
     """A collator for rows of `input_ids`, `labels` and `row` (their index in the training data).
 
-    Padded: input_ids, labels, attention_mask: int64 [rows, longest]. Joined: input_ids, labels, position_ids: int64
-    [1, tokens]; positions begin anew with each row, by which transformers makes attention block-diagonal, and the first
-    token of a row is never a label, so that no row is predicted from the one before it. `row`: int64 [rows].
+    Padded: input_ids, labels: int64 [rows, longest]. There is no attention mask: padding stands after a row, where
+    causal attention does not look, and its labels are ignored. Joined: input_ids, labels, position_ids: int64
+    [1, tokens]; positions begin anew with each row, by which attention keeps rows apart, and the first token of a row
+    is never a label, so that no row is predicted from the one before it.
+
+    Both: `labelled`: int64 [learned], the places in the flattened batch that predict a learned token, and `targets`,
+    those tokens; found here, so that nothing has to ask the device where they are. `row`: a list, which stays on the
+    host.
     """
 
     pad_token_id: int
     joined: bool = False
 
-    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        batch = _joined(rows) if self.joined else _padded(rows, self.pad_token_id)
-        batch["row"] = torch.tensor([row["row"] for row in rows])
+    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        batch: dict[str, Any] = dict(_joined(rows) if self.joined else _padded(rows, self.pad_token_id))
+        learned = batch["labels"][:, 1:] != IGNORED
+        line, place = learned.nonzero(as_tuple=True)
+        batch["labelled"] = line * batch["labels"].shape[1] + place
+        batch["targets"] = batch["labels"][:, 1:][learned]
+        batch["row"] = [row["row"] for row in rows]
         return batch
 
 
 def _padded(rows: list[dict[str, Any]], pad_token_id: int) -> dict[str, torch.Tensor]:
     longest = max(len(row["input_ids"]) for row in rows)
-    missing = [longest - len(row["input_ids"]) for row in rows]
     return {
         "input_ids": torch.tensor(
-            [row["input_ids"] + [pad_token_id] * count for row, count in zip(rows, missing, strict=True)]
+            [row["input_ids"] + [pad_token_id] * (longest - len(row["input_ids"])) for row in rows]
         ),
-        "labels": torch.tensor([row["labels"] + [IGNORED] * count for row, count in zip(rows, missing, strict=True)]),
-        "attention_mask": torch.tensor(
-            [[1] * len(row["input_ids"]) + [0] * count for row, count in zip(rows, missing, strict=True)]
-        ),
+        "labels": torch.tensor([row["labels"] + [IGNORED] * (longest - len(row["labels"])) for row in rows]),
     }
 
 

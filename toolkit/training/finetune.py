@@ -136,7 +136,8 @@ def sft_config(
         greater_is_better=False if validate else None,
         logging_steps=options.logging_steps,
         logging_nan_inf_filter=False,
-        include_num_input_tokens_seen="all" if options.packing else "non_padding",
+        # A copy to the card that is waited for would stop it before each micro-batch.
+        accelerator_config={"non_blocking": True},
         report_to=list(options.report_to) or "none",
         disable_tqdm=True,
         seed=options.seed,
@@ -179,7 +180,8 @@ def _trainer(
         callbacks=[report],
     )
     trainer.row_ids = tuple(row.id for row in train_rows)
-    trainer.on_labelled = report.count_labelled
+    trainer.row_lengths = tuple(len(row.input_ids) for row in train_rows)
+    trainer.step_report = report
     trainer.checkpoints_kept = options.save_total_limit
     trainer.remove_callback(PrinterCallback)  # RunReport prints
     if hardware.compute_dtype is not torch.bfloat16:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from toolkit.errors import OutOfMemoryError, PreflightError
+from toolkit.machine.processes import RUN_ID_VARIABLE
 from toolkit.options.training import SftOptions
 from toolkit.planning.strategies import SHARDED, Strategy, refusal
 
@@ -83,18 +84,14 @@ def out_of_memory_named(options: SftOptions, hardware: Hardware) -> Iterator[Non
             raise
         where = "memory of this machine" if hardware.on_cpu else "memory of the GPU"
         raise OutOfMemoryError(
-            f"Out of memory: the {where} ran out with {_load(options)}; {_relief(options)} in the run's"
-            " config.yaml, then `steptune resume`."
+            f"Out of memory: the {where} ran out with {_load(options)}. {_relief(options)}"
         ) from error
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
     text = str(error)
-    return (
-        isinstance(error, MemoryError | torch.OutOfMemoryError)
-        or "can't allocate memory" in text
-        or "CUDA out of memory" in text
-    )
+    marks = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(mark in text for mark in marks)
 
 
 def _load(options: SftOptions) -> str:
@@ -102,18 +99,21 @@ def _load(options: SftOptions) -> str:
 
 
 def _relief(options: SftOptions) -> str:
-    """What to change first: what costs time alone, before what changes the result."""
+    """What to change first, as a command: what costs time alone, before what changes the result."""
+    resume = f"steptune resume {os.environ.get(RUN_ID_VARIABLE, 'RUN')}"
     batch, accumulation = options.rows_per_device, options.gradient_accumulation_steps
-    if batch > 1:
-        return (
-            f"set per_device_train_batch_size={batch // 2} gradient_accumulation_steps={accumulation * 2}, the same"
-            " rows a step,"
-        )
+    smaller = next((size for size in range(batch // 2, 0, -1) if batch % size == 0), 0)
+    if smaller:
+        change = f"per_device_train_batch_size={smaller} gradient_accumulation_steps={accumulation * batch // smaller}"
+        return f"Go on with `{resume} {change}`: the same rows a step."
     if not options.checkpointing:
-        return "set gradient_checkpointing=true, slower with the same result,"
+        return f"Go on with `{resume} gradient_checkpointing=true`: slower, with the same result."
     if options.quantization != "nf4":
-        return "set quantization=nf4"
-    return f"set max_length={options.max_length // 2}, or share the model out (--on deepspeed_zero3)"
+        return "Start a new run with quantization=nf4."
+    return (
+        f"Go on with `{resume} max_length={options.max_length // 2}`, which leaves longer rows out, or start a new run"
+        " that shares the model out (--on deepspeed_zero3)."
+    )
 
 
 def _strategy() -> Strategy:

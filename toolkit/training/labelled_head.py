@@ -1,8 +1,10 @@
-"""The language-model head on labelled positions alone, with its gradient taken in the same pass.
+"""The language-model head on labelled positions alone; on a CPU with its gradient taken in the same pass.
 
-On CUDA, TRL's fused head already leaves out the other positions. On CPU it scores all of them and computes the logits a
-second time for the gradient, which for a vocabulary of 262k is most of a step (TRL 1.16, `add_fused_lm_head`: `compact`
-is for Triton devices). The head is frozen here, so that the gradient of the hidden states is all that is needed.
+TRL's own head (1.16, `add_fused_lm_head`) scores all positions on a CPU and computes the logits a second time for the
+gradient, which for a vocabulary of 262k is most of a step. On CUDA it leaves out the other positions, but asks the
+device in each micro-step where the labelled ones are, and what entropy and accuracy they have; here the collator says
+where, and TRL's kernel computes the loss alone. The head is frozen, so that the gradient of the hidden states is all
+that is needed.
 """
 
 from __future__ import annotations
@@ -13,9 +15,10 @@ from typing import Any
 
 import torch
 from transformers import PreTrainedModel
+from trl.kernels import ChunkedLogProbFunction
 from trl.trainer.utils import maybe_gather_lm_head_ctx
 
-from toolkit.planning.training_memory import CPU_HEAD_TOKENS
+from toolkit.planning.training_memory import CPU_HEAD_TOKENS, CUDA_TILE
 
 _SCALED_LOGITS = ("logit_scale", "logits_scaling", "lm_head_multiplier", "output_multiplier", "output_router_logits")
 
@@ -32,27 +35,37 @@ def supports_labelled_head(model: PreTrainedModel) -> bool:
 
 
 def add_labelled_head(model: PreTrainedModel) -> None:
-    """Teach `model` the call `model(..., labels=labels, labelled_head=True)`, which returns the summed loss.
+    """Teach `model` the call `model(..., labelled=labelled, targets=targets)`, which returns the summed loss.
 
-    labels: int64 [batch, tokens], -100 = not learned. The result is a 0-dimensional float32 tensor: the negative
-    log-likelihood summed over labelled tokens, 0 where there are none. Other calls reach the model as before.
+    labelled, targets: int64 [learned], as BatchRows finds them. The result is a 0-dimensional float32 tensor: the
+    negative log-likelihood summed over labelled tokens, 0 where there are none. Other calls reach the model as before.
     The call goes through `forward`, so that DDP and ZeRO-3 see it.
     """
     original = model.forward
 
     @functools.wraps(original)
-    def forward(self: PreTrainedModel, *args: Any, labelled_head: bool = False, **kwargs: Any) -> Any:
-        if not labelled_head:
+    def forward(
+        self: PreTrainedModel, *args: Any, labelled: torch.Tensor | None = None, targets: Any = None, **kwargs: Any
+    ) -> Any:
+        if labelled is None:
             return original(*args, **kwargs)
-        labels = kwargs.pop("labels")
-        hidden = self.base_model(*args, **kwargs, use_cache=False).last_hidden_state[:, :-1]
-        learned = labels[:, 1:] != -100
+        hidden = self.base_model(*args, **kwargs, use_cache=False).last_hidden_state
+        learned = hidden.flatten(0, 1).index_select(0, labelled)
         weight = self.get_output_embeddings().weight
         softcap = getattr(self.config.get_text_config(), "final_logit_softcapping", None)
         with maybe_gather_lm_head_ctx(weight):
-            return SummedLoss.apply(hidden[learned], weight, labels[:, 1:][learned], softcap)
+            score = SummedLoss.apply if hidden.device.type == "cpu" else summed_loss_on_cuda
+            return score(learned, weight, targets, softcap)
 
     model.forward = types.MethodType(forward, model)
+
+
+def summed_loss_on_cuda(
+    hidden: torch.Tensor, weight: torch.Tensor, labels: torch.Tensor, softcap: float | None
+) -> torch.Tensor:
+    """What `SummedLoss` computes, by TRL's kernel, which keeps no logits."""
+    log_probs = ChunkedLogProbFunction.apply(hidden, weight, None, labels, 1.0, CUDA_TILE[1], softcap, 1.0, ())[0]
+    return -log_probs.sum()
 
 
 class SummedLoss(torch.autograd.Function):

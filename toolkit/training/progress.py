@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 import torch.distributed as dist
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from toolkit.errors import Cancelled
 from toolkit.run_folder.folder import RunFolder
 from toolkit.runs.recorder import Recorder
 
@@ -29,13 +31,27 @@ class RunReport(TrainerCallback):
         self.started_s = time.monotonic()
         self.first_step = 0
         self.seen: tuple[float, int, int] = (self.started_s, 0, 0)
+        self.tokens = 0
         self.labelled = 0
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self.started_s = time.monotonic()
         self.first_step = state.global_step
-        self.seen = (self.started_s, state.num_input_tokens_seen, self.labelled)
+        self.seen = (self.started_s, self.tokens, self.labelled)
         self.recorder.progress("train", state.global_step, state.max_steps)
+
+    def on_substep_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._leave_before_the_first_step(state)
+
+    def on_prediction_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        self._leave_before_the_first_step(state)
+
+    def _leave_before_the_first_step(self, state: TrainerState) -> None:
+        """Nothing is lost then, and how long a step takes is not known. Several processes leave after it, together."""
+        if self.recorder.stop_requested and state.global_step == self.first_step and not dist.is_initialized():
+            raise Cancelled("Stopped before the first step was done; `steptune resume` starts there.")
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
@@ -53,19 +69,17 @@ class RunReport(TrainerCallback):
     ) -> None:
         if "loss" not in logs:
             return
-        numbers = {name: round(logs[name], 8) for name in ("loss", "learning_rate", "grad_norm") if name in logs}
-        self._report(state, **numbers, **self._speed(state))
+        known = {name: logs[name] for name in ("loss", "learning_rate", "grad_norm") if name in logs}
+        # A skipped step has no norm that a chart could show.
+        numbers = {name: round(number, 8) for name, number in known.items() if math.isfinite(number)}
+        self._report(state, **numbers, **self._speed())
 
     def on_evaluate(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: dict[str, float], **_: Any
     ) -> TrainerControl:
         self._report(state, eval_loss=round(metrics["eval_loss"], 8))
         # The time of an evaluation is not training time.
-        self.seen = (
-            time.monotonic(),
-            state.num_input_tokens_seen,
-            self.labelled,
-        )
+        self.seen = (time.monotonic(), self.tokens, self.labelled)
         if (
             self.patience is not None
             and evaluations_since_best(state.log_history) >= self.patience
@@ -108,16 +122,21 @@ class RunReport(TrainerCallback):
             shown = "  ".join(f"{name} {value:.4g}" for name, value in numbers.items() if value is not None)
             print(f"step {state.global_step}/{state.max_steps}  {shown}", flush=True)
 
-    def count_labelled(self, tokens: int) -> None:
-        """Labelled tokens of an optimiser step, of all processes."""
-        self.labelled += tokens
+    def count(self, tokens: int, labelled: int) -> None:
+        """Tokens of an optimiser step without padding, and those that are learned from, of all processes."""
+        self.tokens += tokens
+        self.labelled += labelled
 
-    def _speed(self, state: TrainerState) -> dict[str, float]:
+    def skipped(self, step: int, scale: float) -> None:
+        """A step whose gradient overflowed fp16: a loss scaler at work, a few of them are normal."""
+        self.recorder.event("step_skipped", step=step, loss_scale=scale)
+
+    def _speed(self) -> dict[str, float]:
         """Tokens a second since the last report, of all processes: without padding, and those that are learned from."""
         now = time.monotonic()
         seconds = max(now - self.seen[0], 1e-9)
-        tokens, labelled = state.num_input_tokens_seen - self.seen[1], self.labelled - self.seen[2]
-        self.seen = (now, state.num_input_tokens_seen, self.labelled)
+        tokens, labelled = self.tokens - self.seen[1], self.labelled - self.seen[2]
+        self.seen = (now, self.tokens, self.labelled)
         return {
             "tokens_per_second": round(tokens / seconds, 1),
             "labelled_tokens_per_second": round(labelled / seconds, 1),

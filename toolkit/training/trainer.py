@@ -4,13 +4,15 @@ guard.
 
 from __future__ import annotations
 
+import itertools
+import math
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.distributed as dist
+from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Sampler
 from transformers import PreTrainedModel, TrainerControl
 from trl import SFTTrainer
@@ -18,9 +20,19 @@ from trl import SFTTrainer
 from toolkit.errors import DiskFullError
 from toolkit.training.checkpoints import checkpoint_dir, keep_newest, last_complete, mark_complete
 from toolkit.training.labelled_head import add_labelled_head, supports_labelled_head
-from toolkit.training.loss_guard import check_gradient, check_loss
+from toolkit.training.loss_guard import MicroStep, StepGuard
 from toolkit.training.order import LengthGroupedOrder
 from toolkit.training.tokens import IGNORED
+
+
+class StepReport(Protocol):
+    """Who hears of each optimiser step before the weights change."""
+
+    def count(self, tokens: int, labelled: int) -> None:
+        """Tokens of the step without padding, and those that are learned from, of all processes."""
+
+    def skipped(self, step: int, scale: float) -> None:
+        """The step's gradient overflowed fp16 at this loss scale; its weights stay."""
 
 
 class CompletionTrainer(SFTTrainer):
@@ -28,20 +40,23 @@ class CompletionTrainer(SFTTrainer):
 
     It validates by the mean over all labelled tokens, which depends on neither batch size nor number of processes;
     keeps `checkpoints_kept` checkpoints besides the best one; stops at the first loss that is not a number, and names
-    its rows by `row_ids`. `on_labelled` gets the number of labelled tokens of each optimiser step.
+    its rows by `row_ids`. It waits for the device once an optimiser step, for all numbers of the step together.
     """
 
     checkpoints_kept: int = 2
     row_ids: tuple[str, ...] = ()
-    on_labelled: Callable[[int], None] | None = None
+    row_lengths: tuple[int, ...] = ()
+    step_report: StepReport | None = None
     control: TrainerControl
 
     def __init__(self, model: PreTrainedModel, *args: Any, **kwargs: Any) -> None:
         self.labelled_head = False
-        self.rows_of_step: list[str] = []
         super().__init__(model, *args, **kwargs)
         base = self.model.get_base_model()
-        self.labelled_head = self.args.device.type == "cpu" and supports_labelled_head(base)
+        self.guard = StepGuard(base.config.get_text_config().vocab_size, self.args.fp16)
+        self.items: torch.Tensor | None = None
+        self.tokens = 0
+        self.labelled_head = supports_labelled_head(base)
         if self.labelled_head:
             add_labelled_head(base)
 
@@ -49,36 +64,64 @@ class CompletionTrainer(SFTTrainer):
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """Mean loss over the labelled tokens of the whole optimiser step (`num_items_in_batch`, all processes)."""
-        inputs = {name: value for name, value in inputs.items() if name != "row"}
-        if not self.labelled_head:
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        summed = model(**inputs, labelled_head=True)
+        summed = self._summed_loss(model, inputs)
         if num_items_in_batch is None:
-            return summed / (inputs["labels"] != IGNORED).sum().clamp(min=1)
+            return summed / max(len(inputs["targets"]), 1)
         # The gradient is averaged over processes afterwards, but each process divides by the tokens of all.
         return summed * self.accelerator.num_processes / num_items_in_batch
 
-    def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:
-        batches, labelled = super().get_batch_samples(*args, **kwargs)
-        self.rows_of_step = []
-        if self.on_labelled is not None and labelled is not None:
-            self.on_labelled(int(labelled))
-        return batches, labelled
+    def _summed_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        not_for_all = ("labels", "labelled", "targets", "row")
+        rest = {name: value for name, value in inputs.items() if name not in not_for_all}
+        if self.labelled_head:
+            found: torch.Tensor = model(**rest, labelled=inputs["labelled"], targets=inputs["targets"])
+            return found
+        scored = model(**rest, labels=inputs["labels"], use_cache=False, fused_lm_head=True)
+        summed: torch.Tensor = -scored.log_probs.sum()
+        return summed
+
+    def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: torch.device) -> Any:
+        """The micro-batches of an optimiser step, and the labelled tokens of all processes in it, on the device."""
+        batches = list(itertools.islice(epoch_iterator, num_batches))
+        labelled = sum(len(batch["targets"]) for batch in batches)
+        self.items = torch.tensor(float(labelled), device=device)
+        if dist.is_initialized():
+            dist.all_reduce(self.items)
+        self.tokens = 0
+        self.guard.micro_steps.clear()
+        return batches, self.items
 
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
-        rows = [self.row_ids[index] for index in inputs["row"].tolist()] if self.row_ids else []
-        self.rows_of_step += rows
-        learned = (inputs["labels"][:, 1:] != IGNORED).sum()
+        rows, labelled = inputs["row"], len(inputs["targets"])
+        self.tokens += sum(self.row_lengths[index] for index in rows) if self.row_lengths else 0
         loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
-        items = learned if num_items_in_batch is None else num_items_in_batch / self.accelerator.num_processes
-        per_token = loss * items / learned.to(loss.device).clamp(min=1)
-        check_loss(self.state.global_step + 1, loss, per_token, self.model.config.get_text_config().vocab_size, rows)
+        ids = [self.row_ids[index] for index in rows] if self.row_ids else []
+        self.guard.micro_steps.append(MicroStep(loss, labelled, ids))
         return loss
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
-        norm = super()._get_grad_norm(model, grad_norm)
-        check_gradient(self.state.global_step + 1, float(norm), self.rows_of_step)
-        return norm
+        """The gradient's norm as a number. Before the weights change, the step's losses are looked at as well."""
+        norm = torch.as_tensor(super()._get_grad_norm(model, grad_norm), device=self.args.device)
+        losses = [micro_step.loss for micro_step in self.guard.micro_steps]
+        assert self.items is not None
+        numbers = torch.stack([value.detach().float() for value in (norm, self.items, *losses)]).tolist()
+        step = self.state.global_step + 1
+        self.guard.check_losses(step, numbers[1] / self.accelerator.num_processes, numbers[2:])
+        scaler = self.accelerator.scaler
+        scale = scaler.get_scale() if scaler is not None and not math.isfinite(numbers[0]) else None
+        taken = self.guard.check_gradient(step, numbers[0], scale)
+        if self.step_report is not None:
+            self.step_report.count(self._of_all_processes(self.tokens), round(numbers[1]))
+            if not taken and scale is not None:
+                self.step_report.skipped(step, scale)
+        return numbers[0]
+
+    def _of_all_processes(self, count: int) -> int:
+        if not dist.is_initialized():
+            return count
+        together = torch.tensor(count, device=self.args.device)
+        dist.all_reduce(together)
+        return int(together.item())
 
     def evaluate(
         self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval"
@@ -94,13 +137,12 @@ class CompletionTrainer(SFTTrainer):
         totals = torch.zeros(2, dtype=torch.float64, device=self.args.device)
         with torch.no_grad():
             for batch in self._validation_batches():
-                tokens = (batch["labels"][:, 1:] != IGNORED).sum()
                 with self.compute_loss_context_manager():
-                    loss = self.compute_loss(model, batch, num_items_in_batch=None)
-                totals += torch.stack([loss.double() * tokens, tokens.double()])
+                    totals[0] += self._summed_loss(model, batch).double()
+                totals[1] += len(batch["targets"])
+                self.control = self.callback_handler.on_prediction_step(self.args, self.state, self.control)
         if dist.is_initialized():
             dist.all_reduce(totals)
-        self._metrics["eval"].clear()
         metrics = {f"{metric_key_prefix}_loss": (totals[0] / totals[1]).item()}
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
@@ -125,6 +167,20 @@ class CompletionTrainer(SFTTrainer):
         return LengthGroupedOrder(
             [len(ids) for ids in rows["input_ids"]], self.args.train_batch_size, per_step, self.args.seed
         )
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        """A checkpoint brings the learning rate that it was saved with; a resumed run goes by its own config."""
+        super()._load_optimizer_and_scheduler(checkpoint)
+        schedule = getattr(self.lr_scheduler, "scheduler", self.lr_scheduler)
+        if checkpoint is None or not isinstance(schedule, LambdaLR):
+            return
+        schedule.base_lrs = [self.args.learning_rate] * len(schedule.base_lrs)
+        rates = [
+            base * rate(schedule.last_epoch) for base, rate in zip(schedule.base_lrs, schedule.lr_lambdas, strict=True)
+        ]
+        for group, rate in zip(schedule.optimizer.param_groups, rates, strict=True):
+            group["initial_lr"], group["lr"] = self.args.learning_rate, rate
+        schedule._last_lr = rates
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Save, mark as complete, and only then delete older ones. TRL's model card is left out: it names a hub

@@ -14,7 +14,7 @@ from toolkit.terminal.numbers import as_number
 
 MAX_BUCKETS = 2048
 # Counters and clocks of a metrics line: not curves.
-NOT_CURVES = frozenset({"time", "step", "epoch", "done", "total", "total_steps", "eta_s", "stage", "phase"})
+NOT_CURVES = frozenset({"time", "step", "epoch", "done", "total", "total_steps", "eta_s", "unit_s", "stage", "phase"})
 # In this order where a run has them; the rest by name.
 PREFERRED = ("loss", "eval_loss", "learning_rate", "grad_norm", "tokens_per_second", "memory_gib", "rows_per_second")
 

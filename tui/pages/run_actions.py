@@ -29,7 +29,10 @@ class _Action:
 
 def stop(page: Page, row: RunRow) -> None:
     """Ask the run to save and end."""
-    detail = "The recipe saves what it has and ends; `R` continues it later. It takes up to half a minute."
+    from toolkit.runs.stop import stop_notice  # not needed for the first paint
+
+    notice = stop_notice(RunFolder(row.path)) or "It takes up to half a minute."
+    detail = f"The recipe saves what it has and ends; `R` continues it later. {notice}"
     begun = "Asked to stop; the recipe saves and ends."
     _ask(page, row, _Action("Stop", "stopping", row.no_stop, f"Stop {row.id}?", detail, _stop, begun))
 

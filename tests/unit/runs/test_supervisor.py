@@ -20,7 +20,8 @@ from toolkit.machine.processes import tagged_with
 from toolkit.run_folder.documents import Output, Result
 from toolkit.run_folder.folder import RunFolder
 from toolkit.runs import launch
-from toolkit.runs.stop import ask_to_stop, wait_until_ended
+from toolkit.runs.grace import END_GRACE_S, SAVE_GRACE_S, save_grace_s, stop_timeout_s
+from toolkit.runs.stop import ask_to_stop, stop_notice, wait_until_ended
 
 MakeRun = Callable[..., RunFolder]
 FINISHES = """
@@ -45,6 +46,35 @@ signal.signal(15, signal.SIG_IGN); os.setsid() if os.getsid(0) != os.getpid() el
     with (pathlib.Path(RUN_DIR) / "events.jsonl").open("a") as file:
         file.write(json.dumps({"event": "started", "pid": os.getpid(), "child": child.pid}) + "\\n")
     time.sleep(300)
+"""
+IN_A_LONG_STEP = """
+    import json, os, pathlib, signal, time
+    asked = []
+    def remember(*_):
+        asked.append(1)
+        (pathlib.Path(RUN_DIR) / f"asked-{len(asked)}").touch()
+        if len(asked) == 2:
+            os._exit(130)
+    signal.signal(signal.SIGTERM, remember)
+    with (pathlib.Path(RUN_DIR) / "events.jsonl").open("a") as file:
+        file.write(json.dumps({"event": "started", "pid": os.getpid()}) + "\\n")
+    while True:
+        time.sleep(1)
+"""
+AGENT_WITH_A_WORKER = """
+    import os, pathlib, signal, subprocess, sys
+    run = pathlib.Path(RUN_DIR)
+    signal.signal(signal.SIGTERM, lambda *_: (run / "agent-was-asked").touch())
+    (run / "worker.py").write_text(
+        "import os, pathlib, signal, time\\n"
+        "run = pathlib.Path(__file__).parent\\n"
+        "signal.signal(15, lambda *_: ((run / 'worker-saved').touch(), os._exit(130)))\\n"
+        "(run / 'worker-is-up').touch()\\n"
+        "time.sleep(300)\\n"
+    )
+    environment = {**os.environ, "TORCHELASTIC_RUN_ID": "none"}
+    worker = [sys.executable, str(run / "worker.py")]
+    sys.exit(subprocess.run(worker, env=environment, start_new_session=True).returncode)
 """
 
 
@@ -110,6 +140,43 @@ def test_stop_ends_a_recipe_and_a_child_in_its_own_session_that_both_ignore_sigt
     assert tagged_with(run.id) == []
     assert run.result is not None
     assert run.result.exit_code == 130
+
+
+def test_stop_waits_for_the_step_under_way_and_a_second_stop_does_not(make_run: MakeRun) -> None:
+    run = make_run(IN_A_LONG_STEP)
+    run.add_metric(phase="train", done=3, total=9, eta_s=None, unit_s=100.0)
+    start(run)
+    started_pid(run)
+    assert stop_notice(run).startswith("It saves when the step that it is in is done (steps took up to 1:40 so far).")
+    ask_to_stop(run)
+    asked = wait_for(lambda: next((row for row in run.events() if row.name == "stop_asked"), None))
+    assert asked.fields["wait_s"] == SAVE_GRACE_S + 150.0
+    wait_for(lambda: (run.path / "asked-1").exists())
+    assert run.state() == "running"
+    ask_to_stop(run)
+    assert wait_until_ended(run) == "cancelled"
+    assert [row.name for row in run.events() if row.name.startswith("stop_")] == ["stop_asked", "stop_cut_short"]
+    assert tagged_with(run.id) == []
+
+
+def test_of_several_processes_the_workers_are_asked_and_not_the_agent_that_would_kill_them(make_run: MakeRun) -> None:
+    run = make_run(AGENT_WITH_A_WORKER)
+    start(run)
+    wait_for(lambda: (run.path / "worker-is-up").exists())
+    ask_to_stop(run)
+    assert wait_until_ended(run) == "cancelled"
+    assert (run.path / "worker-saved").exists()
+    assert not (run.path / "agent-was-asked").exists()
+
+
+def test_a_pipeline_waits_for_the_step_of_its_stage_and_for_that_stages_supervisor(make_run: MakeRun) -> None:
+    run, pipeline = make_run(WAITS), make_run(WAITS, recipe="pipeline")
+    assert (save_grace_s(run), stop_notice(run)) == (SAVE_GRACE_S, "")
+    for each in (run, pipeline):
+        each.add_metric(stage="sft", phase="train", done=3, total=9, unit_s=40.0)
+    assert save_grace_s(run) == SAVE_GRACE_S + 60.0
+    assert save_grace_s(pipeline) == SAVE_GRACE_S + 60.0 + END_GRACE_S
+    assert stop_timeout_s(pipeline) > save_grace_s(pipeline) + END_GRACE_S
 
 
 def test_leftovers_of_a_recipe_that_ended_are_ended(make_run: MakeRun) -> None:

@@ -13,16 +13,18 @@ import torch
 from tests.unit.training.test_training_run import ON_CPU, SHORT, train
 from toolkit import config
 from toolkit.errors import ConfigError, DataError, DiskFullError, ModelError, OutOfMemoryError, SteptuneError
+from toolkit.machine.processes import RUN_ID_VARIABLE
 from toolkit.options.shared import ModelOptions
 from toolkit.options.training import SftOptions
-from toolkit.records import write_jsonl
+from toolkit.records import read_growing_jsonl, write_jsonl
 from toolkit.training import hardware
 from toolkit.training.base_model import load_tokenizer
 from toolkit.training.checkpoints import complete_checkpoints
 from toolkit.training.hardware import Hardware, attention_kernel, detect_hardware, out_of_memory_named
-from toolkit.training.loss_guard import check_gradient, check_loss
+from toolkit.training.loss_guard import SKIPPED_IN_A_ROW, MicroStep, StepGuard
 from toolkit.training.prepared import prepare
 from toolkit.training.rows import load_rows
+from toolkit.training.trainer import CompletionTrainer
 
 CPU = Hardware("cpu", torch.float32, sharded=False)
 
@@ -104,14 +106,21 @@ def test_flash_attention_is_taken_for_joined_rows_where_it_is_installed(monkeypa
     [
         (
             SftOptions(per_device_train_batch_size=4, gradient_accumulation_steps=2),
-            "per_device_train_batch_size=2 gradient_accumulation_steps=4",
+            "steptune resume one per_device_train_batch_size=2 gradient_accumulation_steps=4`: the same rows a step",
         ),
-        (SftOptions(gradient_checkpointing="false"), "set gradient_checkpointing=true"),
-        (SftOptions(quantization="none"), "set quantization=nf4"),
-        (SftOptions(), "set max_length=1024"),
+        (
+            SftOptions(per_device_train_batch_size=9, gradient_accumulation_steps=1),
+            "per_device_train_batch_size=3 gradient_accumulation_steps=3`",
+        ),
+        (SftOptions(gradient_checkpointing="false"), "steptune resume one gradient_checkpointing=true`"),
+        (SftOptions(quantization="none"), "a new run with quantization=nf4"),
+        (SftOptions(), "steptune resume one max_length=1024`"),
     ],
 )
-def test_memory_running_out_says_what_to_change(given: SftOptions, advice: str) -> None:
+def test_memory_running_out_says_what_to_change(
+    given: SftOptions, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(RUN_ID_VARIABLE, "one")
     options = ON_CPU.with_options(SftOptions(gradient_checkpointing="true"), given)
     with pytest.raises(OutOfMemoryError, match=advice), out_of_memory_named(options, CPU):
         torch.empty(1 << 60)  # PyTorch's own complaint
@@ -120,6 +129,9 @@ def test_memory_running_out_says_what_to_change(given: SftOptions, advice: str) 
         out_of_memory_named(options, replace(CPU, device="cuda:0")),
     ):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+    for words in ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"):
+        with pytest.raises(OutOfMemoryError), out_of_memory_named(options, CPU):
+            raise RuntimeError(words)
 
 
 def test_other_errors_of_torch_keep_their_name() -> None:
@@ -130,18 +142,65 @@ def test_other_errors_of_torch_keep_their_name() -> None:
         raise RuntimeError("size mismatch")
 
 
+def guard(*rows: str, fp16: bool = False) -> StepGuard:
+    return StepGuard(32000, fp16, [MicroStep(torch.zeros(()), 4, ["before"]), MicroStep(torch.zeros(()), 2, [*rows])])
+
+
 def test_exploded_loss_and_endless_gradient_name_their_rows() -> None:
-    fine = torch.tensor(2.0)
-    check_loss(3, fine, torch.tensor(30.0), 32000, ["a"])
+    # The loss was divided by 8 labelled tokens: 7.5 is 30 a token where 2 of them are this micro-step's.
+    guard("a").check_losses(3, 8.0, [2.0, 7.5])
     with pytest.raises(
         SteptuneError,
         match=r"Step 3: the loss exploded to 40\.0 a token \(a blind guess has 10\.4\) on row\(s\) a, b\. Nothing",
     ):
-        check_loss(3, fine, torch.tensor(40.0), 32000, ["a", "b"])
+        guard("a", "b").check_losses(3, 8.0, [2.0, 10.0])
     with pytest.raises(SteptuneError, match=r"Step 3: the loss became inf on row\(s\) r0, .*, r7 and 2 more"):
-        check_loss(3, torch.tensor(float("inf")), fine, 32000, [f"r{number}" for number in range(10)])
-    with pytest.raises(SteptuneError, match=r"Step 4: the gradient became nan on row\(s\) a"):
-        check_gradient(4, float("nan"), ["a"])
+        guard(*(f"r{number}" for number in range(10))).check_losses(3, 8.0, [2.0, float("inf")])
+    with pytest.raises(SteptuneError, match=r"Step 4: the gradient became nan on row\(s\) before, a"):
+        guard("a").check_gradient(4, float("nan"), None)
+
+
+def test_a_loss_that_is_no_number_in_fp16_says_that_the_model_may_not_fit_fp16() -> None:
+    with pytest.raises(
+        SteptuneError, match=r"the loss became nan on row\(s\) a\. .*computes in fp16.*another base model"
+    ):
+        guard("a", fp16=True).check_losses(3, 8.0, [2.0, float("nan")])
+
+
+def test_an_overflow_of_the_loss_scaler_is_a_skipped_step_and_many_in_a_row_end_the_run() -> None:
+    steps = guard("a", fp16=True)
+    assert [steps.check_gradient(1, float("inf"), 65536.0), steps.check_gradient(2, 3.0, None)] == [False, True]
+    for number in range(SKIPPED_IN_A_ROW - 1):  # the count began anew
+        assert not steps.check_gradient(3 + number, float("nan"), 2.0**30)
+    with pytest.raises(SteptuneError, match=r"overflowed fp16 16 step\(s\) in a row, .*computes in fp16"):
+        steps.check_gradient(40, float("inf"), 2.0**14)
+    with pytest.raises(SteptuneError, match=r"overflowed fp16 1 step.* with a loss scale of 1 on row"):
+        guard("a", fp16=True).check_gradient(5, float("inf"), 1.0)
+
+
+@pytest.mark.slow
+def test_a_training_with_a_loss_scaler_goes_on_after_overflows_and_says_so(
+    tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = CompletionTrainer.create_accelerator_and_postprocess
+
+    def with_scaler(trainer: CompletionTrainer) -> None:
+        real(trainer)
+        trainer.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127)  # float32 overflows
+        trainer.accelerator.native_amp = True
+        trainer.accelerator.unscale_gradients = lambda optimizer=None: trainer.accelerator.scaler.unscale_(
+            trainer.optimizer.optimizer
+        )
+
+    monkeypatch.setattr(CompletionTrainer, "create_accelerator_and_postprocess", with_scaler)
+    options = SHORT.with_options(SftOptions(max_steps=6))
+    trained = train(tiny_model, dataset, mistral_tokenizer, tmp_path, options)
+    skipped = [row for row in read_growing_jsonl(tmp_path / "events.jsonl") if row["event"] == "step_skipped"]
+    assert trained.steps == 6
+    assert [(row["step"], row["loss_scale"]) for row in skipped][:2] == [(1, 2.0**127), (2, 2.0**126)]
+    assert 2 <= len(skipped) < 6
+    losses = [row for row in read_growing_jsonl(tmp_path / "metrics.jsonl") if "loss" in row]
+    assert ["grad_norm" in row for row in losses] == [False] * len(skipped) + [True] * (6 - len(skipped))
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """Rows as batches: joined rows never see one another, and the compacted loss has the gradients of the plain one."""
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from transformers import MistralConfig, MistralForCausalLM
 
 from toolkit.training.batches import BatchRows
-from toolkit.training.labelled_head import add_labelled_head
+from toolkit.training.labelled_head import SummedLoss, add_labelled_head, summed_loss_on_cuda
 from toolkit.training.order import LengthGroupedOrder
 
 ROWS = [
@@ -33,22 +35,27 @@ def model() -> MistralForCausalLM:
     return made
 
 
+def plain(batch: dict[str, Any]) -> dict[str, Any]:
+    return {name: values if name == "row" else values.tolist() for name, values in batch.items()}
+
+
 def test_padded_batch_in_full() -> None:
-    batch = {name: values.tolist() for name, values in BatchRows(0)(ROWS[:2]).items()}
-    assert batch == {
+    assert plain(BatchRows(0)(ROWS[:2])) == {
         "input_ids": [[1, 5, 6, 7, 8], [1, 9, 4, 0, 0]],
         "labels": [[-100, -100, 6, 7, 8], [-100, -100, 4, -100, -100]],
-        "attention_mask": [[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]],
+        "labelled": [1, 2, 3, 6],
+        "targets": [6, 7, 8, 4],
         "row": [0, 1],
     }
 
 
 def test_joined_batch_in_full() -> None:
-    batch = {name: values.tolist() for name, values in BatchRows(0, joined=True)(ROWS[:2]).items()}
-    assert batch == {
+    assert plain(BatchRows(0, joined=True)(ROWS[:2])) == {
         "input_ids": [[1, 5, 6, 7, 8, 1, 9, 4]],
         "labels": [[-100, -100, 6, 7, 8, -100, -100, 4]],
         "position_ids": [[0, 1, 2, 3, 4, 0, 1, 2]],
+        "labelled": [1, 2, 3, 6],
+        "targets": [6, 7, 8, 4],
         "row": [0, 1],
     }
 
@@ -86,14 +93,19 @@ def gradients(model: MistralForCausalLM, loss: torch.Tensor) -> dict[str, torch.
     return {name: parameter.grad.clone() for name, parameter in model.named_parameters() if parameter.grad is not None}
 
 
+def summed_loss(model: MistralForCausalLM, batch: dict[str, Any]) -> torch.Tensor:
+    return model(**{name: values for name, values in batch.items() if name not in ("labels", "row")})
+
+
 def test_padded_joined_and_plain_loss_agree_in_value_and_gradient(model: MistralForCausalLM) -> None:
     padded, joined = BatchRows(0)(ROWS), BatchRows(0, joined=True)(ROWS)
-    del padded["row"], joined["row"]
-    plain = model(**padded, use_cache=False).loss * 7  # transformers' own: the mean over 7 labelled tokens, all logits
+    mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [1, 1, 1, 1, 0]])
+    # transformers' own, with its mask: the mean over 7 labelled tokens, all logits
+    plain = model(padded["input_ids"], labels=padded["labels"], attention_mask=mask, use_cache=False).loss * 7
     expected, of_plain = plain.item(), gradients(model, plain)
     add_labelled_head(model)
     for batch in (padded, joined):
-        summed = model(**batch, labelled_head=True)
+        summed = summed_loss(model, batch)
         assert summed.item() == pytest.approx(expected, rel=1e-5)
         for name, gradient in gradients(model, summed).items():
             assert torch.allclose(gradient, of_plain[name], atol=1e-5), name
@@ -101,8 +113,22 @@ def test_padded_joined_and_plain_loss_agree_in_value_and_gradient(model: Mistral
 
 def test_a_batch_without_labels_has_no_loss_and_a_gradient_of_zero(model: MistralForCausalLM) -> None:
     add_labelled_head(model)
-    batch = BatchRows(0)([{**ROWS[0], "labels": [-100] * 5}])
-    del batch["row"]
-    summed = model(**batch, labelled_head=True)
+    summed = summed_loss(model, BatchRows(0)([{**ROWS[0], "labels": [-100] * 5}]))
     assert summed.item() == 0
     assert all(not gradient.any() for gradient in gradients(model, summed).values())
+
+
+@pytest.mark.parametrize("softcap", [None, 3.0])
+@pytest.mark.parametrize("tokens", [0, 5, 300])
+def test_trls_kernel_for_cards_computes_the_loss_and_gradient_of_ours(tokens: int, softcap: float | None) -> None:
+    torch.manual_seed(0)
+    weight, labels = torch.randn(50, 8), torch.randint(50, (tokens,))
+    hidden = torch.randn(tokens, 8)
+    found = []
+    for score in (SummedLoss.apply, summed_loss_on_cuda):
+        states = hidden.clone().requires_grad_()
+        loss = score(states, weight, labels, softcap)
+        (loss / 7).backward()
+        found.append((loss.detach(), states.grad))
+    assert torch.allclose(found[0][0], found[1][0], rtol=1e-5)
+    assert torch.allclose(found[0][1], found[1][1], atol=1e-5)

@@ -6,7 +6,7 @@ SHELL := /bin/bash
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-fast check format bench-demo bench-tui bench-data bench-train bench-merge bench-generate bench-eval bench-gpu clean
+.PHONY: help setup demo test test-all test-fast check format bench-demo bench-tui bench-data bench-train bench-merge bench-generate bench-eval bench-7b bench-gpu clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s "$$(printf '\t')"
@@ -43,6 +43,9 @@ bench-train: setup  ## training against TRL's defaults on this CPU: speed, memor
 
 bench-gpu: setup  ## QLoRA of Mistral-7B's shape on an NVIDIA GPU under a 16 GB cap; without one it says so; prints JSON
 	@status=0; for bench in gpu gpu_generate; do $(BIN)/python benchmarks/$$bench.py || status=1; done; exit $$status
+
+bench-7b: setup  ## Mistral-7B's shape with random weights through the whole path on this CPU, against the estimates; prints JSON
+	@$(BIN)/python benchmarks/seven_b.py
 
 bench-merge: setup  ## the streaming merge against PEFT, explicit arithmetic and cp; prints JSON
 	@$(BIN)/python benchmarks/merge.py

@@ -9,9 +9,7 @@ Writes 14.5 GB of random weights to a temporary folder. Without a CUDA card it s
 from __future__ import annotations
 
 import gc
-import json
 import os
-import shutil
 import statistics
 import sys
 import tempfile
@@ -23,13 +21,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 
+from benchmarks.mistral_shape import MISTRAL_7B, write_random_model
 from benchmarks.report import finish, skip
 from benchmarks.train import Side, make_side, random_rows
 from toolkit.options.training import SftOptions
 from toolkit.planning.model_configs import SHIPPED
 from toolkit.planning.training_memory import GIB, TrainingShape, estimate_memory, read_shape
 
-SHAPE = SHIPPED["mistralai/Mistral-7B-Instruct-v0.2"]
+SHAPE = SHIPPED[MISTRAL_7B]
 CAP_GIB = 16.0
 TOKENS = 4096
 STEPS = 3
@@ -72,41 +71,6 @@ def main() -> int:
             second: speeds,
         },
     )
-
-
-def write_random_model(folder: Path, shape: dict[str, Any]) -> Path:
-    """A model folder of that shape: a shard a layer, 16-bit random weights, and mistral-common's v1 tokenizer."""
-    import mistral_common
-    from safetensors.torch import save_file
-    from transformers import LlamaTokenizer, MistralConfig, MistralForCausalLM
-
-    folder.mkdir(parents=True)
-    config = MistralConfig(
-        **{name: value for name, value in shape.items() if name != "model_type"},
-        dtype="bfloat16",
-        architectures=["MistralForCausalLM"],
-    )
-    config.save_pretrained(folder)
-    with torch.device("meta"):
-        weights = MistralForCausalLM(config).state_dict()
-    shards: dict[str, dict[str, torch.Tensor]] = {}
-    for name in weights:
-        shards.setdefault(name.split(".")[2] if ".layers." in name else "rest", {})[name] = weights[name]
-    index: dict[str, str] = {}
-    generator = torch.Generator().manual_seed(0)
-    for shard, tensors in shards.items():
-        filled = {
-            name: torch.ones(tensor.shape, dtype=torch.bfloat16)
-            if "norm" in name
-            else torch.empty(tensor.shape, dtype=torch.bfloat16).normal_(std=0.02, generator=generator)
-            for name, tensor in tensors.items()
-        }
-        save_file(filled, folder / f"model-{shard}.safetensors", metadata={"format": "pt"})
-        index |= dict.fromkeys(filled, f"model-{shard}.safetensors")
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": index}))
-    shutil.copyfile(Path(mistral_common.__file__).parent / "data" / "tokenizer.model.v1", folder / "tokenizer.model")
-    LlamaTokenizer.from_pretrained(folder).save_pretrained(folder)
-    return folder
 
 
 def rows_of(tokens: int, count: int = 1) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from toolkit.errors import DataError
 from toolkit.evaluation import ranks
-from toolkit.evaluation.encoder import encode_for_main, load_encoder
+from toolkit.evaluation.encoder import encode_for_main, fetch_encoder, load_encoder
 from toolkit.evaluation.gate import require_at_least
 from toolkit.evaluation.inputs import human_system, read_references, read_system
 from toolkit.evaluation.report import write_report
@@ -25,6 +25,7 @@ from toolkit.terminal.output import say
 
 
 def main(settings: EvaluateSettings, run: Run) -> Outcome:
+    fetch_encoder(settings.bertscore_model, run.recorder)
     if not is_main_process():
         encode_for_main(load_encoder(settings.bertscore_model, settings.bertscore_layer), settings.bertscore_batch_size)
         ranks.finish()

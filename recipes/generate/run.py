@@ -60,7 +60,7 @@ def prepare_systems(settings: GenerateSettings, prompts: list[Prompt], run: Run)
     systems: dict[str, System] = {}
     for name in settings.wanted:
         if name == "baseline":
-            systems[name] = base_system(settings)
+            systems[name] = base_system(settings, run.recorder)
         else:
             tuned = tuned_system(settings, settings.generator.unmerged, run.recorder)
             systems[name] = with_proof(

@@ -8,12 +8,15 @@ format, training.json) and DIR/checkpoints/, from which a second start with the 
 
 from __future__ import annotations
 
+from toolkit.downloads import local_model
+from toolkit.models import resolve_model
 from toolkit.runs.recipe import Outcome, Run, run_recipe
 from toolkit.runs.recorder import is_main_process
 from toolkit.settings import SftSettings
 
 
 def main(settings: SftSettings, run: Run) -> Outcome:
+    local_model(resolve_model(settings.model), settings.revision, recorder=run.recorder)
     # torch and what lies on it load for many seconds: a wrong config is told before, and a stop is heard meanwhile.
     from toolkit.training.adapter import save_adapter
     from toolkit.training.finetune import finetune, process_group

@@ -11,6 +11,7 @@ from toolkit import catalog, config
 from toolkit.commands.ending import say_ending
 from toolkit.errors import EXIT_CANCELLED, EXIT_FAILED, DataError, SteptuneError, UsageError
 from toolkit.planning import preflight
+from toolkit.planning.check import Check
 from toolkit.planning.data_preview import data_preview_lines
 from toolkit.planning.inputs import check_inputs
 from toolkit.planning.plan import LaunchPlan, plan_launch
@@ -64,7 +65,7 @@ def resume(args: argparse.Namespace) -> int:
     return _detach(found, args.json) if args.detach else _follow(found, args.json)
 
 
-def _show_plan(args: argparse.Namespace, plan: LaunchPlan, run_dir: Path | None, checks: list[preflight.Check]) -> int:
+def _show_plan(args: argparse.Namespace, plan: LaunchPlan, run_dir: Path | None, checks: list[Check]) -> int:
     """`--dry-run`: everything that would happen, and the exit code that preflight would give."""
     folder = run_dir.absolute() if run_dir else runs_root() / f"<time>-{plan.recipe.name}-<id>"
     refused = any(check.level == "refused" for check in checks)

@@ -17,10 +17,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from toolkit.downloads import local_model
 from toolkit.embedded import MINILM, PREFIX
 from toolkit.errors import ModelError
 from toolkit.evaluation import ranks
 from toolkit.models import fingerprint_model, resolve_model
+from toolkit.runs.recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,19 +90,31 @@ def load_encoder(model: str, layer: int | None = None) -> Encoder:
     """
     import torch
 
-    source = resolve_model(model)
+    resolved = resolve_model(model)
+    source = str(fetch_encoder(model))
     config, tokenizer = _load_tokenizer(model, source)
     count = _layer_count(config)
-    chosen = layer or known_layer(source) or count
+    chosen = layer or known_layer(resolved) or count
     if chosen > count:
         raise ModelError(
             f"bertscore_layer: {model} has {count} layers, so layer {chosen} does not exist; give 1 to {count}."
         )
     device = f"cuda:{ranks.local_rank()}" if torch.cuda.is_available() else "cpu"
-    weights = (
-        fingerprint_model(source) if Path(source).is_dir() else str(getattr(config, "_commit_hash", None) or "unknown")
-    )
+    weights = fingerprint_model(resolved) if Path(resolved).is_dir() else Path(source).name  # the commit
     return Encoder(model, source, weights, chosen, _max_tokens(tokenizer, config), tokenizer, config, device)
+
+
+def fetch_encoder(model: str, recorder: Recorder | None = None) -> Path:
+    """The encoder's folder, downloaded where it is a hub model; the recorder gets the progress.
+
+    Raises:
+        ModelError: it cannot be had.
+    """
+    resolved = resolve_model(model)
+    try:
+        return local_model(resolved, recorder=recorder)
+    except ModelError as error:
+        raise _not_loaded(model, resolved, error) from error
 
 
 def encode(

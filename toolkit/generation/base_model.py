@@ -1,4 +1,4 @@
-"""The base model under an adapter: where its files are, and whether it is the one that the adapter was trained on."""
+"""The base model under an adapter: whether it is the one that the adapter was trained on."""
 
 from __future__ import annotations
 
@@ -7,39 +7,8 @@ from pathlib import Path
 from toolkit.errors import ModelError
 from toolkit.generation.adapter import Adapter
 from toolkit.generation.tensor_stream import read_header
-from toolkit.model_files import INDEX_FILE, SINGLE_FILE, names_in_index, weight_files
-from toolkit.models import fingerprint_model, require_weights
-from toolkit.records import read_json
-
-_SMALL_FILES = ["*.json", "*.model", "*.jinja", "*.txt", "*.py"]
-
-
-def local_model(resolved: str, revision: str | None = None, weights: bool = True) -> Path:
-    """Folder of a resolved model; a hub id is downloaded to the hub's own cache: configuration, tokenizer and, where
-    `weights`, the weight files that its index names.
-
-    Raises:
-        ModelError: the hub does not have it, cannot be reached, or has no safetensors.
-    """
-    if Path(resolved).is_dir():
-        return Path(resolved)
-    from huggingface_hub import snapshot_download
-
-    try:
-        folder = Path(snapshot_download(resolved, revision=revision, allow_patterns=_SMALL_FILES))
-        if weights:
-            index = folder / INDEX_FILE
-            names = names_in_index(read_json(index), f"{resolved}/{INDEX_FILE}") if index.exists() else [SINGLE_FILE]
-            folder = Path(snapshot_download(resolved, revision=folder.name, allow_patterns=[*_SMALL_FILES, *names]))
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0][:200]
-        raise ModelError(
-            f"model: {resolved} was not found here and could not be downloaded ({reason}); check the name, the network"
-            " and the access rights, or give a folder."
-        ) from error
-    if weights:
-        require_weights(folder)
-    return folder
+from toolkit.model_files import weight_files
+from toolkit.models import fingerprint_model
 
 
 def check_base(adapter: Adapter, given: str, resolved: str, base_dir: Path, revision: str | None = None) -> str:

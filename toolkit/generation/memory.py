@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import psutil
 
 from toolkit.errors import PreflightError
 from toolkit.generation.prompts import Request
-from toolkit.generation.tensor_stream import FLOATS, read_header
+from toolkit.generation.tensor_stream import FLOATS, Entry, read_header
 from toolkit.machine.hardware import sample_gpus
 from toolkit.model_files import weight_files
 from toolkit.options.generation import EngineOptions
@@ -20,6 +21,10 @@ GIB = 2**30
 DTYPE_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 # Libraries and activations of one engine process.
 PROCESS_BYTES = GIB // 2
+# A merge's libraries; of its largest matrix it holds one in float32, and in the stored type three pieces ahead of the
+# disk, their results, and one that makes the NF4 round trip.
+MERGE_PROCESS_BYTES = GIB * 3 // 4
+MERGE_COPIES = 7
 
 
 def require_memory(folder: Path, options: EngineOptions, requests: list[Request], on_cpu: bool) -> None:
@@ -65,6 +70,35 @@ def cache_bytes(folder: Path, dtype: str, tokens: int) -> int:
     return sum(per_token * (min(window, tokens) if kind == "sliding_attention" else tokens) for kind in kinds)
 
 
+def merge_bytes(folder: Path) -> int:
+    """Bytes that a streaming merge into this base needs, whatever its size: copies of its largest matrix."""
+    matrices = (entry for path in folder.glob("*.safetensors") for entry in read_header(path)[1] if _is_changed(entry))
+    largest = max(matrices, key=lambda entry: prod(entry.shape), default=None)
+    if largest is None:
+        return MERGE_PROCESS_BYTES
+    return MERGE_PROCESS_BYTES + prod(largest.shape) * 4 + MERGE_COPIES * (largest.end - largest.start)
+
+
+def _is_changed(entry: Entry) -> bool:
+    """Whether adapters change it as a rule: a matrix within a layer."""
+    return len(entry.shape) == 2 and ".layers." in entry.name
+
+
+def fitting_dtype(folder: Path, wanted: str) -> str:
+    """The precision that a model is measured in: the wanted one, or bfloat16 where only that fits this machine."""
+    return wanted if proof_bytes(folder, wanted) <= available_bytes() else "bfloat16"
+
+
+def proof_bytes(folder: Path, dtype: str = "float32") -> int:
+    """Bytes of measuring a merged model of this base: one of the two models at a time."""
+    return weight_bytes(folder, dtype) + PROCESS_BYTES
+
+
+def engine_bytes(weights: int, cache: int) -> int:
+    """Bytes of one engine process on a CPU."""
+    return weights + cache + PROCESS_BYTES
+
+
 def available_bytes() -> int:
     """Memory that this process may still take: the machine's, or its cgroup's where that is less."""
     return min([psutil.virtual_memory().available, *_cgroup_bytes()])
@@ -92,7 +126,7 @@ def _require_on_cpu(weights: int, one_request: int, longest: int, options: Engin
             f" prompt and answer) alone needs {one_request / GIB:.3g} GiB of cache; set it to that or more, or lower"
             " max_new_tokens."
         )
-    needed = (weights + cache + PROCESS_BYTES) * options.engines
+    needed = engine_bytes(weights, cache) * options.engines
     if needed > available:
         smaller = "generator.cpu_kv_cache_gib" if options.backend == "vllm" else "generator.max_num_seqs"
         raise PreflightError(

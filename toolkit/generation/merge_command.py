@@ -1,6 +1,6 @@
 """The command `steptune merge`: merge an adapter into its base model, and measure the result if asked.
 
-python -m toolkit.generation.merge_command ADAPTER --out DIR [--mode MODE] [--base MODEL] [--verify]
+python -m toolkit.generation.merge_command ADAPTER --out DIR [--mode MODE] [--base MODEL] [--verify]  (`--help`: all)
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from toolkit.bundled import recipes_dir
+from toolkit.downloads import local_model
 from toolkit.errors import ModelError, SteptuneError
 from toolkit.generation.adapter import Adapter, choose_merge_mode, read_adapter
-from toolkit.generation.base_model import check_base, local_model
+from toolkit.generation.base_model import check_base
 from toolkit.generation.environment import set_engine_environment
 from toolkit.generation.merge import Merged, merge_adapter
 from toolkit.generation.merge_folder import PROOF_FILE
@@ -22,8 +23,6 @@ from toolkit.models import fingerprint_model, resolve_model
 from toolkit.options.merge import add_merge_arguments
 from toolkit.records import iter_jsonl, write_json
 from toolkit.terminal.output import say, say_error
-
-VERIFY_ROWS = 64
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -64,7 +63,7 @@ def _verify(adapter: Adapter, merged: Merged, resolved: str, base_dir: Path, arg
         for path in sorted((recipes_dir() / "sample" / "howto").glob("*.jsonl"))
         for row in iter_jsonl(path)
     ]
-    every = max(1, len(rows) // VERIFY_ROWS)
+    every = max(1, len(rows) // arguments.verify_rows)
     system = System(
         merged.folder,
         resolved,
@@ -74,7 +73,7 @@ def _verify(adapter: Adapter, merged: Merged, resolved: str, base_dir: Path, arg
         trust_remote_code=arguments.trust_remote_code,
         base_dir=base_dir,
     )
-    proof = prove(system, rows[::every][:VERIFY_ROWS])
+    proof = prove(system, rows[::every][: arguments.verify_rows])
     write_json(merged.folder / PROOF_FILE, asdict(proof))
     return str(proof)
 

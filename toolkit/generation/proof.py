@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from toolkit.errors import SteptuneError
 from toolkit.generation import nf4
 from toolkit.generation.adapter import MergeMode
+from toolkit.generation.memory import fitting_dtype
 from toolkit.generation.merge_folder import PROOF_FILE
 from toolkit.generation.prompts import Codec, Prompt, Request, build_requests
 from toolkit.generation.system import System, context_limit, load_codec
@@ -95,7 +96,7 @@ def prove(system: System, prompts: list[str], prompt_format: str = "auto") -> Pr
     assert system.base_dir is not None
     assert system.adapter is not None
     assert system.merge_mode is not None
-    dtype = "bfloat16" if torch.cuda.is_available() else "float32"
+    dtype = "bfloat16" if torch.cuda.is_available() else fitting_dtype(system.base_dir, "float32")
     requests = _requests(system, load_codec(system, prompt_format), prompts)
     if not requests:
         raise NothingToProve("no prompt that fits the context")

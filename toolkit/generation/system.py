@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toolkit.downloads import local_model
 from toolkit.errors import ModelError
 from toolkit.generation.adapter import MergeMode, choose_merge_mode, read_adapter
-from toolkit.generation.base_model import check_base, local_model
+from toolkit.generation.base_model import check_base
 from toolkit.generation.merge_cache import cached_merge
 from toolkit.generation.prompts import ChatCodec, Codec
 from toolkit.generation.server_engine import Server, connect
@@ -51,14 +52,14 @@ class System:
         return sha256_json([*parts, "unmerged"] if self.unmerged else parts)
 
 
-def base_system(source: ModelOptions) -> System:
+def base_system(source: ModelOptions, recorder: Recorder | None = None) -> System:
     """The base model as it is.
 
     Raises:
         ModelError: it cannot be used.
     """
     resolved = resolve_model(source.model)
-    base_dir = local_model(resolved, source.revision)
+    base_dir = local_model(resolved, source.revision, recorder=recorder)
     return System(
         base_dir,
         resolved,
@@ -81,7 +82,7 @@ def tuned_system(source: SystemOptions, unmerged: bool, recorder: Recorder) -> S
     if source.adapter is None:
         raise ModelError("adapter: give the folder of an adapter as sft writes it; found none.")
     adapter = read_adapter(source.adapter)
-    base = base_system(source)
+    base = base_system(source, recorder)
     compared = check_base(adapter, source.model, base.base_name, base.folder, source.revision)
     mode = choose_merge_mode(source.merge_mode, adapter)
     rank = required_rank(adapter) if unmerged else None

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from toolkit.bundled import recipes_dir
-from toolkit.planning.preflight import Check
+from toolkit.planning.check import Check
 from toolkit.records import sha256_tree
 from toolkit.settings import Settings
 

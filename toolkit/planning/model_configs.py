@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from toolkit.bundled import cache_dir
 from toolkit.embedded import find_embedded
+from toolkit.hub.cache import snapshots
 from toolkit.records import JSON, read_json
 
 # The default of the presets, so that its memory is known before the first download. From its own config.json.
@@ -35,11 +35,7 @@ def find_model_config(model: str, revision: str | None = None) -> JSON | None:
 
 
 def _downloaded(model: str, revision: str | None) -> JSON | None:
-    """From the hub's cache (https://huggingface.co/docs/huggingface_hub/guides/manage-cache), newest snapshot first."""
-    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
-    cache = (
-        Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub") / f"models--{model.replace('/', '--')}" / "snapshots"
-    )
-    snapshots = sorted(cache.glob("*/config.json"), key=lambda path: path.stat().st_mtime, reverse=True)
-    wanted = [path for path in snapshots if revision is None or path.parent.name.startswith(revision)] or snapshots
-    return next((config for path in wanted if (config := read_json(path))), None)
+    """From the hub's cache, newest snapshot first."""
+    kept = snapshots(model)
+    wanted = [path for path in kept if revision is None or path.name.startswith(revision)] or kept
+    return next((config for path in wanted if (config := read_json(path / "config.json"))), None)

@@ -9,36 +9,27 @@ import importlib.util
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 import psutil
 
 from toolkit.catalog import Recipe
-from toolkit.embedded import PREFIX, find_embedded
+from toolkit.embedded import find_embedded
 from toolkit.errors import PreflightError
+from toolkit.hub.models import is_hub_id
 from toolkit.machine.hardware import GIB, sample_gpus
 from toolkit.options.generation import EngineOptions
+from toolkit.planning.check import Check
+from toolkit.planning.hub_check import check_hub_models
 from toolkit.planning.plan import LaunchPlan
 from toolkit.planning.training_fit import judge_rows, judge_training, memory_of, read_machine, with_machine_choices
 from toolkit.planning.training_memory import MemoryEstimate
 from toolkit.settings import Settings
 
-Level = Literal["ok", "warning", "refused"]
 MIN_FREE_DISK_GIB = 1.0
 # A 7B model in bf16 plus its merged copy; an embedded one is 0.6 GB.
 HUB_MODEL_DISK_GIB = 32.0
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at; `refused` stops the launch."""
-
-    name: str
-    level: Level
-    message: str
 
 
 def check_launch(plan: LaunchPlan, run_dir: Path) -> list[Check]:
@@ -47,6 +38,7 @@ def check_launch(plan: LaunchPlan, run_dir: Path) -> list[Check]:
         *_check_packages(plan),
         *_check_accelerator(plan),
         *_check_models(plan.settings),
+        *check_hub_models([settings for _, settings in plan.stages]),
         *_check_disk(plan.settings, run_dir),
     ]
 
@@ -137,7 +129,7 @@ def _check_accelerator(plan: LaunchPlan) -> Iterator[Check]:
             resolved = with_machine_choices(training, machine)
             judged = (*judge_training(resolved, machine), *judge_rows(plan.asked or training, resolved, machine))
             yield from (Check(found.name, found.level, found.message) for found in judged)
-            if not gpus and training.model.count("/") == 1 and not training.model.startswith(("/", ".")):
+            if not gpus and is_hub_id(training.model):
                 yield Check(
                     "model",
                     "warning",
@@ -166,7 +158,7 @@ def _check_disk(settings: Settings, run_dir: Path) -> Iterator[Check]:
     existing = next(folder for folder in (run_dir, *run_dir.parents) if folder.exists())
     free = shutil.disk_usage(existing).free / GIB
     model = settings.trained_or_asked_model
-    from_hub = model is not None and not model.startswith((PREFIX, "/", ".", "~"))
+    from_hub = model is not None and is_hub_id(model)
     if free < MIN_FREE_DISK_GIB:
         yield Check(
             "disk",

@@ -12,7 +12,7 @@ from toolkit.run_folder.documents import EventName, Progress
 from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.states import State
 from toolkit.terminal.live_line import LiveLine
-from toolkit.terminal.numbers import clock, headline_text
+from toolkit.terminal.numbers import amount, clock, headline_text
 
 POLL_S = 0.3
 # What a person following wants to read; the rest stays in events.jsonl.
@@ -75,8 +75,12 @@ class Follower:
 def describe_progress(progress: Progress) -> str:
     """`sft train 12/60 20 % loss 1.93 eta 2:10` from a metrics line with a phase."""
     done, total = progress.done, progress.total
-    counted = f"{done:g}/{total:g}" if total < 1e6 else ""  # bytes are shown as a share only
-    parts = [progress.stage, progress.phase, counted, f"{100 * done / total:3.0f} %" if total else ""]
+    parts = [
+        progress.stage,
+        progress.phase,
+        amount(progress.phase, done, total),
+        f"{100 * done / total:3.0f} %" if total else "",
+    ]
     parts += [
         f"{name} {value:.4g}"
         for name in ("loss", "eval_loss", "tokens_per_second")

@@ -8,6 +8,8 @@ from typing import Any
 
 from toolkit.terminal.text import clean
 
+_IN_BYTES = frozenset({"download", "merge"})  # phases of a run's progress
+
 
 def as_number(value: Any) -> float | None:
     """A number as a float, NaN and infinity too; None for what is no number. A whole number beyond all floats is
@@ -87,6 +89,14 @@ def age(seconds: float | None) -> str:
 def gib(value: Any) -> str:
     found = as_number(value)
     return "-" if found is None else f"{found:.1f} GiB"
+
+
+def amount(phase: str, done: float | None, total: float | None) -> str:
+    """How far a phase is: `12/60`, or `3.1 GB/14.5 GB` where it counts bytes; empty without a total."""
+    counted_bytes = [as_finite(done), as_finite(total)] if phase in _IN_BYTES else [None]
+    if None not in counted_bytes:
+        return "/".join(file_size(int(size)) for size in counted_bytes if size is not None)
+    return f"{number(done)}/{number(total)}" if total else ""
 
 
 def file_size(size: int) -> str:

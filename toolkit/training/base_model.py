@@ -16,11 +16,13 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
+from toolkit.downloads import local_model
 from toolkit.errors import ModelError
 from toolkit.models import resolve_model
 from toolkit.options.shared import ModelOptions
 from toolkit.options.training import BaseModelOptions, LoraOptions
 from toolkit.records import read_json
+from toolkit.runs.recorder import Recorder
 from toolkit.training.dequantised import keep_dequantised
 from toolkit.training.hardware import Hardware
 
@@ -35,7 +37,7 @@ def load_tokenizer(base: ModelOptions) -> PreTrainedTokenizerBase:
     _refuse_adapters_and_code(base)
     try:
         tokenizer = AutoTokenizer.from_pretrained(
-            resolve_model(base.model), revision=base.revision, trust_remote_code=base.trust_remote_code
+            base_folder(base, weights=False), trust_remote_code=base.trust_remote_code
         )
     except (OSError, ValueError) as error:
         raise ModelError(
@@ -47,6 +49,15 @@ def load_tokenizer(base: ModelOptions) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
+def base_folder(base: ModelOptions, weights: bool = True, recorder: Recorder | None = None) -> Path:
+    """The base model's folder, downloaded where it is a hub model.
+
+    Raises:
+        ModelError: there is no such model, or it cannot be had.
+    """
+    return local_model(resolve_model(base.model), base.revision, weights, recorder)
+
+
 def _refuse_adapters_and_code(base: ModelOptions) -> None:
     folder = Path(base.model).expanduser()
     if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
@@ -55,7 +66,7 @@ def _refuse_adapters_and_code(base: ModelOptions) -> None:
             f"model: {base.model} is an adapter of {trained_on}; give the base model, or merge the two first with"
             " `steptune merge`."
         )
-    config = read_json(Path(resolve_model(base.model)) / "config.json") or {}
+    config = read_json(base_folder(base, weights=False) / "config.json") or {}
     if config.get("auto_map") and not base.trust_remote_code:
         raise ModelError(
             f"{base.model} runs Python code of its own; read that code, and set trust_remote_code=true if you trust it."
@@ -70,7 +81,6 @@ def load_base_model(base: BaseModelOptions, hardware: Hardware, attn_implementat
     """
     disable_progress_bar()  # a bar per weight fills the log of a run
     arguments: dict[str, Any] = {
-        "revision": base.revision,
         "trust_remote_code": base.trust_remote_code,
         "dtype": hardware.compute_dtype,
         "quantization_config": quantization_config(base.quantization, hardware),
@@ -80,7 +90,7 @@ def load_base_model(base: BaseModelOptions, hardware: Hardware, attn_implementat
     if not hardware.sharded:
         arguments["device_map"] = {"": hardware.device}
     try:
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(resolve_model(base.model), **arguments)
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(base_folder(base), **arguments)
     except (OSError, ValueError) as error:
         raise ModelError(
             f"The weights of {base.model} could not be loaded ({_first_line(error)}); check the name, the revision and"

@@ -7,7 +7,7 @@ from typing import Any
 
 from toolkit.records import JSON
 from toolkit.terminal.layout import cut, fit, wrap
-from toolkit.terminal.numbers import as_number, duration, gib, number
+from toolkit.terminal.numbers import amount, as_number, duration, gib, number
 from toolkit.terminal.text import clean
 from tui.logic.chart import bar
 from tui.logic.feed import Event, FeedView
@@ -46,7 +46,7 @@ def _where(row: RunRow) -> str:
 
 
 def _progress_line(row: RunRow, width: int) -> Line:
-    counts = f" {number(row.done)}/{number(row.total)}" if row.total else ""
+    counts = f" {amount(row.phase, row.done, row.total)}" if row.total else ""
     percent = f" {100 * row.share:3.0f} %" if row.share is not None else ""
     eta = f"  eta {duration(row.eta_s)}" if row.eta_s is not None and (row.share or 0) < 1 else ""
     name = fit(row.phase or row.state, 10)

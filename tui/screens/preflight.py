@@ -22,8 +22,8 @@ from tui.widgets.line_view import Panel
 from tui.widgets.text_view import TextView
 
 if TYPE_CHECKING:
+    from toolkit.planning.check import Check
     from toolkit.planning.plan import LaunchPlan
-    from toolkit.planning.preflight import Check
 
 _SIGNS = {"ok": ("✓", "good"), "warning": ("!", "warn"), "refused": ("✗", "bad")}
 

@@ -57,12 +57,12 @@ def test_a_stage_names_what_is_still_auto(given: dict) -> None:
 
 def test_merge_passes_on_all_that_its_program_takes() -> None:
     given = ["adapter", "--out", "m", "--base", "b", "--revision", "v1", "--trust-remote-code", "--mode", "base16"]
-    args = cli.build_parser().parse_args(["merge", *given, "--verify"])
+    args = cli.build_parser().parse_args(["merge", *given, "--verify", "--verify-rows", "2"])
     program = argparse.ArgumentParser()
     add_merge_arguments(program)
     passed_on = vars(program.parse_args(merge_arguments(args)))
     assert passed_on == {name: value for name, value in vars(args).items() if name in passed_on}
-    assert (passed_on["revision"], passed_on["trust_remote_code"]) == ("v1", True)
+    assert (passed_on["revision"], passed_on["trust_remote_code"], passed_on["verify_rows"]) == ("v1", True, 2)
 
 
 def test_an_engine_names_what_is_still_left_to_the_machine() -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.unit.generation.conftest import make_adapter, make_base
 from toolkit.errors import ModelError
 from toolkit.generation.adapter import read_adapter
-from toolkit.generation.base_model import check_base, local_model
+from toolkit.generation.base_model import check_base
 from toolkit.generation.engine import EngineModel
 from toolkit.generation.memory import weight_bytes
 from toolkit.generation.merge import merge_adapter
@@ -76,26 +75,3 @@ def test_a_shard_that_is_missing_and_an_index_that_is_none_are_named(tmp_path: P
         (base / "model.safetensors.index.json").write_text(index)
         with pytest.raises(ModelError, match="is no index of safetensors files"):
             resolve_model(str(base))
-
-
-def test_download_takes_the_files_that_the_index_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    snapshot = make_base(tmp_path / "0123abcd", shard="100KB")
-    asked: list[tuple[str | None, set[str]]] = []
-
-    def download(repo: str, revision: str | None, allow_patterns: list[str]) -> str:
-        asked.append((revision, {pattern for pattern in allow_patterns if "safetensors" in pattern}))
-        return str(snapshot)
-
-    import huggingface_hub
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
-    assert local_model("org/model", "main") == snapshot
-    assert asked == [("main", set()), ("0123abcd", {path.name for path in weight_files(snapshot)})]
-    asked.clear()
-    single: Any = make_base(tmp_path / "4567")
-    snapshot = single
-    assert local_model("org/model") == single
-    assert asked == [(None, set()), ("4567", {"model.safetensors"})]
-    asked.clear()
-    local_model("org/model", weights=False)
-    assert asked == [(None, set())]

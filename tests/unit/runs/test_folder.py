@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from toolkit.records import write_json
 from toolkit.results.document import Metric, Results
 from toolkit.results.table import results_table
 from toolkit.run_folder.create import create_run
+from toolkit.run_folder.documents import Progress
 from toolkit.run_folder.find import find_run, list_runs
 from toolkit.run_folder.folder import RunFolder, lock_exclusively
 from toolkit.runs.follow import describe_progress
-from toolkit.terminal.numbers import clock
+from toolkit.terminal.numbers import amount, clock
 
 
 def test_runs_are_found_by_part_of_their_id_by_latest_by_stage_and_by_path(runs: Path) -> None:
@@ -96,6 +98,10 @@ def test_the_newest_progress_is_found_behind_other_metrics(runs: Path) -> None:
         '{"phase": "train", "done": 1, "total": 4, "eta_s": 75}\n{"step": 1, "loss": 2.0}\n{"phase": "tr'
     )
     assert describe_progress(run.progress()) == "train 1/4  25 % eta 1:15"
+    assert describe_progress(Progress("download", 2.1e9, 14.5e9, None, "sft", {})) == (
+        "sft download 2.1 GB/14.5 GB  14 %"
+    )
+    assert amount("download", math.inf, 10.0) == "inf/10"
     assert [clock(value) for value in (9.6, 75, 3723)] == ["0:10", "1:15", "1:02:03"]
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from toolkit import bundled, config
 from toolkit.errors import PreflightError, UsageError
-from toolkit.planning import accelerate_config, plan, preflight, training_fit
+from toolkit.hub.models import HubModel
+from toolkit.planning import accelerate_config, hub_check, plan, preflight, training_fit
 from toolkit.planning.plan import LaunchPlan, plan_launch
 from toolkit.runs import launch
 
@@ -143,7 +144,11 @@ def test_preflight_refuses_what_cannot_run_and_says_what_would(
     assert "--preset demo" in str(caught.value)
 
 
-def test_preflight_passes_the_default_preset_on_one_gpu(one_gpu: None, tmp_path: Path) -> None:
+def test_preflight_passes_the_default_preset_on_one_gpu(
+    one_gpu: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = HubModel("mistralai/Mistral-7B-Instruct-v0.2", "0123abcd", tmp_path, {"model.safetensors": 1})
+    monkeypatch.setattr(hub_check, "find_hub_model", lambda *_: model)
     checks = preflight.check_launch(sft("default", f"data={tmp_path}"), tmp_path / "run")
     assert [check for check in checks if check.level == "refused"] == []
 

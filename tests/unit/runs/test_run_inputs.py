@@ -9,8 +9,8 @@ import pytest
 
 from toolkit import cli, config
 from toolkit.planning import inputs
+from toolkit.planning.check import Check
 from toolkit.planning.inputs import check_inputs
-from toolkit.planning.preflight import Check
 from toolkit.records import sha256_tree
 
 

@@ -26,11 +26,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lxml import html
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.data_samples import near_copy, row, typing_error
 from benchmarks.data_scale import build, write_source
+from benchmarks.help_text import help_lines
 from benchmarks.report import finish
 from scripts.pii.measure import MOSTLY, measure_generated
 from toolkit.data.cleaning.anonymise import anonymise_row, find_personal
@@ -46,12 +45,10 @@ from toolkit.runs.recorder import Recorder
 
 HERE = Path(__file__).parent
 PEER_PYTHON = os.environ.get("STEPTUNE_BENCH_PYTHON", sys.executable)
-PACKAGES = {"en": "libreoffice-help-en-us", "id": "libreoffice-help-id"}
 LANGUAGES = ("en", "id")
 REGIONS = ("US", "GB", "ID")
 QUIET = Recorder(None)
-SEED = 71  # of the strings that are drawn from the help
-MOST_LINES, FILLED_TEXTS, DUPLICATE_ROWS, SPLIT_ROWS = 4_000, 1_500, 6_000, 100_000
+FILLED_TEXTS, DUPLICATE_ROWS, SPLIT_ROWS = 1_500, 6_000, 100_000
 HARD = {"CREDIT_CARD", "IBAN_CODE", "PHONE_NUMBER", "EMAIL_ADDRESS", "US_SSN", "IP_ADDRESS", "US_DRIVER_LICENSE"}
 PERSONAL = HARD | {"PERSON", "STREET_ADDRESS", "GPE", "ZIP_CODE", "TITLE"}  # what a masked character may belong to
 
@@ -63,31 +60,13 @@ def main() -> int:
     values: Values = {}
     beside: Beside = {}
     with tempfile.TemporaryDirectory(prefix="steptune-bench-") as scratch:
-        help_lines = {language: _help_lines(language, Path(scratch)) for language in LANGUAGES}
+        of_help = {language: help_lines(language, Path(scratch)) for language in LANGUAGES}
         for part in (_personal_data, _foreign_templates, _typing_errors, _near_duplicates):
-            part(values, beside, help_lines)
+            part(values, beside, of_help)
             print(json.dumps({"after": part.__name__, **values}), file=sys.stderr, flush=True)
         _split(values, beside)
         _whole_build(values, beside, Path(scratch), int(sys.argv[1]) if len(sys.argv) > 1 else 20_000)
     return finish("data_rows", values, beside)
-
-
-def _help_lines(language: str, folder: Path) -> list[str]:
-    """Paragraphs of three words and more of Debian's LibreOffice help; [] where apt-get has none."""
-    package = PACKAGES[language]
-    subprocess.run(["apt-get", "download", "-q", package], cwd=folder, capture_output=True, check=False)
-    archive = next(folder.glob(f"{package}_*.deb"), None)
-    if archive is None:
-        print(f"no {package} from apt-get: the bars on help text cannot be measured", file=sys.stderr)
-        return []
-    subprocess.run(["dpkg-deb", "-x", archive, folder / package], check=True)
-    lines: set[str] = set()
-    for file in sorted((folder / package).rglob("*.html")):
-        page: Any = html.document_fromstring(file.read_text(encoding="utf-8"))
-        found = page.xpath("//div[@id='DisplayArea']//p")
-        lines |= {" ".join(paragraph.text_content().split()) for paragraph in found}
-    lines = {line for line in lines if len(line.split()) >= 3}
-    return random.Random(SEED).sample(sorted(lines), min(MOST_LINES, len(lines)))
 
 
 def _peer(name: str, job: dict) -> dict | None:
@@ -106,13 +85,13 @@ def _peer(name: str, job: dict) -> dict | None:
     return answer
 
 
-def _personal_data(values: Values, beside: Beside, help_lines: dict[str, list[str]]) -> None:
+def _personal_data(values: Values, beside: Beside, of_help: dict[str, list[str]]) -> None:
     measured = measure_generated()["languages"]
     for language, found in measured.items():
         values[f"personal data {language}: hard identifiers found"] = found["hard_recall"]
         values[f"personal data {language}: names found"] = found["recall"]["name"]
         values[f"personal data {language}: addresses found"] = found["recall"]["address"]
-    for language, lines in help_lines.items():
+    for language, lines in of_help.items():
         if lines:
             touched = sum(bool(find_personal(line, frozenset(KINDS), REGIONS)) for line in lines)
             values[f"personal data {language}: help strings touched (%)"] = round(100 * touched / len(lines), 2)
@@ -125,13 +104,13 @@ def _personal_data(values: Values, beside: Beside, help_lines: dict[str, list[st
     answer = _peer("presidio", {"texts": [f"{sample['prompt']}\n{sample['output']}" for sample in samples[:200]]})
     if answer:
         beside["personal data: rows/s"] = {"presidio": round(200 / answer["seconds"])}
-    if help_lines["en"] and (answer := _peer("presidio", {"texts": help_lines["en"][:400]})):
+    if of_help["en"] and (answer := _peer("presidio", {"texts": of_help["en"][:400]})):
         beside["personal data en: help strings touched (%)"] = {
             "presidio": round(100 * sum(map(bool, answer["spans"])) / 400, 1)
         }
 
 
-def _foreign_templates(values: Values, beside: Beside, help_lines: dict[str, list[str]]) -> None:
+def _foreign_templates(values: Values, beside: Beside, of_help: dict[str, list[str]]) -> None:
     answer = _peer("presidio_texts", {"count": FILLED_TEXTS})
     if answer is None:
         return
@@ -181,7 +160,7 @@ def _found(texts: list[dict], spans: list[list[tuple[int, int]]]) -> tuple[float
     return (*shares, round(right / max(1, masked), 4))  # type: ignore[return-value]
 
 
-def _typing_errors(values: Values, beside: Beside, help_lines: dict[str, list[str]]) -> None:
+def _typing_errors(values: Values, beside: Beside, of_help: dict[str, list[str]]) -> None:
     """What the repair changes in help text, each line a row; and in the same text when every second line has an error
     planted.
 
@@ -192,7 +171,7 @@ def _typing_errors(values: Values, beside: Beside, help_lines: dict[str, list[st
         line.split() for line in (HERE / "help_errors.txt").read_text(encoding="utf-8").splitlines() if line[0] != "#"
     )
     planted: list[tuple[str, str, str]] = []  # the error, the word, what the repair made of it
-    for language, lines in help_lines.items():
+    for language, lines in of_help.items():
         if not lines:
             return
         changes = [
@@ -270,7 +249,7 @@ def _planted(lines: list[str]) -> list[tuple[str, str, str]]:
     return [(wrong, word, WORD.findall(repaired[at])[number]) for at, (wrong, word, number) in places.items()]
 
 
-def _near_duplicates(values: Values, beside: Beside, help_lines: dict[str, list[str]]) -> None:
+def _near_duplicates(values: Values, beside: Beside, of_help: dict[str, list[str]]) -> None:
     """Copies of every closeness among rows of their own; the truth is the Jaccard similarity of sets of strings."""
     chooser = random.Random(11)
     samples = [row(number) for number in range(DUPLICATE_ROWS) if number % 10 != 9]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import overload
@@ -10,6 +11,7 @@ from toolkit.errors import DataError
 
 META_KEYS = ("domain", "app", "task", "register", "language", "persona", "difficulty", "group", "parent")
 SYNTHETIC = "synthetic"  # the source of rows that a teacher wrote
+NOT_JUDGED = "the judge gave no verdict"  # why such a row is left out
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,8 @@ class Row:
 
     `place` is file:line below the source; `given_id` what the input called the row, `id` what the data set calls it.
     `lineage` holds names that related rows share (a document, a section, a group or parent named in the input).
-    `masks` counts masked spans by kind; `notes` says what normalising took away.
+    `language` is a code: what the row, its source or a classifier says. `masks` counts masked spans by kind; `notes`
+    say what was changed or passed unjudged.
     """
 
     source: str
@@ -32,6 +35,7 @@ class Row:
     lineage: tuple[str, ...] = ()
     masks: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    language: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,17 +124,26 @@ def require_rows(batch: Batch) -> None:
     if empty is None:
         return
     source = empty.row.source
-    if any(item.kept_for for item in batch.dropped if item.row.source == source):
+    dropped = [item for item in batch.dropped if item.row.source == source]
+    if any(item.kept_for for item in dropped):
         return
-    reasons = [item.reason for item in batch.dropped if item.row.source == source]
+    kinds = Counter(reason_kind(item.reason) for item in dropped)
+    ((commonest, count),) = kinds.most_common(1)
+    first = next(item for item in dropped if reason_kind(item.reason) == commonest)
+    often = f"{count} of them, " if len(kinds) > 1 else ""
     if source == SYNTHETIC:
         raise DataError(
-            f"The teacher wrote no usable row: {len(reasons)} asked for, none kept (first: {empty.reason}). Take"
+            f"The teacher wrote no usable row: {len(dropped)} asked for, none kept ({often}first: {first.reason}). Take"
             " another model or raise teacher.max_tokens, or build without it (synthesis.rows=0"
             " synthesis.grounded_rows=0)."
         )
     raise DataError(
-        f"The source {source!r} has no usable row: {len(reasons)} read, none kept (first: {empty.row.place}:"
-        f" {empty.reason}). Each row needs a question and numbered steps; check the path, the field names and the"
-        " limits of the config."
+        f"The source {source!r} has no usable row: {len(dropped)} read, none kept ({often}first:"
+        f" {first.row.place}: {first.reason}). Each row needs a question and numbered steps; check the path, the field"
+        " names and the limits of the config."
     )
+
+
+def reason_kind(reason: str) -> str:
+    """A reason without the places, titles and numbers that differ from row to row."""
+    return reason.split(":")[0].split(" (")[0]

@@ -20,7 +20,7 @@ REGIONS = ("US", "GB", "ID")
 
 def masked(text: str, with_surrogates: bool = False) -> str:
     options = MaskingOptions(anonymise_with="surrogate" if with_surrogates else "placeholder")
-    return anonymise_row(Row("s", "f:1", prompt="How?", output=text), options).output
+    return anonymise_row(Row("s", "f:1", prompt="How?", output=text, language="en"), options).output
 
 
 @pytest.mark.parametrize(

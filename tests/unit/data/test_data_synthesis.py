@@ -74,14 +74,40 @@ def test_quotes_must_stand_in_the_passage() -> None:
             "en",
             "the text is in another language than it says: id instead of en",
         ),
-        ("Wie sperre ich es?", "1. Das Telefon ist da.\n2. Sperren.", "de", "the question does not ask"),
+        ("Sperren.", "1. Das Telefon ist da.\n2. Sperren.", "de", ""),  # a language that the rules do not know
     ],
 )
 def test_rules(prompt: str, output: str, language: str, reason: str) -> None:
-    row = Row(
-        "s", "p", prompt=prompt.replace("Wie sperre ich es?", "Sperren."), output=output, meta={"language": language}
-    )
+    row = Row("s", "p", prompt=prompt, output=output, meta={"language": language})
     assert broken_rule(row, RuleOptions()) == reason
+
+
+@pytest.mark.parametrize(
+    ("prompt", "output", "reason"),
+    [
+        ("I’m sorry, but I can’t help with that.", "1. Open it.\n2. Tap Lock.", "the question is a refusal"),
+        ("As an AI language model, how do I lock it?", "1. Open it.\n2. Tap it.", "the question is a refusal"),
+        ("Maaf, saya tidak dapat membantu.", "1. Buka.\n2. Ketuk.", "the question is a refusal"),
+        ("I'm sorry, I forgot my PIN. How do I reset it?", "1. Open it.\n2. Tap Lock.", ""),
+        ("I am unable to log in, what should I do?", "1. Open it.\n2. Tap Lock.", ""),
+        ("How do I lock it?", "1. I’m sorry to hear that.\n2. Tap Lock.", "the answer refuses"),
+        ("How do I lock it?", "1. Unfortunately, I do not have access to it.\n2. Tap.", "the answer refuses"),
+        (
+            "How do I lock it?",
+            "1. Contact our support team.\n2. Wait for the reply.",
+            "the answer is no answer: it sends to somebody else",
+        ),
+        (
+            "Bagaimana cara menguncinya?",
+            "1. Hubungi layanan pelanggan.\n2. Tunggu.",
+            "the answer is no answer: it sends to somebody else",
+        ),
+        ("How do I lock it?", "1. Open it.\n2. Tap Lock.\n3. Contact support if it fails.", ""),
+        ("How do I contact support?", "1. Contact support by chat.\n2. Wait for a reply.", ""),
+    ],
+)
+def test_refusals_and_answers_that_send_away_are_no_rows(prompt: str, output: str, reason: str) -> None:
+    assert broken_rule(Row("s", "p", prompt=prompt, output=output), RuleOptions(rules=("refusal",))) == reason
 
 
 def test_slots_of_a_question() -> None:

@@ -9,9 +9,11 @@ from dataclasses import replace
 
 from toolkit.data.cleaning.anonymise import anonymise_row
 from toolkit.data.cleaning.normalise import normalise_row
-from toolkit.data.cleaning.rules import broken_rule
+from toolkit.data.cleaning.row_language import row_language
+from toolkit.data.cleaning.rules import broken_rule, unjudged
 from toolkit.data.cleaning.typos import NO_VOCABULARY, Vocabulary, repair_typos
 from toolkit.data.rows import Dropped, Row
+from toolkit.data.words.languages import code_of
 from toolkit.options.data import CleaningOptions, LimitOptions
 from toolkit.records import sha256_text
 
@@ -24,14 +26,21 @@ def clean_row(row: Row, options: CleaningOptions, vocabulary: Vocabulary = NO_VO
     """The row after the stages, or left out with the reason. Its id becomes a hash of the text before masking, which
     masking does not change. `vocabulary`: the words of the data set.
     """
+    row = replace(row, language=row_language(row))
     result = _normalised(row, options, vocabulary) if "normalise" in options.stages else row
     if isinstance(result, Dropped):
         return result
     result = replace(result, id=sha256_text(f"{result.prompt}\n{result.output}")[:16])
     if "anonymise" in options.stages:
         result = anonymise_row(result, options)
-    reason = (check_row(result, options) or broken_rule(result, options)) if "check" in options.stages else ""
-    return Dropped(result, reason) if reason else result
+    return _checked(result, options) if "check" in options.stages else result
+
+
+def _checked(row: Row, options: CleaningOptions) -> Row | Dropped:
+    if reason := check_row(row, options) or broken_rule(row, options):
+        return Dropped(row, reason)
+    note = unjudged(row, options)
+    return replace(row, notes=(*row.notes, note)) if note else row
 
 
 def _normalised(row: Row, options: CleaningOptions, vocabulary: Vocabulary) -> Row | Dropped:
@@ -44,8 +53,7 @@ def _normalised(row: Row, options: CleaningOptions, vocabulary: Vocabulary) -> R
 
 
 def _repaired(row: Row, languages: tuple[str, ...], vocabulary: Vocabulary) -> Row:
-    """A row that names no language is taken for the first one's."""
-    if row.meta.get("language", next(iter(languages), "")) not in languages:
+    if row.language not in map(code_of, languages):
         return row
     (prompt, in_prompt), (output, in_output) = (
         repair_typos(text, languages, vocabulary) for text in (row.prompt, row.output)

@@ -1,8 +1,8 @@
 """The rules that a row must meet: a question that asks, steps that instruct, the language it says, no placeholder, no
 refusal.
 
-Each can be switched off by name. What cannot be judged (instructing verbs in languages other than English and
-Indonesian, a language outside the recipe's) passes.
+Each can be switched off by name. What cannot be judged passes: questions and steps in languages other than English and
+Indonesian (UNJUDGED says so), a language outside the recipe's.
 """
 
 from __future__ import annotations
@@ -10,15 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING
 
+from toolkit.data.cleaning.row_language import row_language
 from toolkit.data.rows import Row
+from toolkit.data.words.languages import KNOWN, SAME_LANGUAGE, code_of, identifier, plainly
 from toolkit.data.words.questions import english_verb, indonesian_verb
 from toolkit.data.words.task_words import INDONESIAN_IMPERATIVES, INDONESIAN_PLAIN_VERBS, words
 from toolkit.options.data import RuleName, RuleOptions
-
-if TYPE_CHECKING:
-    from py3langid.langid import LanguageIdentifier
 
 ASKING = re.compile(
     r"\?|^(how|what|where|when|which|who|why|can|could|may|is|are|do|does|should|bagaimana|gimana|apa|apakah|di"
@@ -35,13 +33,34 @@ PLACEHOLDER = re.compile(
     r" (one|two|three|\d+|satu|dua)\.?$|^\d+\. \.{3,}$",
     re.IGNORECASE | re.MULTILINE,
 )
+REFUSES = (
+    r"\bas an ai\b|\b(ai|large) language model\b|\bi (cannot|can['’]?t|can not|won['’]?t|am unable to|am not able to)"
+    r" (help|assist|provide|do that|answer|fulfil)|\bi['’]m (unable|not able) to (help|assist|provide|answer|fulfil)|"
+    r"\bsebagai (model bahasa|ai|asisten ai)\b|\b(saya|kami|aku) tidak (dapat|bisa) (membantu|memberikan|menjawab)\b"
+)
+REFUSAL_IN_QUESTION = re.compile(REFUSES, re.IGNORECASE)
+# In an answer nobody is sorry but who gives none; people who ask are.
 REFUSAL = re.compile(
-    r"\bas an ai\b|\b(ai|large) language model\b|\bi('m| am) (sorry|unable|not able)\b|\bi (cannot|can't|can not|won't)"
-    r" (help|assist|provide|do|answer|fulfil)|"
-    r"\bsebagai (model bahasa|ai|asisten ai)\b|\bmaaf,? (saya|aku|kami)\b|\bsaya tidak (dapat|bisa)"
-    r" (membantu|memberikan|menjawab)\b",
+    rf"{REFUSES}|\bi(['’]m| am) (sorry|unable|not able)\b"
+    r"|\b(unfortunately|sorry),? i (cannot|can['’]?t|do not|don['’]?t)\b"
+    r"|\bi (do not|don['’]?t) have (access|information|enough information)\b|\bi cannot\b|\bi apologi[sz]e\b|"
+    r"\b(mohon )?maaf,? (saya|aku|kami)\b|\bsayangnya,? (saya|kami)\b",
     re.IGNORECASE,
 )
+SENDS_AWAY = re.compile(
+    r"\b(contact|call|reach out to|get in touch with|write to|e-?mail|consult|ask|visit|speak to)\b[^.\n]{0,40}"
+    r"\b(support|customer (service|care)|help ?desk|service (desk|cent(re|er))|administrator|manufacturer|hotline|"
+    r"professional|website|provider)\b|"
+    r"\b(hubungi|kontak|tanyakan|tanya|kunjungi)\b[^.\n]{0,40}"
+    r"\b(layanan pelanggan|customer service|cs|dukungan|bantuan|admin|call cent(re|er)|pusat layanan|situs)\b",
+    re.IGNORECASE,
+)
+ASKS_FOR_SUPPORT = re.compile(
+    r"\b(contact|call|reach|talk|speak|write|chat|e-?mail|complain|report|visit|support|hubungi|menghubungi|bicara|chat|"
+    r"lapor|melapor|mengadu|layanan)\b",
+    re.IGNORECASE,
+)
+SENT_AWAY_FROM = 0.5  # share of the steps that send to somebody else from which an answer is none
 # Imperatives of everyday tasks that the titles of manuals, which the word lists come from, seldom hold.
 MORE_IMPERATIVES = words(
     "be do let look press tap swipe type click hold keep note repeat try wait go follow say have take make use put give"
@@ -54,7 +73,8 @@ INDONESIAN_MORE = words(
 )
 LEAST_INSTRUCTING = 0.5
 OTHER_LANGUAGE_SURE = 0.95
-SAME_LANGUAGE = {"ms": "id"}  # Malay and Indonesian are one to a classifier of short texts
+NEEDS_THE_LANGUAGE: frozenset[RuleName] = frozenset({"asks", "instructs", "refusal"})
+UNJUDGED = "question and steps were not judged, for the language is not known to the rules"
 
 
 def asks(row: Row) -> str:
@@ -64,9 +84,6 @@ def asks(row: Row) -> str:
 
 
 def instructs(row: Row) -> str:
-    language = _code(row)
-    if language not in ("", "en", "id"):
-        return ""
     steps = row.output.split("\n")
     instructing = sum(
         any(_is_imperative(word) for word in re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)?", step.lower())) for step in steps
@@ -92,7 +109,15 @@ def has_no_placeholder(row: Row) -> str:
 
 
 def does_not_refuse(row: Row) -> str:
-    return "the answer refuses" if REFUSAL.search(row.output) else ""
+    """Neither a refusal on one of the two sides, nor an answer that sends the reader to somebody else."""
+    if REFUSAL_IN_QUESTION.search(row.prompt):
+        return "the question is a refusal"
+    if REFUSAL.search(row.output):
+        return "the answer refuses"
+    steps = row.output.split("\n")
+    sent_away = sum(bool(SENDS_AWAY.search(step)) for step in steps)
+    is_none = sent_away >= SENT_AWAY_FROM * len(steps) and not ASKS_FOR_SUPPORT.search(row.prompt)
+    return "the answer is no answer: it sends to somebody else" if is_none else ""
 
 
 RULES: dict[RuleName, Callable[[Row], str]] = {
@@ -105,37 +130,35 @@ RULES: dict[RuleName, Callable[[Row], str]] = {
 
 def broken_rule(row: Row, options: RuleOptions) -> str:
     """The reason of the first of the rules that a row breaks, or ""."""
+    is_known = row_language(row) in KNOWN
     for name in options.rules:
+        if not is_known and name in NEEDS_THE_LANGUAGE:
+            continue
         if reason := speaks_as_asked(row, options.languages) if name == "language" else RULES[name](row):
             return reason
     return ""
+
+
+def unjudged(row: Row, options: RuleOptions) -> str:
+    """The note for a row that rules had to pass unjudged, or ""."""
+    is_passed = row_language(row) not in KNOWN and not NEEDS_THE_LANGUAGE.isdisjoint(options.rules)
+    return f"{UNJUDGED}: {row_language(row) or 'none'}" if is_passed else ""
 
 
 def speaks_as_asked(row: Row, languages: tuple[str, ...]) -> str:
     """Whether question and steps are in the language that the row names, as far as a classifier of the recipe's
     languages is sure.
     """
-    language = _code(row)
+    language = code_of(row.meta.get("language", ""))
     if language not in languages or len(languages) < 2:
         return ""
+    if plainly(f"{row.prompt} {row.output}") == language:
+        return ""
     shares: dict[str, float] = {}
-    for name, share in _identifier(languages).rank(f"{row.prompt} {row.output}"):
+    more = tuple(other for other, own in SAME_LANGUAGE.items() if own in languages)
+    for name, share in identifier((*languages, *more)).rank(f"{row.prompt} {row.output}"):
         shares[SAME_LANGUAGE.get(name, name)] = shares.get(SAME_LANGUAGE.get(name, name), 0.0) + float(share)
     found, sure = max(shares.items(), key=lambda item: item[1])
     if found == language or sure < OTHER_LANGUAGE_SURE:
         return ""
     return f"the text is in another language than it says: {found} instead of {language}"
-
-
-@cache
-def _identifier(languages: tuple[str, ...]) -> LanguageIdentifier:
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    more = [other for other, own in SAME_LANGUAGE.items() if own in languages]
-    identifier.set_languages([*languages, *more])
-    return identifier
-
-
-def _code(row: Row) -> str:
-    return row.meta.get("language", "").replace("_", "-").split("-")[0].lower()

@@ -13,6 +13,7 @@ from pathlib import Path
 from wordfreq import get_frequency_dict
 
 from toolkit.data.pii.lexicon import ADDRESS_CUES, BRANDS, INTERFACE, NEVER_PERSONAL, PLACES, STREET_ENDINGS, TITLES
+from toolkit.data.pii.names_elsewhere import NAMES_ELSEWHERE
 from toolkit.data.words.help_words import HELP_WORDS
 from toolkit.data.words.word_forms import is_form
 
@@ -112,8 +113,8 @@ def forget_names() -> None:
 
 @cache
 def known_names() -> frozenset[str]:
-    """Given and family names of Faker's Latin-script locales, casefolded words."""
-    return frozenset(name.removesuffix(IS_A_WORD) for name in _names())
+    """Given and family names of Faker's Latin-script locales and of NAMES_ELSEWHERE, casefolded words."""
+    return frozenset(name.removesuffix(IS_A_WORD) for name in _names()) | NAMES_ELSEWHERE
 
 
 @cache
@@ -121,7 +122,8 @@ def names_that_are_words() -> frozenset[str]:
     """Names that are as well words of English or Indonesian: rose, hope, page, indah; not kevin, however often it is
     written.
     """
-    return frozenset(name.removesuffix(IS_A_WORD) for name in _names() if name.endswith(IS_A_WORD))
+    marked = frozenset(name.removesuffix(IS_A_WORD) for name in _names() if name.endswith(IS_A_WORD))
+    return marked | (NAMES_ELSEWHERE & ordinary_words())
 
 
 @cache

@@ -30,6 +30,15 @@ ABOUT_CALLING = re.compile(
     re.IGNORECASE,
 )
 NEAR_CHARS = 40
+# The word before a number that says what it counts; number, serial letters and a verb may stand between.
+COUNTS_SOMETHING_ELSE = re.compile(
+    r"\b(?:orders?|bookings?|reservation|reference|ref|serial|s/n|invoice|ticket|case|meter|tracking|track and trace|"
+    r"shipment|parcel|part|spare part|model|isbn|imei|version|section|chapter|appendix|figure|article|policy|contract|"
+    r"batch|lot|pesanan|pemesanan|kode booking|referensi|seri|faktur|tiket|meteran|resi|pelacakan|suku cadang|versi|"
+    r"bagian|bab|lampiran|gambar|polis|kontrak)\b(?: (?:number|no|nr|num|code|key|id|nomor|kode)\b)?"
+    r"(?: (?:is|was|adalah|ialah))?[\s.:#=-]*(?:(?=[A-Z0-9]*\d|[A-Z]{2,5} )[A-Z0-9]{1,6}[ -]){0,4}$",
+    re.IGNORECASE,
+)
 # North American form with separators, whatever the area code; an international prefix and eight digits or more.
 WRITTEN_AS_PHONE = re.compile(
     r"(?<![\w.])(?:(?:\+|00)?1[-. ]?)?(?:\(\d{3}\) ?|\d{3}[-.])\d{3}[-. ]\d{4}(?:[ ,]*(?:x|ext\.?) ?\d{1,5})?(?!\w|-\d)"
@@ -59,8 +68,14 @@ def find_phones(text: str, regions: Sequence[str]) -> list[Span]:
         span
         for span in (*_valid(text, sorted(lines), regions), *_written(text))
         if not any(span.start < end and span.end > start for start, end in excluded)
+        and not _counts_something_else(text, span.start)
     ]
     return _longest(found)
+
+
+def _counts_something_else(text: str, start: int) -> bool:
+    """Whether the word before a number calls it an order, a serial, a meter, a section; not one with a country code."""
+    return text[start] != "+" and bool(COUNTS_SOMETHING_ELSE.search(_before(text, start).rpartition("\n")[2]))
 
 
 def _valid(text: str, lines: Sequence[tuple[int, int]], regions: Sequence[str]) -> list[Span]:

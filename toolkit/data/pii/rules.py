@@ -25,7 +25,14 @@ IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w])(?!\.\d)")
 IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])")
 HANDLE = re.compile(r"(?<![\w.@/])@([A-Za-z0-9](?:[A-Za-z0-9._]{1,28})[A-Za-z0-9_])(?![\w@])")
 PASSPORT_ZONE = re.compile(r"[A-Z0-9<]{44}")
-BEFORE_VERSION = re.compile(r"(?:\b(?:version|versi|ver|v|build|firmware|release|rilis)\.?\s*)$", re.IGNORECASE)
+# A version or section, also the second one of "from version 10.14.6 to 11.0.1.2".
+BEFORE_VERSION = re.compile(
+    r"\b(?:version|versi|ver|v|build|firmware|release|rilis|section|chapter|appendix|bagian|bab|pasal|lampiran)\.?\s*"
+    r"(?:v?\d+(?:\.\d+)+\b[^\n\d]{1,32})?$",
+    re.IGNORECASE,
+)
+# What git and scp call a place: user@host:path.
+REMOTE_PATH = re.compile(r":(?:[\w~.-]*/|[\w-]+\.git\b)")
 OWN_ACCOUNT = re.compile(
     r"\b(my|mine|his|her|their|user|username|handle|ig|instagram|twitter|tiktok|telegram|dm|follow|saya|akun|pengguna|ikuti)\b",
     re.IGNORECASE,
@@ -80,7 +87,9 @@ def find_identifiers(text: str, kinds: frozenset[str], regions: Sequence[str]) -
 def _emails(text: str) -> Iterator[Span]:
     if "@" in text:
         yield from (
-            Span(match.start(), match.end(), "email", match.group().casefold()) for match in EMAIL.finditer(text)
+            Span(match.start(), match.end(), "email", match.group().casefold())
+            for match in EMAIL.finditer(text)
+            if not REMOTE_PATH.match(text, match.end())
         )
 
 
@@ -133,7 +142,7 @@ def _ips(text: str) -> Iterator[Span]:
             address = ipaddress.ip_address(match.group())
         except ValueError:
             continue
-        if address.is_global and not BEFORE_VERSION.search(text[: match.start()][-16:]):
+        if address.is_global and not BEFORE_VERSION.search(text[: match.start()][-64:]):
             yield Span(match.start(), match.end(), "ip", str(address))
 
 

@@ -15,6 +15,7 @@ import pycrfsuite
 from toolkit.data.pii.features import TOKEN, features, is_suspicious, listed, resource
 from toolkit.data.pii.lexicon import ADDRESS_CUES, BEFORE_NAMES, NEVER_PERSONAL, TITLES
 from toolkit.data.pii.spans import Span
+from toolkit.data.pii.whole_names import whole_name
 
 NOT_AT_THE_START = TITLES | BEFORE_NAMES
 IDENTIFIER = re.compile(r"[a-z][A-Z]|[A-Z]{2,}[a-z]")  # DateSerial, WebDAV
@@ -80,6 +81,9 @@ def _tag(text: str, tokens: list[re.Match[str]]) -> Iterator[Span]:
             start, end = tokens[first].start(), tokens[last].end()
             score = sum(_probability(tagger, kind, at) for at in range(first, last + 1)) / (last + 1 - first)
             is_sure = score >= (_sure_of_name if kind == "name" else _sure_of_address)(words[first : last + 1])
+            if is_sure and kind == "name":
+                first, last = whole_name(words, tokens, first, last)
+                start, end = tokens[first].start(), tokens[last].end()
             # What is unsure goes to the review queue: as likely the name of a product, or the first word of a sentence.
             score = max(score, SURE_FROM) if is_sure else min(score, SURE_FROM - 0.01)
             yield Span(start, end, kind, " ".join(text[start:end].casefold().split()), round(score, 3))

@@ -2,7 +2,8 @@
 
 Near-duplicate means Jaccard of character 4-grams of question and steps at or above the threshold, unless the two
 questions differ in a name, a number or a word of opposite meaning: "Reset the PIN in Gojek" and "Reset the PIN in DANA"
-share nearly all of their text and are two tasks.
+share nearly all of their text and are two tasks. In a language whose opposites are not known ("einschalten",
+"ausschalten") any other word makes another task.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from toolkit.data.cleaning.row_language import row_language
 from toolkit.data.rows import Row
 from toolkit.data.selection.grams import GramSets, comparable
 from toolkit.data.selection.similarity import similar_pairs
+from toolkit.data.words.languages import KNOWN
 from toolkit.data.words.task_words import OPPOSITES
 from toolkit.runs.recorder import Recorder
 
@@ -79,10 +82,14 @@ def _near_copies(rows: Sequence[Row], firsts: list[int], grams: GramSets, thresh
 
 
 def are_different_tasks(left: Row, right: Row) -> bool:
-    """Whether the questions differ in a name or number on both sides, in the order of names, or in an opposite."""
+    """Whether the questions differ in a name or number on both sides, in the order of names, or in an opposite; in a
+    language that is not known, in any word.
+    """
     left_words, right_words = WORD.findall(left.prompt), WORD.findall(right.prompt)
     if left_words == right_words:
         return False
+    if not {row_language(left), row_language(right)} <= KNOWN:
+        return [word.casefold() for word in left_words] != [word.casefold() for word in right_words]
     names = _names(left) | _names(right)
     left_names = [word.casefold() for word in left_words if word.casefold() in names or _has_digit(word)]
     right_names = [word.casefold() for word in right_words if word.casefold() in names or _has_digit(word)]

@@ -1,0 +1,181 @@
+"""Care for what data-build does not know: other languages, people of ten nations, questions that are asked twice.
+
+    make bench-data
+    .venv/bin/python benchmarks/data_care.py
+
+The texts of personal_texts.txt are this benchmark's own. Prose without personal data is Debian's LibreOffice help in
+six languages (help_text.py). Rows a second are CPU seconds of one core.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.data_samples import row as sample_row
+from benchmarks.help_text import help_lines
+from benchmarks.report import finish
+from toolkit.data.cleaning.anonymise import anonymise_row
+from toolkit.data.cleaning.check import clean_row
+from toolkit.data.publishing.publish import publish
+from toolkit.data.rows import Row
+from toolkit.data.stages import Stages
+from toolkit.options.data import CleaningOptions, DataBuildOptions, MaskingOptions
+from toolkit.options.sources import JsonlSource
+from toolkit.records import iter_jsonl
+from toolkit.runs.recorder import Recorder
+
+HERE = Path(__file__).parent
+LANGUAGES = ("de", "es", "fr", "pt", "nl", "ja")
+QUIET = Recorder(None)
+PLANTED_PAIRS, CLEANED_ROWS, BOUND_ROWS = 200, 2_000, 600
+MARK = re.compile(r"\{([nep]):([^}]*)\}")
+KINDS = {"n": "names", "e": "e-mail", "p": "phones"}
+
+Values = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text of personal_texts.txt: its language, and (kind, text) of the people in it."""
+
+    language: str
+    text: str
+    personal: tuple[tuple[str, str], ...]
+
+
+def main() -> int:
+    values: Values = {}
+    beside: dict[str, dict] = {}
+    _own_texts(values, beside)
+    _bound_keys(values)
+    _equal_questions(values)
+    _speed(values)
+    with tempfile.TemporaryDirectory(prefix="steptune-bench-") as folder:
+        for language in LANGUAGES:
+            _help(language, Path(folder), values)
+            print(json.dumps(values), file=sys.stderr, flush=True)
+    return finish("data_care", values, beside)
+
+
+def own_texts() -> Iterator[Text]:
+    language = ""
+    for line in (HERE / "personal_texts.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            language = line.strip("[]")
+        elif not line.startswith("#"):
+            found = tuple((match[1], match[2]) for match in MARK.finditer(line))
+            yield Text(language, MARK.sub(r"\2", line).replace("\\n", "\n"), found)
+
+
+def _own_texts(values: Values, beside: dict[str, dict]) -> None:
+    """What is found counts whole: no word of a name, no part of a number may stay. Each text is a row of its block's
+    language; beside it the same with the language left for detection.
+    """
+    for name, declares in (("", True), ("language detected", False)):
+        found: Counter[str] = Counter()
+        total: Counter[str] = Counter()
+        for text in own_texts():
+            row = Row("s", "f:1", prompt=text.text, meta={"language": text.language} if declares else {})
+            masked = anonymise_row(row, MaskingOptions())
+            if not text.personal:
+                total["clean"] += 1
+                found["clean"] += bool(masked.masks)
+            for kind, who in text.personal:
+                total[kind] += 1
+                found[kind] += not any(
+                    re.search(rf"(?<!\w){re.escape(part)}(?!\w)", masked.prompt) for part in who.split()
+                )
+        shares = {f"own texts: {KINDS[kind]} found": round(found[kind] / total[kind], 4) for kind in KINDS}
+        shares["own texts: clean ones touched (%)"] = round(100 * found["clean"] / total["clean"], 2)
+        for what, share in shares.items():
+            if name:
+                beside[what] = {name: share}
+            else:
+                values[what] = share
+
+
+def _bound_keys(values: Values) -> None:
+    """People, accounts, passports, handles and numbers that a word gives away in the question, and that stand without
+    it, written otherwise, in the answer and in what is published with the row.
+    """
+    names = [who for text in own_texts() for kind, who in text.personal if kind == "n"]
+    chooser = random.Random(83)
+    left = 0
+    for _ in range(BOUND_ROWS):
+        name, digits = chooser.choice(names), "".join(chooser.choices("123456789", k=10))
+        passport, handle = f"X{digits[:7]}", f"user_{digits[:4]}"
+        asked = (
+            f"My name is {name}, bank account number {digits}, passport {passport}, my account is @{handle}."
+            " How do I close it?"
+        )
+        spaced = f"{digits[:4]} {digits[4:7]}-{digits[7:]}"
+        steps = f"1. Search for {name.upper()}.\n2. Close {spaced}.\n3. Enter {passport.lower()}.\n4. Tell {handle}."
+        row = Row("s", "f:1", prompt=asked, output=steps, meta={"language": "en", "task": f"close {digits} of {name}"})
+        masked = anonymise_row(row, MaskingOptions())
+        text = f"{masked.prompt}\n{masked.output}\n{masked.meta['task']}".casefold()
+        plain = re.sub(r"[^a-z0-9]", "", text)
+        keys = (
+            ("NAME", name.casefold() in text),
+            ("ACCOUNT", digits in plain),
+            ("PASSPORT", passport.lower() in plain),
+        )
+        masks = masked.prompt
+        left += any(f"[{kind}_" in masks and stays for kind, stays in (*keys, ("HANDLE", handle in text)))
+    values["a masked key anywhere else in its row (rows)"] = left
+
+
+def _equal_questions(values: Values) -> None:
+    """Pairs of rows with one question, every third time worded a little differently, and two answers."""
+    with tempfile.TemporaryDirectory(prefix="steptune-bench-") as scratch:
+        folder = Path(scratch)
+        numbers = [number for number in range(PLANTED_PAIRS * 4) if number % 10 not in (8, 9)][: PLANTED_PAIRS * 2]
+        rows = [{**sample_row(number), "id": f"q{number}", "meta": {"language": "en"}} for number in numbers]
+        for at in range(PLANTED_PAIRS):
+            question = rows[at]["prompt"].replace("Bagaimana cara", "How do I")
+            again = question if at % 3 else question.replace("How do I", "how can I").rstrip("?")
+            rows[at]["prompt"], rows[at + PLANTED_PAIRS]["prompt"] = question, again
+        source = folder / "rows.jsonl"
+        source.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        options = DataBuildOptions(sources=(JsonlSource(path=source),), rules=())
+        stages = Stages(folder / "stages", QUIET)
+        batch = stages.deduplicate(stages.clean(stages.collect(options), options), options)
+        publish(folder / "dataset", batch, stages.split(batch, options), options, QUIET)
+        split_of = {
+            line["id"]: split
+            for split in ("train", "validation", "test")
+            for line in iter_jsonl(folder / "dataset" / f"{split}.jsonl")
+        }
+        pairs = [(rows[at]["id"], rows[at + PLANTED_PAIRS]["id"]) for at in range(PLANTED_PAIRS)]
+        kept = [pair for pair in pairs if pair[0] in split_of and pair[1] in split_of]
+        values["planted pairs of equal questions that were kept"] = len(kept)
+        values["equal questions across splits, planted 200"] = sum(split_of[a] != split_of[b] for a, b in kept)
+
+
+def _speed(values: Values) -> None:
+    samples = [sample for sample in map(sample_row, range(2 * CLEANED_ROWS)) if sample["meta"]["language"] == "en"]
+    rows = [Row("s", "f:1", prompt=one["prompt"], output=one["output"], meta={"language": "en"}) for one in samples]
+    started = time.process_time()
+    for row in rows[:CLEANED_ROWS]:
+        clean_row(row, CleaningOptions())
+    values["rows cleaned per second and core, English"] = round(CLEANED_ROWS / (time.process_time() - started))
+
+
+def _help(language: str, folder: Path, values: Values) -> None:
+    """The language is left for detection, paragraph by paragraph."""
+    if lines := help_lines(language, folder):
+        touched = sum(bool(anonymise_row(Row("s", "f:1", prompt=line), MaskingOptions()).masks) for line in lines)
+        values[f"clean help paragraphs touched by masking, {language} (%)"] = round(100 * touched / len(lines), 2)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -259,6 +259,12 @@ def _add_curate(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--plain", action="store_true", help="line by line instead of the screen; reads commands from standard input"
     )
+    command.add_argument(
+        "--audit",
+        type=int,
+        metavar="ROWS",
+        help="judge rows drawn at random, line by line, and see what share is right, with its interval",
+    )
     command.add_argument("--report", action="store_true", help="show progress and agreement, and decide nothing")
 
 

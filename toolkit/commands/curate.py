@@ -10,10 +10,11 @@ import os
 import sys
 from pathlib import Path
 
+from toolkit.commands.curate_audit import run_audit
 from toolkit.errors import SteptuneError, UsageError
 from toolkit.review.curation import REASONS, VIEWS, Curation, View, folder_of, next_view
 from toolkit.review.curation_items import Item, load_items
-from toolkit.review.curation_text import report_lines
+from toolkit.review.curation_text import numbered, open_line, report_lines
 from toolkit.review.journal import check_name
 from toolkit.review.rulings import curation_report, read_journals
 from toolkit.run_folder.outputs import find_dataset
@@ -27,8 +28,10 @@ def curate(args: argparse.Namespace) -> int:
     dataset = find_dataset(Path(args.dataset))
     if args.report or args.json:
         return _report(dataset, args.json)
+    if args.audit is not None and args.audit < 1:
+        raise UsageError(f"--audit draws {args.audit} rows; expected 1 or more.")
     annotator = check_name(args.annotator or getpass.getuser())
-    if not args.plain:
+    if not args.plain and args.audit is None:
         if not sys.stdin.isatty() or os.environ.get("TERM") == "dumb":
             raise UsageError(
                 "The curation screen needs a terminal; use --plain to decide line by line, or --report to see how far"
@@ -39,7 +42,7 @@ def curate(args: argparse.Namespace) -> int:
         os.execv(sys.executable, command)
     curation = Curation(dataset, annotator, args.overlap)
     try:
-        return PlainCuration(curation).run()
+        return PlainCuration(curation).run() if args.audit is None else run_audit(curation, args.audit)
     finally:
         curation.close()
 
@@ -54,7 +57,7 @@ def _report(dataset: Path, as_json: bool) -> int:
 
 
 class PlainCuration:
-    """The loop over standard input and output: a row, a command, the next row."""
+    """The loop over standard input and output: a row, a command, the next row. The end of the input decides nothing."""
 
     def __init__(self, curation: Curation) -> None:
         self.curation = curation
@@ -62,24 +65,30 @@ class PlainCuration:
 
     def run(self) -> int:
         say(f"{self.curation.annotator} on {self.curation.dataset}\n{KEYS}")
-        while (item := self._next()) is not None or self.view != "queue":
-            if item is None:
-                self.view = "queue"
-                continue
-            self._show(item)
-            command = self._read("> ")
-            if command is None or command == "q":
-                return 0
-            try:
-                self._obey(command, item)
-            except SteptuneError as error:
-                say(str(error))
-        say("Nothing is left to decide.")
+        try:
+            while (item := self._next()) is not None:
+                self._show(item)
+                command = _read("> ")
+                if command == "q":
+                    break
+                try:
+                    self._obey(command, item)
+                except SteptuneError as error:
+                    say(str(error))
+            else:
+                say("Nothing is left to decide.")
+        except EOFError:
+            say()
+        say(open_line(self.curation.open_work()))
         return 0
 
     def _next(self) -> Item | None:
-        waiting = self.curation.waiting(self.view)
-        return waiting[0] if waiting else None
+        """The first row of the view; of the next view that has one where this one is done."""
+        for _ in VIEWS:
+            if waiting := self.curation.waiting(self.view):
+                return waiting[0]
+            self.view = next_view(self.view)
+        return None
 
     def _show(self, item: Item) -> None:
         say(
@@ -90,52 +99,66 @@ class PlainCuration:
             say(f"  look at: {why}" + (f" of {item.twin}" if item.twin else ""))
         if item.twin and (twin := self.curation.items.get(item.twin)):
             say(f"  kept: {twin.prompt}\n" + "\n".join(f"        {step}" for step in twin.output.split("\n")))
-        for name, entry in self.curation.history(item.id):
+        for name, entry in self.curation.history(item.id, self._settles):
             say(f"  {name}: {entry.get('verdict', entry['kind'])} {entry.get('reason') or entry.get('note') or ''}")
+            if entry.get("verdict") == "edit":
+                say(indented(f"{entry['prompt']}\n{entry['output']}"))
         say(f"{item.prompt}\n{item.output}")
+
+    @property
+    def _settles(self) -> bool:
+        return self.view == "disagreements"
 
     def _obey(self, command: str, item: Item) -> None:
         key, _, text = command.partition(" ")
-        settles = self.view == "disagreements"
         if key == "a":
-            self.curation.decide(item, "accept", adjudicates=settles)
+            self.curation.decide(item, "accept", adjudicates=self._settles)
         elif key == "x":
-            reason = text or self._read(f"reason ({', '.join(REASONS)}): ") or ""
-            self.curation.decide(item, "reject", reason, adjudicates=settles)
+            reason = text or _read(f"reason ({', '.join(REASONS)}): ")
+            self.curation.decide(item, "reject", reason, adjudicates=self._settles)
         elif key == "e":
-            self._edit(item, settles)
+            self._edit(item)
         elif key == "s":
             self.curation.skip(item)
         elif key == "f":
-            self.curation.flag(item, text or self._read("note: ") or "")
+            self.curation.flag(item, text or _read("note: "))
         elif key in ("u", "U"):
-            entry = self.curation.undo() if key == "u" else self.curation.redo()
-            say(
-                f"{'undone' if key == 'u' else 'redone'}: {entry.get('verdict', entry['kind'])} {entry.get('id')}"
-                if entry
-                else "nothing to undo"
-                if key == "u"
-                else "nothing to redo"
-            )
+            self._undo_or_redo(key)
         elif key == "v":
-            self.view = next_view(self.view)
+            self._change_view()
         else:
             say(KEYS)
 
-    def _edit(self, item: Item, settles: bool) -> None:
-        prompt = self._read(f"question [{item.prompt}]: ")
+    def _undo_or_redo(self, key: str) -> None:
+        entry = self.curation.undo() if key == "u" else self.curation.redo()
+        done, what = ("undone", "undo") if key == "u" else ("redone", "redo")
+        say(f"{done}: {entry.get('verdict', entry['kind'])} {entry.get('id')}" if entry else f"nothing to {what}")
+
+    def _change_view(self) -> None:
+        """On to the next view that has something to decide."""
+        asked = next_view(self.view)
+        self.view = asked
+        self._next()
+        if self.view != asked:
+            say(f"nothing is left in {asked}; on to {self.view}")
+
+    def _edit(self, item: Item) -> None:
+        prompt = _read(f"question [{item.prompt}]: ")
         say("steps, one a line, an empty line at the end (none: as they are):")
         steps = []
-        while line := self._read(""):
+        while line := _read(""):
             steps.append(line)
-        output = "\n".join(f"{number}. {step.lstrip('0123456789. ')}" for number, step in enumerate(steps, start=1))
-        self.curation.decide(
-            item, "edit", prompt=prompt or item.prompt, output=output or item.output, adjudicates=settles
-        )
+        output = numbered(steps) or item.output
+        if (prompt or item.prompt, output) == (item.prompt, item.output):
+            say("Nothing was changed; a accepts the row as it is.")
+            return
+        self.curation.decide(item, "edit", prompt=prompt or item.prompt, output=output, adjudicates=self._settles)
 
-    def _read(self, question: str) -> str | None:
-        """A line, stripped; None at the end of the input."""
-        try:
-            return ask(question).strip()
-        except EOFError:
-            return None
+
+def indented(text: str) -> str:
+    return "\n".join(f"      {line}" for line in text.split("\n"))
+
+
+def _read(question: str) -> str:
+    """A line, stripped; EOFError at the end of the input."""
+    return ask(question).strip()

@@ -165,13 +165,16 @@ class Curation:
     def rulings(self) -> dict[str, Ruling]:
         return rulings(self.everybody(), self.items)
 
-    def history(self, identifier: str) -> list[tuple[str, JSON]]:
-        """(person, entry) of all standing decisions and flags about a row, oldest first."""
+    def history(self, identifier: str, settles: bool = False) -> list[tuple[str, JSON]]:
+        """(person, entry) of the standing decisions and flags about a row, oldest first. What others decided is seen by
+        those who have decided themselves, and by who settles a disagreement.
+        """
+        sees_all = settles or identifier in self.mine()
         found = [
             (name, entry)
             for name, entries in self.everybody().items()
             for entry in standing_entries(entries)
-            if entry.get("id") == identifier
+            if entry.get("id") == identifier and (sees_all or name == self.annotator or entry["kind"] == FLAG)
         ]
         return sorted(found, key=lambda pair: pair[1]["time"])
 
@@ -183,6 +186,10 @@ class Curation:
         now = time.monotonic()
         seconds, self._shown_s = now - self._shown_s, now
         return round(min(seconds, 3600.0), 1)
+
+    def open_work(self) -> dict[View, int]:
+        """How many rows each view still waits with."""
+        return {view: len(self.waiting(view)) for view in VIEWS}
 
 
 def folder_of(dataset: Path) -> Path:

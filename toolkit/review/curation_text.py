@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
+
 from toolkit.dataset_folder.documents import CurationReport
+from toolkit.review.audit import audit_lines
+from toolkit.review.curation import View
+
+MARKER = re.compile(r"\(?\d{1,3}[.)](?:\s+|$)")
 
 
 def report_lines(report: CurationReport) -> list[str]:
@@ -17,7 +24,19 @@ def report_lines(report: CurationReport) -> list[str]:
             f"  Cohen's kappa {names} ({pair.rows} rows): {_share(pair.cohen_kappa)}"
             for names, pair in agreement.pairs.items()
         ),
+        *(audit_lines(report.audit) if report.audit else ()),
     ]
+
+
+def numbered(lines: Iterable[str]) -> str:
+    """Edited steps, one a line, numbered anew; a number without a mark behind it ("2 cups") belongs to the step."""
+    steps = (MARKER.sub("", line.strip()) for line in lines)
+    return "\n".join(f"{number}. {step}" for number, step in enumerate((step for step in steps if step), start=1))
+
+
+def open_line(waiting: Mapping[View, int]) -> str:
+    """What is still open, view by view."""
+    return "Open: " + ", ".join(f"{count} in {view}" for view, count in waiting.items()) + "."
 
 
 def _share(value: float | None) -> str:

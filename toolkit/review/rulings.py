@@ -10,7 +10,8 @@ from typing import Any, Literal, get_args
 
 from toolkit.dataset_folder.documents import Agreement, CurationReport, PairAgreement
 from toolkit.records import JSON
-from toolkit.review.curation_items import Item
+from toolkit.review.audit import audit_report
+from toolkit.review.curation_items import Item, text_digest
 from toolkit.review.journal import read_journal, standing_entries
 from toolkit.statistics.agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha, pairs_within
 
@@ -20,7 +21,9 @@ DECISION = "decision"  # the kind of a journal's entries that count here
 
 @dataclass(frozen=True)
 class Ruling:
-    """What all people together decided of a row. `is_open`: they disagree, and nobody has settled it."""
+    """What all people together decided of a row. `is_open`: they disagree, and nobody has settled it; `keeps_text`:
+    somebody accepts the text as it is.
+    """
 
     verdict: Verdict
     reason: str
@@ -30,6 +33,7 @@ class Ruling:
     by: tuple[str, ...]
     is_open: bool = False
     adjudicated: bool = False
+    keeps_text: bool = True
 
 
 def journals(folder: Path) -> list[Path]:
@@ -74,6 +78,7 @@ def _ruling(votes: list[tuple[str, JSON]], adjudicated: bool = False) -> Ruling:
         tuple(name for name, _ in votes),
         is_open,
         adjudicated,
+        keeps_text=any(vote["verdict"] == "accept" for _, vote in votes),
     )
 
 
@@ -110,12 +115,13 @@ def curation_report(everybody: dict[str, list[JSON]], items: dict[str, Item] | N
         open_disagreements=sum(ruling.is_open for ruling in outcome.values()),
         adjudicated=sum(ruling.adjudicated for ruling in outcome.values()),
         agreement=agreement_of(decided),
+        audit=audit_report(everybody, items),
     )
 
 
 def agreement_of(decided: dict[str, dict[str, JSON]]) -> Agreement:
-    """Agreement of the verdicts (accept, edit, reject) on rows that at least two people decided; None where it is not
-    defined.
+    """Agreement of the decisions (accept, reject, each other edited text) on rows that at least two people decided;
+    None where it is not defined.
     """
     shared = sorted(
         identifier
@@ -123,15 +129,15 @@ def agreement_of(decided: dict[str, dict[str, JSON]]) -> Agreement:
         if count > 1
     )
     units: list[list[Any]] = [
-        [rows[identifier]["verdict"] for rows in decided.values() if identifier in rows] for identifier in shared
+        [_decided(rows[identifier]) for rows in decided.values() if identifier in rows] for identifier in shared
     ]
     pairs: dict[str, PairAgreement] = {}
     for first, second in combinations(sorted(decided), 2):
         both = [identifier for identifier in shared if identifier in decided[first] and identifier in decided[second]]
         if both:
             kappa = cohen_kappa(
-                [decided[first][identifier]["verdict"] for identifier in both],
-                [decided[second][identifier]["verdict"] for identifier in both],
+                [_decided(decided[first][identifier]) for identifier in both],
+                [_decided(decided[second][identifier]) for identifier in both],
             )
             pairs[f"{first}, {second}"] = PairAgreement(len(both), _rounded(kappa))
     same_number = len({len(unit) for unit in units}) == 1
@@ -142,6 +148,12 @@ def agreement_of(decided: dict[str, dict[str, JSON]]) -> Agreement:
         fleiss_kappa=_rounded(fleiss_kappa([Counter(unit) for unit in units])) if same_number else None,
         pairs=pairs,
     )
+
+
+def _decided(entry: JSON) -> str:
+    """The decision as a category: two different edits of a row are two."""
+    digest = text_digest(entry.get("prompt", ""), entry.get("output", ""))
+    return f"edit {digest}" if entry["verdict"] == "edit" else str(entry["verdict"])
 
 
 def _rounded(value: float | None) -> float | None:

@@ -7,6 +7,7 @@ import time
 from toolkit.records import JSON
 from toolkit.review.curation import Curation
 from toolkit.review.curation_items import Item
+from toolkit.review.curation_text import numbered
 from toolkit.terminal.layout import wrap
 from toolkit.terminal.numbers import age
 from toolkit.terminal.text import clean, clean_text
@@ -50,12 +51,17 @@ def _steps(text: str, width: int) -> list[Line]:
     return lines
 
 
-def history_lines(curation: Curation, item: Item, width: int) -> list[Line]:
-    """What everybody decided and flagged of a row, oldest first; an edit with its text."""
+def history_lines(curation: Curation, item: Item, width: int, settles: bool) -> list[Line]:
+    """What people decided and flagged of a row, oldest first; an edit with its text. Others' decisions only where one's
+    own stands, or to settle them.
+    """
     lines: list[Line] = []
-    for name, entry in curation.history(item.id):
+    for name, entry in curation.history(item.id, settles):
         lines += _entry_lines(name, entry, item, width)
-    return lines or [line(("nobody has decided on it yet", "dim"))]
+    if lines:
+        return lines
+    is_decided = bool(curation.history(item.id, settles=True))
+    return [line(("shown once you have decided" if is_decided else "nobody has decided on it yet", "dim"))]
 
 
 def _entry_lines(name: str, entry: JSON, item: Item, width: int) -> list[Line]:
@@ -91,8 +97,4 @@ def read_edit(text: str) -> tuple[str, str]:
     kept = [raw.strip() for raw in text.split("\n") if raw.strip() and not raw.lstrip().startswith("#")]
     if len(kept) < 2:
         return "", ""
-    steps = [
-        raw.lstrip("0123456789").removeprefix(".").removeprefix(")").strip() if raw[0].isdigit() else raw
-        for raw in kept[1:]
-    ]
-    return kept[0], "\n".join(f"{number}. {step}" for number, step in enumerate(steps, start=1))
+    return kept[0], numbered(kept[1:])

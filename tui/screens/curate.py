@@ -107,7 +107,10 @@ class CurateScreen(Page):
         prompt.show([line(" ", *spans) for spans in lines])
         history.display = self.is_wide
         history.show(
-            [line(("─" * width, "dim")), *(line(" ", *spans) for spans in history_lines(self.curation, item, width))]
+            [
+                line(("─" * width, "dim")),
+                *(line(" ", *spans) for spans in history_lines(self.curation, item, width, self._settles)),
+            ]
             if self.is_wide
             else []
         )
@@ -218,6 +221,6 @@ class CurateScreen(Page):
         from tui.pages.dialogs import Reading
 
         item = self.item
-        lines = history_lines(self.curation, item, 76) if item else []
+        lines = history_lines(self.curation, item, 76, self._settles) if item else []
         lines += [(), *(line(clean(text)) for text in report_lines(self.curation.report()))]
         self.app.push_screen(Reading("History and agreement", lines))

@@ -221,3 +221,99 @@ def test_the_dialogue_changes_its_view_by_the_key_of_the_screen(dataset: Path) -
     assert run.returncode == 0
     assert "v view (queue, duplicates, disagreements)" in run.stdout
     assert "[duplicates, 0 decided]" in run.stdout
+
+
+def test_edited_steps_keep_the_digits_that_belong_to_them(dataset: Path) -> None:
+    script = "e\n\n2 cups of water go in.\n2. 30 minutes later take it out.\n3) 1.5 litres are enough.\n\nq\n"
+    done = steptune("curate", str(dataset), "--annotator", "ann", "--plain", text=script)
+    assert done.returncode == 0
+    entry = read_journals(dataset.parent / "dataset.curation")["ann"][0]
+    assert entry["output"] == ("1. 2 cups of water go in.\n2. 30 minutes later take it out.\n3. 1.5 litres are enough.")
+
+
+@pytest.mark.parametrize("script", ["e", "e\n", "e\nHow do I clean it?\n", "e\nHow?\nUnplug it.", "x", "f", ""])
+def test_the_end_of_the_input_decides_nothing_and_says_what_is_open(dataset: Path, script: str) -> None:
+    done = steptune("curate", str(dataset), "--annotator", "ann", "--plain", text=script)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("Open: 12 in queue, 1 in duplicates, 0 in disagreements.\n")
+    assert read_journals(dataset.parent / "dataset.curation")["ann"] == []
+
+
+def test_an_edit_that_changes_nothing_is_none(dataset: Path) -> None:
+    done = steptune("curate", str(dataset), "--annotator", "ann", "--plain", text="e\n\n\nq\n")
+    assert "Nothing was changed" in done.stdout
+    assert read_journals(dataset.parent / "dataset.curation")["ann"] == []
+
+
+def test_others_verdicts_are_hidden_until_the_own_one_stands(dataset: Path) -> None:
+    ann, budi = open_as(dataset, "ann", overlap=1), open_as(dataset, "budi")
+    item = budi.queue()[0]
+    ann.decide(item, "reject", reason="unsafe")
+    ann.flag(item, "is it true?")
+    budi.refresh()
+    assert [(name, entry["kind"]) for name, entry in budi.history(item.id)] == [("ann", "flag")]
+    ann.close()
+    budi.close()
+    shown = steptune("curate", str(dataset), "--annotator", "budi", "--plain", text="q\n").stdout
+    assert "is it true?" in shown
+    assert "unsafe" not in shown
+    again = open_as(dataset, "budi")
+    again.decide(item, "accept")
+    assert [entry["kind"] for _, entry in again.history(item.id)] == ["decision", "flag", "decision"]
+    again.close()
+    settling = steptune("curate", str(dataset), "--annotator", "siti", "--plain", text="v\nv\nq\n").stdout
+    assert "[disagreements, 0 decided]" in settling
+    assert "ann: reject unsafe" in settling
+
+
+def test_every_view_is_reached_when_the_queue_is_done(dataset: Path) -> None:
+    for name, verdict in (("ann", "accept"), ("budi", "reject")):
+        curation = open_as(dataset, name, overlap=1)
+        for item in curation.queue():
+            curation.decide(item, verdict, reason="wrong" if verdict == "reject" else "")  # type: ignore[arg-type]
+        curation.close()
+    done = steptune("curate", str(dataset), "--annotator", "ann", "--plain", text="a\na\nq\n")
+    assert "[duplicates, 12 decided] twin" in done.stdout
+    assert "[disagreements, 13 decided]" in done.stdout
+    assert done.stdout.endswith("Open: 0 in queue, 0 in duplicates, 11 in disagreements.\n")
+
+
+def test_two_different_edits_are_a_disagreement_and_the_text_that_nobody_accepts_is_not_kept(dataset: Path) -> None:
+    people = {name: open_as(dataset, name, overlap=1) for name in ("ann", "budi")}
+    edited, kept, rejected = (people["ann"].items[name] for name in ("r00", "r01", "r02"))
+    for name, curation in people.items():
+        curation.decide(edited, "edit", prompt="How do I descale it?", output=f"1. Ask {name}.\n2. Boil it.")
+    people["ann"].decide(kept, "accept")
+    people["budi"].decide(kept, "edit", prompt="How do I descale it?", output="1. Fill it.\n2. Boil it.")
+    people["ann"].decide(rejected, "reject", reason="wrong")
+    people["budi"].decide(rejected, "edit", prompt="How do I descale it?", output="1. Fill it.\n2. Boil it.")
+    for curation in people.values():
+        curation.refresh()
+    report, outcome = people["ann"].report(), people["ann"].rulings()
+    assert [(name, ruling.is_open, ruling.keeps_text) for name, ruling in sorted(outcome.items())] == [
+        ("r00", True, False),
+        ("r01", True, True),
+        ("r02", True, False),
+    ]
+    assert (report.open_disagreements, report.agreement.equal_pairs) == (3, 0.0)
+    for curation in people.values():
+        curation.close()
+
+
+def test_an_audit_draws_the_same_rows_for_everybody_and_tells_shares_with_intervals(dataset: Path) -> None:
+    script = "yyy\nyyn\nmaybe\nyny\nu\nyny\nyyy\n"
+    done = steptune("curate", str(dataset), "--annotator", "ann", "--audit", "5", text=script)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "steps right: 3 of 4, 0.75 (0.30 to 0.95)" in done.stdout
+    again = steptune("curate", str(dataset), "--annotator", "ann", "--audit", "5", text="yyy\n")
+    assert again.stdout.count("[audit, ") == 1
+    assert "row right: 5 of 5, 1.00 (0.57 to 1.00)" in again.stdout
+    other = steptune("curate", str(dataset), "--annotator", "budi", "--audit", "5", text="")
+    assert other.stdout.count("[audit, 1 of 5]") == 1
+    drawn = [entry["id"] for entry in read_journals(dataset.parent / "dataset.curation")["ann"] if "id" in entry]
+    assert next(line for line in other.stdout.splitlines() if "[audit" in line).split("] ")[1].split()[0] == drawn[0]
+    report = json.loads(steptune("curate", str(dataset), "--json").stdout)
+    assert report["audit"]["rows"] == 5
+    assert report["audit"]["right"]["masking"] == {"right": 4, "share": 0.8, "low": 0.3755, "high": 0.9638}
+    refused = steptune("curate", str(dataset), "--audit", "0")
+    assert (refused.returncode, "expected 1 or more" in refused.stderr) == (2, True)

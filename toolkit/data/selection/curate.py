@@ -1,7 +1,8 @@
 """Curating: what people decided of the rows (toolkit.review) is applied, after deduplication and before the split.
 
 A rejected row is left out with the reasons given, an edited one gets its new text, a near-duplicate that was accepted
-comes back. Decisions on a text that has changed since do not count, and the ledger says so.
+comes back. An open disagreement keeps the text only where somebody accepts it. Decisions on a text that has changed
+since do not count, and the ledger says so.
 """
 
 from __future__ import annotations
@@ -69,6 +70,8 @@ def _fits(row: Row, ruling: Ruling) -> bool:
 def _decide(row: Row, ruling: Ruling | None, only_accepted: bool, mask: Callable[[Row], Row]) -> Row | Dropped:
     if ruling is not None and not _fits(row, ruling):
         row, ruling = replace(row, notes=(*row.notes, DECIDED_OF_OTHER_TEXT)), None
+    if ruling is not None and ruling.is_open and not ruling.keeps_text:
+        return Dropped(row, "people disagree on it, and nobody accepts the text as it is")
     if ruling is None or ruling.is_open:
         undecided = "people disagree on it" if ruling else "not accepted by a person"
         return Dropped(row, undecided) if only_accepted else row

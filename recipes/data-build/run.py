@@ -21,7 +21,7 @@ from toolkit.data.publishing.publish import publish, publish_rows
 from toolkit.data.rows import Batch, Dropped, Row
 from toolkit.data.selection.curate import Curated, apply_curation
 from toolkit.data.selection.oversample import oversample
-from toolkit.data.selection.split import Split
+from toolkit.data.selection.split import Split, teacher_rows_in_train
 from toolkit.data.stages import Stages
 from toolkit.data.teacher.paraphrase import paraphrase
 from toolkit.data.teacher.plan import plan_calls, read_passages
@@ -53,7 +53,10 @@ def main(settings: DataBuildSettings, run: Run) -> Outcome:
         curated = apply_curation(batch, settings.curation, partial(anonymise_row, options=settings))
         if "split" in settings.stages:
             split = stages.split(curated.batch, settings, curated.report)
-            outcome = _publish(*_balance(curated.batch, split, settings, teacher), settings, run, teacher, curated)
+            batch = curated.batch
+            if written and not settings.synthesis.held_out:
+                batch, split = teacher_rows_in_train(batch, split)
+            outcome = _publish(*_balance(batch, split, settings, teacher), settings, run, teacher, curated)
         else:
             publish_rows(run.dir / "rows", curated.batch, run.recorder)
             outcome = Outcome({"rows": run.dir / "rows"}, {"rows": len(curated.batch.kept)})
@@ -97,20 +100,20 @@ def _publish(
     if settings.export:
         export(run.dir / "dataset", run.dir / "export", settings.export, card)
         outputs["export"] = run.dir / "export"
-    for warning in card.warnings:
-        run.recorder.event("warning", message=warning)
-        say(warning)
+    if card.worth_a_look:
+        say("\n".join(["Worth a look:", *(f"  - {line}" for line in card.worth_a_look)]))
     counts = {name: card.splits[name].rows for name in SPLITS}
-    return Outcome(outputs, {"rows": sum(counts.values()), **counts})
+    return Outcome(outputs, {"rows": sum(counts.values()), **counts}, card.worth_a_look)
 
 
 def _card_sections(settings: DataBuildSettings, teacher: Teacher | None, curated: Curated) -> CardSections:
     """What the card says in addition to what every card says."""
     masks = "anonymise" in settings.stages and settings.anonymise
+    is_audited = curated.report is not None and curated.report.audit is not None  # own numbers before generated ones
     return CardSections(
         teacher=_teacher_section(settings, teacher) if teacher else None,
         curation=curated.report,
-        masking_quality=measured_quality(settings.languages) if masks else None,
+        masking_quality=measured_quality(settings.languages) if masks and not is_audited else None,
         warnings=[_budget_warning(teacher)] if teacher and teacher.stopped_by_budget else [],
     )
 

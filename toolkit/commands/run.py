@@ -189,7 +189,7 @@ def _report(run_folder: RunFolder, as_json: bool) -> int:
             "exit_code": code,
         }
         recorded = result.to_json() if result else {}
-        shown = ("message", "signal", "seconds", "peak_memory_gib", "headline", "outputs")
+        shown = ("message", "signal", "seconds", "peak_memory_gib", "headline", "worth_a_look", "outputs")
         document |= {key: recorded[key] for key in shown if recorded.get(key)}
         if table:
             written = table.to_json()
@@ -206,6 +206,8 @@ def _report(run_folder: RunFolder, as_json: bool) -> int:
             say_ending(run_folder, table)
     elif result and result.headline:
         say(headline_text(result.headline))
+    if result and result.worth_a_look:
+        say("\n".join(["Worth a look:", *(f"  - {line}" for line in result.worth_a_look)]))
     for name, path in run_folder.outputs().items():
         say(f"{name}: {path / 'report.html' if name == 'report' else path}")
     return code

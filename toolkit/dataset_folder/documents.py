@@ -43,12 +43,15 @@ class LedgerLine:
 
 @dataclass(frozen=True)
 class LeakCertificate:
-    """leak_certificate.json: what was compared, how, and how many pairs of each kind cross two splits."""
+    """leak_certificate.json: what was compared, how, and how many pairs of each kind cross two splits.
+    `equal_questions`: rows whose question another row of the set has.
+    """
 
     leak_free: bool
     crossing_pairs: dict[str, int]
     rows: dict[str, int]
     pairs_covered: int
+    equal_questions: int
     method: str
     sha256: dict[str, str]
 
@@ -153,8 +156,28 @@ class Agreement:
 
 
 @dataclass(frozen=True)
+class Proportion:
+    """How many were right, the share, and its 95 % interval."""
+
+    right: int
+    share: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """Rows drawn at random that people judged. `right`: by what was asked (row, steps, masking)."""
+
+    rows: int
+    right: dict[str, Proportion]
+
+
+@dataclass(frozen=True)
 class CurationReport:
-    """How far people are with a data set, and how well they agree. `annotators`: rows decided by each."""
+    """How far people are with a data set, and how well they agree. `annotators`: rows decided by each; `audit`: None
+    where nobody audited.
+    """
 
     annotators: dict[str, int]
     rows_decided: int
@@ -163,6 +186,7 @@ class CurationReport:
     open_disagreements: int
     adjudicated: int
     agreement: Agreement
+    audit: AuditReport | None = None
 
     def to_json(self) -> JSON:
         return asdict(self)
@@ -176,18 +200,18 @@ class CardSections:
     curation: CurationReport | None = None
     masking_quality: JSON | None = None
     pictures: list[str] | None = None
-    warnings: list[str] = field(default_factory=list)  # in addition to those of every card
+    warnings: list[str] = field(default_factory=list)  # worth a look, before what every card says
 
 
 @dataclass(frozen=True)
 class Card:
-    """card.json: what went in, what was left out and why, what the splits hold. `settings`: the options of the build;
-    `sha256`: of the files next to it.
+    """card.json: what went in, what was left out and why, what the splits hold. `worth_a_look`: what a careful person
+    would look at, a sentence each; `settings`: the options of the build; `sha256`: of the files next to it.
     """
 
     funnel: Funnel
     splits: dict[str, SplitSize]
-    warnings: list[str]
+    worth_a_look: list[str]
     coverage: list[Cell]
     lengths: Lengths
     masked: dict[str, int]

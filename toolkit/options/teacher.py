@@ -125,6 +125,10 @@ class SynthesisOptions(PassageOptions, GridOptions, AmountOptions):
     judge_min_score: Annotated[Annotated[int, Field(ge=1, le=5)] | None, BeforeValidator(none_word)] = Field(
         None, description="Lowest score (1 to 5) of a second call that judges each row; no judge if left out."
     )
+    held_out: bool = Field(
+        False,
+        description="Let rows that the teacher wrote into validation and test too; else they are trained on only.",
+    )
 
     @model_validator(mode="after")
     def _has_a_grid(self) -> Self:

@@ -128,7 +128,9 @@ class Output:
 
 @dataclass(frozen=True)
 class Result:
-    """result.json: how a run ended. `headline` holds the recipe's own numbers by name; `kind` is the error's."""
+    """result.json: how a run ended. `headline` holds the recipe's own numbers by name, `worth_a_look` sentences on what
+    a careful person would look at; `kind` is the error's.
+    """
 
     state: State
     exit_code: int
@@ -140,6 +142,7 @@ class Result:
     seconds: float | None = None
     peak_memory_gib: float | None = None
     ended_unix: float | None = None
+    worth_a_look: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, row: JSON) -> Result:
@@ -151,6 +154,9 @@ class Result:
             if isinstance(output, dict) and isinstance(output.get("path"), str)
         }
         code = as_finite(row.get("exit_code"))
+        seconds, peak_memory_gib, ended_unix = (
+            as_number(row.get(name)) for name in ("seconds", "peak_memory_gib", "ended_unix")
+        )
         return cls(
             state,
             int(code) if code is not None else int(state is not State.FINISHED),
@@ -159,7 +165,10 @@ class Result:
             _text(row.get("signal")),
             found,
             headline if isinstance(headline, dict) else {},
-            *(as_number(row.get(name)) for name in ("seconds", "peak_memory_gib", "ended_unix")),
+            seconds,
+            peak_memory_gib,
+            ended_unix,
+            _sentences(row.get("worth_a_look")),
         )
 
     def to_json(self) -> JSON:
@@ -172,6 +181,7 @@ class Result:
             "message": self.message,
             "outputs": {name: output.to_json() for name, output in self.outputs.items()} if finished else None,
             "headline": dict(self.headline) if finished else None,
+            "worth_a_look": list(self.worth_a_look) or None,
             "signal": self.signal,
             "seconds": self.seconds,
             "peak_memory_gib": self.peak_memory_gib,
@@ -217,6 +227,7 @@ class Ended:
     message: str = ""
     outputs: dict[str, str] = field(default_factory=dict)
     headline: JSON = field(default_factory=dict)
+    worth_a_look: tuple[str, ...] = ()
 
     FINISHED = "finished"
 
@@ -224,7 +235,14 @@ class Ended:
     def from_event(cls, event: Event) -> Ended:
         row = event.fields
         code = int(row.get("exit_code", 1))
-        return cls(row["kind"], code, row.get("message", ""), row.get("outputs") or {}, row.get("headline") or {})
+        return cls(
+            row["kind"],
+            code,
+            row.get("message", ""),
+            row.get("outputs") or {},
+            row.get("headline") or {},
+            _sentences(row.get("worth_a_look")),
+        )
 
     @property
     def is_finished(self) -> bool:
@@ -271,6 +289,10 @@ class Note:
     @classmethod
     def from_json(cls, row: JSON) -> Note:
         return cls(as_finite(row.get("time")) or 0.0, _text(row.get("text")) or "")
+
+
+def _sentences(value: Any) -> tuple[str, ...]:
+    return tuple(line for line in value if isinstance(line, str)) if isinstance(value, list) else ()
 
 
 def _text(value: object) -> str | None:

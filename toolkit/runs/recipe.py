@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from toolkit.config import load_resolved
 from toolkit.errors import EXIT_DONE, EXIT_FAILED, Cancelled, DiskFullError, OutOfMemoryError, SteptuneError
 from toolkit.machine.processes import RUN_ID_VARIABLE
-from toolkit.records import is_disk_full
+from toolkit.records import JSON, is_disk_full
 from toolkit.run_folder.documents import Ended, EventName
 from toolkit.run_folder.folder import RunFolder
 from toolkit.runs.recorder import Recorder, is_main_process
@@ -36,10 +36,13 @@ SUPERVISOR_CHECK_EVERY_S = 3.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a recipe returns: outputs by name as paths inside the run folder, and the numbers for lists."""
+    """What a recipe returns: outputs by name as paths inside the run folder, the numbers for lists, and what a careful
+    person would look at, a sentence each.
+    """
 
     outputs: dict[str, Path]
     headline: dict[str, Any] = field(default_factory=dict)
+    worth_a_look: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,9 @@ def run_recipe(settings_type: type[SettingsT], main: Callable[[SettingsT, Run], 
         traceback.print_exc()
         sys.exit(EXIT_FAILED)
     outputs = {name: os.path.relpath(path, run_dir) for name, path in outcome.outputs.items()}
-    recorder.event(
-        EventName.ENDED, kind=Ended.FINISHED, outputs=outputs, headline=outcome.headline, exit_code=EXIT_DONE
-    )
+    ended: JSON = {"outputs": outputs, "headline": outcome.headline}
+    ended |= {"worth_a_look": outcome.worth_a_look} if outcome.worth_a_look else {}
+    recorder.event(EventName.ENDED, kind=Ended.FINISHED, exit_code=EXIT_DONE, **ended)
 
 
 def _run_dir_argument() -> Path:

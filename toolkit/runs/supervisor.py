@@ -203,7 +203,10 @@ def _judge(run: RunFolder, returncode: int, watch: _Watch, log_start: int) -> Re
     if returncode == 0 and run.leader != run:
         return Result(State.FINISHED, EXIT_DONE)
     if ended and ended.is_finished and (returncode == 0 or watch.stop_asked):
-        return Result(State.FINISHED, EXIT_DONE, outputs=_outputs(run, ended.outputs), headline=ended.headline)
+        outputs = _outputs(run, ended.outputs)
+        return Result(
+            State.FINISHED, EXIT_DONE, outputs=outputs, headline=ended.headline, worth_a_look=ended.worth_a_look
+        )
     if watch.stop_asked or (ended and ended.kind == Cancelled.kind):
         return Result(State.CANCELLED, EXIT_CANCELLED, f"Stopped; `steptune resume {run.id}` continues it.")
     if ended and not ended.is_finished:

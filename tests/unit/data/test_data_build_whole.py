@@ -46,7 +46,11 @@ def test_the_sample_funnel(sample: tuple[Path, Card]) -> None:
     _, card = sample
     assert card.funnel == Funnel(325, {"no numbered steps under this title": 8, "exact duplicate": 1}, 316)
     assert 0.11 <= card.splits["test"].share <= 0.19
-    assert card.warnings == []
+    assert card.worth_a_look == [
+        "Rows with something masked: en 2 of 265 (0.8%), id 2 of 51 (3.9%).",
+        "faq.html: 11 of 15 rows kept (73%); most often left out: no numbered steps under this title (3).",
+        "manual.md: 17 of 22 rows kept (77%); most often left out: no numbered steps under this title (5).",
+    ]
     assert card.masked == {"email": 2, "phone": 2}
     assert [(source.name, source.licence, source.rows_in, source.rows_kept) for source in card.sources] == [
         ("howto", "Apache-2.0", 288, 288),
@@ -80,6 +84,7 @@ def test_the_card_states_everything_and_no_paths_or_times(sample: tuple[Path, Ca
     assert str(RECIPES) not in "".join(file.read_text() for file in dataset.iterdir())
     assert [heading for heading in text.splitlines() if heading.startswith("#")] == [
         "# Data card",
+        "## Worth a look",
         "## Funnel",
         "## Splits",
         "## Coverage",
@@ -96,12 +101,12 @@ def test_the_documents_have_the_bytes_that_they_always_had(sample: tuple[Path, C
     dataset = sample[0] / "dataset"
     card = (dataset / "card.md").read_text().partition("## Settings")[0]
     assert list(read_json(dataset / "card.json") or ()) == [
-        *("funnel", "splits", "warnings", "coverage", "lengths", "masked", "notes", "sources", "settings", "sha256")
+        *("funnel", "splits", "worth_a_look", "coverage", "lengths", "masked", "notes", "sources", "settings", "sha256")
     ]
-    assert sha256_text(card) == "3a7cad1f9436047ef4a70e1bd1ee8950ef58772b33307b2ac19018632b7861e1"
+    assert sha256_text(card) == "4669f8bb3a9d348decf9bf2950fa0bd82f376fbcbfaeef14f3e4fd91849e5238"
     assert {name: sha256_tree(dataset / name) for name in ("ledger.jsonl", "leak_certificate.json", "test.jsonl")} == {
         "ledger.jsonl": "b1004587e4a7939a9c68a3ff476d19262d61b6ed069f99cf9e7274378eacfd07",
-        "leak_certificate.json": "06d40e3a94b2904163b948f22cb395976b46e545dbb7ec1a42e9765c9cba2a0e",
+        "leak_certificate.json": "3a24d86f19cd51abf77763ebd1ddc17288e01ca8d00be4d030334d7807aac6f1",
         "test.jsonl": "be4fdf49bfab87caeb158808d5298923fd792ee2dc90f022777a76dd9cd8a55d",
     }
 
@@ -211,8 +216,8 @@ def test_every_line_is_in_the_ledger_once(tmp_path: Path, lines: list[JSON | str
 
 def test_warnings_tell_of_an_empty_split(tmp_path: Path) -> None:
     card = build([JsonlSource(path=write_rows(tmp_path / "a.jsonl", [pair(1), pair(2)]))], tmp_path)
-    assert any("is empty" in warning for warning in card.warnings)
-    assert "> The " in (tmp_path / "dataset" / "card.md").read_text()
+    assert any("is empty" in line for line in card.worth_a_look)
+    assert "- The " in (tmp_path / "dataset" / "card.md").read_text()
 
 
 def test_the_default_preset_is_the_demo_until_somebody_names_other_sources() -> None:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from toolkit.data.publishing.card_sections import further_sections, pictures
-from toolkit.data.rows import Row
+from toolkit.data.publishing.worth_a_look import worth_a_look
+from toolkit.data.rows import Row, reason_kind
 from toolkit.data.selection.split import Split
 from toolkit.dataset_folder.documents import (
     Card,
@@ -37,19 +38,24 @@ def make_card(
     ledger: list[LedgerLine],
     options: DataBuildOptions,
     hashes: dict[str, str],
+    equal_questions: int,
     further: CardSections | None = None,
 ) -> Card:
-    """The card; `hashes`: SHA-256 of the files next to it."""
+    """The card; `hashes`: SHA-256 of the files next to it; `equal_questions` as the certificate counts them."""
     further = further or CardSections()
     masked: Counter[str] = Counter()
     for line in ledger:
         if line.is_kept:
             masked.update(line.masks)
     sizes = _splits(split, options)
+    sources = [*(_source(source, ledger) for source in options.sources), *_made_rows(options.sources, ledger)]
     return Card(
         funnel=_funnel(ledger),
         splits=sizes,
-        warnings=[*_warnings(sizes), *further.warnings],
+        worth_a_look=[
+            *further.warnings,
+            *worth_a_look(sizes, split.rows, ledger, sources, equal_questions, further.curation),
+        ],
         coverage=_coverage(split.rows),
         lengths=Lengths(
             steps=_spread([row.output.count("\n") + 1 for row in split.rows]),
@@ -58,7 +64,7 @@ def make_card(
         ),
         masked=dict(sorted(masked.items())),
         notes=dict(sorted(Counter(note for line in ledger for note in line.notes).items())),
-        sources=[*(_source(source, ledger) for source in options.sources), *_made_rows(options.sources, ledger)],
+        sources=sources,
         settings=options.model_dump(mode="json", exclude=NOT_SHOWN),
         teacher=further.teacher,
         curation=further.curation,
@@ -70,7 +76,7 @@ def make_card(
 
 def _funnel(ledger: list[LedgerLine]) -> Funnel:
     """Rows by reason: places and titles within a reason are set aside."""
-    reasons = Counter((line.reason or "").split(":")[0].split(" (")[0] for line in ledger if not line.is_kept)
+    reasons = Counter(reason_kind(line.reason or "") for line in ledger if not line.is_kept)
     return Funnel(
         rows_in=len(ledger),
         dropped=dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
@@ -91,23 +97,6 @@ def _splits(split: Split, options: SplitOptions) -> dict[str, SplitSize]:
         )
         for name, rows in ((name, split.rows_of(name)) for name in SPLITS)
     }
-
-
-def _warnings(sizes: dict[str, SplitSize]) -> list[str]:
-    """What a reader should know before using the splits."""
-    found = []
-    for name, size in sizes.items():
-        if not size.rows and size.asked:
-            found.append(
-                f"The {name} split is empty: too few groups for a share of {size.asked}. Add rows or choose"
-                " another seed."
-            )
-        elif abs(size.share - size.asked) > max(0.04, 0.25 * size.asked):
-            found.append(
-                f"The {name} split has {size.share:.1%} of the rows, {size.asked:.1%} were asked for;"
-                " groups are never cut. Another seed may come closer."
-            )
-    return found
 
 
 def _coverage(rows: Iterable[Row]) -> list[Cell]:
@@ -147,7 +136,9 @@ def _made_rows(sources: Sequence[Source], ledger: list[LedgerLine]) -> list[Card
 
 def card_markdown(card: Card) -> str:
     """The card for people."""
-    parts = ["# Data card", *(f"> {warning}" for warning in card.warnings)]
+    parts = ["# Data card"]
+    if card.worth_a_look:
+        parts += ["## Worth a look", "\n".join(f"- {line}" for line in card.worth_a_look)]
     parts += [
         "## Funnel",
         _table(
@@ -191,7 +182,7 @@ def card_markdown(card: Card) -> str:
     masked = _table(("kind", "spans in kept rows"), card.masked.items()) if card.masked else "Nothing was masked."
     parts += ["## Masked", masked]
     if card.notes:
-        parts += ["## Changed while normalising", _table(("what", "rows"), card.notes.items())]
+        parts += ["## Changed or passed unjudged", _table(("what", "rows"), card.notes.items())]
     parts += [
         "## Sources",
         _table(

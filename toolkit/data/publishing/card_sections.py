@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from toolkit.dataset_folder.documents import Card, CurationReport, TeacherSection
+from toolkit.dataset_folder.documents import AuditReport, Card, CurationReport, TeacherSection
 from toolkit.records import JSON
 
 Table = Callable[[Iterable[object], Iterable[Iterable[object]]], str]
@@ -69,7 +69,17 @@ def _curation(report: CurationReport, table: Table) -> list[str]:
     parts = ["## Curation", table(("", "rows"), lines)]
     if report.reasons:
         parts += ["Rejected for:", table(("reason", "rows"), report.reasons.items())]
-    return [*parts, "## Agreement", table(("", "value"), numbers)]
+    parts += ["## Agreement", table(("", "value"), numbers)]
+    return parts + (_audit(report.audit, table) if report.audit else [])
+
+
+def _audit(audit: AuditReport, table: Table) -> list[str]:
+    """What people found of rows drawn at random from this user's own data."""
+    lines = [
+        (what, f"{found.right} of {audit.rows}", f"{found.share:.3f}", f"{found.low:.3f} to {found.high:.3f}")
+        for what, found in audit.right.items()
+    ]
+    return ["## Audit of rows drawn at random", table(("what", "right", "share", "95 % interval"), lines)]
 
 
 def _masking_quality(quality: JSON, table: Table) -> list[str]:

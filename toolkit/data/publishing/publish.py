@@ -56,12 +56,13 @@ def publish(
             write_jsonl(partial / split_file(name), (example_line(row, split) for row in split.rows_of(name)))
         ledger = ledger_lines(batch, split)
         write_ledger(partial, ledger)
-        write_json(partial / CERTIFICATE_FILE, certify(partial, options.group_jaccard).to_json())
+        certificate = certify(partial, options.group_jaccard)
+        write_json(partial / CERTIFICATE_FILE, certificate.to_json())
         write_jsonl(partial / REVIEW_FILE, review_lines(batch))
         if with_pictures:
             further = replace(further or CardSections(), pictures=draw_pictures(split.rows, partial))
         hashes = {file.name: sha256_file(file) for file in sorted(partial.glob("*.json*"))}
-        card = make_card(split, ledger, options, hashes, further)
+        card = make_card(split, ledger, options, hashes, certificate.equal_questions, further)
         write_json(partial / CARD_FILE, card.to_json())
         write_text(partial / CARD_TEXT_FILE, card_markdown(card))
         recorder.check_stop()

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from toolkit.data.selection.grams import GramSets, comparable
+from toolkit.data.selection.questions import CERTIFIED_FROM, count_repeated, question_key
 from toolkit.data.selection.similarity import crossing_pairs, similar_pairs
 from toolkit.dataset_folder.documents import LeakCertificate
 from toolkit.dataset_folder.names import SPLITS, split_file
@@ -22,11 +23,12 @@ from toolkit.records import JSON, iter_jsonl, sha256_file
 
 MOST_EXACT_PAIRS = 5_000_000  # about 4,500 rows; seconds
 LEAK_SEED = 1_020  # not the permutations by which the split was made
+KINDS = ("exact", "near-duplicate", "question", "lineage")
 
 
 @dataclass(frozen=True)
 class Leak:
-    """Two rows of different splits that share more than they may. `kind`: exact, near-duplicate or lineage."""
+    """Two rows of different splits that share more than they may. `kind`: one of KINDS."""
 
     kind: str
     left_split: str
@@ -50,7 +52,7 @@ def certify(dataset_dir: Path, group_jaccard: float) -> LeakCertificate:
         named = "; ".join(str(leak) for leak in leaks[:3])
         raise DataError(
             f"{len(leaks)} pairs of rows cross two splits of {dataset_dir.name}, for example {named}. Nothing was"
-            " published; lower group_jaccard by 0.02 and run again."
+            " published; lower group_jaccard by 0.02 and run again, or give such rows the same `group`."
         )
     return certificate(dataset_dir, group_jaccard, leaks)
 
@@ -69,21 +71,23 @@ def certificate(dataset_dir: Path, group_jaccard: float, leaks: list[Leak]) -> L
     )
     return LeakCertificate(
         leak_free=not leaks,
-        crossing_pairs={
-            kind: sum(leak.kind == kind for leak in leaks) for kind in ("exact", "near-duplicate", "lineage")
-        },
+        crossing_pairs={kind: sum(leak.kind == kind for leak in leaks) for kind in KINDS},
         rows=counts,
         pairs_covered=pairs,
         method=(
             f"{search} for Jaccard >= {group_jaccard} of character 4-grams over question and steps without markers;"
-            " equality of that text; meta.group and meta.parent"
+            f" equality of that text; equal questions, and questions of Jaccard >= {CERTIFIED_FROM}, whatever their"
+            " answers; meta.group and meta.parent"
+        ),
+        equal_questions=count_repeated(
+            line["prompt"] for split in SPLITS for line in iter_jsonl(dataset_dir / split_file(split))
         ),
         sha256={split_file(split): sha256_file(dataset_dir / split_file(split)) for split in SPLITS},
     )
 
 
 def find_leaks(dataset_dir: Path, group_jaccard: float) -> list[Leak]:
-    """Pairs of rows that cross two splits by text, near-duplicate text or lineage.
+    """Pairs of rows that cross two splits by text, near-duplicate text, question or lineage.
 
     Near-duplicates are searched exactly while there are up to MOST_EXACT_PAIRS pairs; beyond, where that would take
     hours, by MinHash with other permutations than the split used. Equal texts and lineage are always looked up exactly.
@@ -92,9 +96,14 @@ def find_leaks(dataset_dir: Path, group_jaccard: float) -> list[Leak]:
     by_text = [*_equal_texts(sides)]
     exact = {(leak.left_id, leak.right_id) for leak in by_text}
     pairs = sum(len(sides[left].ids) * len(sides[right].ids) for left, right in combinations(SPLITS, 2))
-    near = _near_exactly(sides, group_jaccard) if pairs <= MOST_EXACT_PAIRS else _near_by_minhash(sides, group_jaccard)
+    search = _near_exactly if pairs <= MOST_EXACT_PAIRS else _near_by_minhash
+    near = search(sides, {split: side.grams for split, side in sides.items()}, group_jaccard, "near-duplicate")
     by_text += [leak for leak in near if (leak.left_id, leak.right_id) not in exact]
-    return by_text + [
+    known = {(leak.left_id, leak.right_id) for leak in by_text}
+    near = search(sides, {split: side.questions for split, side in sides.items()}, CERTIFIED_FROM, "question")
+    asked = {(leak.left_id, leak.right_id): leak for leak in (*near, *_equal_questions(sides))}
+    by_question = [leak for pair, leak in asked.items() if pair not in known]
+    return [*by_text, *by_question] + [
         leak
         for left, right in combinations(SPLITS, 2)
         for leak in _lineage_leaks(left, sides[left], right, sides[right])
@@ -102,13 +111,15 @@ def find_leaks(dataset_dir: Path, group_jaccard: float) -> list[Leak]:
 
 
 class _Side:
-    """A split as it was written: ids, 4-grams, digests of the texts and lineage, without the texts."""
+    """A split as it was written: ids, 4-grams of texts and questions, digests and lineage, without the texts."""
 
     def __init__(self, path: Path) -> None:
         self.ids: list[str] = []
         self.digests: list[bytes] = []
         self.lineage: list[tuple[str, ...]] = []
+        self.asked: list[bytes] = []
         self.grams = GramSets(self._texts(path))
+        self.questions = GramSets(comparable(line["prompt"], "") for line in iter_jsonl(path))
 
     def _texts(self, path: Path) -> Iterator[str]:
         for line in iter_jsonl(path):
@@ -116,35 +127,42 @@ class _Side:
             meta = line.get("meta") or {}
             self.ids.append(str(line["id"]))
             self.digests.append(hashlib.blake2b(text.encode("utf-8"), digest_size=16).digest())
+            self.asked.append(question_key(line["prompt"]))
             self.lineage.append(_lineage(str(line["id"]), meta))
             yield text
 
 
 def _equal_texts(sides: dict[str, _Side]) -> Iterator[Leak]:
+    return _equal("exact", "the same text", {split: (side.ids, side.digests) for split, side in sides.items()})
+
+
+def _equal_questions(sides: dict[str, _Side]) -> Iterator[Leak]:
+    return _equal("question", "the same question", {split: (side.ids, side.asked) for split, side in sides.items()})
+
+
+def _equal(kind: str, detail: str, sides: dict[str, tuple[list[str], list[bytes]]]) -> Iterator[Leak]:
     for left, right in combinations(SPLITS, 2):
         holders: dict[bytes, list[str]] = {}
-        for identifier, digest in zip(sides[right].ids, sides[right].digests, strict=True):
+        for identifier, digest in zip(*sides[right], strict=True):
             holders.setdefault(digest, []).append(identifier)
-        for identifier, digest in zip(sides[left].ids, sides[left].digests, strict=True):
-            yield from (
-                Leak("exact", left, identifier, right, other, "the same text") for other in holders.get(digest, ())
-            )
+        for identifier, digest in zip(*sides[left], strict=True):
+            yield from (Leak(kind, left, identifier, right, other, detail) for other in holders.get(digest, ()))
 
 
-def _near_exactly(sides: dict[str, _Side], threshold: float) -> Iterator[Leak]:
+def _near_exactly(sides: dict[str, _Side], grams: dict[str, GramSets], threshold: float, kind: str) -> Iterator[Leak]:
     for left, right in combinations(SPLITS, 2):
-        for at, other, value in sorted(crossing_pairs(sides[left].grams, sides[right].grams, threshold)):
-            yield Leak(
-                "near-duplicate", left, sides[left].ids[at], right, sides[right].ids[other], f"Jaccard {value:.2f}"
-            )
+        for at, other, value in sorted(crossing_pairs(grams[left], grams[right], threshold)):
+            yield Leak(kind, left, sides[left].ids[at], right, sides[right].ids[other], f"Jaccard {value:.2f}")
 
 
-def _near_by_minhash(sides: dict[str, _Side], threshold: float) -> Iterator[Leak]:
+def _near_by_minhash(
+    sides: dict[str, _Side], grams: dict[str, GramSets], threshold: float, kind: str
+) -> Iterator[Leak]:
     places = [(split, identifier) for split in SPLITS for identifier in sides[split].ids]
-    grams = GramSets.joined([sides[split].grams for split in SPLITS])
+    joined = GramSets.joined([grams[split] for split in SPLITS])
     apart = np.repeat(np.arange(len(SPLITS), dtype=np.int8), [len(sides[split].ids) for split in SPLITS])
-    for earlier, later, value in similar_pairs(grams, threshold, LEAK_SEED, apart):
-        yield Leak("near-duplicate", *places[earlier], *places[later], f"Jaccard {value:.2f}")
+    for earlier, later, value in similar_pairs(joined, threshold, LEAK_SEED, apart):
+        yield Leak(kind, *places[earlier], *places[later], f"Jaccard {value:.2f}")
 
 
 def _lineage_leaks(left: str, left_side: _Side, right: str, right_side: _Side) -> Iterator[Leak]:

@@ -1,9 +1,10 @@
 """Splitting by groups: rows that could give each other away lie in the same split.
 
 A group is what union-find makes of lineage (document section or Mallard page, `group` and `parent` of the input),
-exact and near duplicates, those left out included. A group's split follows from hash(seed, name of its first row): no
-row moves when others are added behind it, unless they join two groups. The price is binomial noise in the shares
-(a standard deviation of .02 at 300 groups), which an exact quota would avoid by moving old rows.
+exact and near duplicates, those left out included, and of equal or nearly equal questions, whatever their answers. A
+group's split follows from hash(seed, name of its first row): no row moves when others are added behind it, unless they
+join two groups. The price is binomial noise in the shares (a standard deviation of .02 at 300 groups), which an exact
+quota would avoid by moving old rows.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import chain
 
-from toolkit.data.rows import Batch, Row, Selected, row_ids
+from toolkit.data.rows import SYNTHETIC, Batch, Dropped, Row, Selected, row_ids
 from toolkit.data.selection.grams import GramSets, comparable
+from toolkit.data.selection.questions import GROUPED_FROM, comparable_question, question_key
 from toolkit.data.selection.similarity import similar_pairs
 from toolkit.options.data import SplitOptions
+
+SHARES_A_GROUP = "the teacher's row resembles a held-out row or shares its section, and stays out of the test"
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,36 @@ def split_groups(rows: Sequence[Row], group_of: dict[str, str], options: SplitOp
     """Rows by the split of their group; `group_of`: by row id."""
     choose = lru_cache(maxsize=1024)(partial(choose_split, options=options))
     return Split(rows, {identifier: choose(group) for identifier, group in group_of.items()}, group_of)
+
+
+def teacher_rows_in_train(batch: Batch, split: Split) -> tuple[Batch, Split]:
+    """Batch and split with what a teacher wrote in train alone: a test of its rows would ask how well it is imitated.
+
+    Groups of its rows alone go to train; its rows in the held-out groups of people's rows are left out, so that these
+    stay held out.
+    """
+    written = [row.source == SYNTHETIC for row in split.rows]
+    of_people = {
+        split.group_of[identifier]
+        for identifier, is_written in zip(row_ids(split.rows), written, strict=True)
+        if not is_written
+    }
+    split_of = {
+        identifier: split.split_of[identifier] if group in of_people else "train"
+        for identifier, group in split.group_of.items()
+    }
+    left_out = {
+        identifier
+        for identifier, is_written in zip(row_ids(split.rows), written, strict=True)
+        if is_written and split_of[identifier] != "train"
+    }
+    kept = Selected(batch.kept, [at for at, name in enumerate(row_ids(batch.kept)) if name not in left_out])
+    dropped = [Dropped(row, SHARES_A_GROUP) for row in split.rows if row.id in left_out]
+    return Batch(kept, [*batch.dropped, *dropped]), Split(
+        kept,
+        {name: where for name, where in split_of.items() if name not in left_out},
+        {name: group for name, group in split.group_of.items() if name not in left_out},
+    )
 
 
 def choose_split(group: str, options: SplitOptions) -> str:
@@ -62,11 +96,12 @@ def group_rows(batch: Batch, group_jaccard: float) -> dict[str, str]:
 
     def texts_joining() -> Iterator[str]:
         for row in batch.kept:
-            first[members.join(_node(row), *_lineage(row, parents))] = (row.position, _own_group(row))
+            asked = f"question {question_key(row.prompt).hex()}"
+            first[members.join(_node(row), asked, *_lineage(row, parents))] = (row.position, _own_group(row))
             ids.append(row.id)
             yield comparable(row.prompt, row.output)
 
-    grams = GramSets(texts_joining())
+    grams, questions = GramSets(texts_joining()), GramSets(map(comparable_question, batch.kept))
     for item in batch.dropped:
         if item.kept_for:
             first[members.join(_node(item.row), *_lineage(item.row, parents))] = (
@@ -74,7 +109,8 @@ def group_rows(batch: Batch, group_jaccard: float) -> dict[str, str]:
                 _own_group(item.row),
             )
             members.join(_node(item.row), f"row {item.kept_for}")
-    for earlier, later, _ in similar_pairs(grams, group_jaccard):
+    alike = chain(similar_pairs(grams, group_jaccard), similar_pairs(questions, GROUPED_FROM))
+    for earlier, later, _ in alike:
         members.join(f"row {ids[earlier]}", f"row {ids[later]}")
     names: dict[int, tuple[int, str]] = {}
     for number, named in first.items():

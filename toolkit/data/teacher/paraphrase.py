@@ -15,6 +15,7 @@ from toolkit.data.pages.written_steps import one_line
 from toolkit.data.rows import Batch, Dropped, Row
 from toolkit.data.selection.grams import GramSets, comparable
 from toolkit.data.selection.oversample import add_to_train
+from toolkit.data.selection.questions import GROUPED_FROM, comparable_question, question_key
 from toolkit.data.selection.similarity import crossing_pairs
 from toolkit.data.selection.split import Split
 from toolkit.data.teacher.synthesis_prompts import PARAPHRASE_SYSTEM, Paraphrases, paraphrase_prompt
@@ -99,8 +100,11 @@ def _without_leaks(items: list[Row | Dropped], split: Split, group_jaccard: floa
     rows = [item for item in items if isinstance(item, Row)]
     held_out = [row for name in ("validation", "test") for row in split.rows_of(name)]
     grams, held_out_grams = (GramSets(comparable(row.prompt, row.output) for row in some) for some in (rows, held_out))
-    pairs = crossing_pairs(grams, held_out_grams, group_jaccard)
-    near = {rows[at].id for at, _, _ in pairs}
+    near = {rows[at].id for at, _, _ in crossing_pairs(grams, held_out_grams, group_jaccard)}
+    asked, held_out_asked = (GramSets(map(comparable_question, some)) for some in (rows, held_out))
+    near |= {rows[at].id for at, _, _ in crossing_pairs(asked, held_out_asked, GROUPED_FROM)}
+    held_out_keys = {question_key(row.prompt) for row in held_out}
+    near |= {row.id for row in rows if question_key(row.prompt) in held_out_keys}
     return [
         Dropped(item, "resembles a held-out row") if isinstance(item, Row) and item.id in near else item
         for item in items

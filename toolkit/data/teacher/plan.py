@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 
-from toolkit.data.cleaning.anonymise import mask_every_kind
+from toolkit.data.cleaning.anonymise import anonymise_row, mask_together
 from toolkit.data.reading.chunks import Chunk, read_chunks
 from toolkit.data.rows import Row
 from toolkit.data.teacher.synthesise import Plan, plan_synthesis
-from toolkit.options.data import DataBuildOptions
+from toolkit.options.data import DataBuildOptions, MaskingOptions
 from toolkit.options.sources import DocumentsSource
 
 
@@ -23,13 +24,16 @@ def read_passages(options: DataBuildOptions) -> list[Chunk]:
     if not options.synthesis.grounded_rows:
         return []
     documents = [source for source in options.sources if isinstance(source, DocumentsSource)]
-    return [
-        replace(chunk, text=mask_every_kind(chunk.text, options), title=mask_every_kind(chunk.title, options))
-        for source in documents
-        for chunk in read_chunks(source, options.synthesis)
-    ]
+    return [_masked(chunk, options) for source in documents for chunk in read_chunks(source, options.synthesis)]
+
+
+def _masked(chunk: Chunk, options: DataBuildOptions) -> Chunk:
+    title, text = mask_together((chunk.title, chunk.text), options, chunk.language)
+    return replace(chunk, title=title, text=text)
 
 
 def plan_calls(rows: Iterable[Row], passages: list[Chunk], options: DataBuildOptions) -> list[Plan]:
     """The calls that synthesis makes in addition to these rows of the sources."""
-    return plan_synthesis(options.synthesis, options.languages, rows, passages, options.seed)
+    every_kind = MaskingOptions(phone_regions=options.phone_regions)
+    mask = partial(anonymise_row, options=every_kind)
+    return plan_synthesis(options.synthesis, options.languages, rows, passages, options.seed, mask)

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from toolkit.data.reading.chunks import Chunk
 from toolkit.data.teacher.grid import Cell
+from toolkit.data.teacher.own_rows import Shown
 from toolkit.options.shared import StepRangeOptions
 
 LANGUAGES = {
@@ -74,22 +75,33 @@ class Paraphrases(_Answer):
     questions: list[str] = Field(min_length=1)
 
 
-def grid_prompt(cell: Cell, limits: StepRangeOptions) -> str:
+def grid_prompt(cell: Cell, limits: StepRangeOptions, shown: Shown) -> str:
     lines = [
         f"Write one question and its answer in {_language(cell.language)}.",
         f"Domain: {cell.domain}",
         f"Task: {cell.task}",
     ]
     lines += [f"App or device: {cell.app} (name it in the question)"] if cell.app else []
-    return "\n".join(
-        [*lines, *_manner(cell), f"Steps: {limits.min_steps} to {limits.max_steps}", f"Variation: {cell.variation}"]
-    )
+    lines += [*_manner(cell), f"Steps: {limits.min_steps} to {limits.max_steps}", f"Variation: {cell.variation}"]
+    return "\n".join([*lines, *_there_already(shown)])
 
 
-def grounded_prompt(cell: Cell, chunk: Chunk, limits: StepRangeOptions) -> str:
+def grounded_prompt(cell: Cell, chunk: Chunk, limits: StepRangeOptions, shown: Shown) -> str:
     lines = [f"Write one question that the passage answers, and its answer, in {_language(cell.language)}."]
     lines += [*_manner(cell), f"Steps: {limits.min_steps} to {limits.max_steps}", f"Variation: {cell.variation}"]
-    return "\n".join([*lines, "", f"Passage: {chunk.title}", chunk.text])
+    return "\n".join([*lines, *_there_already(shown), "", f"Passage: {chunk.title}", chunk.text])
+
+
+def _there_already(shown: Shown) -> list[str]:
+    """The user's own rows, so that new ones read like them, and the questions that need no further row."""
+    lines: list[str] = []
+    if shown.examples:
+        lines += ["", "Rows of this data set, as examples of tone, length and detail:"]
+        lines += [f"Question: {row.prompt}\n{row.output}" for row in shown.examples]
+    if shown.questions:
+        lines += ["", "Questions that are there already; ask something else:"]
+        lines += [f"- {question}" for question in shown.questions]
+    return lines
 
 
 def judge_prompt(question: str, steps: str, passage: str) -> str:

@@ -13,8 +13,10 @@ from dataclasses import dataclass, replace
 from toolkit.data.cleaning.normalise import normalise_row
 from toolkit.data.pages.written_steps import NoSteps, number_steps
 from toolkit.data.reading.chunks import Chunk
-from toolkit.data.rows import SYNTHETIC, Dropped, Row
+from toolkit.data.rows import NOT_JUDGED, SYNTHETIC, Dropped, Row
+from toolkit.data.selection.questions import question_key
 from toolkit.data.teacher.grid import Cell, plan_cells
+from toolkit.data.teacher.own_rows import NOTHING_SHOWN, OwnRows, Shown
 from toolkit.data.teacher.synthesis_prompts import (
     GROUNDED_SYSTEM,
     JUDGE_SYSTEM,
@@ -27,8 +29,9 @@ from toolkit.data.teacher.synthesis_prompts import (
     judge_prompt,
 )
 from toolkit.data.teacher.teacher import Ask, Reply, Teacher
+from toolkit.data.teacher.teacher_costs import CHARS_PER_TOKEN, estimate_tokens
 from toolkit.options.shared import StepRangeOptions
-from toolkit.options.teacher import GridOptions, SynthesisOptions
+from toolkit.options.teacher import GridOptions, SynthesisOptions, TeacherOptions
 from toolkit.records import JSON, sha256_text
 
 LEAST_QUOTE_WORDS = 3
@@ -36,30 +39,41 @@ LEAST_QUOTE_WORDS = 3
 
 @dataclass(frozen=True)
 class Plan:
-    """One call that is to be made: a place in the grid, and the passage if it is grounded."""
+    """One call that is to be made: a place in the grid, the passage if it is grounded, and what is shown of the rows
+    that are there already.
+    """
 
     cell: Cell
     chunk: Chunk | None = None
+    shown: Shown = NOTHING_SHOWN
 
     def prompt(self, limits: StepRangeOptions) -> str:
         if self.chunk is None:
-            return grid_prompt(self.cell, limits)
-        return grounded_prompt(self.cell, self.chunk, limits)
+            return grid_prompt(self.cell, limits, self.shown)
+        return grounded_prompt(self.cell, self.chunk, limits, self.shown)
 
 
 def plan_synthesis(
-    options: SynthesisOptions, languages: tuple[str, ...], known: Iterable[Row], chunks: list[Chunk], seed: int
+    options: SynthesisOptions,
+    languages: tuple[str, ...],
+    known: Iterable[Row],
+    chunks: list[Chunk],
+    seed: int,
+    mask: Callable[[Row], Row],
 ) -> list[Plan]:
     """Calls for the cells that `known` rows cover least, then for rows from passages, each passage in turn in another
-    manner.
+    manner. `mask` takes personal data out of a row that is shown.
     """
-    plans = [Plan(cell) for cell in plan_cells(options, languages, known, options.rows, seed)]
+    own = OwnRows(seed, mask, frozenset(chunk.lineage for chunk in chunks))
+    cells = plan_cells(options, languages, own.passing(known), options.rows, seed)
+    plans = [Plan(cell, shown=own.shown(cell)) for cell in cells]
     if not chunks:
         return plans
     order = sorted(chunks, key=lambda chunk: sha256_text(f"{seed}\n{chunk.lineage}\n{chunk.text}"))
     for number in range(options.grounded_rows):
         chunk, turn = order[number % len(order)], number // len(order)
-        plans.append(Plan(_manner(options, languages, chunk, turn, number), chunk))
+        cell = _manner(options, languages, chunk, turn, number)
+        plans.append(Plan(cell, chunk, own.shown(cell, chunk.lineage)))
     return plans
 
 
@@ -93,11 +107,16 @@ def synthesise(
     """A row for every plan, in positions from `start` on. `check` says why a row is not good enough; the teacher is
     then asked again.
     """
-    replies = teacher.ask_all(synthesis_asks(plans, check, limits), "synthesise")
-    results = [_result(plan, reply, start + at) for at, (plan, reply) in enumerate(zip(plans, replies, strict=True))]
+    asks = synthesis_asks(plans, check, limits)
     if judge_min_score is not None:
-        results = _judge(results, plans, teacher, judge_min_score)
-    return results
+        asks = [
+            _with_judge(ask, plan, at, teacher.options) for at, (ask, plan) in enumerate(zip(asks, plans, strict=True))
+        ]
+    replies = teacher.ask_all(asks, "synthesise")
+    results = [_result(plan, reply, start + at) for at, (plan, reply) in enumerate(zip(plans, replies, strict=True))]
+    if judge_min_score is None:
+        return results
+    return [_verdict(result, reply, judge_min_score) for result, reply in zip(results, replies, strict=True)]
 
 
 def synthesis_asks(plans: list[Plan], check: Callable[[Row], str], limits: StepRangeOptions) -> list[Ask]:
@@ -106,15 +125,34 @@ def synthesis_asks(plans: list[Plan], check: Callable[[Row], str], limits: StepR
 
 
 def _ask(number: int, plan: Plan, check: Callable[[Row], str], limits: StepRangeOptions) -> Ask:
+    asked = {question_key(question) for question in plan.shown.questions}
+
     def check_value(value: JSON) -> str:
         row = _row(plan, value, 0)
         if isinstance(row, Dropped):
             return row.reason
+        if question_key(row.prompt) in asked:
+            return "asks what is there already"
         return check(row) or (unsupported(value["support"], plan.chunk.text) if plan.chunk else "")
 
     schema: type[HowTo] = HowTo if plan.chunk is None else GroundedHowTo
     system = SYSTEM if plan.chunk is None else GROUNDED_SYSTEM
     return Ask(f"call {number}", system, plan.prompt(limits), schema, check_value)
+
+
+def _with_judge(ask: Ask, plan: Plan, at: int, options: TeacherOptions) -> Ask:
+    """The ask followed by that of its judge: writing and judging a row is one unit of the budget."""
+    passage = plan.chunk.text if plan.chunk else ""
+    name = f"judge {at + 1}"
+
+    def judge(value: JSON) -> Ask:
+        row = _row(plan, value, 0)
+        assert isinstance(row, Row)  # the answer was checked
+        return Ask(name, JUDGE_SYSTEM, judge_prompt(row.prompt, row.output, passage), Verdict)
+
+    longest = judge_prompt("", "a" * round(options.max_tokens * CHARS_PER_TOKEN), passage)
+    tokens_in = estimate_tokens([{"content": JUDGE_SYSTEM}, {"content": longest}])
+    return replace(ask, follow=judge, follower=name, reserve=(tokens_in, options.max_tokens))
 
 
 def unsupported(quotes: list[str], passage: str) -> str:
@@ -164,27 +202,13 @@ def _result(plan: Plan, reply: Reply, position: int) -> Row | Dropped:
     return replace(row, row=blank) if isinstance(row, Dropped) else replace(row, place=reply.ask_id)
 
 
-def _judge(results: list[Row | Dropped], plans: list[Plan], teacher: Teacher, least: int) -> list[Row | Dropped]:
-    """Rows with a score below `least` are left out; a row that no verdict came for stays, with a note that a person
-    should look.
-    """
-    rows = {(row.prompt, row.output): (at, row) for at, row in enumerate(results) if isinstance(row, Row)}
-    passages = {at: plans[at].chunk.text if plans[at].chunk else "" for at, _ in rows.values()}  # type: ignore[union-attr]
-    asks = [
-        Ask(f"judge {at + 1}", JUDGE_SYSTEM, judge_prompt(row.prompt, row.output, passages[at]), Verdict)
-        for at, row in rows.values()
-    ]
-    verdicts = {reply.ask_id: reply for reply in teacher.ask_all(asks, "judge")}
-    judged: list[Row | Dropped] = []
-    for result in results:
-        at = rows[(result.prompt, result.output)][0] if isinstance(result, Row) else -1
-        reply = verdicts.get(f"judge {at + 1}")
-        if isinstance(result, Dropped) or reply is None:
-            judged.append(result)
-        elif reply.value is None:
-            judged.append(replace(result, notes=(*result.notes, "review: no verdict of the judge")))
-        elif reply.value["score"] < least:
-            judged.append(Dropped(result, f"judge: {reply.value['score']} of 5: {reply.value['problem'][:120]}"))
-        else:
-            judged.append(result)
-    return judged
+def _verdict(result: Row | Dropped, reply: Reply, least: int) -> Row | Dropped:
+    """A row with a score below `least` is left out, and so is one that no verdict came for: unjudged it is no row."""
+    if isinstance(result, Dropped):
+        return result
+    verdict = reply.after or Reply(reply.ask_id, reason="not asked")
+    if verdict.value is None:
+        return Dropped(result, f"{NOT_JUDGED}: {verdict.reason}")
+    if verdict.value["score"] < least:
+        return Dropped(result, f"judge: {verdict.value['score']} of 5: {verdict.value['problem'][:120]}")
+    return result

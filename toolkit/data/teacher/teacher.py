@@ -11,12 +11,13 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, get_args
 
 from pydantic import BaseModel
 
+from toolkit.data.rows import reason_kind
 from toolkit.data.teacher.teacher_answers import read_object
 from toolkit.data.teacher.teacher_costs import Budget, estimate_tokens
 from toolkit.data.teacher.teacher_ledger import AnswerLedger, Call, call_key
@@ -35,23 +36,31 @@ BUDGET_REACHED = "budget reached"
 
 @dataclass(frozen=True)
 class Ask:
-    """One question to the teacher. `check` says why an object of the right schema is no answer, "" if it is one."""
+    """One question to the teacher. `check` says why an object of the right schema is no answer, "" if it is one.
+
+    `follow` makes the ask that an answer needs behind it, at once and within one unit of the budget: `reserve` (tokens
+    in, tokens out) is kept for it, whose id is `follower`, from before the first call.
+    """
 
     id: str
     system: str
     user: str
     schema: type[BaseModel]
     check: Callable[[JSON], str] = lambda value: ""
+    follow: Callable[[JSON], Ask] | None = None
+    follower: str = ""
+    reserve: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What became of an Ask: `value` in its schema, or `reason`."""
+    """What became of an Ask: `value` in its schema, or `reason`; `after`: what became of the ask that followed."""
 
     ask_id: str
     value: JSON | None = None
     reason: str = ""
     calls: int = 0
+    after: Reply | None = None
 
 
 class Teacher:
@@ -144,6 +153,15 @@ class Teacher:
         )
 
     async def _answer(self, ask: Ask, wire: Wire) -> Reply:
+        """The reply to an ask, and to the one that follows its answer."""
+        reply = await self._tried(ask, wire)
+        if ask.follow is not None and reply.value is not None:
+            self.budget.set_aside(ask.follower, ask.reserve)  # an answer from the ledger had none kept
+            reply = replace(reply, after=await self._tried(ask.follow(reply.value), wire))
+        self.budget.set_aside(ask.follower, (0, 0))
+        return reply
+
+    async def _tried(self, ask: Ask, wire: Wire) -> Reply:
         """Attempt after attempt until one is valid, a limit is reached, or the run ends."""
         messages = masked_messages(ask, self.mask)
         reason, bad, failed_in_a_row, attempt, calls = "", 0, 0, 0, 0
@@ -186,7 +204,8 @@ class Teacher:
         """One call with its lines in the ledger; None if the budget does not allow it."""
         await asyncio.sleep(max(0.0, self._resume_s - time.monotonic()))
         estimate = (estimate_tokens(messages), self.options.max_tokens)
-        if not self.budget.promise(key, *estimate):
+        self.budget.set_aside(ask.id, (0, 0))  # what was kept for this ask is what pays for it
+        if not self.budget.promise(key, *estimate, ask.follower, ask.reserve):
             return None
         self.ledger.sent(key, ask.id, attempt, estimate)
         self.calls += 1
@@ -219,7 +238,7 @@ class Teacher:
         return (value, "") if not reason else (None, reason)
 
     def _count(self, reason: str) -> None:
-        kind = reason.split(":")[0].split(" (")[0]
+        kind = reason_kind(reason)
         self.failures[kind] = self.failures.get(kind, 0) + 1
 
     def _step_down(self, reason: str, parameters: JSON) -> bool:

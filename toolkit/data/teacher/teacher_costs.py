@@ -35,9 +35,14 @@ class Budget:
     def tokens(self) -> int:
         return self.tokens_in + self.tokens_out
 
-    def promise(self, key: str, tokens_in: int, tokens_out: int) -> bool:
-        """Set the most that a call can cost aside; False if that could break the budget."""
-        promised = [*self._promised.values(), (tokens_in, tokens_out)]
+    def promise(
+        self, key: str, tokens_in: int, tokens_out: int, follower: str = "", reserve: tuple[int, int] = (0, 0)
+    ) -> bool:
+        """Set the most that a call can cost aside, and for `follower`, the call that must come after it, its reserve
+        (tokens in, tokens out); False if that could break the budget.
+        """
+        others = [tokens for name, tokens in self._promised.items() if name != follower]
+        promised = [*others, (tokens_in, tokens_out), reserve]
         all_in, all_out = (
             self.tokens_in + sum(pair[0] for pair in promised),
             self.tokens_out + sum(pair[1] for pair in promised),
@@ -45,7 +50,14 @@ class Budget:
         if self.options.is_beyond(all_in, all_out):
             return False
         self._promised[key] = (tokens_in, tokens_out)
+        self.set_aside(follower, reserve)
         return True
+
+    def set_aside(self, follower: str, reserve: tuple[int, int]) -> None:
+        """Keep tokens for a call that must come; (0, 0) keeps none any longer."""
+        self._promised.pop(follower, None)
+        if any(reserve):
+            self._promised[follower] = reserve
 
     def settle(self, key: str, tokens_in: int, tokens_out: int) -> None:
         """The call has ended and cost this much."""

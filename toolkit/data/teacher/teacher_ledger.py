@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from toolkit.appending import AppendedFile
+from toolkit.data.rows import reason_kind
 from toolkit.errors import DiskFullError
 from toolkit.records import JSON, dump_line, read_growing_jsonl, sha256_json
 
@@ -106,7 +107,7 @@ class AnswerLedger(AppendedFile):
         for call in self.calls.values():
             why = "in flight when the run was killed" if call.state == "sent" else call.why
             if why and call.run == self.run:
-                kind = why.split(":")[0].split(" (")[0]
+                kind = reason_kind(why)
                 found[kind] = found.get(kind, 0) + 1
         return found
 

@@ -1,13 +1,12 @@
 """From preset, file and command line to one checked settings object, with every problem reported at once.
 
 Layers, later ones win: the preset's YAML, then `-c FILE`, then `KEY=VALUE`. A mapping may say `preset: NAME` to start
-from that preset of its recipe; stage sections of a pipeline may as well. YAML is read as people mean it: `1e-4` is a
-number, and only `true` and `false` are booleans (`no` and `off` are left to the option that they are given to).
+from that preset of its recipe; stage sections of a pipeline may as well. What YAML itself
+reads in two ways is refused (`config_yaml`); `no` and `off` are left to the option that they are given to.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,32 +17,11 @@ from pydantic import BaseModel, ValidationError
 
 from toolkit import catalog
 from toolkit.config_problems import IS_REQUIRED, KeyPath, Origin, models_in, problem_of, root_causes
+from toolkit.config_yaml import Loader, doubts
 from toolkit.errors import ConfigError, Problem, SteptuneError
 from toolkit.settings import Settings
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
-
-
-class _Loader(yaml.SafeLoader):
-    """SafeLoader with YAML 1.2's booleans and numbers."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [
-        (tag, regexp)
-        for tag, regexp in resolvers
-        if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp")
-    ]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|\.(?:inf|nan))$"),
-    list("-+.0123456789"),
-)
 
 
 @dataclass
@@ -105,8 +83,8 @@ def _add_preset(layers: _Layers, recipe: str, path: Path) -> None:
 def _add_file(layers: _Layers, recipe: str, path: Path, preset_of: str | None = None) -> None:
     try:
         text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=_Loader)
-        value = yaml.load(text, Loader=_Loader)
+        node = yaml.compose(text, Loader=Loader)
+        value = yaml.load(text, Loader=Loader)
     except FileNotFoundError:
         layers.problems.append(Problem("", "the file does not exist; give the path of a YAML file", str(path)))
         return
@@ -127,6 +105,7 @@ def _add_file(layers: _Layers, recipe: str, path: Path, preset_of: str | None = 
             Problem("", f"found {type(value).__name__}, expected options as `name: value` lines", str(path))
         )
         return
+    layers.problems += [Problem(found.key, found.message, str(Origin(path, found.line))) for found in doubts(node)]
     origins: dict[KeyPath, Origin] = {}
     _collect_lines(node, (), Origin(path, preset_of=preset_of), origins)
     _merge(layers, recipe, value, origins)
@@ -149,7 +128,9 @@ def _add_override(layers: _Layers, recipe: str, override: str) -> None:
         layers.problems.append(Problem(override, "expected KEY=VALUE, for example learning_rate=1e-4", str(Origin())))
         return
     try:
-        value = yaml.load(text, Loader=_Loader) if text else None
+        value = yaml.load(text, Loader=Loader) if text else None
+        found = doubts(yaml.compose(text, Loader=Loader), key)
+        layers.problems += [Problem(doubt.key, doubt.message, str(Origin())) for doubt in found]
     except yaml.YAMLError:
         value = text  # a plain text with YAML's special characters in it, such as a path
     path = tuple(key.split("."))

@@ -24,7 +24,7 @@ from toolkit.bundled import cache_dir
 from toolkit.embedded import EMBEDDED, GEMMA, MINILM, PREFIX, SMOLLM2, is_embedded
 from toolkit.errors import ModelError
 from toolkit.model_files import weight_files
-from toolkit.prompting import CHAT_TEMPLATE, HOWTO, save_format
+from toolkit.prompting import CHAT_TEMPLATE, FORMAT_FILE, HOWTO, save_format
 from toolkit.records import read_json, sha256_file, sha256_json, write_json
 
 if TYPE_CHECKING:
@@ -34,6 +34,24 @@ _FULL = 1 << 24  # bytes: a disk with less is called full
 FINGERPRINT_FILE = "fingerprint.json"
 # Written last into a converted folder: {"made_from": what and by which rules, "sizes": {file: bytes}}.
 EMBEDDED_FILE = "embedded.json"
+_OF_THE_FUNCTION = (
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "tokenizer.model",
+    "tekken.json",
+    "vocab.json",
+    "merges.txt",
+    "vocab.txt",
+    "chat_template.jinja",
+    "chat_template.json",
+    FORMAT_FILE,
+)
+_WHO_WROTE_IT = ("transformers_version", "_name_or_path", "name_or_path", "_commit_hash")
+_FINGERPRINT_RULES = 2  # raised with every change of what is covered
 NOT_OF_THE_MODEL = (FINGERPRINT_FILE, EMBEDDED_FILE)  # in its folder, but no part of what it computes
 _SMOLLM2_GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
@@ -68,7 +86,8 @@ def require_weights(folder: Path) -> None:
 
 
 def fingerprint_model(model: str) -> str:
-    """SHA-256 over a model folder's weights and JSON files (kept next to it by size and time); for a hub id, of the id.
+    """SHA-256 over the files of a model folder that decide what it computes, how it is prompted and where it stops
+    (kept next to them by size and time); for a hub id, of the id.
 
     Raises:
         ModelError: the folder has no weights, or two sets of them.
@@ -76,20 +95,26 @@ def fingerprint_model(model: str) -> str:
     folder = Path(model)
     if not folder.is_dir():
         return sha256_json(["hub", model])
-    files = sorted(
-        [
-            *weight_files(folder),
-            *(file for file in folder.iterdir() if file.suffix == ".json" and file.name not in NOT_OF_THE_MODEL),
-        ]
+    files = [*weight_files(folder), *(folder / name for name in _OF_THE_FUNCTION if (folder / name).is_file())]
+    files += sorted(folder.glob("*.py"))  # code of its own
+    state = sha256_json(
+        [_FINGERPRINT_RULES, *([file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files)]
     )
-    state = sha256_json([[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files])
     stored = read_json(folder / FINGERPRINT_FILE)
     if stored and stored.get("state") == state:
         return str(stored["sha256"])
-    digest = sha256_json([[file.name, sha256_file(file)] for file in files])
+    digest = sha256_json([[file.name, _hash_of(file)] for file in files])
     if os.access(folder, os.W_OK):
         write_json(folder / FINGERPRINT_FILE, {"state": state, "sha256": digest})
     return digest
+
+
+def _hash_of(file: Path) -> str:
+    """Of a JSON file the values count, without who wrote it."""
+    values = read_json(file) if file.suffix == ".json" else None
+    if values is None:
+        return sha256_file(file)
+    return sha256_json({key: value for key, value in values.items() if key not in _WHO_WROTE_IT})
 
 
 def _embedded(name: str) -> Path:

@@ -61,7 +61,8 @@ def resume(args: argparse.Namespace) -> int:
     plan = changed_plan(found, args.overrides) if args.overrides else None
     if plan is not None:
         preflight.require(preflight.check_launch(plan, found.path))
-    launch.resume(found, plan)
+    for name, (before, now) in launch.resume(found, plan).items():
+        say_error(f"config.yaml was edited: {name} was {before}, is {now} from here on (recorded in events.jsonl)")
     return _detach(found, args.json) if args.detach else _follow(found, args.json)
 
 

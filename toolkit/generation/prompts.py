@@ -14,7 +14,7 @@ from toolkit.dataset_folder.names import split_file
 from toolkit.errors import DataError
 from toolkit.options.generation import SamplingOptions
 from toolkit.options.shared import HeldOutOptions
-from toolkit.prompting import CHAT_TEMPLATE, PromptFormat, render_prompt
+from toolkit.prompting import CHAT_TEMPLATE, PromptFormat, decode_answer, render_prompt
 from toolkit.records import iter_jsonl, sha256_json, sha256_text
 
 EMPTY_PROMPT = "empty_prompt"
@@ -43,11 +43,9 @@ class Codec:
         return render_prompt(prompt, self.prompt_format, self.tokenizer)
 
     def decode(self, token_ids: list[int]) -> str:
-        """The answer's text without stop and other special tokens, and without white space around it."""
-        text = self.tokenizer.decode(
-            [token for token in token_ids if token not in self.stop_ids], skip_special_tokens=True
-        )
-        return str(text).strip()
+        """The answer's text without stop and other control tokens, and without white space around it."""
+        kept = [token for token in token_ids if token not in self.stop_ids]
+        return decode_answer(kept, self.prompt_format, self.tokenizer)
 
 
 class ChatCodec(Codec):

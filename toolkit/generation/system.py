@@ -17,7 +17,7 @@ from toolkit.generation.unmerged import required_rank
 from toolkit.models import fingerprint_model, resolve_model
 from toolkit.options.generation import SystemOptions
 from toolkit.options.shared import ModelOptions
-from toolkit.prompting import choose_format, load_format
+from toolkit.prompting import PromptFormat, choose_format, end_token, load_format, ready_for
 from toolkit.records import JSON, sha256_json
 from toolkit.runs.recorder import Recorder
 
@@ -138,16 +138,19 @@ def load_codec(system: System, requested_format: str) -> Codec:
 
     folder = _tokenizer_folder(system)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=system.trust_remote_code)
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder,
+            trust_remote_code=system.trust_remote_code,
+            mistral_format=False,  # the same class whether mistral-common is installed or not, as in training
+        )
     except (OSError, ValueError) as error:
         raise ModelError(
             f"{folder} has no tokenizer that can be read ({str(error).splitlines()[0][:200]}); save it with the model."
         ) from error
     stored = load_format(system.adapter) if system.adapter and requested_format == "auto" else None
-    named = str(system.folder) if system.server else system.base_name
-    return Codec(
-        tokenizer, stored or choose_format(requested_format, named, tokenizer), _stop_token_ids(system, tokenizer)
-    )
+    named = str(system.base_dir or system.folder)
+    chosen = ready_for(stored, tokenizer) if stored else choose_format(requested_format, named, tokenizer)
+    return Codec(tokenizer, chosen, _stop_token_ids(system, chosen, tokenizer))
 
 
 def context_limit(system: System, max_model_len: int | None) -> int | None:
@@ -168,12 +171,21 @@ def _tokenizer_folder(system: System) -> Path:
     return own if own and (own / "tokenizer_config.json").is_file() else system.folder
 
 
-def _stop_token_ids(system: System, tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Tokens that end an answer: the tokenizer's EOS and those of generation_config.json (chat models name several)."""
-    from transformers import GenerationConfig
+def _stop_token_ids(system: System, prompt_format: PromptFormat, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Tokens that end an answer: the one that the format trains, the tokenizer's EOS, and those at which transformers
+    would stop (generation_config.json, or else config.json; chat models name several).
+    """
+    ids = {end_token(prompt_format, tokenizer), tokenizer.eos_token_id, *_library_stops(system)}
+    return sorted(token for token in ids if token is not None)
 
-    ids = {tokenizer.eos_token_id}
+
+def _library_stops(system: System) -> list[int | None]:
+    from transformers import AutoConfig, GenerationConfig
+
+    stored = None
     if (system.folder / "generation_config.json").exists():
         stored = GenerationConfig.from_pretrained(system.folder).eos_token_id
-        ids.update(stored if isinstance(stored, list) else [stored])
-    return sorted(token for token in ids if token is not None)
+    if stored is None and (system.folder / "config.json").exists():
+        config = AutoConfig.from_pretrained(system.folder, trust_remote_code=system.trust_remote_code)
+        stored = GenerationConfig.from_model_config(config).eos_token_id
+    return list(stored) if isinstance(stored, list) else [stored]

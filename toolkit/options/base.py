@@ -61,6 +61,12 @@ def _off_is_none(value: Any) -> Any:
     return "none" if value is False or value is None or str(value).lower() in {"no", "off", "false"} else value
 
 
+def _folder_is_absolute(value: str) -> str:
+    """A model's folder stays the same one from wherever the run is resumed or its adapter is merged."""
+    return os.path.abspath(Path(value).expanduser()) if value and Path(value).expanduser().is_dir() else value
+
+
+ModelName = Annotated[str, AfterValidator(_folder_is_absolute)]
 ExistingPath = Annotated[Path, BeforeValidator(_absolute), AfterValidator(_must_exist)]
 OptionalPath = Annotated[ExistingPath | None, BeforeValidator(none_word)]
 OptionalText = Annotated[str | None, BeforeValidator(none_word)]

@@ -8,13 +8,15 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from toolkit.options.base import OptionalCount, OptionalPath, OptionalText, Options, PromptFormatName
+from toolkit.options.base import ModelName, OptionalCount, OptionalPath, OptionalText, Options, PromptFormatName
+
+MAX_SEED = 2**32 - 1  # NumPy takes no larger one
 
 
 class ModelOptions(Options):
     """Where a base model comes from, as the user names it."""
 
-    model: str = Field(
+    model: ModelName = Field(
         "mistralai/Mistral-7B-Instruct-v0.2",
         description="Base model: a hub id, a folder, or embedded:smollm2-135m-instruct.",
     )
@@ -28,8 +30,8 @@ class PromptOptions(Options):
     prompt_format: PromptFormatName = Field(
         "auto",
         description=(
-            "How a question becomes a prompt; auto takes the one stored with the adapter or the model, Mistral's, or"
-            " the model's chat template."
+            "How a question becomes a prompt; auto takes the one stored with the adapter or the model, or the model's"
+            " chat template."
         ),
     )
 
@@ -67,5 +69,5 @@ class SeedOptions(Options):
     """Where all random numbers of a run come from."""
 
     seed: int = Field(
-        17, ge=0, description="Seed of whatever the run draws at random: order, weights, answers, samples."
+        17, ge=0, le=MAX_SEED, description="Seed of whatever the run draws at random: order, weights, answers, samples."
     )

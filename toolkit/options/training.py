@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
@@ -57,6 +58,13 @@ class LoraOptions(Options):
     def alpha(self) -> int:
         """LoRA alpha as used: the given one or 2r."""
         return self.lora_alpha if self.lora_alpha is not None else 2 * self.lora_r
+
+    def unknown_modules(self, modules: Iterable[str]) -> list[str]:
+        """Those of `target_modules` that name none of a model's modules (dotted names); PEFT leaves them out."""
+        if self.target_modules == "all-linear":
+            return []
+        dotted = [f".{module}" for module in modules]
+        return [name for name in self.target_modules if not any(module.endswith(f".{name}") for module in dotted)]
 
 
 class ScheduleOptions(Options):

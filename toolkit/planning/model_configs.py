@@ -26,16 +26,23 @@ SHIPPED: dict[str, JSON] = {
 
 def find_model_config(model: str, revision: str | None = None) -> JSON | None:
     """The config of a model as the user names it; None for a hub model that was never downloaded."""
+    folder = find_model_folder(model, revision)
+    if (embedded := find_embedded(model)) and folder is None:
+        return embedded.shape
+    return (read_json(folder / "config.json") if folder else None) or SHIPPED.get(model)
+
+
+def find_model_folder(model: str, revision: str | None = None) -> Path | None:
+    """Where the model's files are on this machine; None for one that was not downloaded or converted yet."""
     if embedded := find_embedded(model):
-        return read_json(cache_dir() / "models" / embedded.name / "config.json") or embedded.shape
+        folder = cache_dir() / "models" / embedded.name
+        return folder if (folder / "config.json").is_file() else None
     folder = Path(model).expanduser()
-    if folder.is_dir():
-        return read_json(folder / "config.json")
-    return _downloaded(model, revision) or SHIPPED.get(model)
+    return folder if folder.is_dir() else _downloaded(model, revision)
 
 
-def _downloaded(model: str, revision: str | None) -> JSON | None:
+def _downloaded(model: str, revision: str | None) -> Path | None:
     """From the hub's cache, newest snapshot first."""
     kept = snapshots(model)
     wanted = [path for path in kept if revision is None or path.name.startswith(revision)] or kept
-    return next((config for path in wanted if (config := read_json(path / "config.json"))), None)
+    return next((path for path in wanted if read_json(path / "config.json")), None)

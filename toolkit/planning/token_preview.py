@@ -51,10 +51,10 @@ def preview_lines(preview: JSON) -> Iterator[str]:
         if masked := counts["fully_masked"]:
             yield f"            nothing to learn from: {', '.join(masked[:SHOWN_IDS])}"
     proof = preview["proof"]
+    controls = " ".join(proof["control_tokens"]) or "none"
     yield (
-        f"proof       {proof['rows_checked']} rows: the trained prompt is the served one, one"
-        f" {proof['bos_token'] or 'beginning (none in this tokenizer)'}, {proof['eos_token']} is learned, the prompt is"
-        f" not ({preview['prompt_format']})"
+        f"proof       {proof['rows_checked']} rows ({preview['prompt_format']}): the trained prompt is the served one,"
+        f" its control tokens are {controls}, {proof['end_token']} is learned, the prompt is not"
     )
     yield f"row {preview['row']}:"
 

@@ -17,6 +17,7 @@ from toolkit.machine.hardware import sample_gpus
 from toolkit.options.base import Options
 from toolkit.options.training import BaseModelOptions, MemoryOptions, SftOptions
 from toolkit.planning.accelerate_config import AccelerateConfig
+from toolkit.planning.lora_targets import lora_refusals
 from toolkit.planning.model_configs import find_model_config
 from toolkit.planning.strategies import Strategy, refusal
 from toolkit.planning.training_memory import (
@@ -136,6 +137,8 @@ def judge_training(settings: SftOptions, machine: Machine) -> Iterator[Judgement
             f"{settings.model} runs Python code of its own; read that code, and set trust_remote_code=true if you"
             " trust it.",
         )
+    for reason in lora_refusals(settings):
+        yield Judgement("LoRA", "refused", reason)
     yield _judge_memory(settings, machine)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from toolkit.records import JSON
@@ -22,23 +23,38 @@ class ConfigValues:
         return flatten(self.values)
 
 
+def edits_since_start(run: RunFolder) -> dict[str, tuple[Any, Any]]:
+    """Options of config.yaml that were edited since the newest attempt: (before, now) by dotted name, None where a
+    side has none.
+    """
+    before, now = _read(run.started_config_file), _read(run.config_file)
+    if not before.values or now.problem:
+        return {}
+    old, new = before.flat, now.flat
+    return {name: (old.get(name), new.get(name)) for name in {**old, **new} if old.get(name) != new.get(name)}
+
+
 def read_config(run: RunFolder) -> ConfigValues:
     """Never raises: a missing file has no values, a damaged one a problem."""
+    return _read(run.config_file)
+
+
+def _read(file: Path) -> ConfigValues:
     import yaml  # takes longer to import than the list of runs takes to read
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        found = yaml.load(run.config_file.read_bytes(), Loader=loader)
+        found = yaml.load(file.read_bytes(), Loader=loader)
     except FileNotFoundError:
         return ConfigValues()
     except OSError as error:
-        return ConfigValues(problem=f"{run.config_file} cannot be read: {error.strerror}.")
+        return ConfigValues(problem=f"{file} cannot be read: {error.strerror}.")
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
-        place = f"{run.config_file}:{mark.line + 1}" if mark else str(run.config_file)
+        place = f"{file}:{mark.line + 1}" if mark else str(file)
         return ConfigValues(problem=f"{place}: not valid YAML; the file is damaged or was edited.")
     if found is not None and not isinstance(found, dict):
-        return ConfigValues(problem=f"{run.config_file}: expected options as `name: value` lines; the file is damaged.")
+        return ConfigValues(problem=f"{file}: expected options as `name: value` lines; the file is damaged.")
     return ConfigValues(found or {})
 
 

@@ -37,6 +37,7 @@ def create_run(
     run = RunFolder(path)
     write_json(run.info_file, _run_info(recipe, run_id, parent, model).to_json())
     write_text(run.config_file, config_yaml)
+    write_text(run.started_config_file, config_yaml)
     return run
 
 

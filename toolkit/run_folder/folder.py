@@ -40,6 +40,11 @@ class RunFolder:
         return self.path / "config.yaml"
 
     @property
+    def started_config_file(self) -> Path:
+        """The config of the newest attempt; what was edited since is what differs."""
+        return self.path / "config.started.yaml"
+
+    @property
     def command_file(self) -> Path:
         return self.path / "command.json"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from toolkit import config
+from toolkit import catalog, config
 from toolkit.errors import UsageError
 from toolkit.planning.plan import LaunchPlan, plan_launch
 from toolkit.records import read_json
@@ -22,17 +22,23 @@ def changed_plan(run: RunFolder, overrides: list[str]) -> LaunchPlan:
     """
     before = config.resolve(run.recipe, config_file=run.config_file)
     after = config.resolve(run.recipe, config_file=run.config_file, overrides=overrides)
-    changeable = type(before).changeable
-    fixed = [key for key in changes(before, after) if changeable is not None and key not in changeable]
-    if fixed:
-        allowed = f"; what may change is {', '.join(changeable)}" if changeable else ""
-        raise UsageError(
-            f"{', '.join(fixed)} cannot change in the middle of {run.id}{allowed}. Start a new run with"
-            f" `steptune run {run.recipe} -c {run.config_file} {' '.join(overrides)}`."
-        )
+    require_changeable(run, list(changes(before, after)), " ".join(overrides))
     plan = plan_launch(after, Command.from_json(read_json(run.command_file) or {}).on, planning_only=True)
     _require_same_rows(before, plan.settings)
     return plan
+
+
+def require_changeable(run: RunFolder, keys: list[str], overrides: str = "") -> None:
+    """Raises UsageError for options of these that decide what the run was so far."""
+    changeable = catalog.find_recipe(run.recipe).settings.changeable
+    fixed = [key for key in keys if changeable is not None and key not in changeable]
+    if fixed:
+        allowed = f"; what may change is {', '.join(changeable)}" if changeable else ""
+        again = f"steptune run {run.recipe} -c {run.config_file} {overrides}".strip()
+        raise UsageError(
+            f"{', '.join(fixed)} cannot change in the middle of {run.id}{allowed}. Start a new run with `{again}`"
+            + (f", or take the change out of {run.config_file}." if not overrides else ".")
+        )
 
 
 def changes(before: Settings, after: Settings) -> dict[str, tuple[Any, Any]]:

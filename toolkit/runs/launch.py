@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from toolkit.config import resolve
 from toolkit.errors import UsageError
 from toolkit.machine.processes import RUN_ID_VARIABLE, tagged_with
 from toolkit.planning.plan import LaunchPlan
 from toolkit.records import write_json, write_text
+from toolkit.run_folder.config_values import edits_since_start
 from toolkit.run_folder.create import create_run
 from toolkit.run_folder.documents import Command, EventName
 from toolkit.run_folder.folder import RunFolder
-from toolkit.runs.change import changes
+from toolkit.runs.change import changes, require_changeable
 from toolkit.runs.nodes import node_folder
 from toolkit.runs.refusals import RunAsItIs, require
 
@@ -54,12 +57,12 @@ def _write_command(run: RunFolder, plan: LaunchPlan) -> None:
     write_json(run.command_file, command.to_json())
 
 
-def resume(run: RunFolder, plan: LaunchPlan | None = None) -> None:
+def resume(run: RunFolder, plan: LaunchPlan | None = None) -> dict[str, tuple[Any, Any]]:
     """Start a run that ended or was lost again, in its own folder, from what it saved; with the options of `plan`, if
-    there is one.
+    there is one. Returns what was edited in its config since the newest attempt: (before, now) by option.
 
     Raises:
-        UsageError: it is still running or already finished.
+        UsageError: it is still running or already finished, or what was edited cannot change in the middle of it.
     """
     known = RunAsItIs.read(run)
     require(known.no_resume)
@@ -68,14 +71,20 @@ def resume(run: RunFolder, plan: LaunchPlan | None = None) -> None:
         raise UsageError(
             f"Processes of {run.id} are still alive (pid {pids}); end them with `steptune stop {run.id}` first."
         )
+    edits = edits_since_start(run)
+    require_changeable(run, list(edits))
     run.keep_earlier_result()
-    changed = {}
+    changed = dict(edits)
     if plan is not None:
         before = resolve(run.recipe, config_file=run.config_file)
-        changed = {"changed": {key: list(values) for key, values in changes(before, plan.settings).items()}}
+        changed |= changes(before, plan.settings)
         write_text(run.config_file, plan.config_yaml)
-    run.add_event(EventName.RESUMED, after=known.state, **changed)
+    recorded = {"changed": {key: list(values) for key, values in changed.items()}} if changed else {}
+    run.add_event(EventName.RESUMED, after=known.state, **recorded)
+    if changed:
+        shutil.copyfile(run.config_file, run.started_config_file)
     start_supervisor(run)
+    return edits
 
 
 def start_supervisor(run: RunFolder) -> None:

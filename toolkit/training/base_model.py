@@ -37,7 +37,9 @@ def load_tokenizer(base: ModelOptions) -> PreTrainedTokenizerBase:
     _refuse_adapters_and_code(base)
     try:
         tokenizer = AutoTokenizer.from_pretrained(
-            base_folder(base, weights=False), trust_remote_code=base.trust_remote_code
+            base_folder(base, weights=False),
+            trust_remote_code=base.trust_remote_code,
+            mistral_format=False,  # the same class whether mistral-common is installed or not, as in generation
         )
     except (OSError, ValueError) as error:
         raise ModelError(
@@ -114,6 +116,14 @@ def quantization_config(quantization: str, hardware: Hardware) -> BitsAndBytesCo
             bnb_4bit_quant_storage=storage,
         )
     return BitsAndBytesConfig(load_in_8bit=True) if quantization == "8bit" else None
+
+
+def require_targets(model: PreTrainedModel, options: LoraOptions) -> None:
+    """Raises ModelError for names in `target_modules` that the model does not have; PEFT leaves them out in silence."""
+    if unknown := options.unknown_modules(name for name, _ in model.named_modules()):
+        raise ModelError(
+            f"target_modules names {', '.join(unknown)}, which the model does not have; `all-linear` takes them all."
+        )
 
 
 def lora_config(options: LoraOptions) -> LoraConfig:

@@ -21,7 +21,7 @@ from trl import SFTConfig
 from toolkit.errors import Cancelled
 from toolkit.options.training import SftOptions, TrainOptions
 from toolkit.runs.recorder import Recorder
-from toolkit.training.base_model import load_base_model, lora_config
+from toolkit.training.base_model import load_base_model, lora_config, require_targets
 from toolkit.training.batches import BatchRows
 from toolkit.training.checkpoints import checkpoint_dir, last_complete, remove_incomplete, require_same_adapter, step_of
 from toolkit.training.hardware import Hardware, attention_kernel, detect_hardware, out_of_memory_named, require_possible
@@ -169,8 +169,11 @@ def _trainer(
     tokenizer: PreTrainedTokenizerBase,
     report: RunReport,
 ) -> CompletionTrainer:
+    kernel = attention_kernel(options.attn_implementation, options.packing, hardware)
+    model = load_base_model(options, hardware, kernel)
+    require_targets(model, options)
     trainer = CompletionTrainer(
-        load_base_model(options, hardware, attention_kernel(options.attn_implementation, options.packing, hardware)),
+        model,
         args=config,
         data_collator=BatchRows(tokenizer.pad_token_id or 0, options.packing),  # padding is masked: any id will do
         train_dataset=_dataset(train_rows),

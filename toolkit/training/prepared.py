@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import PreflightError
-from toolkit.models import resolve_model
 from toolkit.options.training import SftOptions
 from toolkit.prompting import PromptFormat, choose_format
 from toolkit.records import JSON
-from toolkit.training.base_model import load_tokenizer
+from toolkit.training.base_model import base_folder, load_tokenizer
 from toolkit.training.rows import Rows, load_rows
 from toolkit.training.tokens import PromptProof, TokenRow, TokenRows, prove_prompts, tokenise
 
@@ -47,7 +46,7 @@ def prepare(options: SftOptions) -> Prepared:
         raise PreflightError("data: give a data set folder, a folder of JSONL files or one JSONL file.")
     rows = load_rows(options.data, options.validation_share)
     tokenizer = load_tokenizer(options)
-    chosen = choose_format(options.prompt_format, resolve_model(options.model), tokenizer)
+    chosen = choose_format(options.prompt_format, str(base_folder(options, weights=False)), tokenizer)
     train = tokenise(rows.train, chosen, tokenizer, options.max_length, "training")
     validation = tokenise(rows.validation, chosen, tokenizer, options.max_length, "validation")
     return Prepared(

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from toolkit.errors import DataError, ModelError
-from toolkit.prompting import CHAT_TEMPLATE, PromptFormat, render_example, render_prompt
+from toolkit.prompting import PromptFormat, control_tokens, render_example, render_prompt
 from toolkit.records import JSON, Example
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def tokenise(
     max_length: int,
     split: str,
 ) -> TokenRows:
-    """Token ids and labels of the examples; the loss is on the completion and its EOS alone.
+    """Token ids and labels of the examples; the loss is on the completion and its end alone.
 
     Raises:
         DataError: there were examples, and every one is longer than `max_length` tokens.
@@ -87,11 +87,14 @@ def tokenise(
 
 @dataclass(frozen=True)
 class PromptProof:
-    """What was checked before the first step, for training.json. `example_*` show one row."""
+    """What was checked before the first step, for training.json. `example_*` show one row.
+
+    `control_tokens` are those of its prompt, by the format; `end_token` is the one that ends the answers.
+    """
 
     rows_checked: int
-    bos_token: str | None
-    eos_token: str
+    control_tokens: list[str]
+    end_token: str
     example_id: str
     example_prompt_ids: list[int]
     example_prompt: str
@@ -100,8 +103,8 @@ class PromptProof:
     def to_json(self) -> JSON:
         return {
             "train_prompt_is_served_prompt": True,
-            "exactly_one_bos": True,
-            "eos_is_learned": True,
+            "control_tokens_are_the_formats": True,
+            "end_is_learned": True,
             "prompt_is_masked": True,
             **asdict(self),
         }
@@ -113,19 +116,20 @@ def prove_prompts(
     """Check on up to 32 rows, spread over the data, that training and serving agree.
 
     Raises:
-        ModelError: the trained prompt differs from the served one, BOS is missing, doubled or in the answer, EOS is
-            not learned, or part of the prompt is.
+        ModelError: the trained prompt differs from the served one, a control token stands where the format has none,
+            the end of the answer is not learned, or part of the prompt is.
     """
     by_id = {example.id: example for example in examples}
     checked = rows[:: max(1, len(rows) // PROVEN_ROWS)][:PROVEN_ROWS]
+    prove = _Prover(prompt_format, tokenizer)
     for row in checked:
-        _prove(row, render_prompt(by_id[row.id].prompt, prompt_format, tokenizer), prompt_format, tokenizer)
+        prove(row, by_id[row.id].prompt)
     first = checked[0]
     prompt_length = len(first.labels) - first.labelled
     return PromptProof(
         rows_checked=len(checked),
-        bos_token=tokenizer.bos_token,
-        eos_token=tokenizer.eos_token,
+        control_tokens=[prove.controls[token] for token in prove.prompt_controls],
+        end_token=str(tokenizer.convert_ids_to_tokens(prove.end)),
         example_id=first.id,
         example_prompt_ids=first.input_ids[:prompt_length],
         example_prompt=tokenizer.decode(first.input_ids[:prompt_length]),
@@ -133,27 +137,36 @@ def prove_prompts(
     )
 
 
-def _prove(
-    row: TokenRow, served_prompt: list[int], prompt_format: PromptFormat, tokenizer: PreTrainedTokenizerBase
-) -> None:
-    length, bos = len(served_prompt), tokenizer.bos_token_id
-    claims = {
-        "the trained prompt is not the prompt that generate serves": row.input_ids[:length] == served_prompt,
-        "part of the prompt is learned": all(label == IGNORED for label in row.labels[:length]),
-        "part of the answer is not learned": row.labels[length:] == row.input_ids[length:],
-        "the end-of-sequence token is not learned": row.labels[-1] == tokenizer.eos_token_id,
-        "it does not begin with exactly one beginning-of-sequence token": (
-            bos is None or _leading(row.input_ids, bos) in ((0, 1) if prompt_format == CHAT_TEMPLATE else (1,))
-        ),
-        "the answer holds a beginning-of-sequence token": bos is None or bos not in row.input_ids[length:-1],
-    }
-    for complaint, holds in claims.items():
-        if not holds:
-            raise ModelError(
-                f"Row {row.id}: {complaint}; choose another prompt_format, or repair the tokenizer of this model."
-            )
+class _Prover:
+    """Knows which control tokens the format writes, from an example of one harmless word."""
 
+    def __init__(self, prompt_format: PromptFormat, tokenizer: PreTrainedTokenizerBase) -> None:
+        self.prompt_format, self.tokenizer = prompt_format, tokenizer
+        self.controls = {
+            token: text for token, text in control_tokens(tokenizer).items() if token != tokenizer.unk_token_id
+        }
+        bare = render_example("a", "a", prompt_format, tokenizer)
+        self.end = bare.completion_ids[-1]
+        self.prompt_controls, self.answer_controls = self._of(bare.prompt_ids), self._of(bare.completion_ids)
 
-def _leading(ids: list[int], token: int) -> int:
-    """How many of this token the ids begin with; later ones may be the model's mark of a turn (ChatML)."""
-    return next((number for number, found in enumerate(ids) if found != token), len(ids))
+    def __call__(self, row: TokenRow, question: str) -> None:
+        served = render_prompt(question, self.prompt_format, self.tokenizer)
+        length = len(served)
+        claims = {
+            "the trained prompt is not the prompt that generate serves": row.input_ids[:length] == served,
+            "part of the prompt is learned": all(label == IGNORED for label in row.labels[:length]),
+            "part of the answer is not learned": row.labels[length:] == row.input_ids[length:],
+            "the token that ends an answer is not learned": row.labels[-1] == self.end,
+            "the prompt holds other control tokens than its format": self._of(served) == self.prompt_controls,
+            "the answer holds other control tokens than its format": (
+                self._of(row.input_ids[length:]) == self.answer_controls
+            ),
+        }
+        for complaint, holds in claims.items():
+            if not holds:
+                raise ModelError(
+                    f"Row {row.id}: {complaint}; choose another prompt_format, or repair the tokenizer of this model."
+                )
+
+    def _of(self, ids: list[int]) -> list[int]:
+        return [token for token in ids if token in self.controls]

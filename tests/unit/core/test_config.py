@@ -176,3 +176,41 @@ def test_a_resolved_config_is_plain_yaml() -> None:
     values = yaml.safe_load(text)
     assert set(values) == {"data", "sft", "generate", "evaluate", "reuse"}
     assert "predictions" not in values["evaluate"]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("seed: 1\nlora_r: 8\nseed: 2", "seed: is given twice, in line 2 as well; keep one of the two"),
+        (
+            "seed: 010",
+            "seed: found 010, which YAML reads as 8 (base 8); write 10 for the number, or '010' for a text",
+        ),
+        (
+            "max_steps: 1:30",
+            "max_steps: found 1:30, which YAML reads as 90 (base 60); write the number, or '1:30' for a text",
+        ),
+        ("seed: 4294967296", "seed: found 4294967296, expected less than or equal to 4294967295"),
+    ],
+)
+def test_what_yaml_reads_in_two_ways_is_refused_with_what_to_write(tmp_path: Path, text: str, complaint: str) -> None:
+    file = write(tmp_path / "c.yaml", f"data: {tmp_path}\n{text}\n")
+    with pytest.raises(ConfigError) as caught:
+        config.resolve("sft", config_file=file)
+    assert complaint in [f"{problem.key}: {problem.message}" for problem in caught.value.problems]
+
+
+def test_what_yaml_reads_in_two_ways_is_refused_on_the_command_line_too(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"command line: seed: found 010, .* write 10"):
+        config.resolve("sft", overrides=[f"data={tmp_path}", "seed=010"])
+    assert config.resolve("sft", overrides=[f"data={tmp_path}", "seed=0", "revision='010'"]).revision == "010"
+
+
+def test_a_model_folder_given_by_a_relative_path_is_kept_absolute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "models" / "base").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    settings = config.resolve("sft", overrides=[f"data={tmp_path}", "model=models/base"])
+    assert settings.model == str(tmp_path / "models" / "base")
+    assert config.resolve("sft", overrides=[f"data={tmp_path}", "model=models/other"]).model == "models/other"

@@ -42,14 +42,15 @@ def make_base(folder: Path, tied: bool = False, dtype: str = "float32", shard: s
 
 
 def make_tokenizer(folder: Path) -> None:
-    """One token per ASCII character, behind <unk>, <s>, </s>."""
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+    """One token per ASCII character, behind <unk>, <s>, </s>; texts begin with <s>."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
     vocabulary = {token: index for index, token in enumerate(["<unk>", "<s>", "</s>", *map(chr, range(1, 127))])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
     tokenizer.decoder = decoders.Fuse()
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, unk_token="<unk>", bos_token="<s>", eos_token="</s>"
     ).save_pretrained(folder)

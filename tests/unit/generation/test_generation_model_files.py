@@ -75,3 +75,33 @@ def test_a_shard_that_is_missing_and_an_index_that_is_none_are_named(tmp_path: P
         (base / "model.safetensors.index.json").write_text(index)
         with pytest.raises(ModelError, match="is no index of safetensors files"):
             resolve_model(str(base))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "counts"),
+    [
+        ("README.md", "other", False),
+        ("trainer_state.json", "{}", False),
+        ("params.json", "{}", False),
+        ("chat_template.jinja", "{{ messages }}", True),
+        ("generation_config.json", '{"eos_token_id": [2, 3]}', True),
+        ("merges.txt", "a b", True),
+        ("modeling_own.py", "pass", True),
+    ],
+)
+def test_fingerprint_covers_what_changes_the_function_and_nothing_else(
+    tmp_path: Path, name: str, content: str, counts: bool
+) -> None:
+    base = make_base(tmp_path / "base")
+    before = fingerprint_model(str(base))
+    (base / name).write_text(content)
+    assert (fingerprint_model(str(base)) != before) is counts
+
+
+def test_fingerprint_does_not_say_which_version_of_transformers_wrote_the_config(tmp_path: Path) -> None:
+    base = make_base(tmp_path / "base")
+    before, config = fingerprint_model(str(base)), json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps({**config, "transformers_version": "9.0"}, indent=7))
+    assert fingerprint_model(str(base)) == before
+    (base / "config.json").write_text(json.dumps({**config, "rms_norm_eps": 0.5}))
+    assert fingerprint_model(str(base)) != before

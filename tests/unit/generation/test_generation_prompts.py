@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 
@@ -19,13 +20,17 @@ from toolkit.prompting import PromptFormat
 class LetterTokenizer:
     """One token per letter; 1 is BOS, 2 is EOS."""
 
-    bos_token_id, eos_token_id = 1, 2
+    bos_token_id, eos_token_id, chat_template = 1, 2, None
+    added_tokens_decoder: ClassVar[dict[int, object]] = {}
+
+    def __len__(self) -> int:
+        return 128
 
     def encode(self, text: str, add_special_tokens: bool) -> list[int]:
         assert not add_special_tokens
         return [ord(letter) for letter in text]
 
-    def decode(self, ids: list[int], skip_special_tokens: bool) -> str:
+    def decode(self, ids: list[int], skip_special_tokens: bool, **_: object) -> str:
         return "".join(chr(token) for token in ids if token > 2)
 
 

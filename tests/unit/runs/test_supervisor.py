@@ -17,6 +17,7 @@ import pytest
 from tests.conftest import wait_for
 from toolkit.errors import UsageError
 from toolkit.machine.processes import tagged_with
+from toolkit.run_folder.config_values import edits_since_start
 from toolkit.run_folder.documents import Output, Result
 from toolkit.run_folder.folder import RunFolder
 from toolkit.runs import launch
@@ -116,10 +117,17 @@ def test_kill_9_of_the_recipe_is_recorded_with_its_signal_and_resume_continues(m
     result = wait_until_over(run)
     assert (result.state, result.signal) == ("failed", "SIGKILL")
     (run.path / "recipe.py").write_text(f"RUN_DIR = {str(run.path)!r}\n" + textwrap.dedent(FINISHES))
-    launch.resume(run)
+    run.config_file.write_text("seed: 2\n")
+    with pytest.raises(UsageError, match=r"seed cannot change in the middle of .* or take the change out of .*config"):
+        launch.resume(run)
+    run.config_file.write_text("seed: 1\nlogging_steps: 5\n")
+    assert launch.resume(run) == {"logging_steps": (None, 5)}
     assert run.state() in ("running", "finished")  # never lost, not even before its supervisor is up
     assert wait_until_over(run).state == "finished"
     assert (run.path / "result.1.json").exists()
+    (resumed,) = [event for event in run.events() if event.name == "resumed"]
+    assert resumed.fields["changed"] == {"logging_steps": [None, 5]}
+    assert edits_since_start(run) == {}
 
 
 def test_the_signal_of_a_worker_below_accelerates_launcher_is_found(make_run: MakeRun) -> None:

@@ -223,3 +223,34 @@ def test_a_refused_combination_ends_with_exit_code_3(monkeypatch: pytest.MonkeyP
     with pytest.raises(preflight.PreflightError, match="use quantization=nf4") as caught:
         preflight.require(preflight.check_launch(plan_launch(settings, "deepspeed_zero3"), tmp_path))
     assert caught.value.exit_code == EXIT_PREFLIGHT
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"target_modules": ("q_proj", "v_porj")}, r"target_modules names v_porj, .*; did you mean v_proj\?"),
+        ({"target_modules": ("self_attn.norm",)}, r"names self_attn\.norm, .*; there are: q_proj, v_proj"),
+        ({"lora_r": 33}, r"lora_r=33 is more than any matrix of .* has \(32\); give at most 32"),
+    ],
+)
+def test_modules_and_ranks_that_the_model_does_not_have_are_refused(
+    tmp_path: Path, options: dict[str, object], complaint: str
+) -> None:
+    shapes = {"q_proj.weight": [64, 32], "v_proj.weight": [16, 32], "norm.weight": [32]}
+    header = json.dumps(
+        {
+            f"model.layers.0.self_attn.{name}": {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]}
+            for name, shape in shapes.items()
+        }
+    ).encode()
+    (tmp_path / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    (tmp_path / "config.json").write_text("{}")
+    refused = [
+        found.message
+        for found in judge_training(SftSettings(model=str(tmp_path), **options), T4)  # type: ignore[arg-type]
+        if found.name == "LoRA"
+    ]
+    assert len(refused) == 1
+    assert re.search(complaint, refused[0])
+    fitting = SftSettings(model=str(tmp_path), target_modules=("q_proj", "self_attn.v_proj"), lora_r=32)
+    assert not [found for found in judge_training(fitting, T4) if found.name == "LoRA"]

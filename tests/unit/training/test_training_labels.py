@@ -81,7 +81,7 @@ def test_gemma_mask() -> None:
         "\n",
     ]
     opening = ["<start_of_turn>", "model", "\n"]
-    answer = ["1", ".", "▁Open", "▁the", "▁app", ".", "\n", "2", ".", "▁Tap", "▁Reset", ".", "<eos>"]
+    answer = ["1", ".", "▁Open", "▁the", "▁app", ".", "\n", "2", ".", "▁Tap", "▁Reset", ".", "<end_of_turn>"]
     assert spell(row, tokenizer) == [
         *((token, False) for token in (*prompt, *opening)),
         *((token, True) for token in answer),
@@ -110,7 +110,8 @@ def test_smollm2_mask() -> None:
         *("1", ".", "ĠOpen", "Ġthe", "Ġapp", ".", "ĊĊ", "1", "2", ".", "ĠTap", "ĠRes", "et", ".", "<|im_end|>"),
     ]
     proof = prove_prompts([example], [row], CHAT_TEMPLATE, tokenizer)
-    assert (proof.bos_token, proof.eos_token) == ("<|im_start|>", "<|im_end|>")
+    assert proof.control_tokens == ["<|im_start|>", "<|im_end|>"] * 2 + ["<|im_start|>"]
+    assert proof.end_token == "<|im_end|>"
 
 
 def test_template_that_rejects_the_conversation_is_named(chatml) -> None:

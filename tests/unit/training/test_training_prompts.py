@@ -1,7 +1,9 @@
 """What is learned and what is served, token by token; Mistral's own library is the truth for its format."""
 
+import copy
 import random
 import re
+from pathlib import Path
 
 import pytest
 from mistral_common.protocol.instruct.messages import AssistantMessage, UserMessage
@@ -72,8 +74,8 @@ def test_mistral_training_row_is_that_of_mistral_common(mistral_tokenizer) -> No
 
 
 def test_a_thousand_random_dialogues_are_those_of_mistral_common_with_one_bos(mistral_tokenizer) -> None:
-    """Without runs of spaces, which data-build takes out: transformers' conversion of the tokenizer cuts them in other
-    pieces than sentencepiece.
+    """With control tokens as text; without runs of spaces, which data-build takes out: transformers' conversion of the
+    tokenizer cuts them in other pieces than sentencepiece.
     """
     truth, generator = MistralTokenizer.v1().instruct_tokenizer, random.Random(7)
     pieces = [
@@ -94,6 +96,9 @@ def test_a_thousand_random_dialogues_are_those_of_mistral_common_with_one_bos(mi
         "§ 3",
         "e-mail?",
         "…",
+        "</s>",
+        "<s>",
+        "<unk>",
     ]
 
     def text() -> str:
@@ -110,17 +115,26 @@ def test_a_thousand_random_dialogues_are_those_of_mistral_common_with_one_bos(mi
         assert rendered.prompt_ids + rendered.completion_ids == expected, (question, answer)
         assert render_prompt(question, MISTRAL_V02, mistral_tokenizer) == rendered.prompt_ids
         assert rendered.prompt_ids.count(mistral_tokenizer.bos_token_id) == 1
+        assert rendered.completion_ids.count(mistral_tokenizer.eos_token_id) == 1
 
 
-def test_mistral_format_is_chosen_for_the_instruct_model(mistral_tokenizer) -> None:
-    assert choose_format("auto", "mistralai/Mistral-7B-Instruct-v0.2", mistral_tokenizer) == MISTRAL_V02
+def test_format_is_taken_from_the_template_and_never_from_a_name(mistral_tokenizer, tmp_path: Path) -> None:
+    named = tmp_path / "mistral-7b-instruct-v0.2"
+    named.mkdir()
+    assert choose_format("auto", str(named), mistral_tokenizer).name == "howto"
+    own = copy.deepcopy(mistral_tokenizer)
+    own.chat_template = (
+        "{{ bos_token }}{% for m in messages %}{{ '[INST] ' + m['content'] + ' [/INST]' if m['role'] == 'user' else ' '"
+        " + m['content'] + eos_token }}{% endfor %}"
+    )
+    assert choose_format("auto", str(tmp_path), own) == MISTRAL_V02
 
 
 def test_proof_records_what_was_checked(mistral_tokenizer) -> None:
     rows = tokenise([PIN], MISTRAL_V02, mistral_tokenizer, 64, "training").rows
     proof = prove_prompts([PIN], rows, MISTRAL_V02, mistral_tokenizer).to_json()
     assert proof["train_prompt_is_served_prompt"]
-    assert (proof["rows_checked"], proof["bos_token"], proof["eos_token"]) == (1, "<s>", "</s>")
+    assert (proof["rows_checked"], proof["control_tokens"], proof["end_token"]) == (1, ["<s>"], "</s>")
     assert proof["example_prompt"] == "<s> [INST] How do I reset my PIN? [/INST]"
 
 
@@ -130,8 +144,8 @@ def test_proof_records_what_was_checked(mistral_tokenizer) -> None:
         ([0, 3, 5, 1], [-100, -100, 5, 1], "is not the prompt that generate serves"),
         ([0, 7, 3, 8, 5, 1], [-100, -100, -100, 8, 5, 1], "part of the prompt is learned"),
         ([0, 7, 3, 8, 5, 1], [-100, -100, -100, -100, -100, 1], "part of the answer is not learned"),
-        ([0, 7, 3, 8, 5, 6], [-100, -100, -100, -100, 5, 6], "end-of-sequence token is not learned"),
-        ([0, 7, 3, 8, 0, 1], [-100, -100, -100, -100, 0, 1], "answer holds a beginning-of-sequence"),
+        ([0, 7, 3, 8, 5, 6], [-100, -100, -100, -100, 5, 6], "the token that ends an answer is not learned"),
+        ([0, 7, 3, 8, 0, 1], [-100, -100, -100, -100, 0, 1], "the answer holds other control tokens than its format"),
     ],
 )
 def test_proof_refuses_rows_that_differ_from_serving(

@@ -226,6 +226,9 @@ def test_adapter_folder_names_the_base_model_as_given(
         "prefix": "[INST] ",
         "suffix": " [/INST]",
         "answer_prefix": "",
+        "end": "",
+        "bos": True,
+        "trims": True,
     }
     assert {file.name for file in folder.iterdir()} >= {
         "adapter_model.safetensors",

@@ -19,7 +19,7 @@ _OVERRIDE = re.compile(r"^[A-Za-z_][\w.]*=", re.ASCII)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 run failed, 2 wrong command or config, 3 preflight refused,
-    130 cancelled.
+    4 a gate is not decided, 130 cancelled.
     """
     from toolkit.errors import EXIT_CANCELLED, SteptuneError, UsageError
 
@@ -80,7 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Fine-tune a language model on how-to questions, and prove that it answers them better.",
         epilog=(
             "Without a command: the screens on a terminal. Exit codes: 0 done, 1 the run failed, 2 the command or"
-            " config is wrong, 3 this machine cannot run it, 130 cancelled."
+            " config is wrong, 3 this machine cannot run it, 4 the rows do not decide a --fail-under, 130 cancelled."
         ),
     )
     from toolkit import __version__
@@ -184,7 +184,10 @@ def _add_run(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="METRIC=VALUE",
-        help=(f"{gated}: exit with 1 if the mean of METRIC (or METRIC_difference from the baseline) is below VALUE"),
+        help=(
+            f"{gated}: exit with 1 if the whole interval of METRIC (or METRIC_difference, METRIC_above_floor, ...) is"
+            " below VALUE, with 4 if it includes VALUE"
+        ),
     )
 
 

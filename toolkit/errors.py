@@ -12,6 +12,7 @@ EXIT_DONE = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_PREFLIGHT = 3
+EXIT_INSUFFICIENT = 4  # a gate that the rows do not decide
 EXIT_CANCELLED = 130
 
 

@@ -42,10 +42,9 @@ def main(settings: EvaluateSettings, run: Run) -> Outcome:
 
     report = run.dir / "report"
     write_report(report, results, settings.adapter)
-    say(f"{results.verdict}\nReport: {report / 'report.html'}")
-    headline = headline_of(results)
-    require_at_least(headline, settings.fail_under, str(report))
-    return Outcome({"report": report}, headline.to_json())
+    say(f"{results.verdict.text}\nReport: {report / 'report.html'}")
+    require_at_least(results, settings.fail_under, report)
+    return Outcome({"report": report}, headline_of(results).to_json())
 
 
 if __name__ == "__main__":

@@ -206,7 +206,8 @@ def results(items: int = 24) -> dict[str, Any]:
         return {"metrics": metrics, "descriptive": DESCRIPTIVE, "rates": {}, "source": SOURCE}
 
     def difference(metric: str, value: float, low: float, high: float) -> dict[str, Any]:
-        tested = {"p": 0.0001, "p_holm": 0.0003, "effect": 1.0, "smallest_detectable": 0.1, "ci95_t": None}
+        tested = {"p": 0.0001, "p_holm": 0.0003, "effect": 1.0, "smallest_detectable": 0.1}
+        tested |= {"groups_enough": 12, "skewness": 0.1}
         counts = {"wins": items, "ties": 0, "losses": 0, "n": items, "shares": None}
         names = {"a": "tuned", "b": "baseline", "metric": metric}
         numbers = {"difference": value, "ci95": [low, high], "floor_difference": None, "above_floor": None}
@@ -246,10 +247,15 @@ def results(items: int = 24) -> dict[str, Any]:
         }
         for index in range(items)
     ]
-    verdict = (
-        f"The tuned model answers better than the baseline: ROUGE-L rises by 0.174 [0.149, 0.199] (n {items}), of which"
-        " 0.020 lies above the floor."
-    )
+    verdict = {
+        "outcome": "better",
+        "system": "tuned",
+        "baseline": "baseline",
+        "rests_on": "metrics",
+        "plain": "The tuned model answers better than the baseline: words that fit the question better.",
+        "numbers": f"+0.020 ROUGE-L above the floor (n {items}); the whole difference is +0.174.",
+        "reasons": [],
+    }
     return {
         "schema": 1,
         "verdict": verdict,
@@ -257,6 +263,8 @@ def results(items: int = 24) -> dict[str, Any]:
         "family": ["rouge_l", "bertscore_f1", "format_conformance"],
         "systems": systems,
         "comparisons": comparisons,
+        "faults": [],
+        "slices": [],
         "sensitivity": [],
         "study": None,
         "correlations": [],

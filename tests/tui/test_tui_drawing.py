@@ -152,8 +152,8 @@ def test_the_report_shows_verdict_table_and_forest() -> None:
     report = Report(Path("results.json"), Results.model_validate(results()))
     text = "\n".join(plain(spans).rstrip() for spans in report_lines(report, 78))
     assert text.splitlines() == [
-        "The tuned model answers better than the baseline: ROUGE-L rises by 0.174",
-        "[0.149, 0.199] (n 24), of which 0.020 lies above the floor.",
+        "The tuned model answers better than the baseline: words that fit the question",
+        "better. +0.020 ROUGE-L above the floor (n 24); the whole difference is +0.174.",
         "         ROUGE-L                BERTScore F1           format",
         "baseline 0.112 [0.098, 0.127]   0.801 [0.795, 0.808]   0.031 [0.010, 0.090]",
         "  floor  0.101                  0.780                  0.031",

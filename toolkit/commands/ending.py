@@ -26,7 +26,7 @@ NEXT = (
 def say_ending(run_folder: RunFolder, results: Results) -> None:
     """Print it, no wider than the terminal."""
     width = min(WIDEST, shutil.get_terminal_size().columns)
-    for sentence in (results.verdict, *plain_words(results)):
+    for sentence in (results.verdict.plain, results.verdict.numbers, *plain_words(results)):
         say("\n".join(wrap(sentence, width)))
     if example := typical_example(results):
         say("\n" + "\n".join(wrap(f"A typical question: {example.prompt}", width)))

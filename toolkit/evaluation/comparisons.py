@@ -1,5 +1,5 @@
-"""Every system against the baseline, metric by metric, as rows of results.json; Holm's correction over the declared
-family.
+"""Every system against the baseline, metric by metric, as rows of results.json; what is above the floor is what is
+tested, with Holm's correction over the declared family.
 """
 
 from __future__ import annotations
@@ -7,14 +7,14 @@ from __future__ import annotations
 import numpy as np
 
 from toolkit.evaluation.inputs import System
-from toolkit.evaluation.intervals import Floats, bootstrap_interval, cluster
-from toolkit.evaluation.paired import compare
+from toolkit.evaluation.intervals import Floats, cluster, groups_enough, mean_interval, smallest_detectable
+from toolkit.evaluation.paired import compare, sign_flip_p
 from toolkit.evaluation.rates import rate
 from toolkit.evaluation.scoring import MetricScores
 from toolkit.options.evaluation import MetricOptions
 from toolkit.results.document import AboveFloor, Comparison, Shares
 from toolkit.results.headline import baseline_of
-from toolkit.results.metrics import COMPARED
+from toolkit.results.metrics import COMPARED, reach_of
 from toolkit.runs.recorder import Recorder
 from toolkit.statistics.intervals import holm
 
@@ -31,7 +31,7 @@ def compare_systems(
     rows: list[Comparison] = []
     for done, (name, metric) in enumerate(pairs, start=1):
         row = nothing_in_common(name, baseline, metric)
-        _compare(row, scores[name][metric], scores[baseline][metric], groups, options)
+        _compare(row, scores[name][metric], scores[baseline][metric], groups, options, len(pairs))
         rows.append(row)
         recorder.progress("bootstrap", done, len(pairs))
         recorder.check_stop()
@@ -48,10 +48,11 @@ def nothing_in_common(a: str, b: str, metric: str) -> Comparison:
         metric=metric,
         difference=None,
         ci95=None,
-        ci95_t=None,
         p=None,
         effect=None,
         smallest_detectable=None,
+        groups_enough=None,
+        skewness=None,
         wins=0,
         ties=0,
         losses=0,
@@ -63,26 +64,32 @@ def nothing_in_common(a: str, b: str, metric: str) -> Comparison:
     )
 
 
-def _compare(row: Comparison, a: MetricScores, b: MetricScores, groups: list[str], options: MetricOptions) -> None:
-    """Fill in the paired difference, that of the floors (gained whatever the question is), and what is left above."""
+def _compare(
+    row: Comparison, a: MetricScores, b: MetricScores, groups: list[str], options: MetricOptions, tests: int
+) -> None:
+    """Fill in the paired difference, that of the floors (gained whatever the question is), and what is left above,
+    which is tested as one of `tests`.
+    """
     both = np.flatnonzero(~np.isnan(a.values) & ~np.isnan(b.values))
     if not len(both):
         return
     kept = [groups[index] for index in both]
     values_a, values_b = a.values[both], b.values[both]
-    found = compare(values_a, values_b, kept, options.bootstrap_samples, options.seed)
-    row.difference, row.ci95, row.ci95_t, row.p = found.difference, found.ci95, found.ci95_t, found.p
-    row.effect, row.smallest_detectable = found.effect, found.smallest_detectable
+    samples, seed = options.bootstrap_samples, options.seed
+    found = compare(values_a, values_b, kept, samples, seed, reach_of(row.metric, 1))
+    row.difference, row.ci95, row.effect = found.difference, found.ci95, found.effect
     row.wins, row.ties, row.losses, row.n = found.wins, found.ties, found.losses, found.n
     row.shares = _shares(values_a - values_b, kept)
     floors_a, floors_b = a.floors[both], b.floors[both]
-    if np.isnan(floors_a).any() or np.isnan(floors_b).any():
-        return
-    above = cluster((values_a - floors_a) - (values_b - floors_b), kept)
-    row.floor_difference = float((floors_a - floors_b).mean())
-    row.above_floor = AboveFloor(
-        difference=above.mean, ci95=bootstrap_interval(above, options.bootstrap_samples, options.seed)
-    )
+    has_floors = not (np.isnan(floors_a).any() or np.isnan(floors_b).any())
+    tested = cluster((values_a - floors_a) - (values_b - floors_b) if has_floors else values_a - values_b, kept)
+    row.p, row.skewness = sign_flip_p(tested, seed), tested.skewness
+    row.smallest_detectable, row.groups_enough = smallest_detectable(tested, tests), groups_enough(tested, tests)
+    if has_floors:
+        row.floor_difference = float((floors_a - floors_b).mean())
+        row.above_floor = AboveFloor(
+            difference=tested.mean, ci95=mean_interval(tested, samples, seed, reach_of(row.metric, 2))
+        )
 
 
 def _shares(differences: Floats, groups: list[str]) -> Shares:

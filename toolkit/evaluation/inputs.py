@@ -13,11 +13,13 @@ from toolkit.records import JSON, read_examples, read_json, sha256_file
 from toolkit.results.document import Source
 from toolkit.results.metrics import HUMAN
 
+SLICED_BY = ("language", "domain", "register", "source")  # of a row's meta
+
 
 @dataclass(frozen=True)
 class TestItem:
     """A question of the test set. `group` is the cluster of related items; `second_references` are further human
-    answers, `language` is the row's own word for it, such as "en".
+    answers, `language` is the row's own word for it, such as "en"; `properties` are those that make slices.
     """
 
     __test__ = False  # not a pytest class
@@ -28,6 +30,7 @@ class TestItem:
     group: str
     language: str | None = None
     second_references: tuple[str, ...] = ()
+    properties: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,9 @@ def read_references(data: Path, split: str, max_rows: int | None = None) -> tupl
             example.prompt,
             example.output,
             str(example.meta.get("group") or example.id),
-            _language(example.meta),
+            _text(example.meta, "language"),
             _further(example.meta, example.output),
+            {name: value for name in SLICED_BY if (value := _text(example.meta, name))},
         )
         for example in read_examples(path)[:max_rows]
     ]
@@ -89,8 +93,8 @@ def human_system(items: list[TestItem], source: Source) -> System:
     return System(HUMAN, [item.reference for item in items], ["stop"] * len(items), source)
 
 
-def _language(meta: dict[str, Any]) -> str | None:
-    given = meta.get("language")
+def _text(meta: dict[str, Any], key: str) -> str | None:
+    given = meta.get(key)
     return given if isinstance(given, str) and given else None
 
 

@@ -1,4 +1,4 @@
-"""Two systems on the same items: difference with intervals, sign-flip test, effect size, wins."""
+"""Two systems on the same items: difference with interval, sign-flip test, effect size, wins."""
 
 from __future__ import annotations
 
@@ -7,14 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from toolkit.evaluation.intervals import (
-    Clustered,
-    Floats,
-    bootstrap_interval,
-    cluster,
-    smallest_detectable,
-    t_interval,
-)
+from toolkit.evaluation.intervals import Clustered, Floats, cluster, mean_interval
+from toolkit.evaluation.proportions import are_yes_or_no, paired_proportion_interval
 from toolkit.statistics.intervals import Interval
 
 EXACT_UP_TO = 20  # groups: 2^20 sign patterns still fit in memory
@@ -27,33 +21,31 @@ _TIE = 1e-9
 class PairedDifference:
     """a - b on the same items.
 
-    `effect` is d_z = mean / standard deviation of the item differences, None where they do not vary;
-    `smallest_detectable` is the difference that a test on these items finds with 80 % power.
+    `effect` is d_z = mean / standard deviation of the item differences, None where they do not vary.
     """
 
     difference: float
     ci95: Interval | None
-    ci95_t: Interval | None
-    p: float
     effect: float | None
-    smallest_detectable: float | None
     wins: int
     ties: int
     losses: int
     n: int
 
 
-def compare(a: Floats, b: Floats, groups: list[str], samples: int, seed: int) -> PairedDifference:
-    """Compare scores a with b [items], groups kept together in intervals and test."""
+def compare(a: Floats, b: Floats, groups: list[str], samples: int, seed: int, reach: Interval) -> PairedDifference:
+    """Compare scores a with b [items], groups kept together; `reach` are the least and largest possible difference.
+
+    Yes and no (1 and 0) on both sides get the interval for paired proportions.
+    """
     differences = a - b
     data = cluster(differences, groups)
     return PairedDifference(
         difference=data.mean,
-        ci95=bootstrap_interval(data, samples, seed),
-        ci95_t=t_interval(data),
-        p=sign_flip_p(data, seed),
+        ci95=paired_proportion_interval(a, b, groups)
+        if are_yes_or_no(a, b)
+        else mean_interval(data, samples, seed, reach),
         effect=effect_size(differences),
-        smallest_detectable=smallest_detectable(data),
         wins=int((differences > _TIE).sum()),
         ties=int((np.abs(differences) <= _TIE).sum()),
         losses=int((differences < -_TIE).sum()),
@@ -63,6 +55,7 @@ def compare(a: Floats, b: Floats, groups: list[str], samples: int, seed: int) ->
 
 def sign_flip_p(data: Clustered, seed: int) -> float:
     """Two-sided p that the mean difference is zero: how often flipping the groups' signs gives a sum as far from zero.
+    It takes the groups' differences for symmetric about zero where there is no difference.
 
     Exact over all sign patterns for up to 20 groups; else 10,000 random ones, with the observed one counted in.
     """

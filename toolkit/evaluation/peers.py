@@ -50,6 +50,7 @@ def bertscore(
         "model_type": encoder.source,
         "num_layers": encoder.layer,
         "batch_size": options.bertscore_batch_size,
+        "nthreads": 0,  # idf in this process: the package forks a pool, which hangs once torch has threads
     }
     common |= {"rescale_with_baseline": options.bertscore_rescale, "lang": options.bertscore_language}
     if options.bertscore_rescale and Path(encoder.source).is_dir():

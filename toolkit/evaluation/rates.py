@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 
 from toolkit.evaluation.conformance import Conformance, failures_by_check
+from toolkit.evaluation.faults import FAULTS, Flags
 from toolkit.evaluation.inputs import System, TestItem
 from toolkit.evaluation.intervals import wilson_rate
 from toolkit.evaluation.rouge import tokenize
@@ -17,7 +18,7 @@ REPEATED_SHARE = 0.2  # of an answer's runs of four words; human answers stay be
 _RUN = 4
 RATES = {
     "empty": "nothing but white space",
-    "cut_off": "generation did not end by itself",
+    **FAULTS,
     "repetitive": f"at least a fifth of its runs of {_RUN} words occurred in it before",
     "repeats_or_unfinished": "it has the same step twice, or generation did not end by itself",
 }
@@ -51,15 +52,14 @@ def describe(
     )
 
 
-def rates(system: System, items: list[TestItem], formats: list[Conformance]) -> dict[str, Rate]:
+def rates(system: System, items: list[TestItem], faults: Flags) -> dict[str, Rate]:
     """The rates of RATES, each as count, n, share and Wilson interval."""
     flags = {
         "empty": [not output.strip() for output in system.outputs],
-        "cut_off": [not result.checks["not_cut_off"] for result in formats],
+        **faults,
         "repetitive": [repeated_share(output) >= REPEATED_SHARE for output in system.outputs],
         "repeats_or_unfinished": [
-            (result.steps > 0 and not result.checks["no_repeated_step"]) or not result.checks["not_cut_off"]
-            for result in formats
+            repeated or cut_off for repeated, cut_off in zip(faults["repeats_step"], faults["cut_off"], strict=True)
         ],
     }
     groups = [item.group for item in items]

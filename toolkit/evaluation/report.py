@@ -14,7 +14,7 @@ from toolkit.evaluation import report_view
 from toolkit.evaluation.conformance import CHECKS
 from toolkit.evaluation.perturbations import PERTURBATIONS
 from toolkit.evaluation.rates import RATES
-from toolkit.evaluation.verdict import signed
+from toolkit.evaluation.verdict_words import signed
 from toolkit.records import JSON, read_json, write_json, write_text
 from toolkit.results.document import RESULTS_FILE, Results
 from toolkit.results.metrics import COMPARED, HUMAN, LABELS
@@ -85,6 +85,7 @@ def _common(results: Results) -> dict[str, Any]:
         "damage_metrics": metrics,
         "damage_rows": damage,
         "human": HUMAN,
+        "prompts": {item.id: item.prompt for item in results.items},
         "limits": report_view.limits(results),
     }
 

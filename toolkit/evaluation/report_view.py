@@ -10,7 +10,9 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from toolkit.evaluation.charts import IntervalRow, axis_range, interval_chart
-from toolkit.evaluation.verdict import conclusion, signed
+from toolkit.evaluation.rouge import tokenizer_for
+from toolkit.evaluation.verdict import conclusion
+from toolkit.evaluation.verdict_words import signed
 from toolkit.results.document import Comparison, Item, Results, Sensitivity, System
 from toolkit.results.metrics import HUMAN, LABELS, PRIMARY
 from toolkit.results.parts import Interval
@@ -19,6 +21,8 @@ from toolkit.results.study import StudyResults
 EXAMPLES = 10
 SHOWN_CHARACTERS = 3_000
 _FEW_GROUPS = 30
+_SKEWED = 1.0
+_ALPHA = 0.05
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -165,6 +169,11 @@ def limits(results: Results) -> list[str]:
             " house style; only what lies above it is about the question."
         ),
     ]
+    if _loses_letters(results):
+        found.append(
+            f"{LABELS[PRIMARY]} was computed with the ascii tokenizer, which loses most letters of these answers; use"
+            " rouge_tokenizer=auto or unicode."
+        )
     if results.study is None:
         found.append(
             "No person has judged these answers: join a blind study (`study_results`) before you call one system"
@@ -176,9 +185,12 @@ def limits(results: Results) -> list[str]:
             " to trust them."
         )
     if environment.groups < _FEW_GROUPS:
+        found.append(_few_groups(environment.groups, len(results.comparisons)))
+    if skewed := [row for row in results.comparisons if abs(row.skewness or 0.0) > _SKEWED]:
+        named = ", ".join(f"{LABELS[row.metric]} ({row.a})" for row in skewed)
         found.append(
-            f"Only {environment.groups} independent groups of items: bootstrap intervals are then too narrow;"
-            " compare the t intervals."
+            f"Skewed differences above the floor: {named}. The sign-flip test takes them for symmetric; the intervals"
+            " are widened for it, so go by those."
         )
     if results.systems[HUMAN].metrics[PRIMARY].mean is None:
         found.append(
@@ -188,6 +200,25 @@ def limits(results: Results) -> list[str]:
     for name, system in results.systems.items():
         found.extend(_limits_of(name, system, environment.items))
     return found
+
+
+def _loses_letters(results: Results) -> bool:
+    metric = next(iter(results.systems.values())).metrics[PRIMARY]
+    return "tokenizer:ascii" in metric.signature and tokenizer_for(item.reference for item in results.items) != "ascii"
+
+
+def _few_groups(groups: int, tests: int) -> str:
+    """What so few groups can show at all: a test by signs has 2 to the power of groups patterns."""
+    least = 2 ** (1 - groups)
+    if tests and least * tests > _ALPHA:
+        return (
+            f"Only {groups} independent groups of items: the smallest p that they can give is {min(1.0, least):.2g},"
+            f" and {min(1.0, least * tests):.2g} after Holm's correction over {tests} tests, so nothing could be shown"
+            " whatever the answers are."
+        )
+    return (
+        f"Only {groups} independent groups of items: intervals are wide, and hold less surely where values are skewed."
+    )
 
 
 def _limits_of(name: str, system: System, items: int) -> list[str]:

@@ -12,8 +12,9 @@ import numpy as np
 from toolkit.evaluation.alignment import Alignment
 from toolkit.evaluation.comparisons import Scores, compare_systems
 from toolkit.evaluation.conformance import Conformance
+from toolkit.evaluation.faults import Flags, compare_faults, find_faults
 from toolkit.evaluation.inputs import System, TestItem
-from toolkit.evaluation.intervals import bootstrap_interval, cluster, effective_size, t_interval
+from toolkit.evaluation.intervals import cluster, effective_size, mean_interval
 from toolkit.evaluation.judge import judge_systems, measure_judge
 from toolkit.evaluation.rates import describe, rates
 from toolkit.evaluation.scoring import (
@@ -26,13 +27,15 @@ from toolkit.evaluation.scoring import (
     targets_for,
 )
 from toolkit.evaluation.sensitivity import damage, damaged_pairs, measure_sensitivity
+from toolkit.evaluation.slices import above, properties, slice_results
 from toolkit.evaluation.step_scores import MOST_INVERSIONS, load_matcher, score_steps
 from toolkit.evaluation.study_join import correlate
-from toolkit.evaluation.verdict import verdict
+from toolkit.evaluation.verdict import reach_verdict
 from toolkit.options.evaluation import JudgeOptions, MetricOptions
 from toolkit.results import document
 from toolkit.results.document import SCHEMA, Environment, Item, Judge, Metric, Results, Sensitivity, Time
-from toolkit.results.metrics import COMPARED, HUMAN, PRIMARY
+from toolkit.results.headline import baseline_of
+from toolkit.results.metrics import COMPARED, HUMAN, PRIMARY, reach_of
 from toolkit.results.study import StudyResults
 from toolkit.runs.recorder import Recorder
 from toolkit.statistics.intervals import wilson_interval
@@ -64,6 +67,7 @@ class Scored:
     scores: Scores
     formats: dict[str, list[Conformance]]
     alignments: dict[str, list[Alignment | None]]
+    faults: dict[str, Flags]
     sensitivity: list[Sensitivity]
 
 
@@ -92,19 +96,28 @@ def evaluate_systems(
     scored = _score(items, everyone, options, recorder)
     comparisons = compare_systems(systems, scored.scores, groups, options, recorder)
     described = {system.name: _system(system, items, scored, options) for system in everyone}
+    baseline = baseline_of(system.name for system in systems)
+    faults = compare_faults(scored.faults, baseline, items, HUMAN)
+    slices = slice_results(items, scored.scores, baseline, options)
     environment = _environment(items, everyone, options, started)
+    same = {system.name for system in systems if system.outputs == _named(baseline, systems).outputs}
     return Results(
         schema=SCHEMA,
-        verdict=verdict(described, comparisons, environment),
+        verdict=reach_verdict(described, comparisons, faults, slices, environment, study, same),
         primary=PRIMARY,
         family=list(COMPARED),
         systems=described,
         comparisons=comparisons,
+        faults=faults,
+        slices=slices,
         sensitivity=scored.sensitivity,
         study=study,
         correlations=correlate(study, items, scored.scores, options.seed) if study else [],
         judge=_judged(items, everyone, judge, options.seed, study, recorder) if judge and judge.base_url else None,
-        items=[_item(index, item, everyone, scored) for index, item in enumerate(items)],
+        items=[
+            _item(index, item, everyone, scored, own)
+            for index, (item, own) in enumerate(zip(items, properties(items), strict=True))
+        ],
         environment=environment,
     ).rounded()
 
@@ -116,7 +129,7 @@ def _score(items: list[TestItem], everyone: list[System], options: MetricOptions
 
     targets = {system.name: targets_for(system, items, options.seed) for system in everyone}
     metrics = load_text_metrics(options, [item.reference for item in items], on_batch)
-    scored = Scored({}, {}, {}, [])
+    scored = Scored({}, {}, {}, {}, [])
     damaged = damage(items, options)
     texts = [
         *(text for pair in damaged_pairs(damaged) for text in pair),
@@ -128,17 +141,21 @@ def _score(items: list[TestItem], everyone: list[System], options: MetricOptions
     pairs = [pair for system in everyone for pair in pairs_of(system, targets[system.name])]
     # In one go, so that each text is encoded once; the cache holds them from here on.
     metrics.bertscore([*pairs, *damaged_pairs(damaged)])
+    questions = [item.prompt for item in items]
     for done, system in enumerate(everyone, start=1):
         own = targets[system.name]
         conformance, scored.formats[system.name] = score_format(system, options)
         steps, scored.alignments[system.name] = score_steps(system, own, matcher, metrics.bert, options)
         similarity = score_bertscore(system, own, metrics)
         scored.scores[system.name] = {
-            **score_rouge(system, own, metrics),
+            **score_rouge(system, own, metrics, questions),
             **similarity,
             "format_conformance": conformance,
             **steps,
         }
+        scored.faults[system.name] = find_faults(
+            system, items, scored.formats[system.name], scored.alignments[system.name]
+        )
         recorder.progress("score", done, len(everyone))
     scored.sensitivity.extend(measure_sensitivity(damaged, metrics, matcher, options))
     return scored
@@ -169,7 +186,7 @@ def _system(system: System, items: list[TestItem], scored: Scored, options: Metr
     described = document.System(
         metrics={name: _metric(name, metric, groups, options) for name, metric in scores.items()},
         descriptive=describe(system, items, formats, inversions, scores["bertscore_f1"].truncated),
-        rates=rates(system, items, formats),
+        rates=rates(system, items, scored.faults[system.name]),
         source=system.source,
     )
     if system.generation:
@@ -199,12 +216,21 @@ def _metric(name: str, scores: MetricScores, groups: list[str], options: MetricO
         size = effective_size(data)
         metric.ci95, metric.interval, metric.effective_n = wilson_interval(data.mean * size, size), "wilson", size
     else:
-        metric.ci95 = bootstrap_interval(data, options.bootstrap_samples, options.seed)
-        metric.ci95_t, metric.interval = t_interval(data), "cluster bootstrap"
+        metric.ci95 = mean_interval(data, options.bootstrap_samples, options.seed, reach_of(name))
+        metric.interval = "cluster-robust t"
+    metric.above_floor = above(scores.values - scores.floors, groups, options, reach_of(name, 1))
+    if scores.questions is not None:
+        known = ~np.isnan(scores.questions)
+        metric.question = float(scores.questions[known].mean()) if known.any() else None
+        metric.above_question = above(scores.values - scores.questions, groups, options, reach_of(name, 1))
     return metric
 
 
-def _item(index: int, item: TestItem, everyone: list[System], scored: Scored) -> Item:
+def _named(name: str, systems: list[System]) -> System:
+    return next(system for system in systems if system.name == name)
+
+
+def _item(index: int, item: TestItem, everyone: list[System], scored: Scored, slices: dict[str, str]) -> Item:
     aligned = {system.name: scored.alignments[system.name][index] for system in everyone}
     return Item(
         id=item.id,
@@ -212,6 +238,7 @@ def _item(index: int, item: TestItem, everyone: list[System], scored: Scored) ->
         reference=item.reference,
         group=item.group,
         language=item.language,
+        slices=slices,
         outputs={system.name: system.outputs[index] for system in everyone if system.name != HUMAN},
         scores={
             system.name: {name: _known(metric.values[index]) for name, metric in scored.scores[system.name].items()}

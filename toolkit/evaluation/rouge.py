@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
+_OTHER_LETTERS = 0.2  # of all: words with accents are fewer, other scripts are nearly all
 _ASCII_WORD = re.compile(r"[a-z0-9]+")
 
 
@@ -23,6 +24,12 @@ def tokenize(text: str, tokenizer: str = "ascii") -> list[str]:
         return _ASCII_WORD.findall(text.lower())
     folded = unicodedata.normalize("NFC", text.casefold())
     return "".join(char if char.isalnum() or unicodedata.category(char)[0] == "M" else " " for char in folded).split()
+
+
+def tokenizer_for(references: Iterable[str]) -> str:
+    """`unicode` where more than a fifth of the references' letters are not a to z, which `ascii` would lose."""
+    letters = [char for text in references for char in text if char.isalpha()]
+    return "unicode" if sum(not char.isascii() for char in letters) > _OTHER_LETTERS * len(letters) else "ascii"
 
 
 def rouge_l(reference: Sequence[Hashable], candidate: Sequence[Hashable]) -> float:

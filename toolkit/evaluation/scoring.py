@@ -18,7 +18,7 @@ from toolkit.evaluation.embedding_cache import EmbeddingCache
 from toolkit.evaluation.encoder import load_encoder
 from toolkit.evaluation.inputs import System, TestItem
 from toolkit.evaluation.intervals import Floats
-from toolkit.evaluation.rouge import rouge_l, rouge_lsum, tokenize
+from toolkit.evaluation.rouge import rouge_l, rouge_lsum, tokenize, tokenizer_for
 from toolkit.evaluation.shuffles import SHUFFLES, other_items, shuffled_lines
 from toolkit.evaluation.steps import strip_markers
 from toolkit.options.evaluation import MetricOptions
@@ -37,7 +37,7 @@ class MetricScores:
     """One metric of one system: `values` and `floors` [items], NaN where there is nothing to compare with.
 
     `truncated` is how many outputs were cut for this metric; `undefined` how many outputs that have a reference got no
-    value.
+    value; `questions` [items] is what the question itself scores as an answer, where that is measured.
     """
 
     values: Floats
@@ -46,6 +46,7 @@ class MetricScores:
     signature: str
     truncated: int = 0
     undefined: int = 0
+    questions: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,8 @@ def load_text_metrics(
     Raises:
         ModelError: the encoder cannot be loaded, or rescaling is asked for where there is no official baseline.
     """
+    if options.rouge_tokenizer == "auto":
+        options = options.model_copy(update={"rouge_tokenizer": tokenizer_for(references)})
     encoder = load_encoder(options.bertscore_model, options.bertscore_layer)
     baseline = (
         official_baseline(options.bertscore_model, encoder.layer, options.bertscore_language)
@@ -176,8 +179,12 @@ def load_text_metrics(
     return replace(metrics, bert=BertScorer(encoder, bert.cache, options.bertscore_batch_size, on_batch, idf, baseline))
 
 
-def score_rouge(system: System, targets: Targets, metrics: TextMetrics) -> dict[str, MetricScores]:
-    """ROUGE-L F of each output on the whole text, and line by line as the field's summaries report it."""
+def score_rouge(
+    system: System, targets: Targets, metrics: TextMetrics, questions: list[str]
+) -> dict[str, MetricScores]:
+    """ROUGE-L F of each output on the whole text, and line by line as the field's summaries report it; beside the first
+    what each question scores.
+    """
     pairs = pairs_of(system, targets)
     floor = floor_signature(metrics.options)
     found = {
@@ -188,7 +195,13 @@ def score_rouge(system: System, targets: Targets, metrics: TextMetrics) -> dict[
     for name, (by_pair, signature) in found.items():
         values, floors = _best_and_floors(system, targets, by_pair.__getitem__)
         scores[name] = MetricScores(values, floors, REFERENCE_FLOOR, f"{signature}|{floor}")
-    return scores
+    copied = metrics.rouge(
+        [(text, own) for text, all_own in zip(questions, targets.own, strict=True) for own in all_own]
+    )
+    asked = [
+        _best([copied[text, own] for own in all_own]) for text, all_own in zip(questions, targets.own, strict=True)
+    ]
+    return scores | {"rouge_l": replace(scores["rouge_l"], questions=np.array(asked, dtype=np.float64))}
 
 
 def score_bertscore(system: System, targets: Targets, metrics: TextMetrics) -> dict[str, MetricScores]:

@@ -11,13 +11,14 @@ import numpy as np
 from toolkit.damage import Damage
 from toolkit.evaluation.bertscore import Pair
 from toolkit.evaluation.inputs import TestItem
-from toolkit.evaluation.intervals import Floats, bootstrap_interval, cluster
+from toolkit.evaluation.intervals import Floats, cluster, mean_interval
 from toolkit.evaluation.perturbations import PERTURBATIONS, perturb
 from toolkit.evaluation.scoring import TextMetrics, conformance
 from toolkit.evaluation.step_scores import StepMatcher
 from toolkit.evaluation.steps import render_steps, step_texts
 from toolkit.options.evaluation import MetricOptions
 from toolkit.results.document import Sensitivity
+from toolkit.results.metrics import reach_of
 
 
 @dataclass(frozen=True)
@@ -91,5 +92,5 @@ def _row(
         return row
     drops = cluster((before - after)[defined], [groups[index] for index in defined])
     row.mean, row.drop = float(after[defined].mean()), drops.mean
-    row.ci95 = bootstrap_interval(drops, options.bootstrap_samples, options.seed)
+    row.ci95 = mean_interval(drops, options.bootstrap_samples, options.seed, reach_of(metric, 1))
     return row

@@ -49,10 +49,12 @@ class StepMatcher:
 
     def similarity(self, output: str, reference: str) -> Floats:
         """Cosines [output steps, reference steps]."""
-        left, right = (_stack([self.vectors[step] for step in _steps(text)]) for text in (output, reference))
-        if not len(left) or not len(right):
-            return np.zeros((len(left), len(right)))
-        return np.asarray(left @ right.T, dtype=np.float64)
+        own, theirs = _steps(output), _steps(reference)
+        if not own or not theirs:
+            return np.zeros((len(own), len(theirs)))
+        left, right = (np.stack([self.vectors[step] for step in steps]) for steps in (own, theirs))
+        alike = np.array([[step == other for other in theirs] for step in own])  # also where a step has no vector
+        return np.where(alike, 1.0, np.asarray(left @ right.T, dtype=np.float64))
 
     def signature(self, scorer: BertScorer) -> str:
         threshold = f"threshold:{self.threshold:.4f}({self.origin})"
@@ -71,7 +73,7 @@ def load_matcher(
     found = floor_threshold(_unrelated(StepMatcher(vectors, 1.0, ""), items, options.seed))
     if found is None:
         return StepMatcher(vectors, FALLBACK_THRESHOLD, "fixed: no other item")
-    return StepMatcher(vectors, round(found, 4), f"floor q{THRESHOLD_QUANTILE}")
+    return StepMatcher(vectors, min(1.0, round(found, 4)), f"floor q{THRESHOLD_QUANTILE}")
 
 
 def score_steps(
@@ -143,7 +145,3 @@ def _mean_vector(embedding: Embedding, scorer: BertScorer) -> Floats:
     mean = (weighted.vectors * weighted.weights[:, None]).sum(dim=0).numpy().astype(np.float64)
     length = float(np.linalg.norm(mean))
     return np.asarray(mean / length if length else mean, dtype=np.float64)
-
-
-def _stack(vectors: list[Floats]) -> Floats:
-    return np.stack(vectors) if vectors else np.zeros((0, 0))

@@ -25,6 +25,7 @@ _MARKER = re.compile(
 )
 _BULLET = re.compile(r"[ \t]*[-*+•‣▪][ \t]+")
 _ENDS_SENTENCE = re.compile(r"[.!?。…][\"'”’)*_]*$")
+_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)]*\s+(?=[^\sa-z])|(?<=[。！？])")
 _DASH = re.compile(r"[-–—][ \t]+")
 _BLANK = "\n\r \t"  # wider than these, stripping would make a marker of a line that is none
 _CONTINUED = "   "  # as far in as the text after "1. "
@@ -87,9 +88,9 @@ def render_steps(texts: list[str]) -> str:
 
 
 def step_texts(text: str) -> list[str]:
-    """What an answer's steps say, without those that say nothing; in an answer without markers each line is a step."""
+    """What an answer's steps say, without those that say nothing; without markers each sentence of a line is a step."""
     steps = [step.text for step in parse_answer(text).steps] or [
-        _without_marker(line).strip() for line in text.splitlines()
+        sentence.strip() for line in text.splitlines() for sentence in _SENTENCE_END.split(_without_marker(line))
     ]
     return [step for step in steps if step]
 

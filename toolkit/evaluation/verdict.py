@@ -1,79 +1,181 @@
-"""The result in words: one sentence with difference, interval and n, worded by what the interval and the corrected test
-allow.
+"""What the evaluation shows, as one of three outcomes with its reasons, for the system that was compared last.
+
+`better` needs the primary metric's difference above the floor to lie above 0, by its interval and by the test with
+Holm's correction; answers that say more than their question does; no declared metric and no fault significantly worse;
+and steps in order where they can be paired. `not_better` is said where one of these is refuted, `insufficient` where it
+is open. With a joined study the claims about people's ratings decide, and the metrics are told beside them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
-from toolkit.results.document import AboveFloor, Comparison, Environment, System
+from toolkit.evaluation.verdict_words import best_fact, numbers_of, plain_sentence, worst_fact
+from toolkit.results.document import Comparison, Environment, FaultDifference, Slice, System, Verdict
+from toolkit.results.fault_words import FAULT_WORDS
 from toolkit.results.metrics import LABELS, PRIMARY
+from toolkit.results.study import HumanComparison, StudyResults
 
+ORDERED_ITEMS = 10  # answers with paired steps from which on their order must be shown
 _ALPHA = 0.05
+_POWER = 2.04  # ((1.96 + 0.84) / 1.96)²: rows for 80 % power over those whose interval just leaves out 0
+Outcome = Literal["better", "not_better", "insufficient"]
 
 
-def verdict(systems: Mapping[str, System], comparisons: Sequence[Comparison], environment: Environment) -> str:
-    """One sentence on the last compared system; on the only system's score if there is nothing to compare."""
-    compared = [row for row in comparisons if row.metric == PRIMARY]
-    return _compared(compared[-1], environment) if compared else _alone(systems)
+@dataclass
+class _Findings:
+    """What speaks against `better`: facts that refute it, and what is open."""
+
+    refuted: list[str] = field(default_factory=list)
+    open: list[str] = field(default_factory=list)
+
+    @property
+    def outcome(self) -> Outcome:
+        return "not_better" if self.refuted else "insufficient" if self.open else "better"
+
+
+def reach_verdict(
+    systems: Mapping[str, System],
+    comparisons: Sequence[Comparison],
+    faults: Sequence[FaultDifference],
+    slices: Sequence[Slice],
+    environment: Environment,
+    study: StudyResults | None,
+    same_as_baseline: set[str],
+) -> Verdict:
+    """The verdict on the last compared system; `insufficient` on the only system, as nothing is compared."""
+    if not comparisons:
+        return _alone(systems)
+    a, b = comparisons[-1].a, comparisons[-1].b
+    rows = {row.metric: row for row in comparisons if (row.a, row.b) == (a, b)}
+    own_faults = [found for found in faults if (found.a, found.b) == (a, b)]
+    found = _of_metrics(systems[a], rows, own_faults)
+    if a in same_as_baseline:
+        found = _Findings(refuted=[f"its answers are those of {b}, word for word"])
+    claims = [row for row in study.comparisons if {row.a, row.b} == {a, b}] if study else []
+    if claims:
+        found = _of_people(claims, a)
+    outcome = found.outcome
+    rows_enough = _rows_enough(systems[a], rows[PRIMARY], environment) if outcome == "insufficient" else None
+    best = best_fact(systems, rows, own_faults)
+    worst = worst_fact(systems, rows, own_faults, slices)
+    reasons = [*found.refuted, *found.open]
+    return Verdict(
+        outcome=outcome,
+        system=a,
+        baseline=b,
+        rests_on="people" if claims else "metrics",
+        plain=plain_sentence(outcome, a, b, reasons, best, worst, rows_enough, environment),
+        numbers=numbers_of(rows[PRIMARY], environment, [row.criterion for row in claims]),
+        reasons=reasons,
+        rows_enough=rows_enough,
+    )
 
 
 def conclusion(row: Comparison) -> str:
-    """What a comparison shows: `better`, `worse`, `unclear` (the interval includes 0) or `uncorrected` (it does not,
-    but Holm's p is above .05).
+    """What a comparison shows above the floor: `better`, `worse`, `unclear` (the interval includes 0) or `uncorrected`
+    (it does not, but Holm's p is above .05).
     """
-    if row.difference is None or row.ci95 is None or row.p_holm is None or row.ci95[0] <= 0 <= row.ci95[1]:
+    interval = row.above_floor.ci95 if row.above_floor else row.ci95
+    if interval is None or row.p_holm is None or interval[0] <= 0 <= interval[1]:
         return "unclear"
     if row.p_holm > _ALPHA:
         return "uncorrected"
-    return "better" if row.difference > 0 else "worse"
+    return "better" if interval[0] > 0 else "worse"
 
 
-def signed(value: float | None) -> str:
-    """A difference with its sign, three decimals, and a true minus; nothing has no sign, and a dash stands for no
-    value.
-    """
-    if value is None:
-        return "–"
-    return "0.000" if abs(value) < 0.0005 else f"{value:+.3f}".replace("-", "−")
+def _of_metrics(system: System, rows: Mapping[str, Comparison], faults: Sequence[FaultDifference]) -> _Findings:
+    found = _Findings()
+    _judge_primary(rows[PRIMARY], found)
+    _judge_question(system, found)
+    for row in rows.values():
+        if row.metric != PRIMARY and conclusion(row) == "worse":
+            found.refuted.append(f"{LABELS[row.metric]} is lower than with {row.b}")
+    for fault in faults:
+        if fault.ci95 and fault.ci95[0] > 0:
+            found.refuted.append(
+                f"more of its answers {FAULT_WORDS[fault.fault]}: {fault.count_a} of {fault.n} ({fault.b}"
+                f" {fault.count_b})"
+            )
+    _judge_order(system, found)
+    return found
 
 
-def _compared(row: Comparison, environment: Environment) -> str:
-    size = f"n = {row.n} items" + (f" in {environment.groups} groups" if environment.groups < row.n else "")
-    interval = (
-        f"95 % interval {signed(row.ci95[0])} to {signed(row.ci95[1])}"
-        if row.ci95
-        else "no interval: all items are in one group"
-    )
-    numbers = f"{signed(row.difference)} {LABELS[PRIMARY]} ({interval}, {size})"
-    a, b = row.a, row.b
-    wording = {
-        "better": f"{a} is closer to the human answers than {b}: {numbers}",
-        "worse": f"{a} is further from the human answers than {b}: {numbers}",
-        "unclear": f"The data do not show a difference between {a} and {b}: {numbers}",
-        "uncorrected": (
-            f"The data do not settle whether {a} and {b} differ: {numbers}, but p = {row.p_holm:.3f} after Holm's"
-            " correction"
-        ),
-    }[conclusion(row)]
-    if row.above_floor is None or conclusion(row) != "better":
-        return wording + "."
-    return (
-        f"{wording}; of this, {signed(row.floor_difference)} is also gained against other items' references, and"
-        f" {signed(row.above_floor.difference)}{_left_interval(row.above_floor)} is specific to the question."
-    )
+def _judge_primary(row: Comparison, found: _Findings) -> None:
+    shown = conclusion(row)
+    interval = row.above_floor.ci95 if row.above_floor else row.ci95
+    if shown == "worse" or (interval and interval[1] <= 0):
+        found.refuted.append(f"its answers fit their own questions less than those of {row.b} do")
+    elif shown != "better":
+        found.open.append("its answers fit their own questions better")
 
 
-def _left_interval(left: AboveFloor) -> str:
-    return f" ({signed(left.ci95[0])} to {signed(left.ci95[1])})" if left.ci95 else ""
+def _judge_question(system: System, found: _Findings) -> None:
+    """Words that the question already has are no answer to it."""
+    above = system.metrics[PRIMARY].above_question
+    if above is None or above.ci95 is None or above.ci95[0] > 0:
+        return
+    if above.difference <= 0:
+        found.refuted.append("the questions themselves, taken for answers, score as much")
+    else:
+        found.open.append("its answers say more than the questions themselves")
 
 
-def _alone(systems: Mapping[str, System]) -> str:
+def _judge_order(system: System, found: _Findings) -> None:
+    order = system.metrics["order_tau"]
+    if order.n < ORDERED_ITEMS or order.mean is None or order.ci95 is None or order.ci95[0] > 0:
+        return
+    if order.ci95[1] <= 0:
+        found.refuted.append("its steps come in the reverse order")
+    else:
+        found.open.append("its steps come in the right order")
+
+
+def _of_people(claims: Sequence[HumanComparison], a: str) -> _Findings:
+    """Claims of the joined study about the two systems: every one must hold for `better`."""
+    found = _Findings()
+    for row in claims:
+        sign = 1 if row.a == a else -1
+        ends = row.ci95 and tuple(sorted(sign * end for end in row.ci95))
+        least = -(row.margin or 0.0) if row.claim == "non_inferiority" else 0.0
+        if ends and ends[1] <= least:
+            found.refuted.append(f"people rate its {row.criterion} lower")
+        elif not (row.a == a and row.met):
+            found.open.append(f"people rate its {row.criterion} as claimed")
+    if not any(row.a == a and row.claim == "superiority" for row in claims):
+        found.open.append("people rate it higher, which no declared claim is about")
+    return found
+
+
+def _rows_enough(system: System, row: Comparison, environment: Environment) -> int | None:
+    """Test rows that would show what is open with 80 % power, if it is as found; None where it is not above 0."""
+    wanted = []
+    if conclusion(row) != "better":
+        wanted.append(row.groups_enough and row.groups_enough * environment.items / environment.groups)
+    above, order = system.metrics[PRIMARY].above_question, system.metrics["order_tau"]
+    open_means = [(above.difference, above.ci95)] if above else []
+    open_means += [(order.mean, order.ci95)] if order.n >= ORDERED_ITEMS and order.mean is not None else []
+    for mean, ends in open_means:
+        if ends and ends[0] <= 0:
+            shrunk = ((ends[1] - ends[0]) / 2 / mean) ** 2 if mean > 0 else None
+            wanted.append(shrunk and shrunk * _POWER * environment.items)
+    known = [rows for rows in wanted if rows is not None]
+    return max(round(max(known)), environment.items + 1) if known and len(known) == len(wanted) else None
+
+
+def _alone(systems: Mapping[str, System]) -> Verdict:
     name, system = next(iter(systems.items()))
     metric = system.metrics[PRIMARY]
     interval = f"95 % interval {metric.ci95[0]:.3f} to {metric.ci95[1]:.3f}, " if metric.ci95 else ""
     floor = f"; its floor is {metric.floor:.3f}" if metric.floor is not None else ""
-    return (
-        f"{name} scores {metric.mean:.3f} {LABELS[PRIMARY]} ({interval}n = {metric.n}){floor}, and there is no"
-        " second system to compare with."
+    return Verdict(
+        outcome="insufficient",
+        system=name,
+        baseline=None,
+        rests_on="metrics",
+        plain=f"There is no second system to compare {name} with, so nothing says whether it is better.",
+        numbers=f"{name} scores {metric.mean:.3f} {LABELS[PRIMARY]} ({interval}n = {metric.n}){floor}.",
+        reasons=["nothing is compared"],
     )

@@ -8,7 +8,8 @@ from pydantic import Field, field_validator
 
 from toolkit.options.base import ExistingPath, OptionalCount, OptionalPath, OptionalShare, OptionalText, Options
 from toolkit.options.shared import HeldOutOptions, SeedOptions, StepRangeOptions
-from toolkit.results.metrics import COMPARED
+from toolkit.results.measured import KINDS, NUMBERS, split_name
+from toolkit.results.metrics import reach_of
 
 
 class PredictionsOptions(Options):
@@ -31,25 +32,43 @@ class EvidenceOptions(Options):
     fail_under: dict[str, float] = Field(
         default_factory=dict,
         description=(
-            "Least acceptable mean by metric, or difference from the baseline by METRIC_difference; below it the run"
-            " fails."
+            "Least acceptable mean by metric, or METRIC_difference (from the baseline), METRIC_above_floor,"
+            " METRIC_above_floor_difference, each also as NUMBER@PROPERTY:VALUE for a slice, such as"
+            " format_conformance@language:id. The run fails where the whole interval is below, and ends with exit code"
+            " 4 where the interval includes the number."
         ),
     )
 
     @field_validator("fail_under")
     @classmethod
     def _thresholds_have_a_number(cls, value: dict[str, float]) -> dict[str, float]:
-        known = [name for metric in COMPARED for name in (metric, f"{metric}_difference")]
-        if unknown := [name for name in value if name not in known]:
-            raise ValueError(f"{unknown[0]!r} is no number of an evaluation; there are: {', '.join(known)}")
+        for name, least in value.items():
+            number, by, part = split_name(name)
+            if number not in NUMBERS:
+                raise ValueError(f"{number!r} is no number of an evaluation; there are: {', '.join(NUMBERS)}")
+            if "@" in name and not (by and part):
+                raise ValueError(f"{name!r} names no slice; expected {number}@PROPERTY:VALUE, such as @language:id")
+            if least > (most := _largest(number)):
+                raise ValueError(f"{name}: no {number} can reach {least:g}; the largest possible is {most:g}")
         return value
+
+
+def _largest(number: str) -> float:
+    """The largest value that a number can have."""
+    kind = next(kind for kind in KINDS[::-1] if number.endswith(kind))
+    subtractions = {"_above_floor_difference": 2, "_difference": 1, "_above_floor": 1, "": 0}[kind]
+    return reach_of(number.removesuffix(kind) if kind else number, subtractions)[1]
 
 
 class RougeOptions(Options):
     """ROUGE-L, and the markers that both text metrics leave out."""
 
-    rouge_tokenizer: Literal["ascii", "unicode"] = Field(
-        "ascii", description="Word splitting of ROUGE-L: ascii is rouge-score's, unicode keeps all letters."
+    rouge_tokenizer: Literal["auto", "ascii", "unicode"] = Field(
+        "auto",
+        description=(
+            "Word splitting of ROUGE-L: ascii is rouge-score's, unicode keeps all letters; auto is unicode where many"
+            " letters of the references are not a to z, else ascii."
+        ),
     )
     markers: Literal["strip", "keep"] = Field(
         "strip", description="Strip list markers before ROUGE-L and BERTScore; keep gives the plain numbers."

@@ -16,15 +16,24 @@ _MEASURED_ELSEWHERE = {"time", "generation", "study"}
 _OPEN = WithJsonSchema({"additionalProperties": True, "type": "object"})  # published as an object without its fields
 
 
+class AboveFloor(Part):
+    """The mean of what lies above a floor, or the paired difference of it."""
+
+    difference: float
+    ci95: Interval | None
+
+
 class Metric(Part):
     """One metric of one system; `mean` is null where nothing could be scored."""
 
     mean: float | None
     ci95: Interval | None = Field(
-        description="95 % interval: percentile cluster bootstrap, or Wilson at the effective sample size."
+        description="95 % interval: cluster-robust t widened for skewness, or Wilson at the effective sample size."
     )
-    ci95_t: Interval | None = Field(None, description="Cluster-robust t interval.")
     interval: str | None = None
+    above_floor: AboveFloor | None = Field(None, description="The mean of (value - floor).")
+    question: float | None = Field(None, description="What the questions themselves score as answers.")
+    above_question: AboveFloor | None = Field(None, description="The mean of (value - what the question scores).")
     effective_n: float | None = None
     n: Count = Field(description="Items that have a value.")
     undefined: Count = Field(0, description="Items for which the metric is not defined, left out of mean and interval.")
@@ -70,13 +79,6 @@ class System(Part):
     generation: dict[str, Any] | None = None
 
 
-class AboveFloor(Part):
-    """The paired difference of (value - floor)."""
-
-    difference: float
-    ci95: Interval | None
-
-
 class Shares(Part):
     """Share of items won, tied or lost, each with its Wilson interval."""
 
@@ -93,11 +95,18 @@ class Comparison(Part):
     metric: str
     difference: float | None
     ci95: Interval | None
-    ci95_t: Interval | None
-    p: Share | None = Field(description="Sign-flip test on the groups.")
+    p: Share | None = Field(
+        description="Sign-flip test on the groups: of the difference above the floor where there is a floor."
+    )
     effect: float | None = Field(description="Cohen's d_z of the item differences.")
     smallest_detectable: float | None = Field(
-        description="Difference that this design finds with 80 % power at the 5 % level."
+        description="Difference above the floor that this design finds with 80 % power after Holm's correction."
+    )
+    groups_enough: Count | None = Field(
+        description="Groups of items that would show the difference above the floor as found, with that power."
+    )
+    skewness: float | None = Field(
+        description="Of the groups' differences above the floor; the sign-flip test takes them for symmetric."
     )
     wins: Count
     ties: Count
@@ -109,6 +118,60 @@ class Comparison(Part):
     p_holm: Share | None = Field(description="Holm's correction over all rows of `comparisons`.")
 
 
+class FaultDifference(Part):
+    """How many answers of a and of b have a fault, on the same items, with the interval for paired proportions."""
+
+    a: str
+    b: str
+    fault: str
+    count_a: Count
+    count_b: Count
+    n: Count
+    difference: float
+    ci95: Interval | None
+    example: str | None = Field(description="Id of the first item where a has it.")
+
+
+class SliceNumber(Part):
+    """One metric of one system on a slice, and its differences from the baseline; null where there are none."""
+
+    n: Count
+    mean: float | None
+    ci95: Interval | None
+    difference: AboveFloor | None = Field(None, description="From the baseline, the floors not regarded.")
+    above_floor: AboveFloor | None = Field(None, description="The mean of (value - floor).")
+    above_floor_difference: AboveFloor | None = Field(None, description="From the baseline.")
+
+
+class Slice(Part):
+    """The items that share a property, such as the language of the question."""
+
+    by: str
+    value: str
+    n: Count
+    groups: Count
+    numbers: dict[str, dict[str, SliceNumber]] = Field(description="System to metric.")
+
+
+class Verdict(Part):
+    """What the evaluation shows about the system that was compared last, and what it rests on."""
+
+    outcome: Literal["better", "not_better", "insufficient"]
+    system: str
+    baseline: str | None
+    rests_on: Literal["metrics", "people"]
+    plain: str = Field(description="One sentence for readers who do not know the metrics.")
+    numbers: str = Field(description="One sentence for those who do.")
+    reasons: list[str] = Field(description="What stands against `better`; empty for `better`.")
+    rows_enough: Count | None = Field(
+        None, description="For `insufficient`: about how many test rows would settle it if all stays as found."
+    )
+
+    @property
+    def text(self) -> str:
+        return f"{self.plain} {self.numbers}"
+
+
 class Item(Part):
     """One test item with every system's output, scores and faults."""
 
@@ -117,6 +180,7 @@ class Item(Part):
     reference: str
     group: str
     language: str | None = None
+    slices: dict[str, str] = Field(default_factory=dict, description="Property to value, as in `slices`.")
     outputs: dict[str, str]
     scores: dict[str, dict[str, float | None]]
     failed_checks: dict[str, list[str]]
@@ -192,11 +256,15 @@ class Results(Part):
     """results.json."""
 
     schema_: Literal[1] = Field(alias="schema")
-    verdict: str
-    primary: str = Field(description="The metric that the verdict is about, declared beforehand.")
-    family: list[str] = Field(description="Metrics over which Holm's correction goes, for each system compared.")
+    verdict: Verdict
+    primary: str = Field(description="The metric whose part above the floor decides, declared beforehand.")
+    family: list[str] = Field(
+        description="Metrics whose differences above the floor Holm's correction is over, for each system compared."
+    )
     systems: dict[str, System]
     comparisons: list[Comparison]
+    faults: list[FaultDifference]
+    slices: list[Slice]
     sensitivity: list[Sensitivity]
     study: StudyResults | None
     correlations: list[Correlation]

@@ -7,6 +7,8 @@ BASELINE = "baseline"
 PRIMARY = "rouge_l"  # the metric that the verdict is about; declared here, not chosen after the fact
 # Holm's family: these, for each system against the baseline. They are also the numbers of a run's headline.
 COMPARED = ("rouge_l", "bertscore_f1", "format_conformance", "step_f1", "order_tau")
+# Least and largest value of an item; a metric that is not named lies between 0 and 1.
+REACH = {"order_tau": (-1.0, 1.0), "bertscore_f1": (-1.0, 1.0), "bertscore_p": (-1.0, 1.0), "bertscore_r": (-1.0, 1.0)}
 LABELS = {
     "rouge_l": "ROUGE-L",
     "rouge_lsum": "ROUGE-Lsum",
@@ -17,3 +19,11 @@ LABELS = {
     "step_f1": "Step F1",
     "order_tau": "Order τ",
 }
+
+
+def reach_of(metric: str, differences: int = 0) -> tuple[float, float]:
+    """Least and largest value of a metric, or after so many subtractions of one such value from another."""
+    low, high = REACH.get(metric, (0.0, 1.0))
+    for _ in range(differences):
+        low, high = low - high, high - low
+    return low, high

@@ -9,7 +9,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 from toolkit.results.document import Comparison, Item, Results
+from toolkit.results.fault_words import FAULT_WORDS
 from toolkit.results.metrics import PRIMARY
+from toolkit.results.worst_slice import worst_slice
 
 # What an interval above 0 shows, by metric; the others of the family say the same in other units.
 CLAIMS = {
@@ -40,7 +42,14 @@ def plain_words(results: Results) -> list[str]:
     open_ = [claim for metric, claim in CLAIMS.items() if claim not in learnt and _row(rows, metric)]
     said = f"{tuned} learnt {_joined(learnt)}" if learnt else f"{tuned} was not shown to do better than {baseline}"
     not_shown = f"; not shown: that it learnt {_joined(open_)}" if learnt and open_ else ""
-    return [f"{said}{not_shown}.", _format_by_language(results, tuned, baseline), *_repeats(results, tuned, baseline)]
+    weak = worst_slice(results.slices, tuned)
+    return [
+        f"{said}{not_shown}.",
+        _format_by_language(results, tuned, baseline),
+        *([f"Weakest: {weak}."] if weak else []),
+        *_faults(results, tuned, baseline),
+        *_repeats(results, tuned, baseline),
+    ]
 
 
 def typical_example(results: Results) -> Example | None:
@@ -90,6 +99,17 @@ def _format_by_language(results: Results, tuned: str, baseline: str) -> str:
         shares = [sum(bool(item.scores[name].get(FORMAT)) for item in items) for name in (tuned, baseline)]
         parts.append(f"{shares[0]} of {count} ({baseline} {shares[1]})" + (f" in {language}" if language else ""))
     return f"Clean numbered lists from {tuned}: {', '.join(parts)}."
+
+
+def _faults(results: Results, tuned: str, baseline: str) -> list[str]:
+    """How often which fault occurs, each with a question where it does."""
+    prompts = {item.id: item.prompt for item in results.items}
+    return [
+        f"{row.count_a} of {row.n} answers {FAULT_WORDS[row.fault]} ({baseline} {row.count_b}), for example to:"
+        f" {prompts.get(row.example or '', '')}"
+        for row in results.faults
+        if (row.a, row.b) == (tuned, baseline) and row.count_a
+    ]
 
 
 def _repeats(results: Results, tuned: str, baseline: str) -> list[str]:

@@ -41,7 +41,7 @@ class Report:
 
     @property
     def verdict(self) -> str:
-        return clean(self.results.verdict) if self.results else ""
+        return clean(self.results.verdict.text) if self.results else ""
 
     def metrics(self) -> list[str]:
         """Every metric that some system has, the best known first."""

@@ -63,7 +63,7 @@ def sample_questions(count: int = QUESTIONS) -> list[dict[str, Any]]:
 def ordinary(rows: list[dict[str, Any]]) -> list[str]:
     """The baseline's answers."""
     answers = []
-    for index, row in enumerate(rows):
+    for index in range(len(rows)):
         steps = [step_texts(rows[(index + shift) % len(rows)]["output"]) for shift in (0, 7, 13)]
         listed = numbered(steps[0][index % len(steps[0])], steps[1][0], steps[2][1])
         answers.append(f"Sure, here is what you can do:\n\n{listed}\n\nI hope this helps!")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,17 @@ from toolkit.options.evaluation import MetricOptions
 from toolkit.results.document import Results
 from toolkit.runs.recorder import Recorder
 
-OPTIONS = MetricOptions(
-    bertscore_model="embedded:all-minilm-l6-v2", bertscore_cache=False, sensitivity_items=0, bootstrap_samples=1000
-)
+OPTIONS = MetricOptions(bertscore_model="embedded:all-minilm-l6-v2", sensitivity_items=0, bootstrap_samples=1000)
+pytestmark = pytest.mark.slow
+OFTEN = ("perfect", "reversed", "negated", "generic_list")  # the others with `make test-all` and `make bench-eval`
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The human answers are encoded once for all systems."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STEPTUNE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 def judged(folder: Path) -> Results:
@@ -24,7 +33,9 @@ def judged(folder: Path) -> Results:
     return evaluate_systems(items, systems, human_system(items, source), OPTIONS, Recorder(None))
 
 
-@pytest.mark.parametrize("name", EXPECTED)
+@pytest.mark.parametrize(
+    "name", [name if name in OFTEN else pytest.param(name, marks=pytest.mark.long) for name in EXPECTED]
+)
 def test_the_verdict_on_a_system_of_known_worth(name: str, tmp_path: Path) -> None:
     verdict = judged(write_case(tmp_path, name)).verdict
     assert verdict.outcome == EXPECTED[name].outcome, verdict

@@ -6,10 +6,12 @@ import pytest
 
 from tests.unit.evaluation.evaluation_samples import WORDS
 from toolkit.errors import ModelError
+from toolkit.evaluation import peers
 from toolkit.evaluation.bertscore import BertScorer, Idf, Match, idf_over, match_pair, official_baseline, weigh
 from toolkit.evaluation.embedding_cache import EmbeddingCache
 from toolkit.evaluation.encoder import _keep_layers, _layer_count, encode, known_layer, load_encoder
 from toolkit.models import resolve_model
+from toolkit.options.evaluation import MetricOptions
 
 TEXTS = ["Open the app.", "open the app and turn it on", "wait", "Press the power button.\nWait for the light.", "zzz!"]
 
@@ -301,3 +303,19 @@ def test_equals_bert_score_on_a_tiny_model(tiny_bert: Path) -> None:
 def test_equals_bert_score_with_the_embedded_encoder() -> None:
     pairs = [(candidate, reference) for candidate in TEXTS for reference in TEXTS]
     assert largest_difference(resolve_model("embedded:all-minilm-l6-v2"), 6, pairs) < 1e-6
+
+
+def test_idf_of_the_package_is_counted_without_a_pool_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its pool forks after torch has started threads, and then waits for ever."""
+    import bert_score.utils
+
+    def no_pool(*_: object) -> None:
+        raise AssertionError("a pool of processes was started")
+
+    monkeypatch.setattr(bert_score.utils, "Pool", no_pool)
+    options = MetricOptions(
+        bertscore_model="embedded:all-minilm-l6-v2", bertscore_idf=True, bertscore_backend="bert-score"
+    )
+    pairs = [("1. Open it.", "1. Open the box."), ("1. Wait.", "1. Close it and wait.")]
+    found = peers.bertscore(options, load_encoder(options.bertscore_model), pairs, [own for _, own in pairs])
+    assert all(0 < match.f1 < 1 for match in found.values())

@@ -76,7 +76,8 @@ def test_a_number_below_its_threshold_fails_the_run_after_the_report(
     )
     ended = run(tmp_path / "run", settings)
     assert ended.returncode == 1
-    assert "tuned: rouge_l is 0.8, expected at least 0.999. The report is in" in ended.stderr
+    assert "tuned: rouge_l is 0.8 (95 % interval " in ended.stderr
+    assert "expected at least 0.999. The report is in" in ended.stderr
     assert (tmp_path / "run" / "report" / "report.html").exists()
 
 
@@ -89,6 +90,11 @@ def test_the_gate_of_the_command_line_is_an_option_of_evaluate(tmp_path: Path) -
         ValidationError, match="'rouge' is no number of an evaluation; there are: rouge_l, rouge_l_difference"
     ):
         EvaluateSettings(fail_under={"rouge": 0.2})
+    with pytest.raises(ValidationError, match=r"no rouge_l can reach 1\.2; the largest possible is 1"):
+        EvaluateSettings(fail_under={"rouge_l": 1.2})
+    with pytest.raises(ValidationError, match="names no slice; expected rouge_l@PROPERTY:VALUE"):
+        EvaluateSettings(fail_under={"rouge_l@language": 0.2})
+    assert EvaluateSettings(fail_under={"order_tau_difference@language:id": 1.5}).fail_under
 
 
 def test_results_record_every_option_that_changes_a_number() -> None:

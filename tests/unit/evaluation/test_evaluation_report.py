@@ -62,7 +62,9 @@ def test_html_holds_no_markup_from_data(results: Results) -> None:
 def test_html_opens_with_the_verdict_and_cuts_very_long_texts(results: Results) -> None:
     html = render_html(results)
     assert html.startswith("<!doctype html>")
-    assert html.index("The data do not settle whether tuned&lt;b&gt;|x and baseline differ: +") < html.index("<table>")
+    assert html.index(
+        "4 test rows are not enough to say whether tuned&lt;b&gt;|x answers better than baseline: "
+    ) < html.index("<table>")
     assert len(html) < 100_000
     assert "more characters; results.json has the whole text" in html
     assert html.count("<svg") == 6

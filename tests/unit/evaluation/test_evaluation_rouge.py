@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from rouge_score import rouge_scorer
 
-from toolkit.evaluation.rouge import lcs_length, rouge_l, rouge_lsum, tokenize
+from toolkit.evaluation.rouge import lcs_length, rouge_l, rouge_lsum, tokenize, tokenizer_for
 
 SAMPLE = Path(__file__).parents[3] / "recipes" / "sample" / "howto"
 
@@ -88,3 +88,16 @@ def test_ten_thousand_words_take_no_time() -> None:
     generator = random.Random(3)
     words = [str(generator.randint(0, 500)) for _ in range(10_000)]
     assert rouge_l(words, words) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Öffne die Einstellungen und wähle für alle Geräte.", "ascii"),
+        ("Откройте приложение и нажмите Wi-Fi.", "unicode"),
+        ("打开应用。", "unicode"),
+        ("1. 2. 3.", "ascii"),
+    ],
+)
+def test_the_tokenizer_keeps_the_letters_of_other_scripts(text: str, expected: str) -> None:
+    assert tokenizer_for([text]) == expected

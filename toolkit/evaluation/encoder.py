@@ -17,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from toolkit.device import device_kind
 from toolkit.downloads import local_model
 from toolkit.embedded import MINILM, PREFIX
 from toolkit.errors import ModelError
@@ -88,7 +89,6 @@ def load_encoder(model: str, layer: int | None = None) -> Encoder:
     Raises:
         ModelError: the model cannot be loaded, or has fewer layers.
     """
-    import torch
 
     resolved = resolve_model(model)
     source = str(fetch_encoder(model))
@@ -99,7 +99,7 @@ def load_encoder(model: str, layer: int | None = None) -> Encoder:
         raise ModelError(
             f"bertscore_layer: {model} has {count} layers, so layer {chosen} does not exist; give 1 to {count}."
         )
-    device = f"cuda:{ranks.local_rank()}" if torch.cuda.is_available() else "cpu"
+    device = f"cuda:{ranks.local_rank()}" if device_kind() == "cuda" else "cpu"
     weights = fingerprint_model(resolved) if Path(resolved).is_dir() else Path(source).name  # the commit
     return Encoder(model, source, weights, chosen, _max_tokens(tokenizer, config), tokenizer, config, device)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from toolkit.device import device_kind
+
 
 def count() -> int:
     """Processes of this run."""
@@ -54,7 +56,6 @@ def _state() -> Any:
     """accelerate's view of the processes; if it knows of a CPU, it uses gloo (otherwise it would believe in a single
     process).
     """
-    import torch
     from accelerate import PartialState
 
-    return PartialState(cpu=not torch.cuda.is_available())
+    return PartialState(cpu=device_kind() == "cpu")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from toolkit.generation.journal import Answer, Journal
 from toolkit.generation.memory import require_memory
 from toolkit.generation.prompts import Codec, Request
 from toolkit.generation.system import System
+from toolkit.machine.gpus import my_gpus
 from toolkit.options.generation import EngineOptions, SamplingOptions
 from toolkit.runs.recorder import Recorder
 
@@ -152,9 +152,4 @@ def _device(options: EngineOptions) -> str:
 
 def _visible_gpus() -> list[str]:
     """GPUs in CUDA_VISIBLE_DEVICES' spelling; [] on CPU."""
-    if on_cpu():
-        return []
-    import torch
-
-    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return shown.split(",") if shown else [str(number) for number in range(torch.cuda.device_count())]
+    return [] if on_cpu() else [card.visible_as for card in my_gpus().cards]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from toolkit.device import device_kind
 from toolkit.options.generation import EngineOptions
 
 # Values that the user set stay.
@@ -45,7 +46,7 @@ def choose_dtype(requested: str) -> str:
 
     if requested != "auto":
         return requested
-    if torch.cuda.is_available():
+    if device_kind() == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
     return "bfloat16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "float32"
 
@@ -60,9 +61,7 @@ def with_machine_choices(options: EngineOptions) -> EngineOptions:
 
 def on_cpu() -> bool:
     """Whether engines run on the CPU: no GPU is visible."""
-    import torch
-
-    return not torch.cuda.is_available()
+    return device_kind() == "cpu"
 
 
 def engines_for(requested: int | None, gpus_each: int) -> int:
@@ -78,4 +77,4 @@ def device_name() -> str:
     """The GPU's name, or `cpu`."""
     import torch
 
-    return str(torch.cuda.get_device_name()) if torch.cuda.is_available() else "cpu"
+    return str(torch.cuda.get_device_name()) if device_kind() == "cuda" else "cpu"

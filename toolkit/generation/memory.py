@@ -12,7 +12,7 @@ import psutil
 from toolkit.errors import PreflightError
 from toolkit.generation.prompts import Request
 from toolkit.generation.tensor_stream import FLOATS, Entry, read_header
-from toolkit.machine.hardware import sample_gpus
+from toolkit.machine.gpus import my_gpus
 from toolkit.model_files import weight_files
 from toolkit.options.generation import EngineOptions
 from toolkit.records import read_json
@@ -138,12 +138,12 @@ def _require_on_cpu(weights: int, one_request: int, longest: int, options: Engin
 
 
 def _require_on_gpus(weights: int, one_request: int, longest: int, options: EngineOptions) -> None:
-    gpus = sample_gpus()
-    if not gpus:
+    totals = [card.total_bytes for card in my_gpus().cards if card.total_bytes]
+    if not totals:
         return
     share = options.gpus_each
     needed = (weights + one_request) / share
-    total = min(float(gpu["memory_total_mib"]) for gpu in gpus) * 2**20
+    total = min(totals)
     usable = total * options.gpu_memory_utilization if options.backend == "vllm" else total
     if needed > usable:
         raise PreflightError(

@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toolkit.device import device_kind
+
 if TYPE_CHECKING:
     import torch
 
@@ -41,11 +43,9 @@ def quantised_layers(model_dir: Path, trust_remote_code: bool = False) -> dict[s
 
 def round_trip(weight: torch.Tensor, transposed: bool = False) -> torch.Tensor:
     """The weight as training saw it: quantised to NF4 and back, in its own dtype, on the GPU where there is one."""
-    import torch
     from bitsandbytes import functional
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    source = (weight.T if transposed else weight).contiguous().to(device)
+    source = (weight.T if transposed else weight).contiguous().to(device_kind())
     packed, state = functional.quantize_4bit(
         source, blocksize=BLOCK_SIZE, compress_statistics=DOUBLE_QUANTISATION, quant_type="nf4"
     )

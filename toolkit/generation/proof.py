@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toolkit.device import device_kind
 from toolkit.errors import SteptuneError
 from toolkit.generation import nf4
 from toolkit.generation.adapter import MergeMode
@@ -91,12 +92,11 @@ def prove(system: System, prompts: list[str], prompt_format: str = "auto") -> Pr
     Raises:
         NothingToProve: no prompt is left.
     """
-    import torch
 
     assert system.base_dir is not None
     assert system.adapter is not None
     assert system.merge_mode is not None
-    dtype = "bfloat16" if torch.cuda.is_available() else fitting_dtype(system.base_dir, "float32")
+    dtype = "bfloat16" if device_kind() == "cuda" else fitting_dtype(system.base_dir, "float32")
     requests = _requests(system, load_codec(system, prompt_format), prompts)
     if not requests:
         raise NothingToProve("no prompt that fits the context")
@@ -129,7 +129,7 @@ def reference_model(
                 weight = model.get_parameter(name)
                 weight.copy_(nf4.round_trip(weight.to(getattr(torch, FLOATS[stored[name]])), transposed))
     model = PeftModel.from_pretrained(model, adapter_dir)
-    return model.to(getattr(torch, dtype)).to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    return model.to(getattr(torch, dtype)).to(device_kind()).eval()
 
 
 def _load(folder: Path, dtype: str, trust_remote_code: bool) -> PreTrainedModel:

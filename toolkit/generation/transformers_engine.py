@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from toolkit.device import device_kind
 from toolkit.generation.engine import Finished, Tick
 from toolkit.generation.prompts import Request
 from toolkit.options.generation import SamplingOptions
@@ -27,7 +28,7 @@ def load_model(folder: Path, dtype: str, trust_remote_code: bool = False) -> Pre
     model = AutoModelForCausalLM.from_pretrained(
         folder, dtype=getattr(torch, dtype), trust_remote_code=trust_remote_code
     )
-    return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    return model.to(device_kind()).eval()
 
 
 def generate_transformers(

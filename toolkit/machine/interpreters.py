@@ -35,7 +35,7 @@ def probe(python: str | Path) -> JSON:
     """Python version, vLLM, and what else generate needs in an interpreter; `problem` says why it does not answer."""
     try:
         done = subprocess.run(
-            [str(python), "-c", _PROBE], capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+            [str(python), "-P", "-c", _PROBE], capture_output=True, text=True, timeout=TIMEOUT_S, check=False
         )
         found: dict[str, Any] = json.loads(done.stdout)
     except (OSError, subprocess.TimeoutExpired) as error:

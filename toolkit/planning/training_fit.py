@@ -1,11 +1,7 @@
-"""Whether a training fits this machine, and its options that are left to the machine: batch size and gradient
-checkpointing.
-"""
+"""Whether a training fits this machine, with what `auto` becomes on it."""
 
 from __future__ import annotations
 
-import importlib.util
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,138 +9,131 @@ from typing import Literal
 
 import psutil
 
-from toolkit.machine.hardware import sample_gpus
+from toolkit.machine import packages
+from toolkit.machine.gpus import Gpu
 from toolkit.options.base import Options
 from toolkit.options.training import BaseModelOptions, MemoryOptions, SftOptions
 from toolkit.planning.accelerate_config import AccelerateConfig
+from toolkit.planning.batch_choice import MachineChoice, RowLengths, choose
+from toolkit.planning.check import Check, Level
 from toolkit.planning.lora_targets import lora_refusals
 from toolkit.planning.model_configs import find_model_config
-from toolkit.planning.strategies import Strategy, refusal
+from toolkit.planning.strategies import SHARDED, TITLES, Strategy, refusal
 from toolkit.planning.training_memory import (
     GIB,
     MemoryEstimate,
     ModelShape,
     TrainingShape,
     estimate_memory,
-    largest_batch,
     read_shape,
+    whole_model_bytes,
 )
 
+Precision = Literal["bf16", "fp16", "fp32"]
 # Left free for what the estimate cannot see: other users of the card, fragmentation.
 USABLE = 0.95
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What one process of a training has: `free` in bytes, of the fullest GPU or its share of this machine's memory."""
+    """What one process of a training has: `free` in bytes, of the fullest of its GPUs or its share of this machine's
+    memory; None where a card does not say.
+    """
 
     device: Literal["cpu", "cuda"]
-    free: float
-    precision_bytes: int
+    free: float | None
     strategy: Strategy
     processes: int
     name: str
+    here: int = 1  # those of the processes that this machine runs
+    precision: Precision = "bf16"
+
+    @property
+    def precision_bytes(self) -> int:
+        return 4 if self.precision == "fp32" else 2
 
 
-@dataclass(frozen=True)
-class Judgement:
-    """One thing that was looked at, for preflight."""
-
-    name: str
-    level: Literal["ok", "warning", "refused"]
-    message: str
-
-
-def read_machine(accelerate: AccelerateConfig) -> Machine:
-    """The machine as one process of an accelerate config meets it."""
-    gpus, processes = [] if accelerate.on_cpu else sample_gpus(), accelerate.processes
-    if gpus:
-        processes = len(gpus) * accelerate.machines if processes > 1 else 1
-        free = min(gpu["memory_total_mib"] - gpu["memory_used_mib"] for gpu in gpus) * 1024**2
-        return Machine("cuda", free, 2, accelerate.strategy, processes, str(gpus[0]["name"]))
+def read_machine(accelerate: AccelerateConfig, cards: tuple[Gpu, ...]) -> Machine:
+    """The machine as one process of an accelerate config meets it on these cards."""
+    processes = accelerate.processes
+    if cards:
+        processes = len(cards) * accelerate.machines if processes > 1 else 1
+        free = [card.free_bytes for card in cards]
+        known = None if None in free else min(size for size in free if size is not None)
+        precision: Precision = "bf16" if all(card.computes_bf16 for card in cards) else "fp16"
+        here = processes // accelerate.machines or 1
+        return Machine("cuda", known, accelerate.strategy, processes, cards[0].name, here, precision)
     # Without a card the default of the presets is still judged by what it needs on a CPU.
-    free, precision_bytes = psutil.virtual_memory().available / processes, 2 if _cpu_has_bf16() else 4
-    return Machine("cpu", free, precision_bytes, accelerate.strategy, processes, "CPU")
+    available = psutil.virtual_memory().available / processes
+    return Machine("cpu", available, accelerate.strategy, processes, "CPU", 1, "bf16" if _cpu_has_bf16() else "fp32")
 
 
-def with_machine_choices(settings: SftOptions, machine: Machine) -> SftOptions:
-    """The settings with `auto` replaced: no checkpointing if the smallest batch fits without, then the largest batch
-    that fits.
+def machine_choice(settings: SftOptions, machine: Machine, lengths: RowLengths | None = None) -> MachineChoice:
+    """The settings with `auto` decided for this machine, by the rows' lengths where they are known."""
+    usable = None if machine.free is None else machine.free * USABLE
+    return choose(settings, _model_shape(settings), training_shape(settings, machine, lengths), usable, lengths)
 
-    The rows of an optimiser step stay: with an automatic batch size `gradient_accumulation_steps` is their number,
-    which is divided by the processes (rounded up) and by the batch size that was found. For a model of an unknown
-    family, one row at a time with checkpointing.
-    """
-    model, usable = _model_shape(settings), machine.free * USABLE
-    batch_is_open = settings.per_device_train_batch_size == "auto"
-    rows = math.ceil(settings.gradient_accumulation_steps / machine.processes)
-    chosen = (
-        settings.with_options(MemoryOptions(per_device_train_batch_size=1, gradient_accumulation_steps=rows))
-        if batch_is_open
-        else settings
+
+def training_shape(settings: SftOptions, machine: Machine, lengths: RowLengths | None = None) -> TrainingShape:
+    longest = lengths.longest if lengths else None
+    return TrainingShape(
+        settings,
+        machine.precision_bytes,
+        machine.device,
+        machine.strategy,
+        machine.processes,
+        longest=longest,
+        fp16=machine.precision == "fp16",
     )
-    if chosen.gradient_checkpointing == "auto":
-        without = chosen.with_options(MemoryOptions(gradient_checkpointing=False))
-        fits = model is not None and estimate_memory(model, training_shape(without, machine)).total <= usable
-        chosen = without if fits else chosen.with_options(MemoryOptions(gradient_checkpointing=True))
-    if batch_is_open and model is not None:
-        batch = largest_batch(model, training_shape(chosen, machine), usable, rows)
-        chosen = chosen.with_options(
-            MemoryOptions(per_device_train_batch_size=batch, gradient_accumulation_steps=rows // batch)
-        )
-    return chosen
 
 
-def training_shape(settings: SftOptions, machine: Machine) -> TrainingShape:
-    return TrainingShape(settings, machine.precision_bytes, machine.device, machine.strategy, machine.processes)
-
-
-def memory_of(settings: SftOptions, machine: Machine) -> MemoryEstimate | None:
+def memory_of(settings: SftOptions, machine: Machine, lengths: RowLengths | None = None) -> MemoryEstimate | None:
     """The estimate for settings without `auto`; None for a model whose shape is not known."""
     model = _model_shape(settings)
     if model is None or "auto" in (settings.per_device_train_batch_size, settings.gradient_checkpointing):
         return None
-    return estimate_memory(model, training_shape(settings, machine))
+    return estimate_memory(model, training_shape(settings, machine, lengths))
 
 
-def judge_training(settings: SftOptions, machine: Machine) -> Iterator[Judgement]:
-    """What preflight says about a training on this machine."""
+def judge_training(settings: SftOptions, machine: Machine, lengths: RowLengths | None = None) -> Iterator[Check]:
+    """What preflight says about a training on this machine; `lengths`: of its rows, as far as they are known."""
     if found := refusal(
         machine.strategy, settings.quantization, settings.optim, machine.device == "cpu", settings.use_dora
     ):
         advice = " (--preset demo is made for a CPU)" if machine.device == "cpu" else ""
-        yield Judgement("strategy", "refused", f"{found}{advice}")
+        yield Check("strategy", "refused", f"{found}{advice}")
     if settings.attn_implementation == "flash_attention_2" and (
-        machine.device == "cpu" or importlib.util.find_spec("flash_attn") is None
+        machine.device == "cpu" or not packages.is_installed("flash_attn")
     ):
         lacking = "a CUDA card" if machine.device == "cpu" else "the package flash-attn"
-        yield Judgement(
+        yield Check(
             "attention",
             "refused",
             f"attn_implementation=flash_attention_2 needs {lacking}; use attn_implementation=auto.",
         )
-    if missing := [name for name in settings.report_to if importlib.util.find_spec(name) is None]:
+    if missing := [name for name in settings.report_to if not packages.is_installed(name)]:
         names = " ".join(missing)
-        yield Judgement(
+        yield Check(
             "trackers",
             "refused",
             f"report_to names {names}, which is not installed; `pip install {names}`, or leave it out.",
         )
     if brings_code(settings.model, settings.revision) and not settings.trust_remote_code:
-        yield Judgement(
+        yield Check(
             "model",
             "refused",
             f"{settings.model} runs Python code of its own; read that code, and set trust_remote_code=true if you"
             " trust it.",
         )
     for reason in lora_refusals(settings):
-        yield Judgement("LoRA", "refused", reason)
-    yield _judge_memory(settings, machine)
+        yield Check("LoRA", "refused", reason)
+    yield _judge_memory(settings, machine, lengths)
+    yield from _judge_host(settings, machine)
 
 
-def judge_rows(asked: SftOptions, chosen: SftOptions, machine: Machine) -> Iterator[Judgement]:
+def judge_rows(asked: SftOptions, chosen: SftOptions, machine: Machine) -> Iterator[Check]:
     """What preflight says about the rows of an optimiser step where several processes share them; `asked` is the config
-    before `with_machine_choices`.
+    before `machine_choice`.
     """
     if machine.processes == 1:
         return
@@ -152,7 +141,7 @@ def judge_rows(asked: SftOptions, chosen: SftOptions, machine: Machine) -> Itera
     rows, name = of_each * machine.processes, "rows of a step"
     shown = f"{chosen.rows_per_device} x {chosen.gradient_accumulation_steps} x {machine.processes} processes"
     if asked.per_device_train_batch_size != "auto":
-        yield Judgement(
+        yield Check(
             name,
             "warning",
             f"{rows} rows in an optimiser step ({shown}), where one process has {of_each} at the same learning rate:"
@@ -160,9 +149,9 @@ def judge_rows(asked: SftOptions, chosen: SftOptions, machine: Machine) -> Itera
             " per_device_train_batch_size=auto keeps the step at gradient_accumulation_steps rows in all.",
         )
     elif rows == asked.gradient_accumulation_steps:
-        yield Judgement(name, "ok", f"{rows} rows in an optimiser step ({shown}), as many as with one process")
+        yield Check(name, "ok", f"{rows} rows in an optimiser step ({shown}), as many as with one process")
     else:
-        yield Judgement(
+        yield Check(
             name,
             "warning",
             f"{rows} rows in an optimiser step ({shown}) in place of {asked.gradient_accumulation_steps}, which"
@@ -176,30 +165,30 @@ def brings_code(model: str, revision: str | None = None) -> bool:
     return bool((find_model_config(model, revision) or {}).get("auto_map"))
 
 
-def _judge_memory(settings: SftOptions, machine: Machine) -> Judgement:
-    estimate = memory_of(settings, machine)
+def _judge_memory(settings: SftOptions, machine: Machine, lengths: RowLengths | None) -> Check:
+    estimate, name = memory_of(settings, machine, lengths), "training memory"
     if estimate is None:
-        return Judgement(
-            "training memory",
-            "warning",
-            f"{settings.model}: the memory of this model is not known before it is loaded.",
-        )
+        return Check(name, "warning", f"{settings.model}: the memory of this model is not known before it is loaded.")
+    shape = training_shape(settings, machine, lengths)
+    shown = f"{estimate.peak / GIB:.1f} GiB estimated for " + (
+        f"{settings.rows_per_device} row(s) of {shape.row} tokens in {machine.precision}, checkpointing"
+        f" {'on' if settings.checkpointing else 'off'}"
+        if estimate.peak == estimate.total
+        else f"loading: {TITLES[machine.strategy]} splits the {settings.quantization} weights after each process has"
+        " loaded all of them"
+    )
+    if machine.free is None:
+        return Check(name, "warning", f"{shown}; {machine.name} does not say what it has.")
     where = f"{machine.free / GIB:.1f} GiB free ({machine.name}, one process)"
-    shown = (
-        f"{settings.rows_per_device} row(s) of {settings.max_length} tokens,"
-        f" checkpointing {'on' if settings.checkpointing else 'off'}"
-    )
-    if estimate.total <= machine.free:
-        return Judgement("training memory", "ok", f"{estimate.total / GIB:.1f} GiB estimated for {shown}; {where}")
-    advice = _smaller(settings, machine)
-    level: Literal["refused", "warning"] = "refused" if machine.device == "cuda" else "warning"
-    return Judgement(
-        "training memory", level, f"{estimate.total / GIB:.1f} GiB estimated for {shown}, {where}; {advice}"
-    )
+    if estimate.peak <= machine.free:
+        return Check(name, "ok", f"{shown}; {where}")
+    level: Level = "refused" if machine.device == "cuda" else "warning"
+    return Check(name, level, f"{shown}, {where}; {_smaller(settings, machine, lengths)}")
 
 
-def _smaller(settings: SftOptions, machine: Machine) -> str:
+def _smaller(settings: SftOptions, machine: Machine, lengths: RowLengths | None) -> str:
     """The first change that makes it fit."""
+    longest = training_shape(settings, machine, lengths).row
     changes: list[tuple[str, Options]] = [
         ("set gradient_checkpointing=true", MemoryOptions(gradient_checkpointing="true")),
         (
@@ -207,17 +196,36 @@ def _smaller(settings: SftOptions, machine: Machine) -> str:
             MemoryOptions(per_device_train_batch_size=1),
         ),
         ("set quantization=nf4", BaseModelOptions(quantization="nf4")),
-        *(
-            (f"set max_length={length}", MemoryOptions(max_length=length))
-            for length in (1024, 512, 256)
-            if length < settings.max_length
-        ),
+        *((f"set max_length={size}", MemoryOptions(max_length=size)) for size in (1024, 512, 256) if size < longest),
     ]
     for index, (advice, _) in enumerate(changes):
-        estimate = memory_of(settings.with_options(*(change for _, change in changes[: index + 1])), machine)
-        if estimate is not None and estimate.total <= machine.free:
+        changed = settings.with_options(*(change for _, change in changes[: index + 1]))
+        estimate = memory_of(changed, machine, lengths)
+        if estimate is not None and machine.free is not None and estimate.peak <= machine.free:
             return f"{advice}."
-    return "no batch size or length makes it fit: take a smaller model, or share it out (--on deepspeed_zero3)."
+    return (
+        "no batch size or length makes it fit: take a smaller model, or cards with more memory (several cards do not"
+        " help: each loads the whole model in nf4 first)."
+    )
+
+
+def _judge_host(settings: SftOptions, machine: Machine) -> Iterator[Check]:
+    """16-bit weights that are to be split lie whole on the host first, once a process of this machine."""
+    model = _model_shape(settings)
+    if model is None or machine.device == "cpu" or machine.strategy not in SHARDED or settings.quantization != "none":
+        return
+    needed, available = (
+        machine.here * whole_model_bytes(model, machine.precision_bytes),
+        psutil.virtual_memory().available,
+    )
+    if needed > available:
+        yield Check(
+            "host memory",
+            "refused",
+            f"{needed / GIB:.0f} GiB for {machine.here} processes that each load the 16-bit weights before"
+            f" {TITLES[machine.strategy]} splits them, {available / GIB:.0f} GiB available; set quantization=nf4, or"
+            " use fewer processes.",
+        )
 
 
 def _model_shape(settings: SftOptions) -> ModelShape | None:

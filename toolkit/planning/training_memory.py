@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from toolkit.options.training import MemoryOptions, SftOptions
+from toolkit.planning.strategies import SHARDED, Strategy
 
 GIB = 1024**3
 # Labelled positions that the head on CPU scores at once (toolkit.training.labelled_head): 128 x 262,144 x 4 bytes = 134
@@ -19,6 +20,8 @@ CPU_HEAD_TOKENS = 128
 CPU_COPIES_BYTES = 2 * GIB
 # TRL's fused head on CUDA scores tiles of at most 4,096 tokens by 32,768 words.
 CUDA_TILE = (4096, 32768)
+# More rows at once do not make a validation pass faster; one of max_length is the least that MemoryOptions takes.
+MAX_EVALUATION_ROWS, MIN_LENGTH = 32, 16
 # CUDA context, cuBLAS workspaces and fragmentation; on a CPU Python with its libraries.
 FRAMEWORK_GIB = {"cuda": 0.9, "cpu": 1.0}
 # Families whose layers are counted below: gated MLP, grouped-query attention, RMSNorm. True: with norms of q and k.
@@ -74,19 +77,42 @@ class TrainingShape:
     options: SftOptions
     precision_bytes: int
     device: str = "cuda"
-    strategy: str = "single"
+    strategy: Strategy = "single"
     processes: int = 1
     labelled: int | None = None  # labelled positions of a micro-batch; None: all of them may be
+    fp16: bool = False  # a card without bf16, on which the adapters are trained in fp32
+    longest: int | None = None  # tokens of the longest row; None: as long as max_length allows
 
-    def with_batch(self, rows: int) -> TrainingShape:
-        return replace(self, options=self.options.with_options(MemoryOptions(per_device_train_batch_size=rows)))
+    @property
+    def row(self) -> int:
+        """Tokens of a row in the fullest micro-batch."""
+        return min(self.options.max_length, self.longest or self.options.max_length)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the fullest micro-batch, padding included."""
+        return self.options.rows_per_device * self.row
+
+    @property
+    def sharded(self) -> bool:
+        return self.strategy in SHARDED
+
+    def with_options(self, options: SftOptions) -> TrainingShape:
+        return replace(self, options=options)
 
 
 @dataclass(frozen=True)
 class MemoryEstimate:
-    """Bytes of one process by item; `total` includes the framework, `tensors` does not."""
+    """Bytes of one process by item; `total` includes the framework, `tensors` does not. `loading`: the peak before the
+    first step, where that is another one than these items.
+    """
 
     items: dict[str, int]
+    loading: int = 0
+
+    @property
+    def peak(self) -> int:
+        return max(self.total, self.loading)
 
     @property
     def tensors(self) -> int:
@@ -97,7 +123,9 @@ class MemoryEstimate:
         return sum(self.items.values())
 
     def lines(self) -> list[str]:
-        return [f"{name:<24} {size / GIB:7.2f} GiB" for name, size in [*self.items.items(), ("together", self.total)]]
+        loading = [("while the weights load", self.loading)] if self.loading else []
+        rows = [*self.items.items(), ("together", self.total), *loading]
+        return [f"{name:<24} {size / GIB:7.2f} GiB" for name, size in rows]
 
 
 def read_shape(config: dict[str, Any]) -> ModelShape | None:
@@ -128,16 +156,18 @@ def estimate_memory(model: ModelShape, training: TrainingShape) -> MemoryEstimat
     precision = training.precision_bytes
     elements = model.layers * sum(inputs * outputs for inputs, outputs in model.linears.values())
     weights, constants = _weights(model, training, elements)
-    sharded = training.processes if training.strategy in ("zero3", "fsdp") else 1
+    sharded = training.processes if training.sharded else 1
+    words = model.vocabulary * model.hidden * precision * (1 if model.tied else 2)
     adapter = model.layers * sum(
         training.options.lora_r * (inputs + outputs) for inputs, outputs in _adapted(model, training)
     )
-    adapter_bytes = adapter * (2 if precision == 2 and training.options.quantization != "none" else 4)
+    halved = precision == 2 and training.options.quantization != "none" and not training.fp16
+    adapter_bytes = adapter * (2 if halved else 4)
     shares = training.processes if training.strategy.startswith("zero") or training.strategy == "fsdp" else 1
     items = {
         "weights": weights // sharded,
         "quantisation constants": constants,
-        "embeddings and head": model.vocabulary * model.hidden * precision * (1 if model.tied else 2) // sharded,
+        "embeddings and head": words // sharded,
         "adapters": adapter_bytes,
         "gradients": adapter_bytes,
         "optimiser": _optimiser(adapter, adapter_bytes, training) // shares,
@@ -147,24 +177,41 @@ def estimate_memory(model: ModelShape, training: TrainingShape) -> MemoryEstimat
     }
     if keeps_dequantised(elements * precision, training.options.quantization, training.device, sharded > 1):
         items["dequantised copies"] = elements * precision
-    return MemoryEstimate(items)
+    if not training.sharded or training.options.quantization == "none":
+        return MemoryEstimate(items)
+    # transformers puts a quantised model whole on each process's device; it is split when the trainer takes it.
+    matrix = max(inputs * outputs for inputs, outputs in model.linears.values()) * precision
+    return MemoryEstimate(items, weights + constants + words + matrix + items["framework"])
+
+
+def whole_model_bytes(model: ModelShape, precision_bytes: int) -> int:
+    """Bytes of all weights in the compute precision: what a process of ZeRO-3 or FSDP loads on the host first."""
+    elements = model.layers * (sum(inputs * outputs for inputs, outputs in model.linears.values()) + 2 * model.hidden)
+    return (elements + model.vocabulary * model.hidden * (1 if model.tied else 2)) * precision_bytes
+
+
+def evaluation_rows(model: ModelShape, training: TrainingShape, longest: int) -> int:
+    """Rows that a validation pass may take at once: as many as fit what a training step holds for its activations, for
+    without gradients one layer is held at a time. `longest`: tokens of the longest of them.
+    """
+    budget = _activations(model, training) + max(_head(model, training), _backward(model, training))
+    layer = _layer_bytes_per_token(model, training) + model.hidden * (training.precision_bytes + 4)
+
+    def needed(rows: int) -> int:
+        step = replace(training, labelled=None, longest=longest).with_options(
+            training.options.with_options(
+                MemoryOptions(per_device_train_batch_size=rows, max_length=max(longest, MIN_LENGTH), packing=False)
+            )
+        )
+        return rows * longest * (layer + longest * 2) + _head(model, step)
+
+    fitting = [rows for rows in range(1, MAX_EVALUATION_ROWS + 1) if needed(rows) <= budget]
+    return max([training.options.rows_per_device, *fitting])
 
 
 def keeps_dequantised(copies: int, quantization: str, device: str, sharded: bool) -> bool:
     """Whether a training keeps copies of its NF4 matrices, `copies` bytes in all, in the compute precision."""
     return quantization == "nf4" and device == "cpu" and not sharded and copies <= CPU_COPIES_BYTES
-
-
-def largest_batch(model: ModelShape, training: TrainingShape, free: float, rows: int) -> int:
-    """The largest micro-batch that divides `rows` (the effective batch size of a process) and fits `free` bytes; 1 at
-    least.
-    """
-    fitting = [
-        batch
-        for batch in range(1, rows + 1)
-        if rows % batch == 0 and estimate_memory(model, training.with_batch(batch)).total <= free
-    ]
-    return max(fitting, default=1)
 
 
 def _weights(model: ModelShape, training: TrainingShape, elements: int) -> tuple[int, int]:
@@ -194,10 +241,10 @@ def _optimiser(adapter: int, adapter_bytes: int, training: TrainingShape) -> int
 
 def _activations(model: ModelShape, training: TrainingShape) -> int:
     """What autograd keeps between the passes: all layers, or their inputs and one layer that is recomputed."""
-    tokens = training.options.rows_per_device * training.options.max_length
+    tokens = training.tokens
     layer, precision = _layer_bytes_per_token(model, training), training.precision_bytes
     mask = (
-        tokens * training.options.max_length * 2
+        tokens * training.row * 2
         if _masked(training) and not training.options.packing
         else tokens * tokens * 2
         if training.options.packing
@@ -237,11 +284,7 @@ def _masked(training: TrainingShape) -> bool:
 
 def _head(model: ModelShape, training: TrainingShape) -> int:
     """Scores alive at once, and the gradient of the hidden states that are scored."""
-    labelled = (
-        training.labelled
-        if training.labelled is not None
-        else training.options.rows_per_device * training.options.max_length
-    )
+    labelled = training.labelled if training.labelled is not None else training.tokens
     states = labelled * model.hidden * training.precision_bytes * 2
     if training.device == "cpu":
         return states + min(labelled, CPU_HEAD_TOKENS) * model.vocabulary * (4 if training.precision_bytes == 4 else 6)
@@ -250,7 +293,7 @@ def _head(model: ModelShape, training: TrainingShape) -> int:
 
 def _backward(model: ModelShape, training: TrainingShape) -> int:
     """One dequantised matrix, and the gradients of a layer's widest tensors."""
-    tokens, precision = training.options.rows_per_device * training.options.max_length, training.precision_bytes
+    tokens, precision = training.tokens, training.precision_bytes
     largest = max(inputs * outputs for inputs, outputs in model.linears.values())
     matrix = largest * precision if training.options.quantization != "none" else 0
     return matrix + tokens * (3 * model.intermediate + 2 * model.hidden) * precision

@@ -23,7 +23,8 @@ def changed_plan(run: RunFolder, overrides: list[str]) -> LaunchPlan:
     before = config.resolve(run.recipe, config_file=run.config_file)
     after = config.resolve(run.recipe, config_file=run.config_file, overrides=overrides)
     require_changeable(run, list(changes(before, after)), " ".join(overrides))
-    plan = plan_launch(after, Command.from_json(read_json(run.command_file) or {}).on, planning_only=True)
+    on = Command.from_json(read_json(run.command_file) or {}).on
+    plan = plan_launch(after, on, planning_only=True, count_rows=True)
     _require_same_rows(before, plan.settings)
     return plan
 

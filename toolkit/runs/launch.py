@@ -7,14 +7,17 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from toolkit.catalog import recipe_of_run
 from toolkit.config import resolve
-from toolkit.errors import UsageError
+from toolkit.errors import PreflightError, UsageError
+from toolkit.machine.gpus import PROMISED_VARIABLE, VISIBLE_VARIABLE, most_free, my_gpus
 from toolkit.machine.processes import RUN_ID_VARIABLE, tagged_with
-from toolkit.planning.plan import LaunchPlan
-from toolkit.records import write_json, write_text
+from toolkit.planning.plan import LaunchPlan, card_environment
+from toolkit.records import read_json, write_json, write_text
 from toolkit.run_folder.config_values import edits_since_start
 from toolkit.run_folder.create import create_run
 from toolkit.run_folder.documents import Command, EventName
@@ -27,7 +30,7 @@ LAUNCH_TIMEOUT_S = 180.0
 SUPERVISOR_TIMEOUT_S = 30.0
 # Names whose values explain a run; everything else of the environment may hold secrets and is not recorded.
 RECORDED_VARIABLES = (
-    "CUDA_VISIBLE_DEVICES",
+    VISIBLE_VARIABLE,
     "HF_HUB_OFFLINE",
     "HF_HOME",
     "OMP_NUM_THREADS",
@@ -63,6 +66,7 @@ def resume(run: RunFolder, plan: LaunchPlan | None = None) -> dict[str, tuple[An
 
     Raises:
         UsageError: it is still running or already finished, or what was edited cannot change in the middle of it.
+        PreflightError: it had more GPUs than are visible now.
     """
     known = RunAsItIs.read(run)
     require(known.no_resume)
@@ -73,6 +77,7 @@ def resume(run: RunFolder, plan: LaunchPlan | None = None) -> dict[str, tuple[An
         )
     edits = edits_since_start(run)
     require_changeable(run, list(edits))
+    _renew_cards(run)
     run.keep_earlier_result()
     changed = dict(edits)
     if plan is not None:
@@ -85,6 +90,29 @@ def resume(run: RunFolder, plan: LaunchPlan | None = None) -> dict[str, tuple[An
         shutil.copyfile(run.config_file, run.started_config_file)
     start_supervisor(run)
     return edits
+
+
+def _renew_cards(run: RunFolder) -> None:
+    """Where a card of the run is gone, others in its place: as many as before, for processes are counted by them."""
+    row = read_json(run.command_file) or {}
+    planned = row.get("environment")
+    names = str(planned.get(PROMISED_VARIABLE, "")) if isinstance(planned, dict) else ""
+    before = [uuid for uuid in names.split(",") if uuid]
+    if not before:
+        return
+    found = my_gpus()
+    cards = tuple(card for card in found.cards if card.uuid in before)
+    if len(cards) < len(before):
+        wanted = len(before) if recipe_of_run(run.recipe).by_accelerate else 1
+        if len(found.cards) < wanted:
+            raise PreflightError(
+                f"{run.id} runs on {wanted} GPU(s), visible now: {len(found.cards)}"
+                f"{f' ({found.problem})' if found.problem else ''}; make as many visible, or start a new run."
+            )
+        cards = most_free(found.cards, max(wanted, len(cards)))
+    command = Command.from_json(row)
+    environment = {**command.environment, **card_environment(cards)}
+    write_json(run.command_file, replace(command, environment=environment).to_json())
 
 
 def start_supervisor(run: RunFolder) -> None:

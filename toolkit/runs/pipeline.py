@@ -76,7 +76,7 @@ class Pipeline:
         return made, done.run.result
 
     def _run_stage(self, stage: Stage) -> StageResult:
-        plan = plan_launch(stage.settings, self.on)
+        plan = plan_launch(stage.settings, self.on, count_rows=True)
         key = stage_key(stage, _accelerate_path(plan))
         if earlier := self._find_finished(stage.name, key):
             self.recorder.event(EventName.STAGE_SKIPPED, stage=stage.name, run=str(earlier.path), key=key)

@@ -21,7 +21,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from toolkit.config import load_resolved
-from toolkit.errors import EXIT_DONE, EXIT_FAILED, Cancelled, DiskFullError, OutOfMemoryError, SteptuneError
+from toolkit.errors import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    Cancelled,
+    DiskFullError,
+    OutOfMemoryError,
+    PreflightError,
+    SteptuneError,
+)
+from toolkit.machine.gpus import PROMISED_VARIABLE, VISIBLE_VARIABLE, my_gpus
 from toolkit.machine.processes import RUN_ID_VARIABLE
 from toolkit.records import JSON, is_disk_full
 from toolkit.run_folder.documents import Ended, EventName
@@ -65,6 +74,8 @@ def run_recipe(settings_type: type[SettingsT], main: Callable[[SettingsT, Run], 
     _stop_when_supervisor_is_gone(folder, recorder)
     try:
         settings = load_resolved(settings_type, folder.config_file)
+        if is_main_process():
+            require_promised_gpus()
         recorder.event(EventName.STARTED, pid=os.getpid())
         outcome = main(settings, Run(run_dir, recorder))
     except SteptuneError as error:
@@ -80,6 +91,21 @@ def run_recipe(settings_type: type[SettingsT], main: Callable[[SettingsT, Run], 
     ended: JSON = {"outputs": outputs, "headline": outcome.headline}
     ended |= {"worth_a_look": outcome.worth_a_look} if outcome.worth_a_look else {}
     recorder.event(EventName.ENDED, kind=Ended.FINISHED, exit_code=EXIT_DONE, **ended)
+
+
+def require_promised_gpus() -> None:
+    """Raise PreflightError if a card that the launch was planned for is not visible any more."""
+    promised = [uuid for uuid in os.environ.get(PROMISED_VARIABLE, "").split(",") if uuid]
+    if not promised:
+        return
+    found = my_gpus()
+    if gone := [uuid for uuid in promised if uuid not in {card.uuid for card in found.cards}]:
+        seen = ", ".join(f"{card.name} ({card.uuid})" for card in found.cards) or found.problem or "no GPU"
+        raise PreflightError(
+            f"{', '.join(gone)} was there when this run was planned and is not visible now (found: {seen};"
+            f" CUDA_VISIBLE_DEVICES={os.environ.get(VISIBLE_VARIABLE)}). `nvidia-smi` and the kernel's log say why;"
+            " then `steptune resume`, which takes the cards that are there."
+        )
 
 
 def _run_dir_argument() -> Path:
@@ -104,6 +130,11 @@ def _known_failure(error: BaseException) -> SteptuneError | None:
         return OutOfMemoryError(
             f"Out of memory ({str(error).splitlines()[0][:200] if str(error) else 'CPU'}); use a smaller batch, a"
             " shorter max_length or gradient checkpointing."
+        )
+    if "CUDA-capable device(s) is/are busy or unavailable" in str(error):
+        return PreflightError(
+            "The GPU is in exclusive mode and another process holds it (`nvidia-smi` shows which); wait for that"
+            " process or choose another card with CUDA_VISIBLE_DEVICES, then `steptune resume`."
         )
     if isinstance(error, OSError) and is_disk_full(error):
         place = error.filename or "run folder"

@@ -22,6 +22,7 @@ from types import FrameType
 import psutil
 
 from toolkit.errors import EXIT_CANCELLED, EXIT_DONE, EXIT_FAILED, Cancelled, OutOfMemoryError
+from toolkit.machine.gpus import VISIBLE_VARIABLE
 from toolkit.machine.hardware import sample
 from toolkit.machine.processes import (
     become_subreaper,
@@ -54,6 +55,7 @@ class _Watch:
     cut_short: bool = False  # asked a second time: nobody waits for the step under way
     seen: dict[int, psutil.Process] = field(default_factory=dict)
     peak_memory_gib: float = 0.0
+    visible: str | None = None  # the run's CUDA_VISIBLE_DEVICES
 
 
 def main() -> int:
@@ -69,7 +71,7 @@ def main() -> int:
     run.add_event(EventName.SUPERVISOR_STARTED, pid=os.getpid())
     started = time.time()
     try:
-        child = _start_recipe(run)
+        child = _start_recipe(run, watch)
     except OSError as error:
         _write_result(
             run,
@@ -95,9 +97,10 @@ def _catch_signals(watch: _Watch) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
-def _start_recipe(run: RunFolder) -> subprocess.Popen[bytes]:
+def _start_recipe(run: RunFolder, watch: _Watch) -> subprocess.Popen[bytes]:
     command = Command.from_json(read_json(run.command_file) or {})
     environment = {**os.environ, **command.environment}
+    watch.visible = environment.get(VISIBLE_VARIABLE)
     with run.log_file.open("ab") as log:
         child = subprocess.Popen(
             command.argv,
@@ -160,7 +163,7 @@ def _ask_to_save(child: subprocess.Popen[bytes]) -> None:
 def _sample(run: RunFolder, watch: _Watch) -> None:
     processes = descendants()
     watch.seen.update({process.pid: process for process in processes})
-    row = sample(processes)
+    row = sample(processes, watch.visible)
     watch.peak_memory_gib = max(watch.peak_memory_gib, row["memory_gib"])
     with contextlib.suppress(OSError):  # a full disk must not end the run from here
         append_jsonl(run.hardware_file, row)

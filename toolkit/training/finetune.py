@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,8 @@ from trl import SFTConfig
 
 from toolkit.errors import Cancelled
 from toolkit.options.training import SftOptions, TrainOptions
+from toolkit.planning.model_configs import find_model_config
+from toolkit.planning.training_memory import TrainingShape, evaluation_rows, read_shape
 from toolkit.runs.recorder import Recorder
 from toolkit.training.base_model import load_base_model, lora_config, require_targets
 from toolkit.training.batches import BatchRows
@@ -87,7 +89,7 @@ def finetune(
     hardware = detect_hardware()
     require_possible(hardware, options)
     # The configuration comes before the model: it opens the process group and tells transformers about ZeRO-3.
-    config = sft_config(options, hardware, checkpoints, len(train_rows), bool(validation_rows))
+    config = sft_config(options, hardware, checkpoints, train_rows, validation_rows)
     recorder.check_stop()
     report = RunReport(recorder, options.early_stopping_patience)
     with out_of_memory_named(options, hardware):
@@ -103,12 +105,17 @@ def finetune(
 
 
 def sft_config(
-    options: TrainOptions, hardware: Hardware, checkpoints: Path, train_rows: int, validate: bool
+    options: SftOptions,
+    hardware: Hardware,
+    checkpoints: Path,
+    train_rows: Sequence[TokenRow],
+    validation_rows: Sequence[TokenRow],
 ) -> SFTConfig:
     """TRL's configuration of a run. Evaluations and checkpoints fall on the same steps, so that the best step has a
     checkpoint.
     """
-    eval_steps = options.eval_steps or default_eval_steps(options, train_rows, _processes())
+    eval_steps = options.eval_steps or default_eval_steps(options, len(train_rows), _processes())
+    validate = bool(validation_rows)
     return SFTConfig(
         output_dir=str(checkpoints),
         learning_rate=options.learning_rate,
@@ -119,7 +126,7 @@ def sft_config(
         num_train_epochs=options.num_train_epochs,
         max_steps=options.max_steps or -1,
         per_device_train_batch_size=options.rows_per_device,
-        per_device_eval_batch_size=options.rows_per_device,
+        per_device_eval_batch_size=_evaluation_rows(options, hardware, train_rows, validation_rows),
         gradient_accumulation_steps=options.gradient_accumulation_steps,
         gradient_checkpointing=options.checkpointing,
         optim=options.optim,
@@ -151,9 +158,23 @@ def sft_config(
 
 
 def default_eval_steps(options: TrainOptions, train_rows: int, processes: int) -> int:
-    """Four evaluations an epoch."""
+    """Two evaluations an epoch at most."""
     per_step = options.rows_per_device * options.gradient_accumulation_steps * processes
-    return max(1, math.ceil(train_rows / per_step) // 4)
+    return max(1, math.ceil(math.ceil(train_rows / per_step) / 2))
+
+
+def _evaluation_rows(
+    options: SftOptions, hardware: Hardware, train_rows: Sequence[TokenRow], validation_rows: Sequence[TokenRow]
+) -> int:
+    """Rows of a validation batch, within the memory of a training step."""
+    known = read_shape(find_model_config(options.model, options.revision) or {})
+    if known is None or not validation_rows:
+        return options.rows_per_device
+    longest, validated = (max(len(row.input_ids) for row in rows) for rows in (train_rows, validation_rows))
+    step = TrainingShape(
+        options, hardware.compute_dtype.itemsize, "cpu" if hardware.on_cpu else "cuda", longest=longest
+    )
+    return evaluation_rows(known, step, validated)
 
 
 def _processes() -> int:
@@ -188,7 +209,7 @@ def _trainer(
     trainer.checkpoints_kept = options.save_total_limit
     trainer.remove_callback(PrinterCallback)  # RunReport prints
     if hardware.compute_dtype is not torch.bfloat16:
-        # TRL casts LoRA on quantised weights to bf16, which T4, V100 and AVX2 processors cannot compute in.
+        # TRL casts LoRA on quantised weights to bf16, which T4 and AVX2 processors cannot compute in.
         for parameter in trainer.model.parameters():
             if parameter.requires_grad:
                 parameter.data = parameter.data.float()

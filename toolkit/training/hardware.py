@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 import torch
 
+from toolkit.device import device_kind
 from toolkit.errors import OutOfMemoryError, PreflightError
+from toolkit.machine.gpus import BF16_SINCE
 from toolkit.machine.processes import RUN_ID_VARIABLE
 from toolkit.options.training import SftOptions
 from toolkit.planning.strategies import SHARDED, Strategy, refusal
@@ -32,15 +34,15 @@ class Hardware:
 def detect_hardware() -> Hardware:
     """By the environment that `accelerate launch` set: the local GPU unless ACCELERATE_USE_CPU is set or there is none.
 
-    bf16 on cards and processors that compute in it; else fp16 on a card (T4, V100) and fp32 on a processor, where
+    bf16 on cards and processors that compute in it; else fp16 on a card (T4) and fp32 on a processor, where
     emulated bf16 is several times slower than fp32 (measured with AVX2: 9 against 51 GFLOP/s).
     """
     if _is_set("ACCELERATE_USE_DEEPSPEED"):
         # accelerate would let it win, and quietly train with DDP; DS_ACCELERATOR=cpu is what DeepSpeed goes by.
         os.environ.pop("ACCELERATE_USE_CPU", None)
     sharded = _strategy() in SHARDED
-    if torch.cuda.is_available() and not _is_set("ACCELERATE_USE_CPU"):
-        dtype = torch.bfloat16 if torch.cuda.get_device_capability()[0] >= 8 else torch.float16
+    if not _is_set("ACCELERATE_USE_CPU") and device_kind() == "cuda":
+        dtype = torch.bfloat16 if torch.cuda.get_device_capability()[0] >= BF16_SINCE else torch.float16
         return Hardware(f"cuda:{os.environ.get('LOCAL_RANK', '0')}", dtype, sharded)
     dtype = torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
     return Hardware("cpu", dtype, sharded)

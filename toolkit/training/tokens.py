@@ -49,6 +49,7 @@ class TokenRows:
         return {
             "rows": len(self.rows),
             "tokens": self.tokens,
+            "longest": max((len(row.input_ids) for row in self.rows), default=0),
             "labelled_tokens": self.labelled_tokens,
             "too_long": self.too_long,
             "fully_masked": masked,

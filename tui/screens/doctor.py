@@ -103,7 +103,7 @@ def doctor_lines(findings: JSON, width: int) -> list[Line]:
         add("steptune", f"{findings.get('steptune')}, Python {machine.get('python')}, {machine.get('system')}")
         add("CPU", f"{machine.get('cpu_cores')} cores")
         add("memory", f"{machine.get('memory_free_gib')} of {machine.get('memory_gib')} GiB free")
-        add("GPU", ", ".join(str(gpu.get("name")) for gpu in gpus) or "none found (nvidia-smi)")
+        add("GPU", "; ".join(str(gpu.get("shown")) for gpu in gpus) or "none found (nvidia-smi)")
         add("disk", f"{machine.get('disk_free_gib')} GiB free at {machine.get('runs_folder')}")
         add("terminal", f"TERM={machine.get('terminal')}, encoding {machine.get('encoding')}")
     packages = findings.get("packages")

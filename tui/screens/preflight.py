@@ -69,7 +69,7 @@ class PreflightScreen(Page):
         from toolkit.planning.plan import plan_launch
 
         try:
-            plan = plan_launch(self.settings, self.form.on)
+            plan = plan_launch(self.settings, self.form.on, count_rows=True)
             checks = [*check_inputs(self.settings), *preflight.check_launch(plan, self.steptune.root)]
             estimate = preflight.training_memory(plan)
             return plan, checks, estimate.lines() if estimate else [], ""

@@ -89,6 +89,7 @@ def test_a_full_disk_and_a_python_without_venv_are_named_before_anything_is_fetc
     assert "found 1.0 GB free" in setup.missing_on_this_machine("cpu")
     monkeypatch.setattr(setup.shutil, "disk_usage", lambda path: usage(90e9, 9e9, 80e9))
     assert setup.missing_on_this_machine("cpu") is None
+    monkeypatch.delenv("CC", raising=False)
     monkeypatch.setattr(setup.shutil, "which", lambda program: None)
     assert "no C compiler" in setup.missing_on_this_machine("cuda")
     monkeypatch.setattr(setup.importlib.util, "find_spec", lambda name: None)

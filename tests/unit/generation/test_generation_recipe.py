@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -173,7 +174,8 @@ def _parameters(base: Path) -> list:
 
 
 def test_gpu_memory_is_planned_per_gpu(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "sample_gpus", lambda: [{"memory_total_mib": 0.18}] * 2)
+    card = SimpleNamespace(total_bytes=0.18 * 2**20)
+    monkeypatch.setattr(memory, "my_gpus", lambda: SimpleNamespace(cards=[card, card]))
     request = Request("1", "x", [1], 8, 0, "k")
     with pytest.raises(PreflightError, match=r"on each GPU, .*raise generator\.tensor_parallel_size"):
         memory.require_memory(base, EngineOptions(backend="vllm", dtype="bfloat16"), [request], on_cpu=False)

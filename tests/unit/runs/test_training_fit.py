@@ -6,31 +6,41 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from tests.emulated.emulate import install
+from tests.emulated.look import SAMPLE
+from tests.emulated.machines import BY_NAME
 from toolkit import config
 from toolkit.errors import EXIT_PREFLIGHT
+from toolkit.machine import packages
 from toolkit.options.base import Options
 from toolkit.options.training import MemoryOptions, SftOptions
-from toolkit.planning import plan, preflight, training_fit
+from toolkit.planning import preflight, training_fit
+from toolkit.planning.batch_choice import RowLengths
 from toolkit.planning.model_configs import SHIPPED, find_model_config
 from toolkit.planning.plan import plan_launch
-from toolkit.planning.strategies import QUANTIZATIONS, STRATEGIES, refusal, table
-from toolkit.planning.training_fit import Machine, judge_rows, judge_training, with_machine_choices
+from toolkit.planning.strategies import QUANTIZATIONS, STRATEGIES, Strategy, refusal, table
+from toolkit.planning.training_fit import USABLE, Machine, judge_rows, judge_training, machine_choice
 from toolkit.planning.training_memory import (
     GIB,
     MemoryEstimate,
     TrainingShape,
     estimate_memory,
-    largest_batch,
+    evaluation_rows,
     read_shape,
 )
 from toolkit.settings import SftSettings
 
 MISTRAL = read_shape(SHIPPED["mistralai/Mistral-7B-Instruct-v0.2"])
 QLORA = TrainingShape(SftOptions(per_device_train_batch_size=1, gradient_checkpointing=True), 2)
-T4 = Machine("cuda", 14.5 * GIB, 2, "single", 1, "NVIDIA T4")
+T4 = Machine("cuda", 14.5 * GIB, "single", 1, "NVIDIA T4", precision="fp16")
+
+
+def decided(settings: SftOptions, machine: Machine, lengths: RowLengths | None = None) -> SftOptions:
+    return machine_choice(settings, machine, lengths).options
 
 
 def estimate(*changes: Options, **place: object) -> MemoryEstimate:
@@ -72,14 +82,108 @@ def test_sharding_splits_weights_and_optimiser() -> None:
     assert estimate(strategy="zero2", processes=4).items["weights"] == whole.items["weights"]
 
 
-def test_automatic_batch_is_the_largest_that_fits_and_keeps_the_rows_of_a_step() -> None:
-    assert MISTRAL is not None
-    sizes = {batch: estimate(MemoryOptions(per_device_train_batch_size=batch)).total for batch in (1, 2, 4, 8, 16)}
-    assert largest_batch(MISTRAL, QLORA, sizes[4] + 1, 16) == 4
-    assert largest_batch(MISTRAL, QLORA, 1.0, 16) == 1
-    chosen = with_machine_choices(SftSettings(max_length=512), T4)
+def test_automatic_batch_is_one_that_fits_and_keeps_the_rows_of_a_step() -> None:
+    chosen = decided(SftSettings(max_length=512), T4)
     assert chosen.per_device_train_batch_size > 1
     assert chosen.per_device_train_batch_size * chosen.gradient_accumulation_steps == 16
+
+
+HOWTO = RowLengths(**SAMPLE)
+
+
+@pytest.mark.parametrize(("free_gib", "max_length"), [(14.5, 2048), (22.5, 2048), (22.5, 8192), (75, 2048)])
+def test_auto_is_decided_by_the_rows_and_not_by_what_max_length_allows(free_gib: float, max_length: int) -> None:
+    machine = replace(T4, free=free_gib * GIB)
+    by_rows = decided(SftSettings(max_length=max_length), machine, HOWTO)
+    assert by_rows == decided(SftSettings(max_length=HOWTO.longest), machine, HOWTO).with_options(
+        MemoryOptions(
+            max_length=max_length,
+            per_device_train_batch_size=by_rows.per_device_train_batch_size,
+            gradient_accumulation_steps=by_rows.gradient_accumulation_steps,
+            gradient_checkpointing=by_rows.gradient_checkpointing,
+        )
+    )
+    assert by_rows.gradient_checkpointing == "false"
+    assert (
+        by_rows.per_device_train_batch_size
+        >= decided(SftSettings(max_length=max_length), machine).per_device_train_batch_size
+        or not by_rows.checkpointing
+    )
+
+
+def test_small_batches_without_checkpointing_are_compared_with_large_ones_with_it() -> None:
+    """Three passes in place of two pay only where without them a micro-step has few tokens."""
+    assert MISTRAL is not None
+    short, long = RowLengths(100, 100 * 30, 40), RowLengths(100, 100 * 900, 1000)
+    for lengths, checkpointing in ((short, "true"), (long, "false")):
+        one_row = estimate(MemoryOptions(gradient_checkpointing=False, max_length=lengths.longest)).total
+        machine = replace(T4, precision="bf16", free=(one_row + 1) / USABLE)
+        found = machine_choice(SftSettings(), machine, lengths)
+        assert found.options.gradient_checkpointing == checkpointing
+        assert found.why
+        assert "reckoned the fastest that fits" in found.why
+
+
+def test_validation_takes_more_rows_at_once_within_the_memory_of_a_step() -> None:
+    assert MISTRAL is not None
+    step = replace(QLORA, options=QLORA.options.with_options(MemoryOptions(gradient_checkpointing=False)), longest=259)
+    assert evaluation_rows(MISTRAL, step, 259) >= 8
+    assert evaluation_rows(MISTRAL, step, 2048) < evaluation_rows(MISTRAL, step, 259)
+    four = step.options.with_options(MemoryOptions(per_device_train_batch_size=4))
+    assert evaluation_rows(MISTRAL, step.with_options(four), 100_000) == 4
+
+
+LLAMA_70B = {
+    "model_type": "llama",
+    "num_hidden_layers": 80,
+    "hidden_size": 8192,
+    "intermediate_size": 28672,
+    "num_attention_heads": 64,
+    "num_key_value_heads": 8,
+    "vocab_size": 128256,
+    "tie_word_embeddings": False,
+}
+
+
+@pytest.mark.parametrize("strategy", ["zero3", "fsdp"])
+def test_a_model_that_one_card_cannot_load_is_refused_however_many_there_are(
+    strategy: Strategy, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(LLAMA_70B))
+    settings = SftSettings(
+        model=str(tmp_path), optim="adamw_torch", per_device_train_batch_size=1, gradient_checkpointing=True
+    )
+    machine = Machine("cuda", 23 * GIB, strategy, 4, "NVIDIA A10G", 4)
+    (found,) = judge_training(settings, machine)
+    assert found.level == "refused"
+    assert "GiB estimated for loading" in found.message
+    assert "several cards do not help" in found.message
+    # Split, it would have fitted: loading alone is the reason.
+    shape = training_fit.training_shape(settings, machine)
+    split = estimate_memory(read_shape(LLAMA_70B) or pytest.fail("shape"), shape)
+    assert split.total < machine.free < split.loading
+    assert not [
+        found for found in judge_training(settings, replace(machine, free=60 * GIB)) if found.level == "refused"
+    ]
+
+
+def test_16_bit_weights_that_are_to_be_split_lie_on_the_host_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(LLAMA_70B))
+    monkeypatch.setattr(training_fit.psutil, "virtual_memory", lambda: SimpleNamespace(available=500 * GIB))
+    settings = SftSettings(
+        model=str(tmp_path),
+        optim="adamw_torch",
+        quantization="none",
+        per_device_train_batch_size=1,
+        gradient_checkpointing=True,
+        max_length=512,
+    )
+    machine = Machine("cuda", 79 * GIB, "zero3", 8, "NVIDIA H100", 8)
+    refused = [found for found in judge_training(settings, machine) if found.level == "refused"]
+    assert [found.name for found in refused] == ["host memory"]
+    assert "8 processes that each load the 16-bit weights" in refused[0].message
 
 
 @pytest.mark.parametrize(
@@ -95,7 +199,7 @@ def test_the_rows_of_a_step_stay_whatever_the_number_of_processes(
 ) -> None:
     machine = replace(T4, free=75 * GIB, strategy="ddp", processes=processes)
     asked = SftSettings(max_length=512)
-    chosen = with_machine_choices(asked, machine)
+    chosen = decided(asked, machine)
     assert chosen.rows_per_device * chosen.gradient_accumulation_steps * processes == rows
     (found,) = judge_rows(asked, chosen, machine)
     assert found.level == level
@@ -105,7 +209,7 @@ def test_the_rows_of_a_step_stay_whatever_the_number_of_processes(
 def test_a_batch_size_that_is_given_is_taken_as_each_process_has_it_and_preflight_says_so() -> None:
     given = SftSettings(per_device_train_batch_size=2, gradient_accumulation_steps=8)
     machine = replace(T4, free=75 * GIB, strategy="ddp", processes=4)
-    chosen = with_machine_choices(given, machine)
+    chosen = decided(given, machine)
     (found,) = judge_rows(given, chosen, machine)
     assert (found.level, found.message[:71]) == (
         "warning",
@@ -115,16 +219,14 @@ def test_a_batch_size_that_is_given_is_taken_as_each_process_has_it_and_prefligh
 
 
 def test_unknown_models_share_the_rows_of_a_step_as_well() -> None:
-    chosen = with_machine_choices(SftSettings(model="someone/unknown-model"), replace(T4, processes=4))
+    chosen = decided(SftSettings(model="someone/unknown-model"), replace(T4, processes=4))
     assert (chosen.per_device_train_batch_size, chosen.gradient_accumulation_steps) == (1, 4)
 
 
 def test_checkpointing_is_switched_on_only_where_memory_needs_it() -> None:
-    small = with_machine_choices(SftSettings(max_length=2048), T4)
-    large = with_machine_choices(SftSettings(max_length=2048), replace(T4, free=75 * GIB))
-    given = with_machine_choices(
-        SftSettings(gradient_checkpointing=True, per_device_train_batch_size=2), replace(T4, free=75 * GIB)
-    )
+    small = decided(SftSettings(max_length=2048), T4)
+    large = decided(SftSettings(max_length=2048), replace(T4, free=75 * GIB))
+    given = decided(SftSettings(gradient_checkpointing=True, per_device_train_batch_size=2), replace(T4, free=75 * GIB))
     assert (small.gradient_checkpointing, large.gradient_checkpointing) == ("true", "false")
     assert (given.gradient_checkpointing, given.per_device_train_batch_size, given.gradient_accumulation_steps) == (
         "true",
@@ -134,7 +236,7 @@ def test_checkpointing_is_switched_on_only_where_memory_needs_it() -> None:
 
 
 def test_unknown_models_train_row_by_row_with_a_warning() -> None:
-    settings = with_machine_choices(SftSettings(model="someone/unknown-model"), T4)
+    settings = decided(SftSettings(model="someone/unknown-model"), T4)
     assert (settings.per_device_train_batch_size, settings.gradient_checkpointing) == (1, "true")
     assert [found.level for found in judge_training(settings, T4)] == ["warning"]
 
@@ -166,7 +268,7 @@ def test_model_that_brings_code_is_refused_unless_allowed(tmp_path: Path) -> Non
 
 
 def test_flash_attention_that_is_absent_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training_fit.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(packages, "is_installed", lambda _name: False)
     (found, _) = judge_training(SftSettings(attn_implementation="flash_attention_2"), T4)
     assert (
         found.message
@@ -175,7 +277,7 @@ def test_flash_attention_that_is_absent_is_refused(monkeypatch: pytest.MonkeyPat
 
 
 def test_tracker_that_is_not_installed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training_fit.importlib.util, "find_spec", lambda name: object() if name == "wandb" else None)
+    monkeypatch.setattr(packages, "is_installed", lambda name: name == "wandb")
     (found, _) = judge_training(SftSettings(report_to=("wandb", "trackio")), T4)
     assert (found.level, found.message.split(";")[0]) == ("refused", "report_to names trackio, which is not installed")
 
@@ -209,16 +311,7 @@ def test_the_table_of_the_documentation_is_that_of_the_code() -> None:
 
 
 def test_a_refused_combination_ends_with_exit_code_3(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    card = {
-        "index": 0,
-        "name": "A",
-        "memory_used_mib": 0,
-        "memory_total_mib": 81920,
-        "utilization_percent": 0,
-        "compute_capability": 8.0,
-    }
-    for module in (plan, preflight, training_fit):
-        monkeypatch.setattr(module, "sample_gpus", lambda: [card, card])
+    install(BY_NAME["busy"], tmp_path / "machine", monkeypatch)
     settings = config.resolve("sft", "zero3", overrides=["quantization=8bit", f"data={tmp_path}"])
     with pytest.raises(preflight.PreflightError, match="use quantization=nf4") as caught:
         preflight.require(preflight.check_launch(plan_launch(settings, "deepspeed_zero3"), tmp_path))

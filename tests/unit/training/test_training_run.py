@@ -307,7 +307,7 @@ def test_patience_counts_from_the_best_evaluation_and_skips_the_untrained_model(
 def test_trackers_are_passed_through(tmp_path: Path) -> None:
     cpu = Hardware("cpu", torch.float32, sharded=False)
     given = [
-        sft_config(ON_CPU.with_options(SftOptions(report_to=trackers)), cpu, tmp_path, 8, validate=False).report_to
+        sft_config(ON_CPU.with_options(SftOptions(report_to=trackers)), cpu, tmp_path, [], []).report_to
         for trackers in (("wandb", "trackio"), ())
     ]
     assert given == [["wandb", "trackio"], []]

@@ -1,0 +1,125 @@
+"""What `auto` becomes: micro-batch and gradient checkpointing, by what fits the memory and by what takes less time.
+
+The rows of an optimiser step stay: with an automatic batch size `gradient_accumulation_steps` is their number, which is
+divided by the processes (rounded up) and by the batch size that is chosen.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from toolkit.options.training import MemoryOptions, SftOptions
+from toolkit.planning.training_memory import ModelShape, TrainingShape, estimate_memory
+
+# Passes over the frozen weights: forward, and backward to the inputs; checkpointing repeats the forward one.
+PASSES = {False: 2, True: 3}
+# A micro-step costs its tokens and about as much as these: dequantising each matrix and starting the kernels does not
+# depend on the rows. From 2.5 bytes a weight of traffic against two operations a weight and token, at the ratio of
+# arithmetic to bandwidth of cards from T4 to H100 (50 to 150 operations a byte). Reckoned, not measured on a card.
+FIXED_TOKENS = 128
+
+
+@dataclass(frozen=True)
+class RowLengths:
+    """The training rows that fit max_length, in tokens."""
+
+    rows: int
+    tokens: int
+    longest: int
+
+    @property
+    def mean(self) -> float:
+        return self.tokens / max(1, self.rows)
+
+
+@dataclass(frozen=True)
+class MachineChoice:
+    """A training's options with `auto` decided, and why, in a sentence; None where nothing was left open."""
+
+    options: SftOptions
+    why: str | None = None
+
+
+@dataclass(frozen=True)
+class _Way:
+    checkpointing: bool
+    rows: int
+    time: float  # of a token, in forward passes over a large batch
+
+    def __str__(self) -> str:
+        number = f"{self.rows} row{'' if self.rows == 1 else 's'}"
+        return f"{number} {'with' if self.checkpointing else 'without'} checkpointing"
+
+
+def is_open(settings: SftOptions) -> bool:
+    """Whether something is left to the machine."""
+    return "auto" in (settings.per_device_train_batch_size, settings.gradient_checkpointing)
+
+
+def choose(
+    settings: SftOptions,
+    model: ModelShape | None,
+    shape: TrainingShape,
+    usable: float | None,
+    lengths: RowLengths | None,
+) -> MachineChoice:
+    """The options with `auto` replaced by the way that fits `usable` bytes and takes the least time a token.
+
+    Where model or memory are not known, or nothing fits: one row at a time, with checkpointing.
+    """
+    if not is_open(settings):
+        return MachineChoice(settings)
+    batch_is_open = settings.per_device_train_batch_size == "auto"
+    rows = math.ceil(settings.gradient_accumulation_steps / shape.processes)
+    batches = [size for size in range(1, rows + 1) if rows % size == 0] if batch_is_open else [settings.rows_per_device]
+    ways = [
+        _Way(checkpointing, max(fitting), _time(checkpointing, max(fitting), settings, lengths))
+        for checkpointing in _checkpointing(settings)
+        if model
+        and usable
+        and (fitting := [b for b in batches if _fits(settings, model, shape, b, checkpointing, usable)])
+    ]
+    best = min(ways, key=lambda way: (way.time, way.checkpointing), default=None)
+    batch, checkpointing = (best.rows, best.checkpointing) if best else (min(batches), _checkpointing(settings)[-1])
+    decided = MemoryOptions(per_device_train_batch_size=batch, gradient_checkpointing=_text(checkpointing))
+    if batch_is_open:
+        decided = decided.with_options(MemoryOptions(gradient_accumulation_steps=rows // batch))
+    return MachineChoice(settings.with_options(decided), _why(best, ways, model, usable))
+
+
+def _checkpointing(settings: SftOptions) -> list[bool]:
+    return [False, True] if settings.gradient_checkpointing == "auto" else [settings.checkpointing]
+
+
+def _text(checkpointing: bool) -> Literal["true", "false"]:
+    return "true" if checkpointing else "false"
+
+
+def _fits(
+    settings: SftOptions, model: ModelShape, shape: TrainingShape, batch: int, checkpointing: bool, usable: float
+) -> bool:
+    decided = MemoryOptions(per_device_train_batch_size=batch, gradient_checkpointing=_text(checkpointing))
+    return estimate_memory(model, shape.with_options(settings.with_options(decided))).peak <= usable
+
+
+def _time(checkpointing: bool, batch: int, settings: SftOptions, lengths: RowLengths | None) -> float:
+    tokens = batch * (lengths.mean if lengths else settings.max_length)
+    return PASSES[checkpointing] * (1 + FIXED_TOKENS / max(1.0, tokens))
+
+
+def _why(best: _Way | None, ways: list[_Way], model: ModelShape | None, usable: float | None) -> str:
+    if model is None:
+        return "one row at a time: the memory of this model is not known before it is loaded"
+    if usable is None:
+        return "one row at a time: the card does not say its memory"
+    if best is None:
+        return "nothing fits, the smallest is shown"
+    others = [way for way in ways if way is not best]
+    if others:
+        longer = f"{others[0].time / best.time:.2g} times as long a token"
+        return f"{best}, reckoned the fastest that fits; {others[0]} would take {longer}"
+    if best.checkpointing and len(ways) == 1:
+        return f"{best}: without it not one row fits"
+    return f"{best}: as many as fit"

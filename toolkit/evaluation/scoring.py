@@ -235,7 +235,7 @@ def score_format(system: System, options: MetricOptions) -> tuple[MetricScores, 
         for index, (output, reason) in enumerate(zip(system.outputs, system.finish_reasons, strict=True))
     ]
     steps = f"steps:{options.min_steps}-{options.max_steps}"
-    signature = f"format_conformance|grammar:1|{steps}|interval:wilson|{floor_signature(options)}"
+    signature = f"format_conformance|grammar:2|{steps}|interval:wilson|{floor_signature(options)}"
     values = np.array([float(result.conforms) for result in results])
     return MetricScores(values, np.array(floors, dtype=np.float64), FORMAT_FLOOR, signature), results
 

@@ -7,6 +7,7 @@ punctuation apart) a space after it. Writing out what was parsed and parsing it 
 
 from __future__ import annotations
 
+import itertools
 import re
 import textwrap
 from dataclasses import dataclass
@@ -46,11 +47,15 @@ class Step:
 
 @dataclass(frozen=True)
 class ParsedAnswer:
-    """An answer taken apart. `before` and `after` are the text outside the list, "" where nothing does."""
+    """An answer taken apart. `before` and `after` are the text outside the list, "" where nothing does; `between` is
+    text after a blank line that stands between two steps and belongs to neither by its indent (it is kept in the upper
+    step as well).
+    """
 
     before: str
     steps: list[Step]
     after: str
+    between: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,17 @@ def parse_answer(text: str) -> ParsedAnswer:
         Step(marker.number, marker.style, _step_text([marker.rest, *lines[index + 1 : end]]))
         for (index, marker), end in zip(starts, ends, strict=True)
     ]
-    return ParsedAnswer("\n".join(lines[:list_start]).strip(_BLANK), steps, "\n".join(lines[list_end:]).strip(_BLANK))
+    inner = [
+        line
+        for (index, marker), (following, _) in itertools.pairwise(starts)
+        for line in lines[_end_of_list(lines[:following], index, marker) : following]
+    ]
+    return ParsedAnswer(
+        "\n".join(lines[:list_start]).strip(_BLANK),
+        steps,
+        "\n".join(lines[list_end:]).strip(_BLANK),
+        "\n".join(inner).strip(_BLANK),
+    )
 
 
 def render_steps(texts: list[str]) -> str:

@@ -18,6 +18,11 @@ def failed(text: str, finish_reason: str | None = "stop") -> set[str]:
         "**1.** A\n**2.** B",
         "① A\n② B",
         "#### 1. A\nfirst\n#### 2. B\nsecond",
+        "#### 1. Open\n\nOpen the box.\n\n#### 2. Close\n\nClose the box.",
+        "1. Open it:\n   - slowly\n   - with care\n\n2. Type `a < b` and press <Enter>.",
+        "1. Open it.\n\n   It may take a while.\n\n2. Choose what you hope helps.",
+        "1. Turn it on\n2. Sign in",
+        "1. Open it\n2. Press A",
     ],
 )
 def test_one_numbered_list_in_one_style_conforms(text: str) -> None:
@@ -37,9 +42,18 @@ def test_one_numbered_list_in_one_style_conforms(text: str) -> None:
         ("1. Open it.\n2. open  IT", {"no_repeated_step"}),
         ("Sure:\n1. A\n2. B", {"nothing_before"}),
         ("1. A\n2. B\n\nBye.", {"nothing_after"}),
+        ("1. Open it.\n2. Wait.\nI hope this helps!", {"nothing_after"}),
+        ("1. Open it\n2. Wait\nI hope this helps!", {"nothing_after"}),
+        ("1. Buka.\n2. Tunggu. Semoga membantu!", {"nothing_after"}),
+        ("1. Open it.\n\nNow the second part begins.\n\n2. Wait.", {"nothing_between"}),
+        ("1. Open it.\n2. Wait.<|im_end|>", {"no_special_token"}),
+        ("1. Open it.\n2. Wait.</s>", {"no_special_token"}),
+        ("1. Open it.\n2. Wait for the", {"not_broken_off"}),
+        ("1. Open it.\n2. Wait, then (", {"not_broken_off"}),
+        ("1. Buka.\n2. Tunggu untuk", {"not_broken_off"}),
         ("1. A", {"step_count_in_range"}),
         ("1. A\n2. B\n3. C\n4. D\n5. E", {"step_count_in_range"}),
-        ("", set(CHECKS) - {"not_cut_off"}),
+        ("", set(CHECKS) - {"not_cut_off", "no_special_token"}),
     ],
 )
 def test_each_check_finds_its_fault(text: str, expected: set[str]) -> None:

@@ -12,11 +12,12 @@ import unicodedata
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from tokenizers import AddedToken
 
 from tests.unit.models.families import FAMILIES, Family, build_tokenizer
 from toolkit.errors import ModelError
@@ -52,6 +53,30 @@ def loaded(name: str) -> tuple[Any, PromptFormat]:
         (Path(folder) / "config.json").write_text(json.dumps({"model_type": family.model["model_type"]}))
         tokenizer = AutoTokenizer.from_pretrained(folder)
         return tokenizer, choose_format("auto", folder, tokenizer)
+
+
+class PythonTokenizer:
+    """A letter a token, and `<e>` as 2 unless it is asked not to; it has no tokenizer of the tokenizers library."""
+
+    bos_token_id, eos_token_id, chat_template = None, 2, None
+    added_tokens_decoder: ClassVar = {2: AddedToken("<e>", special=True)}
+
+    def __len__(self) -> int:
+        return 3
+
+    def encode(self, text: str, add_special_tokens: bool, split_special_tokens: bool = False) -> list[int]:
+        parts = [text] if split_special_tokens else text.split("<e>")
+        ids = [[ord(letter) for letter in part] for part in parts]
+        return [token for number, part in enumerate(ids) for token in ([2, *part] if number else part)]
+
+
+def test_tokenizers_written_in_python_are_told_to_take_text_for_text() -> None:
+    tokenizer: Any = PythonTokenizer()
+    spoken = PromptFormat("howto", prefix="<e>Q", suffix="A<e>", bos=False)
+    assert render_prompt("how", spoken, tokenizer) == [2, *map(ord, "QhowA"), 2]
+    row = render_example("<e>", "1<e>", spoken, tokenizer)
+    assert row.prompt_ids == [2, *map(ord, "Q<e>A"), 2]
+    assert row.completion_ids == [*map(ord, "1<e>"), 2]
 
 
 def test_a_stored_format_outlives_its_template(tmp_path: Path) -> None:

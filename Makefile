@@ -41,8 +41,8 @@ bench-tui: setup  ## paint, latency, CPU, memory and survival of the screens; pr
 bench-train: setup  ## training against TRL's defaults on this CPU: speed, memory, loss, resume; prints JSON
 	@$(BIN)/python benchmarks/train.py
 
-bench-gpu: setup  ## QLoRA of Mistral-7B's shape on an NVIDIA GPU under a 16 GB cap; without one it says so; prints JSON
-	@status=0; for bench in gpu gpu_generate; do $(BIN)/python benchmarks/$$bench.py || status=1; done; exit $$status
+bench-gpu: setup  ## nine minutes on an NVIDIA GPU: every way of training, memory, speed, merge; without one it says so; prints JSON
+	@$(BIN)/python benchmarks/gpu_session.py
 
 bench-7b: setup  ## Mistral-7B's shape with random weights through the whole path on this CPU, against the estimates; prints JSON
 	@$(BIN)/python benchmarks/seven_b.py

@@ -103,15 +103,17 @@ def make_side(
     joined: bool = False,
     r: int = 16,
     model: str = MODEL,
+    dora: bool = False,
+    base: Any = None,
 ) -> Side:
-    """A trainer on a fresh model; LoRA starts from the same random numbers on every side, B too, so that all gradients
-    count.
+    """A trainer on a fresh model, or on `base` that is loaded already. LoRA starts from the same random numbers on
+    every side and device, B too, so that all gradients count.
     """
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
-    base, hardware = BaseModelOptions(model=model, quantization=quantization), detect_hardware()
-    tokenizer = load_tokenizer(base)
+    options, hardware = BaseModelOptions(model=model, quantization=quantization), detect_hardware()
+    tokenizer = load_tokenizer(options)
     args = SFTConfig(
         output_dir=tempfile.gettempdir(),
         use_cpu=hardware.on_cpu,
@@ -123,20 +125,21 @@ def make_side(
         remove_unused_columns=False,
     )
     trainer = (CompletionTrainer if ours else SFTTrainer)(
-        load_base_model(base, hardware),
+        load_base_model(options, hardware) if base is None else base,
         args=args,
         data_collator=BatchRows(0, joined) if ours else _for_trl,
         train_dataset=Dataset.from_list([{"input_ids": [1, 2], "labels": [1, 2], "row": 0}]),
         processing_class=tokenizer,
-        peft_config=lora_config(LoraOptions(lora_r=r, lora_dropout=dropout)),
+        peft_config=lora_config(LoraOptions(lora_r=r, lora_dropout=dropout, use_dora=dora)),
     )
-    generator = torch.Generator(hardware.device).manual_seed(1)
+    generator = torch.Generator().manual_seed(1)
     for name, parameter in trainer.model.named_parameters():
         if parameter.requires_grad:
             if hardware.compute_dtype is not torch.bfloat16:
                 parameter.data = parameter.data.float()
-            if "lora_B" in name:
-                parameter.data.normal_(std=0.01, generator=generator)
+            if "lora_A" in name or "lora_B" in name:
+                std = 0.01 if "lora_B" in name else (3 * parameter.shape[1]) ** -0.5  # of PEFT's own A
+                parameter.data.copy_(torch.empty(parameter.shape).normal_(std=std, generator=generator))
     if checkpointing:
         trainer.model.gradient_checkpointing_enable({"use_reentrant": False})
     trainer.model.train()

@@ -192,7 +192,7 @@ def _used_bytes(session: Session) -> int:
         return 0
     _release()
     free, total = torch.cuda.mem_get_info()
-    return total - free
+    return int(total - free)
 
 
 def seven_b(session: Session) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""Writes what the emulated machines show: one golden a machine, and docs/gpus.md.
+"""Writes what the emulated machines show: one golden a machine, docs/gpus.md and docs/first-hour-on-a-gpu.md.
 
 python -m tests.emulated.pages          (`make gpu-pages`; after a change of what preflight or doctor say)
 """
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests.emulated.emulate import ROOT
+from tests.emulated.first_hour import FIRST_HOUR, first_hour
 from tests.emulated.look import SAMPLE, Found, Look, look_at
 from tests.emulated.machines import MACHINES
 
@@ -146,6 +147,7 @@ def main() -> int:
     for one in found:
         (GOLDENS / f"{one.machine.name}.txt").write_text(one.golden, encoding="utf-8")
     PAGE.write_text(page(found), encoding="utf-8")
+    FIRST_HOUR.write_text(first_hour(found), encoding="utf-8")
     print(f"{len(found)} machines in {GOLDENS} and {PAGE}")
     return 0
 

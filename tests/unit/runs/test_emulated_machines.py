@@ -9,6 +9,7 @@ from mistral_common.protocol.instruct.messages import AssistantMessage, UserMess
 from mistral_common.protocol.instruct.request import InstructRequest
 from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
 
+from tests.emulated.first_hour import FIRST_HOUR, first_hour
 from tests.emulated.look import SAMPLE, Found, look_at
 from tests.emulated.machines import BY_NAME, MACHINES
 from tests.emulated.pages import GOLDENS, PAGE, page
@@ -33,6 +34,7 @@ def test_what_steptune_says_on_the_machine(name: str) -> None:
 
 def test_the_page_of_the_cards_is_up_to_date() -> None:
     assert page([found(machine.name) for machine in MACHINES]) == PAGE.read_text(encoding="utf-8"), AGAIN
+    assert first_hour([found(machine.name) for machine in MACHINES]) == FIRST_HOUR.read_text(encoding="utf-8"), AGAIN
     assert {path.stem for path in GOLDENS.glob("*.txt")} == set(BY_NAME), AGAIN
 
 

@@ -127,3 +127,14 @@ def test_a_question_is_stable_after_one_pass(text: str) -> None:
 @given(st.text(alphabet=st.characters(max_codepoint=127), max_size=40))
 def test_the_short_cut_for_plain_ascii_is_what_ftfy_gives(text: str) -> None:
     assert _clean(text) == NOT_PRINTED.sub("", ftfy.fix_text(text))
+
+
+@pytest.mark.parametrize(
+    "step", ["![Settings](img/a.png)", "<img src='a.png'>", "[Screenshot of the menu]", "![](a.png)."]
+)
+def test_a_step_that_is_only_a_picture_leaves_the_row_out(step: str) -> None:
+    result = normalise_row(Row("s", "f:1", prompt="How?", output=f"1. Open it.\n2. {step}\n3. Close it."))
+    assert isinstance(result, Dropped)
+    assert result.reason == "a step is only a picture"
+    beside = normalise_row(Row("s", "f:1", prompt="How?", output=f"1. Open it {step}\n2. Close it."))
+    assert isinstance(beside, Row)

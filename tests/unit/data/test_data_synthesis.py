@@ -103,6 +103,8 @@ def test_rules(prompt: str, output: str, language: str, reason: str) -> None:
             "the answer is no answer: it sends to somebody else",
         ),
         ("How do I lock it?", "1. Open it.\n2. Tap Lock.\n3. Contact support if it fails.", ""),
+        ("How do I block my card?", "1. Call the hotline of the bank.\n2. Name the card.", ""),
+        ("How do I pay it?", "1. Visit the website of your provider.\n2. Tap Pay.", ""),
         ("How do I contact support?", "1. Contact support by chat.\n2. Wait for a reply.", ""),
     ],
 )

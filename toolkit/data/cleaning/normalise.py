@@ -5,10 +5,17 @@ Text before the first and after the last step is taken away and noted in the led
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from toolkit.data.pages.written_steps import NoSteps, number_steps, one_line, parse_steps
 from toolkit.data.rows import Dropped, Row
+
+# Without the picture the step says nothing, and without the step the others are another task.
+PICTURE = re.compile(
+    r"(?:(?:!\[[^\]]*\]\([^)]*\)|<img\b[^>]*>|\[(?:image|picture|screenshot|gambar)\b[^\]]*\]|\ufffc)[\s.,;:]*)+",
+    re.IGNORECASE,
+)
 
 
 def normalise_row(row: Row) -> Row | Dropped:
@@ -17,5 +24,7 @@ def normalise_row(row: Row) -> Row | Dropped:
         steps, had_text_around = parse_steps(row.output)
     except NoSteps as error:
         return Dropped(row, str(error))
+    if any(PICTURE.fullmatch(step) for step in steps):
+        return Dropped(row, "a step is only a picture")
     notes = (*row.notes, "text around the steps removed") if had_text_around else row.notes
     return replace(row, prompt=one_line(row.prompt), output=number_steps(steps), notes=notes)

@@ -125,7 +125,7 @@ def make_side(
         remove_unused_columns=False,
     )
     trainer = (CompletionTrainer if ours else SFTTrainer)(
-        load_base_model(options, hardware) if base is None else base,
+        load_base_model(options, hardware, "auto" if ours else "sdpa") if base is None else base,
         args=args,
         data_collator=BatchRows(0, joined) if ours else _for_trl,
         train_dataset=Dataset.from_list([{"input_ids": [1, 2], "labels": [1, 2], "row": 0}]),

@@ -110,8 +110,8 @@ class MemoryOptions(Options):
     attn_implementation: Literal["auto", "sdpa", "flash_attention_2"] = Field(
         "auto",
         description=(
-            "Attention kernel: PyTorch's (sdpa) or FlashAttention 2; auto takes the latter where packing and the"
-            " machine allow it."
+            "Attention kernel: transformers' sdpa or flash_attention_2; auto takes PyTorch's kernels without a mask,"
+            " for joined rows the one of variable length."
         ),
     )
     gradient_checkpointing: Annotated[Literal["auto", "true", "false"], BeforeValidator(_true_or_false)] = Field(

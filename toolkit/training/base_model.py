@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from peft import LoraConfig
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
     BitsAndBytesConfig,
@@ -24,7 +25,7 @@ from toolkit.options.training import BaseModelOptions, LoraOptions
 from toolkit.records import read_json
 from toolkit.runs.recorder import Recorder
 from toolkit.training.dequantised import keep_dequantised
-from toolkit.training.hardware import Hardware
+from toolkit.training.hardware import Hardware, attention_kernel
 
 
 def load_tokenizer(base: ModelOptions) -> PreTrainedTokenizerBase:
@@ -75,8 +76,11 @@ def _refuse_adapters_and_code(base: ModelOptions) -> None:
         )
 
 
-def load_base_model(base: BaseModelOptions, hardware: Hardware, attn_implementation: str = "sdpa") -> PreTrainedModel:
-    """The base model on this process's device, weights as `base.quantization` says, the rest in the compute precision.
+def load_base_model(
+    base: BaseModelOptions, hardware: Hardware, attention: str = "auto", packing: bool = False
+) -> PreTrainedModel:
+    """The base model on this process's device, weights as `base.quantization` says, the rest in the compute precision,
+    with the kernels that this machine has for it. `attention`: as `attn_implementation` names it.
 
     Raises:
         ModelError: the weights cannot be found or do not load.
@@ -86,13 +90,15 @@ def load_base_model(base: BaseModelOptions, hardware: Hardware, attn_implementat
         "trust_remote_code": base.trust_remote_code,
         "dtype": hardware.compute_dtype,
         "quantization_config": quantization_config(base.quantization, hardware),
-        "attn_implementation": attn_implementation,
         "use_safetensors": True,
     }
     if not hardware.sharded:
         arguments["device_map"] = {"": hardware.device}
     try:
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(base_folder(base), **arguments)
+        folder = base_folder(base)
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=base.trust_remote_code).get_text_config()
+        arguments["attn_implementation"] = attention_kernel(attention, packing, hardware, config.model_type)
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, **arguments)
     except (OSError, ValueError) as error:
         raise ModelError(
             f"The weights of {base.model} could not be loaded ({_first_line(error)}); check the name, the revision and"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +17,9 @@ class BatchRows:
 
     Padded: input_ids, labels: int64 [rows, longest]. There is no attention mask: padding stands after a row, where
     causal attention does not look, and its labels are ignored. Joined: input_ids, labels, position_ids: int64
-    [1, tokens]; positions begin anew with each row, by which attention keeps rows apart, and the first token of a row
-    is never a label, so that no row is predicted from the one before it.
+    [1, tokens]; positions begin anew with each row, and the first token of a row is never a label, so that no row is
+    predicted from the one before it. Attention keeps rows apart by `cu_seq_lens_q` and `_k` (int32 [rows + 1], where
+    each begins and the last ends), by `row_lengths` (on the host), or, in models of other kinds, by the positions.
 
     Both: `labelled`: int64 [learned], the places in the flattened batch that predict a learned token, and `targets`,
     those tokens; found here, so that nothing has to ask the device where they are. `row`: a list, which stays on the
@@ -47,9 +49,16 @@ def _padded(rows: list[dict[str, Any]], pad_token_id: int) -> dict[str, torch.Te
     }
 
 
-def _joined(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+def _joined(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    lengths = [len(row["input_ids"]) for row in rows]
+    ends = torch.tensor([0, *itertools.accumulate(lengths)], dtype=torch.int32)
     return {
         "input_ids": torch.tensor([[token for row in rows for token in row["input_ids"]]]),
         "labels": torch.tensor([[label for row in rows for label in (IGNORED, *row["labels"][1:])]]),
-        "position_ids": torch.tensor([[position for row in rows for position in range(len(row["input_ids"]))]]),
+        "position_ids": torch.tensor([[position for length in lengths for position in range(length)]]),
+        "cu_seq_lens_q": ends,
+        "cu_seq_lens_k": ends,
+        "max_length_q": max(lengths),
+        "max_length_k": max(lengths),
+        "row_lengths": tuple(lengths),
     }

@@ -26,7 +26,7 @@ from toolkit.runs.recorder import Recorder
 from toolkit.training.base_model import load_base_model, lora_config, require_targets
 from toolkit.training.batches import BatchRows
 from toolkit.training.checkpoints import checkpoint_dir, last_complete, remove_incomplete, require_same_adapter, step_of
-from toolkit.training.hardware import Hardware, attention_kernel, detect_hardware, out_of_memory_named, require_possible
+from toolkit.training.hardware import Hardware, detect_hardware, out_of_memory_named, require_possible
 from toolkit.training.progress import RunReport
 from toolkit.training.tokens import TokenRow
 from toolkit.training.trainer import CompletionTrainer
@@ -190,8 +190,7 @@ def _trainer(
     tokenizer: PreTrainedTokenizerBase,
     report: RunReport,
 ) -> CompletionTrainer:
-    kernel = attention_kernel(options.attn_implementation, options.packing, hardware)
-    model = load_base_model(options, hardware, kernel)
+    model = load_base_model(options, hardware, options.attn_implementation, options.packing)
     require_targets(model, options)
     trainer = CompletionTrainer(
         model,

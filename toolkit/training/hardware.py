@@ -16,6 +16,7 @@ from toolkit.machine.gpus import BF16_SINCE
 from toolkit.machine.processes import RUN_ID_VARIABLE
 from toolkit.options.training import SftOptions
 from toolkit.planning.strategies import SHARDED, Strategy, refusal
+from toolkit.training.attention import PLAIN, ROWS_ATTENTION
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,15 @@ def require_possible(hardware: Hardware, options: SftOptions) -> None:
         )
 
 
-def attention_kernel(asked: str, packing: bool, hardware: Hardware) -> str:
-    """The kernel by transformers' name. FlashAttention 2 gains where rows are joined; PyTorch's own serves everything
-    else.
+def attention_kernel(asked: str, packing: bool, hardware: Hardware, family: str) -> str:
+    """The kernel by transformers' name; `family`: the model's type. Where attention needs a mask, joined rows gain by
+    FlashAttention 2.
     """
-    if asked == "auto":
-        return "flash_attention_2" if packing and _has_flash_attention(hardware) else "sdpa"
-    return asked
+    if asked != "auto":
+        return asked
+    if family in PLAIN:
+        return ROWS_ATTENTION
+    return "flash_attention_2" if packing and _has_flash_attention(hardware) else "sdpa"
 
 
 def _has_flash_attention(hardware: Hardware) -> bool:

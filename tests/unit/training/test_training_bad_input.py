@@ -18,6 +18,7 @@ from toolkit.options.shared import ModelOptions
 from toolkit.options.training import SftOptions
 from toolkit.records import read_growing_jsonl, write_jsonl
 from toolkit.training import hardware
+from toolkit.training.attention import ROWS_ATTENTION
 from toolkit.training.base_model import load_tokenizer
 from toolkit.training.checkpoints import complete_checkpoints
 from toolkit.training.hardware import Hardware, attention_kernel, detect_hardware, out_of_memory_named
@@ -73,7 +74,7 @@ def test_adapter_given_as_the_model_names_its_base(tmp_path: Path) -> None:
 def test_model_with_pickled_weights_alone_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "llama"}')
     torch.save({"weight": torch.zeros(1)}, tmp_path / "pytorch_model.bin")
-    with pytest.raises(ModelError, match=r"no config\.json with \*\.safetensors weights"):
+    with pytest.raises(ModelError, match=r"neither model\.safetensors nor model\.safetensors\.index\.json"):
         load_tokenizer(ModelOptions(model=str(tmp_path)))
 
 
@@ -94,11 +95,17 @@ def test_cards_without_bf16_compute_in_fp16(
     assert detect_hardware() == Hardware("cuda:0", dtype, sharded=False)
 
 
-def test_flash_attention_is_taken_for_joined_rows_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flash_attention_is_taken_for_joined_rows_of_odd_models_where_it_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     card = Hardware("cuda:0", torch.bfloat16, sharded=False)
     monkeypatch.setattr(hardware.importlib.util, "find_spec", lambda _name: object())
-    kernels = [attention_kernel("auto", packing, where) for packing in (True, False) for where in (card, CPU)]
+    kernels = [attention_kernel("auto", packing, where, "gemma2") for packing in (True, False) for where in (card, CPU)]
     assert kernels == ["flash_attention_2", "sdpa", "sdpa", "sdpa"]
+    assert (
+        attention_kernel("auto", True, card, "llama") == attention_kernel("auto", False, CPU, "qwen3") == ROWS_ATTENTION
+    )
+    assert attention_kernel("sdpa", True, card, "llama") == "sdpa"
 
 
 @pytest.mark.parametrize(

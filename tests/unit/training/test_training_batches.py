@@ -36,7 +36,7 @@ def model() -> MistralForCausalLM:
 
 
 def plain(batch: dict[str, Any]) -> dict[str, Any]:
-    return {name: values if name == "row" else values.tolist() for name, values in batch.items()}
+    return {name: value.tolist() if torch.is_tensor(value) else value for name, value in batch.items()}
 
 
 def test_padded_batch_in_full() -> None:
@@ -54,6 +54,11 @@ def test_joined_batch_in_full() -> None:
         "input_ids": [[1, 5, 6, 7, 8, 1, 9, 4]],
         "labels": [[-100, -100, 6, 7, 8, -100, -100, 4]],
         "position_ids": [[0, 1, 2, 3, 4, 0, 1, 2]],
+        "cu_seq_lens_q": [0, 5, 8],
+        "cu_seq_lens_k": [0, 5, 8],
+        "max_length_q": 5,
+        "max_length_k": 5,
+        "row_lengths": (5, 3),
         "labelled": [1, 2, 3, 6],
         "targets": [6, 7, 8, 4],
         "row": [0, 1],

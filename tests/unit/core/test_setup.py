@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections import namedtuple
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -94,6 +94,19 @@ def test_a_full_disk_and_a_python_without_venv_are_named_before_anything_is_fetc
     assert "no C compiler" in setup.missing_on_this_machine("cuda")
     monkeypatch.setattr(setup.importlib.util, "find_spec", lambda name: None)
     assert "python3-venv" in setup.missing_on_this_machine("cpu")
+
+
+@pytest.mark.parametrize(("driver", "said"), [("550.54.14", "needs 580 or newer"), ("580.95.05", None)])
+def test_a_driver_that_is_too_old_for_the_cuda_set_is_named(
+    setup: ModuleType, monkeypatch: pytest.MonkeyPatch, driver: str, said: str | None
+) -> None:
+    from toolkit.machine import packages
+
+    monkeypatch.setattr(packages, "compiler_missing", lambda: None)
+    monkeypatch.setattr(setup, "has_nvidia_gpu", lambda: True)
+    monkeypatch.setattr(setup.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout=f"{driver}\n"))
+    found = setup.missing_for_cuda()
+    assert found is None if said is None else said in (found or "")
 
 
 def test_no_line_is_more_than_ten_seconds_after_the_one_before(setup: ModuleType, tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ def stop(page: Page, row: RunRow) -> None:
     """Ask the run to save and end."""
     from toolkit.runs.stop import stop_notice  # not needed for the first paint
 
-    notice = stop_notice(RunFolder(row.path)) or "It takes up to half a minute."
+    # A run that cannot be stopped may not be readable either.
+    notice = (not row.no_stop and stop_notice(RunFolder(row.path))) or "It takes up to half a minute."
     detail = f"The recipe saves what it has and ends; `R` continues it later. {notice}"
     begun = "Asked to stop; the recipe saves and ends."
     _ask(page, row, _Action("Stop", "stopping", row.no_stop, f"Stop {row.id}?", detail, _stop, begun))

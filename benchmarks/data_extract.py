@@ -19,15 +19,22 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from benchmarks.data_pages import HelpPage, fetch_pages, make_pdf, words_of
+from benchmarks.data_pages import HelpPage, fetch_package, fetch_pages, make_pdf, words_of
 from benchmarks.report import finish, skip
+from toolkit.data.cleaning.check import clean_row
 from toolkit.data.pages.html_pages import read_html
 from toolkit.data.pages.pdf_layout import read_pdf
 from toolkit.data.pages.sections import Section
+from toolkit.data.pages.written_steps import NoSteps, parse_steps
+from toolkit.data.reading.sources import read_sources
+from toolkit.data.rows import Row
+from toolkit.evaluation.steps import step_texts
+from toolkit.options.data import DataBuildOptions
+from toolkit.runs.recorder import Recorder
 
 PEERS = ("trafilatura", "resiliparse", "pypdf", "reportlab", "pyphen")
 ROUNDS = 3
@@ -45,9 +52,9 @@ def main() -> int:
             return skip("data_extract", pages)
         values, beside = _html(pages)
         pdf_values, pdf_beside = _pdf(pages, Path(scratch))
-    return finish(
-        "data_extract", {**values, **pdf_values, "question-answer forms found": _forms()}, {**beside, **pdf_beside}
-    )
+        precision = _precision(Path(scratch))
+    forms = {"question-answer forms found": _forms(), "forms of numbering, of 60": _numbering()}
+    return finish("data_extract", {**values, **pdf_values, **forms, **precision}, {**beside, **pdf_beside})
 
 
 def _html(pages: dict[str, list[HelpPage]]) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
@@ -206,6 +213,51 @@ def _forms() -> float:
             for section in sections
         ] == wanted
     return found / len(PAGES)
+
+
+def _numbering() -> float:
+    """How many forms of numbering give the same steps in data-build and evaluation."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "unit" / "data"))
+    from numbering_forms import FORMS, STEPS
+
+    return float(sum(_steps(text) == STEPS == step_texts(text) for text in FORMS.values()))
+
+
+def _steps(text: str) -> list[str]:
+    try:
+        return parse_steps(text)[0]
+    except NoSteps:
+        return []
+
+
+def _precision(scratch: Path) -> dict[str, float]:
+    """Rows of Debian's manuals against the judgements of a person (data_precision.json): the share that is right among
+    those judged, and how many of the rows nobody has judged. A manual has as many rows as it has tasks with steps.
+    """
+    judged = json.loads(Path(__file__).with_name("data_precision.json").read_text("utf-8"))
+    values: dict[str, float] = {}
+    for manual in dict.fromkeys(line["manual"] for line in judged):
+        right = {(line["file"], line["question"]): line["right"] for line in judged if line["manual"] == manual}
+        folder = fetch_package(manual, scratch)
+        if folder is None:
+            continue
+        rows = [(row.place.rsplit("/", 1)[-1].rsplit(":", 1)[0], row.prompt) for row in _rows_of(folder)]
+        known = [right[row] for row in rows if row in right]
+        values[f"precision {manual}: rows judged"] = len(known)
+        values[f"precision {manual}: rows not judged"] = len(rows) - len(known)
+        values[f"precision {manual}: share right"] = round(sum(known) / len(known), 3) if known else 0.0
+    return values
+
+
+def _rows_of(folder: Path) -> Iterator[Row]:
+    """The rows of a manual's pages that a build would keep."""
+    options = DataBuildOptions.model_validate(
+        {"sources": {"type": "documents", "path": folder, "skip": ["*.pdf", "*.epub", "*.txt"]}, "anonymise": []}
+    )
+    for item in read_sources(options.sources, False, Recorder(None)):
+        row = clean_row(item, options) if isinstance(item, Row) else item
+        if isinstance(row, Row):
+            yield row
 
 
 if __name__ == "__main__":

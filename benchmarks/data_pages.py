@@ -49,6 +49,16 @@ def fetch_pages(folder: Path) -> dict[str, list[HelpPage]] | str:
     return pages
 
 
+def fetch_package(package: str, folder: Path) -> Path | None:
+    """The unpacked files of a Debian package, without installing it; None where apt-get cannot get it."""
+    got = subprocess.run(["apt-get", "download", "-q", package], cwd=folder, capture_output=True, check=False)
+    archive = next(folder.glob(f"{package}_*.deb"), None)
+    if got.returncode or archive is None:
+        return None
+    subprocess.run(["dpkg-deb", "-x", archive, folder / package], check=True)
+    return folder / package
+
+
 def read_help_page(file: Path) -> HelpPage:
     """The truth is read by the microdata alone (HowToSection, HowToStep), not by tags or classes."""
     text = file.read_text(encoding="utf-8")

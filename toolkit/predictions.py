@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.errors import DataError
-from toolkit.records import JSON, iter_jsonl
+from toolkit.records import JSON, iter_jsonl, row_id
 
 PREDICTIONS_FILE = "predictions.jsonl"
 _NAMED_IDS = 5
@@ -43,7 +43,7 @@ def read_predictions(path: Path, prompts: Mapping[str, str]) -> dict[str, Predic
 def _rows_by_id(path: Path) -> dict[str, JSON]:
     rows: dict[str, JSON] = {}
     for line_number, row in enumerate(iter_jsonl(path), start=1):
-        identifier = str(row.get("id", line_number))
+        identifier = row_id(row, line_number)
         if identifier in rows:
             raise DataError(
                 f"{path}:{line_number}: the id {identifier!r} occurs twice; expected one prediction for each id."

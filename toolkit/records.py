@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import DataError, DiskFullError
+from toolkit.text_files import Fault, parse_json, text_lines
 
 JSON = dict[str, Any]
+LONGEST_ROW = 100_000_000  # bytes of a line that is still taken for one
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Example:
 
 
 def read_examples(path: Path) -> list[Example]:
-    """The examples of a JSONL file; the minimal form `{"prompt", "output"}` gets its 1-based line number as id.
+    """The examples of a JSONL file; the minimal form `{"prompt", "output"}` gets its 1-based line number as id, and a
+    `meta` that is no object says nothing.
 
     Raises:
         DataError: a line is not JSON, has no text under `prompt` or `output`, or repeats an id.
@@ -52,13 +55,14 @@ def read_examples(path: Path) -> list[Example]:
                     f"{path}:{line_number}: `{key}` must be a non-empty text; correct the line or build the"
                     " data set with data-build."
                 )
-        identifier = str(row.get("id", line_number))
+        identifier = row_id(row, line_number)
         if identifier in seen:
             raise DataError(
                 f"{path}:{line_number}: the id {identifier!r} occurs twice; ids must be unique within a file."
             )
         seen.add(identifier)
-        examples.append(Example(identifier, row["prompt"], row["output"], row.get("meta") or {}))
+        meta = row.get("meta")
+        examples.append(Example(identifier, row["prompt"], row["output"], meta if isinstance(meta, dict) else {}))
     return examples
 
 
@@ -69,27 +73,28 @@ def iter_jsonl(path: Path) -> Iterator[JSON]:
         DataError: the file is missing, not UTF-8, or a line is not a JSON object.
     """
     try:
-        with path.open("rb") as file:
-            for line_number, raw in enumerate(file, start=1):
-                if not raw.strip():
-                    continue
-                yield _parse_line(raw, f"{path}:{line_number}")
+        for line_number, line in text_lines(path, "utf-8", LONGEST_ROW):
+            place = f"{path}:{line_number}"
+            if isinstance(line, Fault):
+                raise DataError(f"{place}: {line.reason.split(';')[0]}; expected lines of UTF-8 text.")
+            if line.strip():
+                yield _parse_line(line, place)
     except FileNotFoundError:
         raise DataError(f"{path} does not exist; expected a JSONL file with one object a line.") from None
 
 
-def _parse_line(raw: bytes, place: str) -> JSON:
-    try:
-        row = json.loads(raw.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise DataError(f"{place}: byte {error.start} is not UTF-8; save the file as UTF-8.") from None
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"{place}: not valid JSON ({error.msg} at column {error.colno}); expected one object a line."
-        ) from None
+def row_id(row: JSON, line_number: int) -> str:
+    """What a row calls itself; its number where it does not say, or says null."""
+    return str(line_number if row.get("id") is None else row["id"])
+
+
+def _parse_line(line: str, place: str) -> JSON:
+    row = parse_json(line.rstrip())
+    if isinstance(row, Fault):
+        raise DataError(f"{place}: {row.reason}; expected one object a line.")
     if not isinstance(row, dict):
         raise DataError(f"{place}: found {type(row).__name__}, expected a JSON object.")
-    return _without_lone_surrogates(row) if b"\\ud" in raw.lower() else row
+    return _without_lone_surrogates(row) if "\\ud" in line.lower() else row
 
 
 def _without_lone_surrogates(row: JSON) -> JSON:

@@ -1,4 +1,5 @@
-"""What a data-build run would read, and the calls, tokens and money of its teacher, as one line of JSON.
+"""What a data-build run would read and keep, with some rows of each source, and the calls, tokens and money of its
+teacher, as one line of JSON.
 
     python recipes/data-build/preview.py < config.yaml          (started by `steptune run data-build --dry-run`)
 
@@ -15,7 +16,9 @@ from pathlib import Path
 
 from toolkit.config import load_resolved
 from toolkit.data.cleaning.anonymise import mask_every_kind
+from toolkit.data.previewing import Previews
 from toolkit.data.reading.chunks import Chunk
+from toolkit.data.reading.sniff import explicit_sources
 from toolkit.data.reading.sources import read_sources
 from toolkit.data.teacher.forecast import (
     Census,
@@ -30,6 +33,7 @@ from toolkit.data.teacher.synthesise import Plan, synthesis_asks
 from toolkit.data.teacher.teacher import masked_messages, request_parameters
 from toolkit.data.teacher.teacher_ledger import read_calls
 from toolkit.errors import SteptuneError
+from toolkit.options.data import ReadingOptions
 from toolkit.records import JSON
 from toolkit.runs.recorder import Recorder
 from toolkit.settings.data_build import DataBuildSettings
@@ -37,13 +41,16 @@ from toolkit.settings.data_build import DataBuildSettings
 
 def main() -> int:
     settings = load_resolved(DataBuildSettings, Path("/dev/stdin"))
-    census = Census()
-    rows = census.passing(read_sources(settings.sources, settings.strict, Recorder(None)))
+    found = explicit_sources(settings.sources)
+    settings = settings.with_options(ReadingOptions(sources=tuple(one.source for one in found), strict=settings.strict))
+    taken = {one.source.label: {"taken_for": one.said, "warning": one.warning} for one in found}
+    census, previews = Census(), Previews(settings)
+    rows = census.passing(previews.passing(read_sources(settings.sources, settings.strict, Recorder(None))))
     passages = read_passages(settings)
     plans = plan_calls(rows, passages, settings)
     for _ in rows:  # without a grid nobody has asked for them yet
         pass
-    read = [{"name": name, "rows": census.rows[name], "left_out": census.left_out[name]} for name in census.rows]
+    read = [preview.to_json(name) | taken[name] for name, preview in previews.of.items()]
     teacher = _teacher(settings, plans, passages, census) if settings.wants_teacher else None
     print(json.dumps({"sources": read, "passages": len(passages), "teacher": teacher}))
     return 0

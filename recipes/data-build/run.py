@@ -2,9 +2,10 @@
 
     steptune run data-build --preset demo
 
-Reads the sources named in the config (JSONL, CSV, parquet, datasets folders, documents, forum dumps); a teacher may
-write more rows. Writes `dataset/` into the run folder: train.jsonl, validation.jsonl, test.jsonl, ledger.jsonl,
-leak_certificate.json, card.json, card.md. The same config on the same sources gives the same bytes.
+Reads the sources named in the config (tables, JSON, documents, forum dumps, tickets), and finds out what a source is
+that says nothing but its path; a teacher may write more rows. Writes `dataset/` into the run folder: train.jsonl,
+validation.jsonl, test.jsonl, ledger.jsonl, leak_certificate.json, card.json, card.md. The same config on the same
+sources gives the same bytes.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import os
 from contextlib import ExitStack
 from functools import partial
 
+from toolkit.config import dump
 from toolkit.data.cleaning.anonymise import anonymise_row, mask_every_kind
 from toolkit.data.cleaning.rules import broken_rule
 from toolkit.data.pii.quality import measured_quality
 from toolkit.data.publishing.export import export
 from toolkit.data.publishing.publish import publish, publish_rows
+from toolkit.data.reading.sniff import explicit_sources
 from toolkit.data.rows import Batch, Dropped, Row
 from toolkit.data.selection.curate import Curated, apply_curation
 from toolkit.data.selection.oversample import oversample
@@ -31,13 +34,18 @@ from toolkit.data.teacher.teacher import Teacher, prompt_hash
 from toolkit.data.teacher.teacher_ledger import AnswerLedger
 from toolkit.dataset_folder.documents import CardSections, TeacherSection
 from toolkit.dataset_folder.names import SPLITS
+from toolkit.options.data import ReadingOptions
+from toolkit.records import write_text
 from toolkit.runs.recipe import Outcome, Run, run_recipe
 from toolkit.runs.recorder import is_main_process
 from toolkit.settings.data_build import DataBuildSettings
 from toolkit.terminal.output import say
 
+EXPLICIT = "explicit.yaml"  # the config with every source named, in the run folder
+
 
 def main(settings: DataBuildSettings, run: Run) -> Outcome:
+    settings = _with_explicit_sources(settings, run)
     rank, processes = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     stages = Stages(run.dir / "stages", run.recorder, rank, processes)
     collected = stages.collect(settings, settings.repaired_languages)
@@ -62,6 +70,26 @@ def main(settings: DataBuildSettings, run: Run) -> Outcome:
             outcome = Outcome({"rows": run.dir / "rows"}, {"rows": len(curated.batch.kept)})
     stages.forget()
     return outcome
+
+
+def _with_explicit_sources(settings: DataBuildSettings, run: Run) -> DataBuildSettings:
+    """The settings with the kind and the columns of every source; what was found out is said, and written into the
+    run.
+    """
+    found = explicit_sources(settings.sources)
+    if all(one.said == "" for one in found):
+        return settings
+    settings = settings.with_options(ReadingOptions(sources=tuple(one.source for one in found), strict=settings.strict))
+    if is_main_process():
+        for one in found:
+            if one.said:
+                say(f"{one.source.label}: taken for {one.said}")
+            if one.warning:
+                run.recorder.event("warning", message=one.warning)
+                say(f"{one.source.label}: {one.warning}")
+        write_text(run.dir / EXPLICIT, dump(settings))
+        say(f"The config with these sources written out: {run.dir / EXPLICIT}")
+    return settings
 
 
 def _teacher(settings: DataBuildSettings, run: Run, open_files: ExitStack) -> Teacher | None:

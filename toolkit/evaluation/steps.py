@@ -1,8 +1,7 @@
 """Numbered steps as they occur in answers: the one parser behind format conformance and marker stripping.
 
-Takes `1.` `1)` `**1.**` `Step 1:` (`Langkah 1:`) `#### 1.` `①` and `1、` at the start of a line. Does not take "10
-minutes later", "2024 was" or "1.5 cups": a marker needs its punctuation, at most three digits, and (East Asian
-punctuation apart) a space after it. Writing out what was parsed and parsing it again changes nothing.
+What counts as a number is `toolkit.numbering`'s; here is where a step begins and ends. Writing out what was parsed and
+parsing it again changes nothing.
 """
 
 from __future__ import annotations
@@ -12,22 +11,11 @@ import re
 import textwrap
 from dataclasses import dataclass
 
-_CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
-_MARKER = re.compile(
-    rf"""(?P<indent>[ \t]*)
-    (?P<heading>\#{{1,6}}[ \t]+)?
-    (?P<bold>\*\*|__)?
-    (?: (?P<word>step|langkah)[ \t]+(?P<counted>\d{{1,3}})(?P<after_word>[.):]|(?=[*_]{{2}}|[ \t]+[-–—][ \t]))
-      | (?P<number>\d{{1,3}})(?P<after_number>[.)]|(?P<east_asian>[．、）]))
-      | (?P<circled>[{_CIRCLED}]) )
-    (?P<closing>\*\*|__)?:?
-    (?(circled)|(?(east_asian)|(?=\s|$)))""",
-    re.VERBOSE | re.IGNORECASE,
-)
-_BULLET = re.compile(r"[ \t]*[-*+•‣▪][ \t]+")
+from toolkit.numbering import Mark, find_marks
+
+_BULLET = re.compile(r"[ \t]*[-*+•‣▪][ \t]+(?:\[[ xX]\][ \t]+)?")
 _ENDS_SENTENCE = re.compile(r"[.!?。…][\"'”’)*_]*$")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)]*\s+(?=[^\sa-z])|(?<=[。！？])")
-_DASH = re.compile(r"[-–—][ \t]+")
 _BLANK = "\n\r \t"  # wider than these, stripping would make a marker of a line that is none
 _CONTINUED = "   "  # as far in as the text after "1. "
 _NESTED_INDENT = 2  # a marker that is indented this much more than the first one belongs to the step above it
@@ -56,15 +44,6 @@ class ParsedAnswer:
     steps: list[Step]
     after: str
     between: str = ""
-
-
-@dataclass(frozen=True)
-class _Marker:
-    number: int
-    style: str
-    indent: int
-    is_heading: bool
-    rest: str
 
 
 def parse_answer(text: str) -> ParsedAnswer:
@@ -105,14 +84,19 @@ def render_steps(texts: list[str]) -> str:
 def step_texts(text: str) -> list[str]:
     """What an answer's steps say, without those that say nothing; without markers each sentence of a line is a step."""
     steps = [step.text for step in parse_answer(text).steps] or [
-        sentence.strip() for line in text.splitlines() for sentence in _SENTENCE_END.split(_without_marker(line))
+        sentence.strip() for line in _unmarked(text) for sentence in _SENTENCE_END.split(line)
     ]
     return [step for step in steps if step]
 
 
 def strip_markers(text: str) -> str:
     """The text without list markers and bullets at the start of its lines; the words stay as they are."""
-    return "\n".join(_without_marker(line) for line in text.splitlines())
+    return "\n".join(_unmarked(text))
+
+
+def _unmarked(text: str) -> list[str]:
+    lines = text.splitlines()
+    return [_without_marker(line, mark) for line, mark in zip(lines, find_marks(lines), strict=True)]
 
 
 def _written(number: int, text: str) -> str:
@@ -127,53 +111,20 @@ def _step_text(lines: list[str]) -> str:
     return f"{trimmed[first].strip()}\n{rest}".rstrip()
 
 
-def _without_marker(line: str) -> str:
-    if marker := _marker(line):
-        return marker.rest
+def _without_marker(line: str, mark: Mark | None) -> str:
+    if mark:
+        return mark.rest
     bullet = _BULLET.match(line)
     return line[bullet.end() :] if bullet else line
 
 
-def _marker(line: str) -> _Marker | None:
-    match = _MARKER.match(line)
-    if match is None:
-        return None
-    number = _CIRCLED.index(match["circled"]) + 1 if match["circled"] else int(match["counted"] or match["number"])
-    rest = line[match.end() :].strip()
-    if match["word"] and not match["after_word"]:
-        rest = _DASH.sub("", rest, count=1)
-    if match["bold"] and not match["closing"]:  # **1. Open the box** is bold as a whole
-        rest = rest.replace(match["bold"], "", 1)
-    return _Marker(number, _style(match), len(match["indent"].expandtabs(4)), match["heading"] is not None, rest)
+def _top_level_starts(lines: list[str]) -> list[tuple[int, Mark]]:
+    marks = [(at, mark) for at, mark in enumerate(find_marks(lines)) if mark]
+    top_indent = marks[0][1].indent if marks else 0
+    return [(at, mark) for at, mark in marks if mark.indent < top_indent + _NESTED_INDENT]
 
 
-def _style(match: re.Match[str]) -> str:
-    """The marker as it would look for step 1, for example `**1.**` or `#### Step 1:`."""
-    heading = f"{match['heading'].strip()} " if match["heading"] else ""
-    if match["circled"]:
-        core = "①"
-    elif match["word"]:
-        core = f"{match['word'].capitalize()} 1{match['after_word']}"
-    else:
-        core = f"1{match['after_number']}"
-    return heading + (match["bold"] or "") + core + (match["bold"] or "")
-
-
-def _top_level_starts(lines: list[str]) -> list[tuple[int, _Marker]]:
-    starts: list[tuple[int, _Marker]] = []
-    top_indent = 0
-    for index, line in enumerate(lines):
-        marker = _marker(line)
-        if marker is None:
-            continue
-        if not starts:
-            top_indent = marker.indent
-        if marker.indent < top_indent + _NESTED_INDENT:
-            starts.append((index, marker))
-    return starts
-
-
-def _end_of_list(lines: list[str], index: int, marker: _Marker) -> int:
+def _end_of_list(lines: list[str], index: int, marker: Mark) -> int:
     previous = marker.rest
     has_body = not marker.is_heading  # the first paragraph below a heading is what the heading announces
     for position in range(index + 1, len(lines)):

@@ -15,7 +15,7 @@ from toolkit.errors import DataError
 from toolkit.options.generation import SamplingOptions
 from toolkit.options.shared import HeldOutOptions
 from toolkit.prompting import CHAT_TEMPLATE, PromptFormat, decode_answer, render_prompt
-from toolkit.records import iter_jsonl, sha256_json, sha256_text
+from toolkit.records import iter_jsonl, row_id, sha256_json, sha256_text
 
 EMPTY_PROMPT = "empty_prompt"
 PROMPT_TOO_LONG = "prompt_too_long"
@@ -97,7 +97,7 @@ def read_prompts(rows: HeldOutOptions) -> list[Prompt]:
         )
     prompts: dict[str, Prompt] = {}
     for line_number, row in enumerate(iter_jsonl(path), start=1):
-        identifier, text = str(row.get("id", line_number)), row.get("prompt")
+        identifier, text = row_id(row, line_number), row.get("prompt")
         if not isinstance(text, str):
             raise DataError(f"{path}:{line_number}: `prompt` must be a text; found {type(text).__name__}.")
         if identifier in prompts:

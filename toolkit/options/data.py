@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from toolkit.options.base import OptionalPath, Options, Share
 from toolkit.options.shared import SeedOptions, StepRangeOptions
-from toolkit.options.sources import Source
+from toolkit.options.sources import Source, as_sources
 from toolkit.options.teacher import SynthesisOptions, TeacherOptions
 
 PersonalKind = Literal[
@@ -41,9 +41,12 @@ def _in_order(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
 class ReadingOptions(Options):
     """What is read."""
 
-    sources: tuple[Source, ...] = Field(
+    sources: Annotated[tuple[Source, ...], BeforeValidator(as_sources)] = Field(
         min_length=1,
-        description="Where the how-to pairs come from; each has a type: jsonl, csv, parquet, hf, documents or forum.",
+        description=(
+            "Where the how-to pairs come from: a path, or a list with a `path` and, where it shall not be found out, a"
+            " `type`: jsonl, csv, sheet, parquet, hf, documents, forum or tickets."
+        ),
     )
     strict: bool = Field(False, description="Stop at the first unreadable row instead of writing it to the ledger.")
 

@@ -12,11 +12,28 @@ def data_preview_lines(preview: JSON) -> Iterator[str]:
         yield f"Preview: {preview['error']}"
         return
     for source in preview["sources"]:
-        yield f"{source['name']}: {source['rows']} rows, {source['left_out']} left out in reading"
+        yield from _source_lines(source)
     if preview["passages"]:
         yield f"passages to write from: {preview['passages']}"
     if preview["teacher"]:
         yield from _teacher_lines(preview["teacher"])
+
+
+def _source_lines(source: JSON) -> Iterator[str]:
+    """What the source was taken for, its yield, and rows of it as they would come out."""
+    taken = f", taken for {source['taken_for']}" if source["taken_for"] else ""
+    yield f"{source['name']}{taken}: {source['rows']} rows, {source['left_out']} left out in reading"
+    if source["warning"]:
+        yield f"  warning: {source['warning']}"
+    found = source["judged"] + source["left_out"]
+    of_first = f"the first {source['judged']} rows" if source["judged"] < source["rows"] else "all"
+    if found:
+        yield f"  yield: {source['kept']} of {found} ({source['kept'] / found:.0%}) would be kept, of {of_first}"
+    for reason in source["reasons"]:
+        yield f"  left out: {reason['rows']} x {reason['reason']}"
+    for row in source["shown"]:
+        yield f"  {row['place']}  {row['prompt']}"
+        yield from (f"      {step}" for step in row["output"].split("\n"))
 
 
 def _teacher_lines(teacher: JSON) -> Iterator[str]:

@@ -9,7 +9,7 @@ import yaml
 
 from toolkit import bundled, catalog, config
 from toolkit.errors import ConfigError, UsageError
-from toolkit.settings import PipelineSettings, SftSettings
+from toolkit.settings import DataBuildSettings, PipelineSettings, SftSettings
 
 
 def write(path: Path, text: str) -> Path:
@@ -91,10 +91,17 @@ def test_a_file_of_ones_own_beside_the_presets_is_not_taken_for_a_preset(
         config.resolve("pipeline", config_file=file)
 
 
-def test_a_source_without_a_type_is_told_every_type_that_there_is(tmp_path: Path) -> None:
-    file = write(tmp_path / "c.yaml", f"sources: [{{path: {tmp_path}}}]\n")
-    with pytest.raises(ConfigError, match="one of 'jsonl', 'csv', 'parquet', 'hf', 'documents', 'forum'"):
+def test_a_source_of_an_unknown_type_is_told_every_type_that_there_is(tmp_path: Path) -> None:
+    file = write(tmp_path / "c.yaml", f"sources: [{{type: word, path: {tmp_path}}}]\n")
+    with pytest.raises(ConfigError, match="'auto', 'jsonl', 'csv', 'sheet', 'parquet', 'hf', 'documents', 'forum'"):
         config.resolve("data-build", config_file=file)
+
+
+@pytest.mark.parametrize("given", ["{}", "[{}]", "{{path: {}}}", "[{{path: {}}}]"])
+def test_a_source_may_be_its_path_alone(given: str, tmp_path: Path) -> None:
+    settings = config.resolve("data-build", overrides=[f"sources={given.format(tmp_path)}"])
+    assert isinstance(settings, DataBuildSettings)
+    assert [(source.type, source.path) for source in settings.sources] == [("auto", tmp_path)]
 
 
 def test_sources_given_on_the_command_line_replace_the_presets(tmp_path: Path) -> None:

@@ -37,7 +37,10 @@ def test_the_minimal_form_gets_line_numbers_as_ids(tmp_path: Path) -> None:
         (b'{"prompt": "p", "output": ""}\n', "`output` must be a non-empty text"),
         (b'{"prompt": 3, "output": "1. a"}\n', "`prompt` must be a non-empty text"),
         (b'{"prompt": "p", "output": "1. a"\n', "not valid JSON"),
-        (b'{"prompt": "caf\xe9", "output": "1. a"}\n', "byte 15 is not UTF-8"),
+        (
+            b'{"prompt": "caf\xe9", "output": "1. a"}\n',
+            "byte 16 of the line is not utf-8; expected lines of UTF-8 text",
+        ),
         (b"[1]\n", "found list, expected a JSON object"),
         (b'{"id": 1, "prompt": "p", "output": "o"}\n{"id": 1, "prompt": "p", "output": "o"}\n', "occurs twice"),
     ],

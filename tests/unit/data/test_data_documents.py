@@ -247,6 +247,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     (folder / "d.page").write_text("<page><title>")
     (folder / "e.pdf").write_bytes(b"%PDF-1.7")
     (folder / "e2.docx").write_bytes(b"PK")
+    (folder / "e3.odt").write_bytes(b"PK")
     (folder / "picture.png").write_bytes(b"\x89PNG")
     (folder / "f.html").write_text("")
     (folder / "sub" / "g.md").write_text("# Change the bulb\n\n1. Open it.\n2. Close it.\n")
@@ -257,11 +258,13 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         ("docs/c.html", "NUL byte in line 1"),
         ("docs/d.page", "not well-formed XML"),
         ("docs/e.pdf", "not a readable PDF"),
-        ("docs/e2.docx", ".docx files are not read; convert it to Markdown or HTML"),
+        ("docs/e2.docx", "not a readable Word document"),
+        ("docs/e3.odt", ".odt files are not read; convert it to Markdown or HTML"),
         ("docs/f.html", "no headings"),
+        ("docs/*.png", "1 file of a kind that is not read"),
     ]
-    with pytest.raises(DataError, match=r"not from \.docx"):
-        read(folder / "e2.docx")
+    with pytest.raises(DataError, match=r"not from \.odt"):
+        read(folder / "e3.odt")
 
 
 def test_deep_nesting_is_left_out_not_a_crash(tmp_path: Path) -> None:

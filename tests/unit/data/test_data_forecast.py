@@ -48,7 +48,17 @@ def test_calls_tokens_and_money_are_told_before_the_start(tmp_path: Path, capsys
         path, capsys, "synthesis.judge_min_score=4", "balance.paraphrases=2", "test_share=0.25", "validation_share=0.25"
     )
     teacher = shown["teacher"]
-    assert shown["sources"] == [{"name": "rows.jsonl", "rows": 30, "left_out": 1}]
+    (source,) = shown["sources"]
+    assert {name: source[name] for name in ("name", "rows", "left_out", "judged", "kept")} == {
+        "name": "rows.jsonl",
+        "rows": 30,
+        "left_out": 1,
+        "judged": 30,
+        "kept": 30,
+    }
+    assert len(source["shown"]) == 20
+    assert source["shown"][0]["output"].startswith("1. ")
+    assert source["reasons"][0]["rows"] == 1
     assert [(phase["name"], phase["calls"]) for phase in teacher["phases"]] == [
         ("grid", 12),
         ("judge", 12),

@@ -125,7 +125,7 @@ def test_json_threads_in_each_form(tmp_path: Path, form: str) -> None:
     assert told(batch) == [
         (f"{form}:4", "d", "no accepted answer and none with enough votes"),
         (f"{form}:5", "e", "a thread needs a `title` (or `question`) and a list of `answers`"),
-        (f"{form}:6", "", "found a int where a thread (a JSON object) was expected"),
+        (f"{form}:6", "", "found a int where a JSON object was expected"),
         (f"{form}:7", "f", "the thread holds half of a surrogate pair, which is not text"),
         (f"{form}:8", "g", "NUL byte in the thread"),
     ]
@@ -133,11 +133,9 @@ def test_json_threads_in_each_form(tmp_path: Path, form: str) -> None:
 
 def test_json_that_is_broken_or_no_list_of_threads_is_named(tmp_path: Path) -> None:
     assert told(read(tmp_path / "a.json", "[{")) == [
-        ("a.json", "", "not valid JSON (Expecting property name enclosed in double quotes at column 3)")
+        ("a.json", "", "not valid JSON (Expecting property name enclosed in double quotes in line 1, column 3)")
     ]
-    assert told(read(tmp_path / "a.json", "7")) == [
-        ("a.json", "", "found a int where a thread (a JSON object) was expected")
-    ]
+    assert told(read(tmp_path / "a.json", "7")) == [("a.json:1", "", "found a int where a JSON object was expected")]
     (tmp_path / "a.json").write_bytes(b'["Caf\xe9"]')
     (item,) = read_rows(ForumSource(path=tmp_path / "a.json")).dropped
-    assert item.reason.startswith("the file is not utf-8")
+    assert item.reason.startswith("line 1 is not utf-8")

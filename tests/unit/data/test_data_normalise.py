@@ -37,7 +37,7 @@ from toolkit.data.rows import Dropped, Row
         ("1. Open\n   the Settings app.\n2. Tap Wi-Fi.", ["Open the Settings app.", "Tap Wi-Fi."]),
         ("1. Open Settings.\n\n2. Tap Wi-Fi.\n\n", ["Open Settings.", "Tap Wi-Fi."]),
         ("1. Open Settings.\n1. Tap Wi-Fi.\n1. Wait.", ["Open Settings.", "Tap Wi-Fi.", "Wait."]),
-        ("2. Open Settings.\n4. Tap Wi-Fi.\n5. ", ["Open Settings.", "Tap Wi-Fi."]),
+        ("2. Open Settings.\n3. Tap Wi-Fi.\n4. ", ["Open Settings.", "Tap Wi-Fi."]),
         (
             "1. Fill in:\n   1. Type a name.\n   2. Type a PIN.\n2. Tap Save.",
             ["Fill in: type a name; type a PIN.", "Tap Save."],

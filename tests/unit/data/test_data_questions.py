@@ -47,7 +47,7 @@ def test_a_title_that_names_a_task_becomes_a_question(title: str, language: str,
         ("Media pembaca kartu", "id"),
         ("Masalah pembaca kartu", "id"),
         ("Apa itu alamat MAC?", "id"),
-        ("Passwort ändern", "de"),
+        ("Das Passwort", "de"),
         ("", "en"),
     ],
 )

@@ -109,7 +109,7 @@ def test_csv_faults_end_in_the_ledger_and_a_missing_column_is_an_error(tmp_path:
     assert [(item.row.place, item.reason) for item in batch.dropped] == [
         ("a.csv:4", "not valid CSV (',' expected after '\"')"),
         ("a.csv:5", "NUL byte in the line"),
-        ("a.csv:7", "`output` is missing"),
+        ("a.csv:7", "1 cell where the header line has 2; quote cells that hold ','"),
         ("a.csv:10", "not valid CSV (unexpected end of data)"),
     ]
     with pytest.raises(DataError, match="no column 'answer'; the header line has: prompt, output"):

@@ -15,7 +15,12 @@ from toolkit.data.cleaning.row_language import row_language
 from toolkit.data.rows import Row
 from toolkit.data.words.languages import KNOWN, SAME_LANGUAGE, code_of, identifier, plainly
 from toolkit.data.words.questions import english_verb, indonesian_verb
-from toolkit.data.words.task_words import INDONESIAN_IMPERATIVES, INDONESIAN_PLAIN_VERBS, words
+from toolkit.data.words.task_words import (
+    ENGLISH_STEP_VERBS,
+    INDONESIAN_IMPERATIVES,
+    INDONESIAN_PLAIN_VERBS,
+    INDONESIAN_STEP_VERBS,
+)
 from toolkit.options.data import RuleName, RuleOptions
 
 ASKING = re.compile(
@@ -61,16 +66,6 @@ ASKS_FOR_SUPPORT = re.compile(
     re.IGNORECASE,
 )
 SENT_AWAY_FROM = 0.5  # share of the steps that send to somebody else from which an answer is none
-# Imperatives of everyday tasks that the titles of manuals, which the word lists come from, seldom hold.
-MORE_IMPERATIVES = words(
-    "be do let look press tap swipe type click hold keep note repeat try wait go follow say have take make use put give"
-    " read run see think start stop leave return continue proceed ensure visit log sign scroll stay speak bring choose"
-    " pull push point pour mix stir rinse dry fold lift lower slide twist tighten loosen wear aim"
-)
-INDONESIAN_MORE = words(
-    "klik kunjungi ketuk tap ketik geser tekan tunggu ulangi lanjutkan pastikan ikuti sentuh usap gulir tahan bawa"
-    " ambil jangan coba perhatikan ingat biarkan kembali lakukan"
-)
 LEAST_INSTRUCTING = 0.5
 OTHER_LANGUAGE_SURE = 0.95
 NEEDS_THE_LANGUAGE: frozenset[RuleName] = frozenset({"asks", "instructs", "refusal"})
@@ -93,12 +88,12 @@ def instructs(row: Row) -> str:
 
 @cache
 def _is_imperative(word: str) -> bool:
-    english = english_verb(word) == word or word in MORE_IMPERATIVES
-    indonesian = word in INDONESIAN_IMPERATIVES or word in INDONESIAN_PLAIN_VERBS or word in INDONESIAN_MORE
+    english = english_verb(word) == word or word in ENGLISH_STEP_VERBS
+    indonesian = word in INDONESIAN_IMPERATIVES or word in INDONESIAN_PLAIN_VERBS or word in INDONESIAN_STEP_VERBS
     return (
         english
         or indonesian
-        or word.removesuffix("kan") in INDONESIAN_MORE
+        or word.removesuffix("kan") in INDONESIAN_STEP_VERBS
         or bool(word.endswith("lah") and indonesian_verb(word[:-3]))
     )
 

@@ -17,7 +17,19 @@ ASIDE = words(
     "nav header footer aside script style noscript template form table pre code svg iframe head button select"
 )
 ASIDE_ROLES = words("navigation banner contentinfo search dialog alertdialog")
-ASIDE_NAME = re.compile(r"cookie|consent|breadcrumb|navbar|sidebar|\btoc\b|footer|site-?menu|skip-?link", re.IGNORECASE)
+ASIDE_NAME = re.compile(
+    r"cookie|consent|breadcrumb|navbar|sidebar|\btoc\b|footer|site-?menu|skip-?link|\bcolist\b|calloutlist|pagination"
+    r"|(?:^|\s)(?:menu|nav|footnotes?|figure|mediaobject|screenshot|attachments?|page-metadata)(?:\s|$)",
+    re.IGNORECASE,
+)
+# Marks for readers of the page, not words of it: links to a heading itself, captions of pictures.
+UNSAID = re.compile(
+    r"(?:^|\s)(?:headerlink|header-anchor|anchor-?link|permalink|heading-anchor|footnote-?(?:ref|reference)?|figure"
+    r"|mediaobject|figure-title|caption|caption-text|figcaption|wp-caption-text|conum|callout|screen-reader-text|sr-only"
+    r"|copybtn|edit-section|mw-editsection)(?:\s|$)",
+    re.IGNORECASE,
+)
+LONGEST_LABEL = 40  # characters of an alternative text that can be the label of a button
 XML_DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
 XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
@@ -34,9 +46,20 @@ def _children(element: Element) -> Iterator[Element]:
 
 
 def _text_of(element: Element) -> str | None:
-    """An icon stands for its alternative text: `Tap <img alt="Settings">`."""
+    """An icon stands for its alternative text, `Tap <img alt="Settings">`; one that describes a picture is not said."""
     name = local_name(element)
-    return " " if name == "br" else element.get("alt", "") if name == "img" else None
+    if name == "br":
+        return " "
+    if name == "img":
+        alt = element.get("alt", "")
+        return alt if len(alt) <= LONGEST_LABEL and "." not in alt.strip(".") else ""
+    classes = element.get("class")
+    return "" if classes and _is_unsaid(classes) else None
+
+
+@lru_cache(maxsize=4096)
+def _is_unsaid(classes: str) -> bool:
+    return bool(UNSAID.search(classes))
 
 
 MARKUP = Markup(
@@ -45,7 +68,7 @@ MARKUP = Markup(
     blocks=words("p div section article blockquote figure figcaption dl dt dd details summary h1 h2 h3 h4 h5 h6"),
     code=frozenset({"pre"}),
     tables=frozenset({"table"}),
-    skipped=words("script style noscript template svg video audio iframe"),
+    skipped=words("script style noscript template svg video audio iframe figcaption"),
     text_of=_text_of,
     children=_children,
 )

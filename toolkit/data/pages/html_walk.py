@@ -8,19 +8,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from copy import deepcopy
 from functools import cached_property, lru_cache
 
 from toolkit.data.pages.html_markup import ASIDE, HEADINGS, MARKUP, TITLE_MARKUP, XML_LANG, is_aside, language_of
 from toolkit.data.pages.markup_items import Element, inline_text, local_name, read_steps
-from toolkit.data.pages.sections import Section, StepList, join_parts, join_substeps
+from toolkit.data.pages.sections import Section, StepList, TitlesAbove, join_parts, join_substeps
+from toolkit.data.pages.text_pages import QUESTION_LINE
 from toolkit.data.words.questions import ask, english_verb, indonesian_verb
+from toolkit.numbering import Mark, sure_mark
 
-TYPED_STEP = re.compile(
-    r"\s*(?=[slt(\d])(?:(?:step|langkah|tahap)\s*(\d{1,2})\s*(?:[.:)]|[-–—]\s|$)|\(?(\d{1,2})[.)]\s)\s*", re.IGNORECASE
-)
 TRIGGER = re.compile(
     r"(?:accordion|faq|collaps\w*|toggle|expand\w*|question)(?:[-_]{1,2}\w+)*?[-_]{0,2}(?:title|header|heading|head|question|button|btn|trigger|label|toggle|link|q)\b"
     r"|(?:^|\s)question(?:-text)?(?:\s|$)",
+    re.IGNORECASE,
+)
+MARK_STARTS = frozenset("([（#*_sltpéekavbш第ス手步①❶")
+LINE_MARK = "\ue000"
+CONFLUENCE_TITLES = frozenset({"title-heading", "title-text"})  # "SPACE : Title of the page"
+# Under "Change the PIN" bullets are choices as often as steps; under a question they answer it.
+QUESTION = re.compile(
+    r".*[?？]\s*$|(?:how (?:do|can|should)|what should|where|bagaimana|cara|langkah|wie|comment|cómo|como)\b",
     re.IGNORECASE,
 )
 TRIGGER_TAGS = frozenset({"button", "a", "div", "span", "label", "p"})
@@ -38,6 +46,7 @@ class Walker:
         self.sections: list[Section] = []
         self.current: Section | None = None
         self.read_already: set[Element] = set()
+        self.above = TitlesAbove()
         self.bullets: dict[int, list[StepList]] = {}
         self.typed: tuple[Section, StepList] | None = None
         self.in_heading_step = False  # below "Step 2: Open", whose text goes on
@@ -60,12 +69,15 @@ class Walker:
         for section in self.sections:
             section.lists = [steps for steps in section.lists if len(steps.steps) > 1 or not steps.typed]
             bullets = self.bullets.get(id(section), [])
-            if not section.lists and len(bullets) == 1 and ask(section.title, _code(section.language)):
+            asks = QUESTION.match(section.title) and ask(section.title, _code(section.language))
+            if not section.lists and len(bullets) == 1 and asks:
                 section.lists = bullets
         return self.sections
 
     def _walk(self, element: Element, language: str) -> None:
         name = local_name(element)
+        if name == "table" and self.current is not None:
+            self._take_table(element)
         if not name or name in ASIDE or element in self.read_already:
             return
         if (
@@ -108,13 +120,17 @@ class Walker:
     def _heading(self, element: Element, language: str) -> None:
         """A heading opens a section, "Step 2: Open" goes on with the steps of the one before."""
         title = inline_text(element, TITLE_MARKUP)
-        step = TYPED_STEP.match(title)
-        if step and step.group(1):
-            title = title[step.end() :]
-            if self.current is not None and not _has_own_list(element) and self._typed_step(int(step.group(1)), title):
+        step = sure_mark(title)
+        if step and step.says_step:
+            title = step.rest
+            if self.current is not None and not _has_own_list(element) and self._typed_step(step.number, title):
                 self.in_heading_step = True
                 return
+        if element.get("id") in CONFLUENCE_TITLES:
+            title = title.split(": ", 1)[-1]
+        self.above.enter(int(local_name(element)[1]), title)
         self.current = self._open(element, title, language)
+        self.current.above = self.above.title
         for child in element.iterchildren("ol", "details", "dl"):  # a heading without its end tag swallows what follows
             self._walk(child, language)
 
@@ -223,6 +239,8 @@ class Walker:
             return
         self._remember_caption(self.current)
         steps.caption = self.current.caption()
+        around = element.getparent()
+        steps.is_procedure = "procedure" in f"{element.get('class', '')} {around.get('class', '')}".split()
         start = element.get("start", "1")
         self.current.add_list(steps, int(start) if start.isdigit() else 1)
 
@@ -245,19 +263,43 @@ class Walker:
         return True
 
     def _take_paragraph(self, element: Element) -> None:
+        pieces = list(element.itertext())
+        if question := QUESTION_LINE.match("".join(pieces[:2])):
+            title = inline_text(element, MARKUP)
+            self.current = self._open(element, title[question.end() :].strip("* "), self.language)
+            return
         if self.current is None:
             return
-        pieces = list(element.itertext())
-        if match := TYPED_STEP.match(pieces[0] if pieces and len(pieces[0].strip()) > 6 else "".join(pieces)):
-            text = inline_text(element, MARKUP)
-            number = int(match.group(1) or match.group(2))
-            if self._typed_step(number, TYPED_STEP.sub("", text, count=1)):
+        if _may_be_marked(pieces[0] if pieces and len(pieces[0].strip()) > 6 else "".join(pieces)):
+            lines = [sure_mark(line) or line for line in _lines_of(element)]
+            if lines and isinstance(lines[0], Mark) and self._typed_step(lines[0].number, lines[0].rest):
+                self._further_lines(lines[1:])
                 return
         if self.in_heading_step and self.typed:
             steps = self.typed[1].steps
             steps[-1] = join_parts([steps[-1], inline_text(element, MARKUP)])
         else:
             self._take_text(element, pieces)
+
+    def _further_lines(self, lines: list[Mark | str]) -> None:
+        """Lines of a paragraph behind its first step: `<p>1. Open it.<br>2. Close it.</p>`."""
+        for line in lines:
+            if isinstance(line, str) or not self._typed_step(line.number, line.rest):
+                assert self.typed is not None
+                steps = self.typed[1].steps
+                steps[-1] = join_parts([steps[-1], line if isinstance(line, str) else line.rest])
+
+    def _take_table(self, element: Element) -> None:
+        """A table whose first column counts its rows from 1 is a list of steps."""
+        rows = [[inline_text(cell, MARKUP) for cell in row.iter("td", "th")] for row in element.iter("tr")]
+        counted = [row for row in rows if row and row[0].strip(".)# ").isdecimal()]
+        numbers = [int(row[0].strip(".)# ")) for row in counted]
+        if self.current is None or len(numbers) < 2 or numbers != list(range(1, len(numbers) + 1)):
+            return
+        if len(rows) > len(counted) + 1 or any(len(row) < 2 for row in counted) or element.find(".//table") is not None:
+            return
+        self._remember_caption(self.current)
+        self.current.add_list(StepList([join_parts(row[1:]) for row in counted], caption=self.current.caption()))
 
     def _typed_step(self, number: int, text: str) -> bool:
         """A step whose number is typed; False if it does not count on from the one before."""
@@ -284,13 +326,30 @@ class Walker:
         if self.current is not None and pieces:
             self.current.has_text = True
             self.last_text = element
-        self.saw_typed_number = self.saw_typed_number or any(map(TYPED_STEP.match, pieces))
+        self.saw_typed_number = self.saw_typed_number or any(map(_may_be_marked, pieces))
 
     def _take_text_of(self, text: str | None) -> None:
         if text and not text.isspace():
             if self.current is not None:
                 self.current.has_text = True
-            self.saw_typed_number = self.saw_typed_number or bool(TYPED_STEP.match(text))
+            self.saw_typed_number = self.saw_typed_number or _may_be_marked(text)
+
+
+@lru_cache(maxsize=4096)
+def _may_be_marked(text: str) -> bool:
+    """Whether a text begins with a number or with a word for steps: all that is asked of most texts of a page."""
+    first = text.lstrip(" \t\r\n\ufeff\u200b\u00a0")[:1].lower()
+    return (first in MARK_STARTS or first.isdecimal()) and sure_mark(text.strip()) is not None
+
+
+def _lines_of(element: Element) -> list[str]:
+    """The text of a paragraph by its line breaks."""
+    if element.find(".//br") is None:
+        return [inline_text(element, MARKUP)]
+    copied = deepcopy(element)
+    for line_break in copied.iter("br"):
+        line_break.tail = f"{LINE_MARK}{line_break.tail or ''}"
+    return [line.strip() for line in inline_text(copied, MARKUP).split(LINE_MARK) if line.strip()]
 
 
 def _has_own_list(heading: Element) -> bool:

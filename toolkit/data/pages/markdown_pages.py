@@ -7,7 +7,7 @@ import re
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
-from toolkit.data.pages.sections import Section, StepList, join_parts, join_substeps, tidy
+from toolkit.data.pages.sections import Section, StepList, TitlesAbove, join_parts, join_substeps, tidy
 
 FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 
@@ -19,9 +19,11 @@ def read_markdown(text: str) -> list[Section]:
         text = "\n" * matter.group().count("\n") + text[matter.end() :]  # line numbers stay right
     root = SyntaxTreeNode(MarkdownIt("commonmark").enable("table").parse(text))
     sections: list[Section] = []
+    above = TitlesAbove()
     for node in root.children:
         if node.type == "heading":
-            sections.append(Section(_inline(node), (node.map or (0, 0))[0] + 1))
+            above.enter(int(node.tag[1:]), title := _inline(node))
+            sections.append(Section(title, (node.map or (0, 0))[0] + 1, above=above.title))
         elif sections:
             _take(node, sections[-1])
     return sections

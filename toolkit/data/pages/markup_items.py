@@ -12,6 +12,7 @@ from lxml import etree
 from toolkit.data.pages.sections import StepList, join_parts, join_substeps, tidy
 
 PICTURES = frozenset({"img", "media"})
+LONGEST_NOTE_WORD = 12  # characters: "Important", "Note", a number
 Element = Any  # lxml.etree._Element, which has no public name
 
 
@@ -108,6 +109,11 @@ def _take(child: Element, item: _Item, markup: Markup) -> None:
         nested = read_steps(child, markup)
         item.substeps.extend(nested.steps)
         item.flaw = item.flaw or nested.flaw
+    elif name in markup.tables and (cells := _cells_of_note(child)) is not None:
+        for cell in cells:
+            item.close_paragraph()
+            _walk(cell, item, markup)
+        item.close_paragraph()
     elif name in markup.tables:
         item.flaw = item.flaw or "a step holds a table"
     elif name in markup.code and "\n" in "".join(child.itertext()).strip():
@@ -125,6 +131,20 @@ def _take(child: Element, item: _Item, markup: Markup) -> None:
         item.close_paragraph()
     else:
         _walk(child, item, markup)
+
+
+def _cells_of_note(table: Element) -> list[Element] | None:
+    """The cells of a table that only frames a text, a note or a picture: one cell with text in two rows at most, next
+    to which an icon or a word such as "Note" may stand. None for a table that holds a table's worth.
+    """
+    rows = [one for one in table.iter() if local_name(one) in ("tr", "row")]
+    if len(rows) > 2:
+        return None
+    cells = [one for one in table.iter() if local_name(one) in ("td", "th", "entry")]
+    if any(local_name(inner) in ("table", "informaltable") for inner in table.iterdescendants()):
+        return None
+    said = [cell for cell in cells if len(" ".join("".join(cell.itertext()).split())) > LONGEST_NOTE_WORD]
+    return said if len(said) < 2 else None
 
 
 def element_is_block(element: Element) -> bool:

@@ -23,7 +23,7 @@ from toolkit.data.pages.text_pages import (
     read_plain_text,
     sections_of_lines,
 )
-from toolkit.data.pages.written_steps import NUMBERED
+from toolkit.numbering import sure_mark
 
 OUTER = 0.12  # share of the page, above and below, where running lines stand
 PAGE_NUMBER = re.compile(
@@ -71,7 +71,7 @@ def read_pdf_lines(raw: bytes) -> list[Line]:
     running = _running(pages)
     lines = _with_joined_words([line for page in pages for line in _without_running(page, running)])
     for line in lines:
-        line.is_numbered, line.is_item = NUMBERED.match(line.text) is not None, MARKER.match(line.text) is not None
+        line.is_numbered, line.is_item = sure_mark(line.text) is not None, MARKER.match(line.text) is not None
     return list(_marked(lines, _margins(lines))) if lines else []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from toolkit.data.words.instructions import useful
 from toolkit.data.words.questions import english_verb, indonesian_verb
 
 EMPTY_BRACKETS = re.compile(r"\( ?\)")  # what an icon in brackets leaves
@@ -15,18 +16,22 @@ SPACE_BEFORE_MARK = re.compile(r" +([,.;:!?)])(?=\s|$)")
 class StepList:
     """One numbered list. `caption`: its own title, or the line that leads to it. `flaw`: why it cannot be used, or "".
 
-    `typed`: the numbers are part of the text, so that a single one may be anything.
+    `typed`: the numbers are part of the text, so that a single one may be anything. `is_procedure`: the format itself
+    says that these are steps.
     """
 
     steps: list[str]
     caption: str = ""
     flaw: str = ""
     typed: bool = False
+    is_procedure: bool = False
 
 
 @dataclass
 class Section:
-    """A title with what is directly below it. `group` names the rows of the document that belong together."""
+    """A title with what is directly below it. `group` names the rows of the document that belong together; `above` is
+    the title of the section around it.
+    """
 
     title: str
     line: int
@@ -35,6 +40,7 @@ class Section:
     has_text: bool = False
     last_paragraph: str = ""
     group: str = ""
+    above: str = ""
 
     def caption(self) -> str:
         """The paragraph just before a list if it leads to it: "To search from inside Contacts:"."""
@@ -48,6 +54,24 @@ class Section:
         else:
             self.lists.append(step_list)
         self.last_paragraph = ""
+
+
+class TitlesAbove:
+    """The titles around the latest one, by the levels of headings. One that says nothing ("Usage") is passed over."""
+
+    def __init__(self) -> None:
+        self.titles: dict[int, str] = {}
+        self.level = 0
+
+    def enter(self, level: int, title: str) -> None:
+        self.titles = {at: one for at, one in self.titles.items() if at < level} | {level: title}
+        self.level = level
+
+    @property
+    def title(self) -> str:
+        """The nearest title above the latest one that says something, or ""."""
+        above = [one for at, one in sorted(self.titles.items(), reverse=True) if at < self.level and useful(one)]
+        return above[0] if above else ""
 
 
 def tidy(text: str) -> str:

@@ -1,8 +1,8 @@
 """Written steps: the steps of an answer or page of plain text, one line each, with repaired Unicode.
 
-Understands `1.`, `1)`, `(1)`, `Step 1:`, `Langkah 1`, bullets, and `1) ... 2) ...` within a line. Nested steps
-(numbers, bullets, `a)`) are joined into the step above them. Text before the first and after the last step is taken
-away.
+What counts as a number is `toolkit.numbering`'s; bullets and task lists count where nothing is numbered, and
+`1) ... 2) ...` within a line. Nested steps (numbers, bullets, `a)`) are joined into the step above them. Text before
+the first and after the last step is taken away.
 """
 
 from __future__ import annotations
@@ -10,20 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import ftfy
 
 from toolkit.data.pages.sections import join_substeps
+from toolkit.numbering import Mark, find_marks, inline_marks, sure_mark
 
-STEP_WORD = r"(?:step|langkah|tahap)"
-# "Step 1 Open" counts, "Step 2 of the wizard" does not.
-NUMBERED = re.compile(
-    rf"{STEP_WORD}\s*(?:ke-?)?(\d{{1,2}})(?:\s*(?:[.):]|\s[-–—]|$)(?:\s+|$)|\s+(?=(?-i:[A-Z])))|\(?(\d{{1,2}})[.)](?:\s+|$)",
-    re.IGNORECASE,
-)
 LETTERED = re.compile(r"\(?[a-h][.)]\s+")  # sub-steps only
-BULLET = re.compile(r"[-*+•◦‣▪▫●○·–—►▸➤✓✔](?:\s+|$)")
-INLINE = re.compile(rf"(?:^|(?<=\s))(?:{STEP_WORD}\s*(\d{{1,2}})\s*[.):]|\(?(\d{{1,2}})[.)])\s+", re.IGNORECASE)
+BULLET = re.compile(r"(?:[-*+•◦‣▪▫●○·–—►▸➤✓✔☐☑✅](?:\s+|$))(?:\[[ xX✓]?\]\s+)?")
 EMPHASIS = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*|__(?=\S)(.+?)(?<=\S)__")
 NOT_PRINTED = re.compile(r"[\u200b-\u200d\u2060\ufeff\u00ad\u200e\u200f\u202a-\u202e\x00-\x08\x0b-\x1f\x7f]")
 LINE_START = re.compile(r"(?<=\n)")
@@ -97,41 +92,52 @@ def parse_steps(text: str) -> tuple[list[str], bool]:
 
 def _parse_once(text: str) -> tuple[list[str], bool]:
     lines = _until_stable(lambda value: EMPHASIS.sub(r"\1\2", _clean(value)), text).expandtabs(4).split("\n")
-    numbered = any(NUMBERED.match(line.strip()) for line in lines)
+    marks = find_marks(lines)
     reading = _Reading()
-    for line in lines:
-        _read_line(line, numbered, reading)
+    for line, mark in zip(lines, marks, strict=True):
+        _read_line(line, mark, any(marks), reading)
     steps = [_finish(step, substeps) for step, substeps in zip(reading.steps, reading.substeps, strict=True)]
     steps = [step for step in steps if step]
     if len(steps) < 2 and (inline := _inline_steps(" ".join(text_line.strip() for text_line in lines))):
         return inline
     if not steps:
         raise NoSteps("no numbered steps in the answer")
-    if 1 in reading.numbers[1:] and set(reading.numbers) != {1}:
-        raise NoSteps("two numbered lists in one answer")
+    _require_whole(reading.numbers)
     return steps, reading.text_around
 
 
-def _read_line(line: str, numbered: bool, reading: _Reading) -> None:
+def _require_whole(numbers: list[int]) -> None:
+    """Steps count up by one, or are all numbered 1, as Markdown allows."""
+    if not numbers or set(numbers) == {1}:
+        return
+    if 1 in numbers[1:]:
+        raise NoSteps("two numbered lists in one answer")
+    for before, number in pairwise(numbers):
+        if number > before + 1:
+            missing = f"step {before + 1} is" if number == before + 2 else f"steps {before + 1} to {number - 1} are"
+            raise NoSteps(f"a gap in the numbering: {missing} missing")
+
+
+def _read_line(line: str, mark: Mark | None, numbered: bool, reading: _Reading) -> None:
     text, indent = line.strip(), len(line) - len(line.lstrip())
     if not text:
         reading.after_blank = True
         return
-    number, bullet = NUMBERED.match(text), BULLET.match(text)
+    bullet = BULLET.match(text)
     if not reading.steps:
         reading.base = indent
-    letter = LETTERED.match(text) if numbered and reading.steps else None
-    is_marker = bool(number or bullet or letter)
-    top_level = number is not None if numbered else bullet is not None
+    letter = LETTERED.match(text) if numbered and reading.steps and not mark else None
+    is_marker = bool(mark or bullet or letter)
+    top_level = mark is not None if numbered else bullet is not None
     if is_marker and top_level and (not reading.steps or indent <= reading.base + 1):
-        reading.steps.append(_unmark(text))
+        reading.steps.append(_unmark(mark.rest if mark else text))
         reading.substeps.append([])
-        if number:
-            reading.numbers.append(int(number.group(1) or number.group(2)))
+        if mark:
+            reading.numbers.append(mark.number)
     elif not reading.steps or (reading.after_blank and not is_marker and indent <= reading.base):
         reading.text_around = True
     elif is_marker:
-        reading.substeps[-1].append(text[letter.end() :] if letter else _unmark(text))
+        reading.substeps[-1].append(text[letter.end() :] if letter else _unmark(mark.rest if mark else text))
     elif reading.substeps[-1]:
         reading.substeps[-1][-1] = f"{reading.substeps[-1][-1]} {text}".strip()
     else:
@@ -142,9 +148,13 @@ def _read_line(line: str, numbered: bool, reading: _Reading) -> None:
 
 def _unmark(text: str) -> str:
     """Text without its markers: "1. Step 1: Open" is "Open"."""
-    while match := NUMBERED.match(text) or BULLET.match(text):
-        text = text[match.end() :].lstrip()
-    return text
+    while True:
+        if mark := sure_mark(text):
+            text = mark.rest
+        elif bullet := BULLET.match(text):
+            text = text[bullet.end() :].lstrip()
+        else:
+            return text
 
 
 def _finish(step: str, substeps: list[str]) -> str:
@@ -153,11 +163,8 @@ def _finish(step: str, substeps: list[str]) -> str:
 
 def _inline_steps(text: str) -> tuple[list[str], bool] | None:
     """Steps of "1) Open ... 2) Tap ...": markers that count up from 1, at least two of them."""
-    marks: list[re.Match[str]] = []
-    for match in INLINE.finditer(text):
-        if int(match.group(1) or match.group(2)) == len(marks) + 1:
-            marks.append(match)
-    if len(marks) < 2:
+    marks = inline_marks(text)
+    if not marks:
         return None
     ends = [*(mark.start() for mark in marks[1:]), len(text)]
     steps = [_finish(text[mark.end() : end].strip(" ,;"), []) for mark, end in zip(marks, ends, strict=True)]

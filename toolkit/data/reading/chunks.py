@@ -19,11 +19,12 @@ from lxml import etree, html
 from toolkit.data.pages.docbook_pages import docbook_markup
 from toolkit.data.pages.mallard_pages import mallard_group, mallard_markup
 from toolkit.data.pages.markup_items import Element, Markup, inline_text, local_name
+from toolkit.data.pages.office_pages import UnreadableDocument, html_pages
 from toolkit.data.pages.pdf_layout import read_pdf_lines
 from toolkit.data.pages.pdf_pages import UnreadablePdf
 from toolkit.data.pages.xml_files import read_xml, xml_kind
 from toolkit.data.reading.archives import is_archive, unpack
-from toolkit.data.reading.documents import HTML, MAX_DOCUMENT_BYTES, PDF, READ, XML, document_files
+from toolkit.data.reading.documents import CONVERTED, HTML, MAX_DOCUMENT_BYTES, PDF, READ, XML, document_files
 from toolkit.data.reading.section_rows import section_lineage
 from toolkit.options.sources import DocumentsSource
 from toolkit.options.teacher import PassageOptions
@@ -50,7 +51,7 @@ def read_chunks(source: DocumentsSource, options: PassageOptions) -> Iterator[Ch
     """The passages of a source, in the order of file names; longer ones are cut at a paragraph, files that
     cannot be read are passed over.
     """
-    for file, name, root in _documents(source.path):
+    for file, name, root in _documents(source.path, source.skip):
         group, sections = _read_sections(file, root, source.encoding)
         for title, text in sections:
             passage = _shorten(text, options.max_passage_chars)
@@ -59,11 +60,11 @@ def read_chunks(source: DocumentsSource, options: PassageOptions) -> Iterator[Ch
                 yield Chunk(source.label, name, title, passage, lineage, source.domain or "", source.language or "")
 
 
-def _documents(path: Path) -> Iterator[tuple[Path, str, Path]]:
+def _documents(path: Path, skip: tuple[str, ...] = ()) -> Iterator[tuple[Path, str, Path]]:
     """(file, its name in lineage, the folder that its references may lead to) of a file, folder or archive, and of the
     archives in a folder.
     """
-    for file in document_files(path):
+    for file in document_files(path, skip):
         name = file.relative_to(path.parent).as_posix()
         if is_archive(file):
             with tempfile.TemporaryDirectory(prefix="steptune-archive-") as scratch:
@@ -82,7 +83,15 @@ def _read_sections(file: Path, root: Path, encoding: str) -> tuple[str, Iterator
         return _xml_sections(raw, file, root)
     if suffix in PDF:
         return "", _pdf_sections(raw)
+    if suffix in CONVERTED:
+        return "", _converted_sections(raw, suffix, encoding)
     return "", _html_sections(raw) if suffix in HTML else _text_sections(raw.decode(encoding, "replace"))
+
+
+def _converted_sections(raw: bytes, suffix: str, encoding: str) -> Iterator[tuple[str, str]]:
+    with contextlib.suppress(UnreadableDocument, RecursionError):
+        for _, page in html_pages(raw, suffix, lambda data: data.decode(encoding, "replace")):
+            yield from _html_sections(page.encode())
 
 
 def _text_sections(text: str) -> Iterator[tuple[str, str]]:

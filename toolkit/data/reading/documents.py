@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 from lxml import etree
@@ -18,21 +20,24 @@ from toolkit.data.pages.docbook_pages import read_docbook
 from toolkit.data.pages.html_pages import read_html
 from toolkit.data.pages.mallard_pages import read_mallard
 from toolkit.data.pages.markdown_pages import read_markdown
+from toolkit.data.pages.office_pages import UnreadableDocument, html_pages
 from toolkit.data.pages.pdf_layout import read_pdf
 from toolkit.data.pages.pdf_pages import UnreadablePdf
 from toolkit.data.pages.sections import Section
-from toolkit.data.pages.text_pages import read_plain_text
+from toolkit.data.pages.text_pages import read_plain_text, read_questions
 from toolkit.data.pages.xml_files import read_xml, xml_kind
 from toolkit.data.reading.archives import is_archive, unpack
 from toolkit.data.reading.section_rows import section_rows
 from toolkit.data.rows import Dropped, Row
 from toolkit.errors import DataError
 from toolkit.options.sources import DocumentsSource
+from toolkit.text_files import Fault, decoded
 
 MARKDOWN, HTML, TEXT, PDF = {".md", ".markdown"}, {".html", ".htm", ".xhtml"}, {".txt"}, {".pdf"}
 XML = {".page", ".xml", ".docbook", ".dbk"}
-READ = frozenset(MARKDOWN | HTML | TEXT | PDF | XML)
-NOT_READ = frozenset({".docx", ".doc", ".odt", ".rtf", ".epub", ".rst", ".adoc"})
+CONVERTED = {".docx", ".epub", ".rst", ".adoc", ".asciidoc"}
+READ = frozenset(MARKDOWN | HTML | TEXT | PDF | XML | CONVERTED)
+NOT_READ = frozenset({".doc", ".odt", ".rtf", ".tex", ".pptx", ".ppt", ".wiki", ".textile", ".pages", ".chm", ".mobi"})
 MAX_DOCUMENT_BYTES = 50_000_000
 
 
@@ -51,12 +56,30 @@ def read_document_source(source: DocumentsSource) -> Iterator[Row | Dropped]:
             f" {path.suffix or 'files without a suffix'}."
         )
     root = path if path.is_dir() else path.parent
-    for file in document_files(path):
+    for file in document_files(path, source.skip):
         name = file.relative_to(path.parent).as_posix()
         if is_archive(file):
             yield from _read_archive(file, name, source)
         else:
             yield from _read_file(file, name, root, source)
+    if path.is_dir():
+        yield from _other_kinds(path, source)
+
+
+def _other_kinds(folder: Path, source: DocumentsSource) -> Iterator[Dropped]:
+    """The files of a folder that are of a kind that is not read, by suffix."""
+    read = set(document_files(folder))
+    others = Counter(
+        file.suffix.lower()
+        for file in folder.rglob("*")
+        if file.is_file() and _is_wanted(file, folder, source.skip) and file not in read
+    )
+    for suffix, count in sorted(others.items()):
+        files = "1 file" if count == 1 else f"{count} files"
+        yield Dropped(
+            Row(source.label, f"{folder.name}/*{suffix}"),
+            f"{files} of a kind that is not read ({suffix or 'no suffix'})",
+        )
 
 
 def _read_archive(archive: Path, name: str, source: DocumentsSource) -> Iterator[Row | Dropped]:
@@ -75,8 +98,10 @@ def _read_archive(archive: Path, name: str, source: DocumentsSource) -> Iterator
                 yield from _read_file(file, f"{name}/{file.relative_to(root).as_posix()}", root, source)
 
 
-def document_files(path: Path) -> list[Path]:
-    """A file, or the documents and archives of a folder in the order of their names; nothing hidden."""
+def document_files(path: Path, skip: tuple[str, ...] = ()) -> list[Path]:
+    """A file, or the documents and archives of a folder in the order of their names; nothing hidden, and nothing whose
+    name below the folder fits a pattern of `skip`.
+    """
     if path.is_file():
         return [path]
     found = (
@@ -84,8 +109,15 @@ def document_files(path: Path) -> list[Path]:
         for file in path.rglob("*")
         if (file.suffix.lower() in READ | NOT_READ or is_archive(file)) and file.is_file()
     )
-    visible = (file for file in found if not any(part.startswith(".") for part in file.relative_to(path).parts))
-    return sorted(visible, key=lambda file: file.relative_to(path).as_posix())
+    wanted = (file for file in found if _is_wanted(file, path, skip))
+    return sorted(wanted, key=lambda file: file.relative_to(path).as_posix())
+
+
+def _is_wanted(file: Path, folder: Path, skip: tuple[str, ...]) -> bool:
+    name = file.relative_to(folder)
+    return not any(part.startswith(".") for part in name.parts) and not any(
+        fnmatch(name.as_posix(), pattern) for pattern in skip
+    )
 
 
 class _Unreadable(Exception):
@@ -102,7 +134,7 @@ def _read_file(file: Path, name: str, root: Path, source: DocumentsSource) -> It
         return
     try:
         sections = _read_sections(file, root, source.encoding, source.language or "")
-    except (_Unreadable, UnreadablePdf) as error:
+    except (_Unreadable, UnreadablePdf, UnreadableDocument) as error:
         yield Dropped(Row(source.label, name), str(error), unreadable=True)
         return
     if sections is None:
@@ -123,10 +155,17 @@ def _read_sections(file: Path, root: Path, encoding: str, language: str) -> list
             return read_pdf(raw)
         if suffix in XML:
             return _read_xml_sections(raw, file, root)
+        if suffix in CONVERTED:
+            pages = html_pages(raw, suffix, lambda data: _decode(data, encoding, is_html=False))
+            return [section for _, page in pages for section in read_html(page, language)]
         text = _decode(raw, encoding, is_html=suffix in HTML)
         if suffix in HTML:
             return read_html(text, language)
-        return read_markdown(text) if suffix in MARKDOWN else read_plain_text(text)
+        if suffix in MARKDOWN:
+            sections = read_markdown(text)
+            is_faq = not any(section.lists for section in sections)
+            return (read_questions(text.splitlines()) if is_faq else []) or sections
+        return read_plain_text(text)
     except etree.XMLSyntaxError as error:
         raise _Unreadable(f"not well-formed XML ({error.msg})") from None
     except RecursionError:
@@ -145,15 +184,11 @@ def _decode(raw: bytes, encoding: str, is_html: bool) -> str:
     """Text of a file in the encoding of the source, or in the one that an HTML page declares."""
     declared = re.search(rb"charset\s*=\s*[\"']?([\w-]+)", raw[:2048]) if is_html else None
     codec = declared.group(1).decode("ascii", "replace") if declared else encoding
-    try:
-        text = raw.decode("utf-8-sig" if codec.lower() in {"utf-8", "utf8"} else codec)
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
+    text = decoded(raw, codec)
+    if isinstance(text, Fault):
         raise _Unreadable(
-            f"line {line} is not {codec}; set the source's `encoding` or save the file as UTF-8"
-        ) from None
-    except (LookupError, UnicodeError):
-        raise _Unreadable(f"the page declares the unknown encoding {codec!r}") from None
+            f"the page declares the unknown encoding {codec!r}" if "unknown" in text.reason else text.reason
+        )
     if "\0" in text:
         raise _Unreadable(f"NUL byte in line {text.count(chr(10), 0, text.index(chr(0))) + 1}")
     return text

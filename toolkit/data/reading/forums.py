@@ -6,7 +6,6 @@ shows.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,15 +13,14 @@ from typing import Any
 
 from lxml import etree
 
-from toolkit.data.pages.html_pages import read_answer
-from toolkit.data.reading.line_files import parse_json
-from toolkit.data.reading.record_rows import pick
-from toolkit.data.reading.section_rows import section_rows
-from toolkit.data.reading.text_lines import MAX_LINE_BYTES, Fault, text_lines
+from toolkit.data.reading.answers import answer_rows
+from toolkit.data.reading.json_files import json_records
+from toolkit.data.reading.paths import pick
 from toolkit.data.rows import Dropped, Row
 from toolkit.options.sources import ForumSource
+from toolkit.text_files import Fault
 
-LARGEST_JSON = 50_000_000
+LISTS = ("threads", "questions", "items")
 QUESTION, ANSWER = "1", "2"
 
 
@@ -43,7 +41,7 @@ def read_forum(path: Path, name: str, source: ForumSource) -> Iterator[Row | Dro
     if path.suffix.lower() == ".xml":
         yield from _read_posts(path, name, source)
         return
-    for place, thread in _json_threads(path, name, source.encoding):
+    for place, thread in json_records(path, name, source.encoding, known_lists=LISTS):
         row = Row(source.label, place)
         yield from (
             [Dropped(row, thread.reason, unreadable=True)]
@@ -70,13 +68,8 @@ def _read_posts(path: Path, name: str, source: ForumSource) -> Iterator[Row | Dr
             key = post.get("ParentId", "")
             if post.get("PostTypeId") == ANSWER and wanted.get(post.get("Id", "")) == key and key not in answered:
                 answered.add(key)
-                yield from _thread_rows(
-                    threads[key].title,
-                    post.get("Body", ""),
-                    key,
-                    Row(source.label, f"{name}:{threads[key].line}"),
-                    source.language or "",
-                )
+                place = Row(source.label, f"{name}:{threads[key].line}", given_id=key)
+                yield from answer_rows(threads[key].title, post.get("Body", ""), place, source.language or "")
     except etree.XMLSyntaxError:
         pass  # reported below, once
     for key, thread in threads.items():
@@ -110,38 +103,6 @@ def _compare(post: Any, threads: dict[str, _Thread], min_score: int) -> None:
             thread.best, thread.best_score = identifier, score
 
 
-def _json_threads(path: Path, name: str, encoding: str) -> Iterator[tuple[str, dict[str, Any] | Fault]]:
-    """Each thread of a JSONL file, or of a JSON file that holds a list of them or an object with such a list."""
-    if path.suffix.lower() == ".jsonl":
-        for number, text in text_lines(path, encoding):
-            if isinstance(text, Fault) or text.strip():
-                yield f"{name}:{number}", text if isinstance(text, Fault) else _thread(parse_json(text.rstrip()))
-        return
-    if path.stat().st_size > LARGEST_JSON:
-        yield name, Fault(f"the file is larger than {LARGEST_JSON:,} bytes; write one thread a line as .jsonl")
-        return
-    try:
-        document = parse_json(path.read_text(encoding="utf-8-sig" if encoding == "utf-8" else encoding))
-    except UnicodeDecodeError:
-        document = Fault(f"the file is not {encoding}; set the source's `encoding` or save the file as UTF-8")
-    if isinstance(document, dict):
-        document = next(
-            (document[key] for key in ("threads", "questions", "items") if isinstance(document.get(key), list)),
-            document,
-        )
-    if not isinstance(document, list):
-        yield name, document if isinstance(document, Fault) else _thread(document)
-        return
-    for number, thread in enumerate(document, start=1):
-        yield f"{name}:{number}", _thread(thread)
-
-
-def _thread(value: object) -> dict[str, Any] | Fault:
-    if isinstance(value, (dict, Fault)):
-        return value
-    return Fault(f"found a {type(value).__name__} where a thread (a JSON object) was expected")
-
-
 def _json_rows(thread: dict[str, Any], row: Row, source: ForumSource) -> Iterator[Row | Dropped]:
     title = next(
         (value for key in ("question.title", "title", "question") if isinstance(value := pick(thread, key), str)), ""
@@ -156,7 +117,7 @@ def _json_rows(thread: dict[str, Any], row: Row, source: ForumSource) -> Iterato
     if best is None:
         yield Dropped(row, "no accepted answer and none with enough votes")
         return
-    yield from _thread_rows(title, best, identifier, row, str(thread.get("language") or source.language or ""))
+    yield from answer_rows(title, best, row, str(thread.get("language") or source.language or ""))
 
 
 def _best(thread: dict[str, Any], answers: list[dict[str, Any]], min_score: int) -> str | None:
@@ -176,44 +137,6 @@ def _best(thread: dict[str, Any], answers: list[dict[str, Any]], min_score: int)
         else None
     )
     return text if text and text.strip() else None
-
-
-def _thread_rows(title: str, answer: str, identifier: str, row: Row, language: str) -> Iterator[Row | Dropped]:
-    """One row of the thread; of an answer with several lists, or with its own titles, only what is distinguishable."""
-    row = Row(row.source, row.place, given_id=identifier, meta={"task": title})
-    flaw = _flaw(title, answer)
-    if flaw:
-        yield Dropped(row, flaw, unreadable=True)
-        return
-    line = int(row.place.rsplit(":", 1)[-1]) if row.place.rsplit(":", 1)[-1].isdigit() else 0
-    try:
-        section = read_answer(" ".join(title.split()), answer, line, language)[0]
-    except RecursionError:
-        yield Dropped(row, "the answer is nested too deeply", unreadable=True)
-        return
-    section.group = f"forum:{row.source}:{identifier}" if identifier else ""
-    section.has_text = True
-    name = row.place.rsplit(":", 1)[0]
-    for item in section_rows(section, row.source, name, language):
-        yield _named(item, identifier if len(section.lists) < 2 else "", row.place)
-
-
-def _named(item: Row | Dropped, identifier: str, place: str) -> Row | Dropped:
-    from dataclasses import replace
-
-    if isinstance(item, Dropped):
-        return replace(item, row=replace(item.row, given_id=identifier, place=place))
-    return replace(item, given_id=identifier, place=place)
-
-
-def _flaw(title: str, answer: str) -> str:
-    if not title.strip():
-        return "the question has no title"
-    if "\0" in title or "\0" in answer:
-        return "NUL byte in the thread"
-    if re.search("[\ud800-\udfff]", title + answer):
-        return "the thread holds half of a surrogate pair, which is not text"
-    return f"the answer is longer than {MAX_LINE_BYTES:,} characters" if len(answer) > MAX_LINE_BYTES else ""
 
 
 def _number(value: Any) -> float:

@@ -1,45 +1,86 @@
-"""Records of any table-like source (JSON objects, CSV lines, parquet rows) as rows, by the columns that it names."""
+"""Records of any table-like source (JSON objects, lines of a table, parquet rows) as rows, by the columns that it
+names.
+"""
 
 from __future__ import annotations
 
+import html
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from toolkit.data.reading.text_lines import MAX_LINE_BYTES
+from toolkit.data.reading.answers import TAG, answer_rows, looks_like_html
+from toolkit.data.reading.conversations import pair_of
+from toolkit.data.reading.paths import pick
 from toolkit.data.rows import META_KEYS, Dropped, Row
 from toolkit.options.sources import RecordOptions
+from toolkit.text_files import MAX_LINE_BYTES
+
+
+def columns_read(options: RecordOptions) -> list[str]:
+    """The columns that must be there, as the source names them."""
+    asked = [options.messages_field] if options.messages_field else [options.prompt_field, options.output_field]
+    return [*asked, *([options.input_field] if options.input_field else []), *options.columns.values()]
 
 
 def top_columns(options: RecordOptions) -> set[str]:
     """The top-level columns that may be read, with and without dots taken as nesting."""
-    names = {options.prompt_field, options.output_field, "id", "meta", *META_KEYS, *options.columns.values()}
+    names = {*columns_read(options), "id", "meta", *META_KEYS}
     return names | {name.split(".")[0] for name in names}
+
+
+def record_rows(record: dict[str, Any], blank: Row, options: RecordOptions) -> Iterator[Row | Dropped]:
+    """The row of a record; several where an HTML answer holds lists that can be told apart."""
+    item = record_row(record, blank, options)
+    if isinstance(item, Dropped) or not options.html:
+        yield item
+        return
+    item = replace(item, prompt=_without_tags(item.prompt))
+    if not looks_like_html(item.output):
+        yield item
+        return
+    language = (item.meta.get("language") or options.language or "").replace("_", "-").split("-")[0].lower()
+    yield from answer_rows(item.prompt, item.output, item, language, as_asked=True)
 
 
 def record_row(record: dict[str, Any], blank: Row, options: RecordOptions) -> Row | Dropped:
     """A row from a record. A list of texts as output is taken as the steps. A column's name with dots
     that is no column itself leads into nested objects: `answer.text`."""
-    prompt, output = pick(record, options.prompt_field), pick(record, options.output_field)
-    if isinstance(output, list) and output and all(isinstance(step, str) for step in output):
-        output = "\n".join(f"{number}. {' '.join(step.split())}" for number, step in enumerate(output, start=1))
     given_id = pick(record, options.column_of("id"))
     row = replace(
         blank, given_id=str(given_id) if isinstance(given_id, (str, int)) else "", meta=_meta(record, options)
     )
-    for key, value in ((options.prompt_field, prompt), (options.output_field, output)):
+    if options.messages_field:
+        pair = pair_of(pick(record, options.messages_field))
+        if isinstance(pair, str):
+            return Dropped(row, pair)
+        named = (("question", pair[0]), ("answer", pair[1]))
+    else:
+        named = ((options.prompt_field, _asked(record, options)), (options.output_field, _answered(record, options)))
+    for key, value in named:
         if reason := _flaw(value):
             return Dropped(row, f"`{key}` {reason}" if "NUL" not in reason else f"{reason} in `{key}`", unreadable=True)
-    return replace(row, prompt=prompt, output=output)
+    return replace(row, prompt=named[0][1], output=named[1][1])
 
 
-def pick(record: dict[str, Any], name: str) -> Any:
-    """The value under a name, or under a path with dots; None if there is none."""
-    if name in record:
-        return record[name]
-    value: Any = record
-    for part in name.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return value
+def _asked(record: dict[str, Any], options: RecordOptions) -> Any:
+    """The question with its further text, each on a line of its own."""
+    prompt = pick(record, options.prompt_field)
+    further = pick(record, options.input_field) if options.input_field else None
+    if isinstance(prompt, str) and isinstance(further, str) and further.strip():
+        return f"{prompt.rstrip()}\n{further}"
+    return prompt
+
+
+def _answered(record: dict[str, Any], options: RecordOptions) -> Any:
+    output = pick(record, options.output_field)
+    if isinstance(output, list) and output and all(isinstance(step, str) for step in output):
+        return "\n".join(f"{number}. {' '.join(step.split())}" for number, step in enumerate(output, start=1))
+    return output
+
+
+def _without_tags(text: str) -> str:
+    return html.unescape(TAG.sub(" ", text)).strip() if "<" in text or "&" in text else text
 
 
 def _flaw(value: Any) -> str:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from toolkit.data.pages.sections import Section, StepList
 from toolkit.data.reading.language import is_in_language
 from toolkit.data.rows import Dropped, Row
-from toolkit.data.words.questions import ask
+from toolkit.data.words.instructions import are_choices, tell_to_do, usage_of, useful
+from toolkit.data.words.questions import ask, is_asked_in
 
 # "If the number of pages is not a multiple of 4:" leads to a part of the task, not to all of it.
 ONLY_IF = re.compile(r"(?:if|unless|in case|jika|bila|apabila|kalau)\b", re.IGNORECASE)
@@ -17,7 +18,8 @@ ONLY_IF = re.compile(r"(?:if|unless|in case|jika|bila|apabila|kalau)\b", re.IGNO
 def section_rows(section: Section, source: str, name: str, language: str) -> Iterator[Row | Dropped]:
     """The rows of a section. Where it has several lists, the line that leads to each tells what it is for."""
     language = _code(section.language) or language
-    meta = {"task": section.title, **({"language": language} if language else {})}
+    title = useful(section.title) or section.above or section.title
+    meta = {"task": title, **({"language": language} if language else {})}
     row = Row(
         source, f"{name}:{section.line}", meta=meta, lineage=(section.group or section_lineage(name, section.title),)
     )
@@ -48,7 +50,11 @@ def section_lineage(name: str, title: str) -> str:
 
 
 def _question(section: Section, step_list: StepList, language: str) -> str | None:
-    by_title, by_caption = ask(section.title, language), ask(step_list.caption, language)
+    """A title or caption that says nothing ("Usage", "Follow these steps:") leaves the word to the title above it."""
+    title, caption = useful(section.title) or section.above, useful(step_list.caption)
+    by_title, by_caption = ask(title, language), ask(caption, language) if caption else None
+    if by_title is None and language in ("", "en"):
+        by_title = usage_of(section.title, section.above)
     return by_caption if len(section.lists) > 1 else by_title or by_caption
 
 
@@ -57,10 +63,16 @@ def _flaw(step_list: StepList, question: str | None, section: Section, language:
         return step_list.flaw
     if question is None and len(section.lists) > 1:
         return "several lists under one title, and no line says what this one is for"
+    if question is None and not is_asked_in(language):
+        return f"titles in this language ({language}) are not turned into questions: {section.title!r}"
     if question is None:
         return f"the title names no task: {section.title!r}"
     if ONLY_IF.match(step_list.caption):
         return f"the steps hold for one case only: {step_list.caption[:80]!r}"
+    if not tell_to_do(step_list.steps, language, step_list.is_procedure):
+        return "the leading words of the steps do not tell to do something"
+    if are_choices(step_list.steps, step_list.is_procedure):
+        return f"the steps are choices, not steps: {step_list.steps[0][:60]!r}"
     if not is_in_language(question, step_list.steps, language):
         return f"the text is not all in the language of the document ({language})"
     return ""

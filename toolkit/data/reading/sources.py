@@ -1,7 +1,7 @@
 """Collecting: every source of a recipe becomes rows with the place each came from, in a fixed order.
 
-Each kind of source has its reader: `line_files` (JSONL, CSV), `tables` (parquet, hf), `documents`, `forums`. What
-cannot be read becomes a left-out row with its reason.
+Each kind of source has its reader: `line_files` (JSON, CSV), `sheets`, `tables` (parquet, hf), `documents`, `forums`,
+`tickets`; `sniff` finds out which. What cannot be read becomes a left-out row with its reason.
 """
 
 from __future__ import annotations
@@ -13,30 +13,40 @@ from pathlib import Path
 from toolkit.data.reading.documents import read_document_source
 from toolkit.data.reading.forums import read_forum
 from toolkit.data.reading.line_files import read_csv, read_jsonl
+from toolkit.data.reading.sheets import read_sheet
+from toolkit.data.reading.sniff import explicit_sources
 from toolkit.data.reading.tables import read_hf, read_parquet
+from toolkit.data.reading.tickets import read_tickets
 from toolkit.data.rows import Dropped, Row
 from toolkit.errors import DataError
 from toolkit.options.sources import (
     CsvSource,
     DocumentsSource,
+    ExplicitSource,
     ForumSource,
     HfSource,
     JsonlSource,
     ParquetSource,
+    SheetSource,
     Source,
+    TicketsSource,
 )
 from toolkit.records import sha256_text
 from toolkit.runs.recorder import Recorder
 
 SUFFIXES = {
-    "jsonl": frozenset({".jsonl"}),
-    "csv": frozenset({".csv"}),
-    "parquet": frozenset({".parquet"}),
-    "forum": frozenset({".xml", ".json", ".jsonl"}),
+    "jsonl": (".jsonl", ".json", ".ndjson", ".jsonl.gz", ".json.gz"),
+    "csv": (".csv", ".tsv", ".csv.gz", ".tsv.gz"),
+    "sheet": (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"),
+    "parquet": (".parquet",),
+    "forum": (".xml", ".json", ".jsonl"),
+    "tickets": (".json", ".jsonl"),
 }
 HOLDS = {
     "jsonl": "jsonl line",
     "csv": "csv line",
+    "sheet": "row of a sheet",
+    "tickets": "ticket",
     "parquet": "parquet row",
     "hf": "row",
     "documents": "titled section",
@@ -50,15 +60,16 @@ def read_sources(sources: Sequence[Source], strict: bool, recorder: Recorder) ->
     Raises:
         DataError: two sources share a name, a source holds no row at all, or (strict) a row cannot be read.
     """
-    labels = [source.label for source in sources]
+    explicit = [found.source for found in explicit_sources(sources)]
+    labels = [source.label for source in explicit]
     if len(set(labels)) < len(labels):
         raise DataError(
             f"Two sources are named {next(name for name in labels if labels.count(name) > 1)!r}; give each its own"
             " `name`."
         )
     count = 0
-    for done, source in enumerate(sources):
-        recorder.progress("collect", done, len(sources))
+    for done, source in enumerate(explicit):
+        recorder.progress("collect", done, len(explicit))
         before = count
         for item in _read(source):
             if strict and isinstance(item, Dropped) and item.unreadable:
@@ -74,10 +85,10 @@ def read_sources(sources: Sequence[Source], strict: bool, recorder: Recorder) ->
             raise DataError(
                 f"The source {source.label!r} holds no row: {source.path} has no {HOLDS[source.type]}; check the path."
             )
-    recorder.progress("collect", len(sources), len(sources))
+    recorder.progress("collect", len(explicit), len(explicit))
 
 
-def _read(source: Source) -> Iterator[Row | Dropped]:
+def _read(source: ExplicitSource) -> Iterator[Row | Dropped]:
     if isinstance(source, DocumentsSource):
         yield from read_document_source(source)
     elif isinstance(source, HfSource):
@@ -88,26 +99,32 @@ def _read(source: Source) -> Iterator[Row | Dropped]:
 
 
 def _read_file(
-    path: Path, name: str, source: JsonlSource | CsvSource | ParquetSource | ForumSource
+    path: Path,
+    name: str,
+    source: JsonlSource | CsvSource | SheetSource | ParquetSource | ForumSource | TicketsSource,
 ) -> Iterator[Row | Dropped]:
     if isinstance(source, JsonlSource):
         return read_jsonl(path, name, source)
     if isinstance(source, CsvSource):
         return read_csv(path, name, source)
+    if isinstance(source, SheetSource):
+        return read_sheet(path, name, source)
     if isinstance(source, ParquetSource):
         return read_parquet(path, name, source)
+    if isinstance(source, TicketsSource):
+        return read_tickets(path, name, source)
     return read_forum(path, name, source)
 
 
-def _files(path: Path, suffixes: frozenset[str]) -> list[Path]:
+def _files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
     """A file itself, whatever its name, or the files of that type below a folder, sorted, hidden ones left out."""
     if path.is_file():
         return [path]
-    found = (file for file in path.rglob("*") if file.suffix.lower() in suffixes and file.is_file())
+    found = (file for file in path.rglob("*") if file.name.lower().endswith(suffixes) and file.is_file())
     return sorted(file for file in found if not any(part.startswith(".") for part in file.relative_to(path).parts))
 
 
-def _with_defaults(item: Row | Dropped, source: Source, position: int) -> Row | Dropped:
+def _with_defaults(item: Row | Dropped, source: ExplicitSource, position: int) -> Row | Dropped:
     """The row with its position and what the source says about all of its rows."""
     row = item.row if isinstance(item, Dropped) else item
     defaults = {"domain": source.domain, "language": source.language}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.data.reading.line_files import require_columns
-from toolkit.data.reading.record_rows import record_row, top_columns
+from toolkit.data.reading.record_rows import record_rows, top_columns
 from toolkit.data.rows import Dropped, Row
 from toolkit.errors import DataError
 from toolkit.options.sources import HfSource, ParquetSource
@@ -50,7 +50,7 @@ def read_parquet(path: Path, name: str, source: ParquetSource) -> Iterator[Row |
                 ):
                     for record in batch.to_pylist():
                         at += 1
-                        yield record_row(record, Row(source.label, f"{name}:{at}"), source)
+                        yield from record_rows(record, Row(source.label, f"{name}:{at}"), source)
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0][:120]
         yield Dropped(
@@ -76,7 +76,7 @@ def read_hf(source: HfSource) -> Iterator[Row | Dropped]:
         try:
             for record in dataset:
                 at += 1
-                yield record_row(record, Row(source.label, f"{place}:{at}"), source)
+                yield from record_rows(record, Row(source.label, f"{place}:{at}"), source)
         except Exception as error:  # the readers behind `datasets` raise errors of many libraries
             if isinstance(error, DataError):
                 raise

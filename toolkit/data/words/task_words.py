@@ -49,6 +49,54 @@ ENGLISH_VERBS = words("""
     validate verify view visit wait wake warn wash watch weigh wipe withdraw work wrap write zip zoom
     """)
 
+# Imperatives of steps that titles, which ENGLISH_VERBS come from, seldom hold.
+ENGLISH_STEP_VERBS = words("""
+    be do let look press tap swipe click hold keep note repeat try wait go follow say have take make use put give read
+    run see think leave return continue proceed ensure visit log sign scroll stay speak bring pull push point pour mix
+    stir rinse dry fold slide twist tighten loosen wear aim anchor append autosave bisect boot bump cd change clone
+    commit compile consider consult copy crop desaturate discard double-click drag duplicate examine execute fetch
+    flatten generate hit init initialise initialize inquire invoke issue link list log mark mount note oilify
+    overwrite paint paste position pre-fill prefix push rebase rebuild recompile refer reopen rewind right-click
+    rotate scale set shift-click sketch squash stage stash strip switch synchronize think tick toggle uncheck
+    uncompress unpack unlink untar untick unwrap warp wipe write yank decide feather sharpen blur invert merge
+    determine discuss document explain file grab identify inform inspect introduce investigate locate mention modify
+    notify obtain offer place pick play plug prefer reassign rerun respond send specify state summarize summarise
+    supply tell trigger triage unmount vote bookmark brush choose colour color erase feed fill grow highlight insert
+    lay light lock measure mirror outline oversee peel pin pinch pop press pretend raise render reposition reverse
+    maintain prepare reproduce retry revert reinstate relaunch reconnect reselect reduce reconfigure modify mail
+    message navigate obtain omit overlay peruse plot populate preserve probe proofread query quote rank realise
+    realize rebuild recheck reconsider recreate refine reflect regenerate reopen repopulate rerun research reseat
+    respond retain rewrite ring roll route satisfy simplify skim slice smear spray squeeze standardise standardize
+    store strengthen study subtract suggest supply surround teach telephone text time title top touch train transform
+    transplant traverse treat twist undo unite unload unset untie use utilise utilize vary walk warm water weave
+    weigh whip withdraw witness wrap yield zip allocate analyse analyze approve ask assess assume begin blend
+    bring buy calibrate capture categorise cite clarify close cluster compute concatenate conduct construct cover
+    cross declare decompress delegate demonstrate derive design destroy detect develop dial differentiate direct
+    distribute double drain drop elect embed employ encode encourage engage ensure establish estimate evaluate
+    experiment export extrude fasten feather filter finalise finalize fine-tune flip focus force format fuse gather
+    glue grant guess handle hang heat help ignore illustrate imagine incorporate indicate inflate initiate
+    input interpret interrupt iterate jot jump justify knock learn lean lengthen limit loop maximise maximize
+    minimise minimize mix
+    rub sand screw seal shake shade shape smooth snap sort spread squeeze stack stamp steer stretch sweep swing tear
+    thread tie tilt touch trace trim tune unfold unlock unroll vary wind
+    """)
+
+INDONESIAN_STEP_VERBS = words(
+    "klik kunjungi ketuk tap ketik geser tekan tunggu ulangi lanjutkan pastikan ikuti sentuh usap gulir tahan bawa"
+    " ambil jangan coba perhatikan ingat biarkan kembali lakukan"
+)
+
+# Verbs that are nouns just as well: "Monitor Resolution", "Release checklist", "Print size" name things.
+ENGLISH_NOUN_VERBS = words("""
+    access balance book charge complete contact control design display document dispute file filter format function
+    guide label layer level light link list lock log map mark mask match measure monitor name note order pack page
+    paint park patch pin place plan plug post print process profile program project query question rank record
+    register release report request return review ring roll run sample scale schedule screen script search separate
+    set share ship shop sign sort split stage stamp start state stop store stream style supply support switch tag
+    target test time track transfer travel trim trip type update use value view visit volume vote wait walk watch
+    work wrap zip zoom
+    """)
+
 # After one of these as second word, a verb-like first word is part of a name: "Print quality", "Share settings",
 # "Search results".
 ENGLISH_NOUN_HEADS = words("""
@@ -56,7 +104,8 @@ ENGLISH_NOUN_HEADS = words("""
     panel menu page
     information overview policy terms rates rate fees fee reference requirements troubleshooter problems problem
     issues types type
-    methods method keys key tips list times time center centre services service charges table notes note dates date
+    methods method keys key tips list times time center centre services service charges table notes
+    note dates date checklist checklists
     """)
 
 INDONESIAN_IMPERATIVES = words("""

@@ -8,6 +8,7 @@ import re
 from functools import partial
 
 from toolkit.damage import Damage, Ways, damaged_text
+from toolkit.numbering import find_marks, written
 
 # The criterion of the default plan that each fault lowers most.
 LOWERED_CRITERION: dict[Damage, str] = {
@@ -18,7 +19,6 @@ LOWERED_CRITERION: dict[Damage, str] = {
     "foreign": "accuracy",
     "unnumber": "format adherence",
 }
-_MARKER = re.compile(r"(?P<before>\s*(?:step\s+|langkah\s+)?)(?P<number>\d{1,3})(?P<after>[.):]\s+)", re.IGNORECASE)
 _NOT = {"id": "Jangan ", "en": "Do not "}
 
 
@@ -29,36 +29,37 @@ def perturb(
 
     `other_reference` is the answer to another question, for the step that does not belong.
     """
-    marker, steps = _steps_of(reference)
-    if marker is None or len(steps) < 3:
+    style, steps = _steps_of(reference)
+    if not style or len(steps) < 3:
         return None
     at = generator.randrange(1, len(steps) - 1)  # neither the first nor the last step: those are seen at once
     ways = Ways(
         _shuffled,
         lambda steps, at, _: steps[:at] + steps[at + 1 :],
         partial(_negated, language=language),
-        partial(_rendered, marker),
+        partial(_rendered, style),
     )
     return damaged_text(kind, steps, _steps_of(other_reference)[1], at, ways, generator)
 
 
-def _steps_of(text: str) -> tuple[re.Match[str] | None, list[str]]:
-    """The first marker, for its style, and the steps without their numbers; further lines of a step stay with it, text
-    before the list is left out.
+def _steps_of(text: str) -> tuple[str, list[str]]:
+    """The style of the first mark ("" without one), and the steps without their numbers; further lines of a step stay
+    with it, text before the list is left out.
     """
-    first: re.Match[str] | None = None
+    style = ""
     steps: list[str] = []
-    for line in text.splitlines():
-        if match := _MARKER.match(line):
-            first = first or match
-            steps.append(line[match.end() :].strip())
+    lines = text.splitlines()
+    for line, mark in zip(lines, find_marks(lines), strict=True):
+        if mark:
+            style = style or mark.style
+            steps.append(mark.rest)
         elif steps and line.strip():
             steps[-1] += f"\n{line}"
-    return first, steps
+    return style, steps
 
 
-def _rendered(marker: re.Match[str], steps: list[str]) -> str:
-    return "\n".join(f"{marker['before']}{number}{marker['after']}{step}" for number, step in enumerate(steps, start=1))
+def _rendered(style: str, steps: list[str]) -> str:
+    return "\n".join(f"{written(style, number)} {step}" for number, step in enumerate(steps, start=1))
 
 
 def _shuffled(steps: list[str], generator: random.Random) -> list[str]:

@@ -31,7 +31,7 @@ ROUNDS = 3
 PEER_BATCH = 16  # transformers: 16 and 64 were tried, 16 was faster on two cores
 KILLS = 20
 GONE_AFTER_S = 30.0
-ENGINE = {"enforce_eager": True, "cpu_kv_cache_gib": 1.0, "max_num_seqs": 64}
+ENGINE: dict[str, Any] = {"quantization": "none", "enforce_eager": True, "cpu_kv_cache_gib": 1.0, "max_num_seqs": 64}
 STEPTUNE = str(Path(sys.executable).with_name("steptune"))
 
 
@@ -189,7 +189,7 @@ def _ours(model: Path, requests: list[dict[str, Any]]) -> Any:
     """The recipe's own path: engine, journal, decoding, progress."""
     from toolkit.generation.answers import Job, _collect
     from toolkit.generation.engine import EngineModel
-    from toolkit.generation.environment import with_machine_choices
+    from toolkit.generation.environment import choose_dtype
     from toolkit.generation.journal import Journal
     from toolkit.generation.local_engine import local_engine
     from toolkit.generation.prompts import Request
@@ -200,12 +200,12 @@ def _ours(model: Path, requests: list[dict[str, Any]]) -> Any:
 
     system = base_system(ModelOptions(model=str(model)))
     codec = load_codec(system, "auto")
-    options = with_machine_choices(EngineOptions(**ENGINE))
+    options = EngineOptions(**ENGINE, dtype=choose_dtype("auto"))
     made = [
         Request(str(number), "", row["ids"], row["max_tokens"], 0, str(number)) for number, row in enumerate(requests)
     ]
     kept_open = ExitStack()
-    generate = kept_open.enter_context(
+    engine = kept_open.enter_context(
         local_engine(EngineModel(model, trust_remote_code=False), made, SamplingOptions(max_new_tokens=64), options)
     )
 
@@ -216,7 +216,7 @@ def _ours(model: Path, requests: list[dict[str, Any]]) -> Any:
         found: dict[str, list[int]] = {}
 
         def watched(asked: list[Request], tick: Any) -> Any:
-            for finished in generate(asked, tick):
+            for finished in engine.generate(asked, tick):
                 found[finished.request.key] = finished.token_ids
                 yield finished
 

@@ -168,7 +168,7 @@ def fidelity(base: Path, adapter: Path, folder: Path) -> dict[str, Any]:
     from toolkit.generation import nf4
     from toolkit.generation.adapter import read_adapter
     from toolkit.generation.merge import merge_adapter
-    from toolkit.generation.proof import reference_model
+    from toolkit.generation.reference import reference_model
 
     read = read_adapter(adapter)
     merge_adapter(read, base, folder / "base16", "base16", durable=False)

@@ -10,7 +10,8 @@ with two systems each in a folder of its own.
 from pathlib import Path
 
 from toolkit.generation.answers import Job, Throughput, answer_requests
-from toolkit.generation.environment import set_engine_environment, with_machine_choices
+from toolkit.generation.choice import decided
+from toolkit.generation.environment import set_engine_environment
 from toolkit.generation.journal import Journal
 from toolkit.generation.prompts import Prompt, build_requests, read_prompts
 from toolkit.generation.proof import with_proof
@@ -33,8 +34,8 @@ from toolkit.settings.generate import GenerateSettings
 def main(settings: GenerateSettings, run: Run) -> Outcome:
     set_engine_environment()
     prompts = read_prompts(settings)
-    options = with_machine_choices(settings.generator)
-    systems = prepare_systems(settings, prompts, run)
+    options = decided(settings, prompts, run.recorder)
+    systems = prepare_systems(settings, options, prompts, run)
     folders = {name: run.dir / name if len(systems) > 1 else run.dir for name in systems}
     jobs = {name: prepare_job(system, settings, options, prompts, folders[name]) for name, system in systems.items()}
 
@@ -53,18 +54,28 @@ def main(settings: GenerateSettings, run: Run) -> Outcome:
     )
 
 
-def prepare_systems(settings: GenerateSettings, prompts: list[Prompt], run: Run) -> dict[str, System]:
+def prepare_systems(
+    settings: GenerateSettings, options: EngineOptions, prompts: list[Prompt], run: Run
+) -> dict[str, System]:
     """The systems that were asked for, by name, merged and measured."""
     if settings.generator.server:
         return {"server": server_system(settings, settings.generator.server, settings.generator.server_model)}
+    in_nf4 = options.weights == "nf4"
     systems: dict[str, System] = {}
     for name in settings.wanted:
         if name == "baseline":
-            systems[name] = base_system(settings, run.recorder)
+            systems[name] = base_system(settings, run.recorder, in_nf4)
         else:
-            tuned = tuned_system(settings, settings.generator.unmerged, run.recorder)
+            by_peft = options.backend == "transformers"
+            tuned = tuned_system(settings, options.applies_adapter, run.recorder, in_nf4, by_peft)
             systems[name] = with_proof(
-                tuned, [prompt.text for prompt in prompts], settings.prompt_format, settings.proof_rows, run.recorder
+                tuned,
+                [prompt.text for prompt in prompts],
+                settings.prompt_format,
+                settings.proof_rows,
+                options,
+                run.dir,
+                run.recorder,
             )
     return systems
 
@@ -79,7 +90,8 @@ def prepare_job(
     """A system's requests, and the journal that knows which of them are answered."""
     codec = load_codec(system, settings.prompt_format)
     context = context_limit(system, settings.generator.max_model_len)
-    decides = sha256_json([system.fingerprint, options.engine, options.precision])
+    lossy = ["fp8"] if options.quantization == "fp8" else []  # NF4 is in the system's own fingerprint
+    decides = sha256_json([system.fingerprint, options.engine, options.precision, *lossy])
     requests = build_requests(prompts, codec, settings, context, decides, system.adapter if system.unmerged else None)
     folder.mkdir(exist_ok=True)
     return Job(system, codec, requests, Journal(folder))

@@ -5,13 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from toolkit.generation.engine import EngineModel, Finished, Generate
+from toolkit.generation.engine import Engine, EngineModel, Finished, Generate
 from toolkit.generation.environment import device_name, on_cpu
 from toolkit.generation.journal import Answer, Journal
 from toolkit.generation.memory import require_memory
 from toolkit.generation.prompts import Codec, Request
+from toolkit.generation.served_check import (
+    SURE_FROM,
+    SURE_FROM_FP8,
+    Served,
+    check_requests,
+    compare_served,
+    require_served,
+)
 from toolkit.generation.system import System
 from toolkit.machine.gpus import my_gpus
 from toolkit.options.generation import EngineOptions, SamplingOptions
@@ -32,7 +40,8 @@ class Job:
 class Throughput:
     """What this process generated. `tokens_per_second` leaves the start-up out; None when nothing was missing.
 
-    `first_token_s` counts from the engine's start, `systems` is the number of systems that shared the engine.
+    `first_token_s` counts from the engine's start, `systems` is the number of systems that shared the engine, `served`
+    what it answered to the rows that tell whether it serves the tuned model.
     """
 
     startup_s: float = 0.0
@@ -41,6 +50,7 @@ class Throughput:
     answers: int = 0
     output_tokens: int = 0
     systems: int = 1
+    served: Served | None = None
 
     @property
     def tokens_per_second(self) -> float | None:
@@ -55,6 +65,7 @@ def answer_requests(
     Raises:
         Cancelled: asked to stop; the engine is shut down, and the answers so far are kept.
         PreflightError: the backend is not installed, or memory does not suffice.
+        ModelError: the engine does not serve the tuned model.
     """
     missing = {request.key: (request, job) for job in jobs for request in job.journal.missing(job.requests)}
     answered = sum(request.key in job.journal.answers for job in jobs for request in job.requests)
@@ -67,16 +78,20 @@ def answer_requests(
         (request for request, _ in missing.values()), key=lambda request: len(request.prompt_ids), reverse=True
     )
     started = time.monotonic()
-    with _engine(jobs, requests, sampling, options) as generate:
+    check = _check_requests(jobs)
+    with _engine(jobs, requests, sampling, options, check) as engine:
         startup_s = round(time.monotonic() - started, 2)
         recorder.event(
             "engine_started",
             backend=options.engine,
             dtype=options.precision,
+            quantization=options.quantization,
             device=_device(options),
             seconds=startup_s,
         )
-        return _collect(generate, missing, requests, startup_s, len(jobs), recorder)
+        served = _require_served(jobs, engine.checked, options, recorder)
+        done = _collect(engine.generate, missing, requests, startup_s, len(jobs), recorder)
+        return replace(done, served=served)
 
 
 def _collect(
@@ -120,30 +135,73 @@ def _answer(finished: Finished, codec: Codec) -> Answer:
     return Answer(finished.request.key, text, finished.finish_reason, finished.generated, finished.prompt_tokens)
 
 
+def _tuned(jobs: list[Job]) -> Job | None:
+    """The job whose system was measured."""
+    return next((job for job in jobs if job.system.measured), None)
+
+
+def _check_requests(jobs: list[Job]) -> list[Request]:
+    """The rows on which the engine is measured, as the tuned system's requests."""
+    tuned = _tuned(jobs)
+    if tuned is None or tuned.system.measured is None:
+        return []
+    adapter = tuned.system.adapter if tuned.system.unmerged else None
+    return check_requests(tuned.system.measured.check, tuple(tuned.codec.stop_ids), adapter)
+
+
+def _require_served(
+    jobs: list[Job], checked: list[list[list[int]]], options: EngineOptions, recorder: Recorder
+) -> Served | None:
+    """Compare each engine with the reference; returns the worst. Raises ModelError where one serves something else."""
+    tuned = _tuned(jobs)
+    if tuned is None or tuned.system.measured is None or not checked:
+        return None
+    sure_from = SURE_FROM_FP8 if options.weights == "fp8" else SURE_FROM[options.precision]
+    found = [compare_served(tuned.system.measured.check, answers, sure_from) for answers in checked]
+    worst = max(found, key=lambda served: served.other)
+    recorder.event("served_checked", **worst.to_json(), engines=len(found))
+    require_served(worst, options.engine)
+    return worst
+
+
 @contextmanager
 def _engine(
-    jobs: list[Job], requests: list[Request], sampling: SamplingOptions, options: EngineOptions
-) -> Iterator[Generate]:
+    jobs: list[Job],
+    requests: list[Request],
+    sampling: SamplingOptions,
+    options: EngineOptions,
+    check: list[Request],
+) -> Iterator[Engine]:
     system = jobs[0].system
     if system.server is not None:
         from toolkit.generation.server_engine import generate_server
 
         server = system.server
-        yield lambda wanted, tick: generate_server(server, wanted, sampling, options.max_num_seqs, tick)
+        yield Engine(
+            lambda wanted, tick: generate_server(server, wanted, sampling, options.max_num_seqs, tick), checked=[]
+        )
         return
-    require_memory(system.folder, options, requests, on_cpu())
+    if on_cpu() and options.weights == "none":
+        require_memory(system.folder, options, [*requests, *check])
     ranks = [job.system.lora_rank for job in jobs if job.system.lora_rank]
-    model = EngineModel(system.folder, system.trust_remote_code, max(ranks, default=None))
+    by_peft = options.backend == "transformers" and bool(ranks)
+    adapters = [str(job.system.adapter) for job in jobs if job.system.unmerged]
+    model = EngineModel(
+        system.folder,
+        system.trust_remote_code,
+        None if by_peft else max(ranks, default=None),
+        adapters[0] if by_peft else None,
+    )
     if options.engines > 1 and len(requests) > 1:
         from toolkit.generation.data_parallel import parallel_engines
 
-        with parallel_engines(model, requests, sampling, options, _visible_gpus()) as generate:
-            yield generate
+        with parallel_engines(model, requests, sampling, options, _visible_gpus(), check) as engine:
+            yield engine
     else:
         from toolkit.generation.local_engine import local_engine
 
-        with local_engine(model, requests, sampling, options) as generate:
-            yield generate
+        with local_engine(model, requests, sampling, options, check) as engine:
+            yield engine
 
 
 def _device(options: EngineOptions) -> str:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from toolkit.errors import SteptuneError
-from toolkit.generation.engine import EngineModel, Finished, Generate, Tick
+from toolkit.generation.engine import Engine, EngineModel, Finished, Tick
 from toolkit.generation.prompts import Request
 from toolkit.generation.worker import job_line
 from toolkit.options.generation import EngineOptions, SamplingOptions
@@ -25,18 +25,24 @@ END_GRACE_S = 10.0
 
 @contextmanager
 def parallel_engines(
-    model: EngineModel, requests: list[Request], sampling: SamplingOptions, options: EngineOptions, gpus: list[str]
-) -> Iterator[Generate]:
+    model: EngineModel,
+    requests: list[Request],
+    sampling: SamplingOptions,
+    options: EngineOptions,
+    gpus: list[str],
+    check: list[Request] | None = None,
+) -> Iterator[Engine]:
     """Engines that are up, each holding its share of `requests` (nothing else can be asked of them); all ended on
     leaving.
 
     Args:
         gpus: the machine's visible GPUs in CUDA_VISIBLE_DEVICES' spelling; none on CPU.
+        check: requests that each engine answers greedily before it says that it is up.
     """
-    group = _Group(model, requests, sampling, options, gpus)
+    group = _Group(model, requests, sampling, options, gpus, check or [])
     try:
-        group.wait_until_ready()
-        yield lambda _wanted, tick: group.finished(tick)
+        checked = group.wait_until_ready()
+        yield Engine(lambda _wanted, tick: group.finished(tick), checked)
     finally:
         group.end()
 
@@ -73,6 +79,7 @@ class _Group:
         sampling: SamplingOptions,
         options: EngineOptions,
         gpus: list[str],
+        check: list[Request],
     ) -> None:
         self.shares = shares(requests, options.engines)
         self.replies: queue.Queue[tuple[int, dict[str, Any] | None]] = queue.Queue()
@@ -85,7 +92,7 @@ class _Group:
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True, encoding="utf-8"
             )
             self.processes.append(process)
-            line = job_line(model, options, sampling, share)
+            line = job_line(model, options, sampling, share, check)
             threading.Thread(target=self._converse, args=(number, process, line), daemon=True).start()
 
     def _converse(self, number: int, process: subprocess.Popen[str], job: str) -> None:
@@ -101,18 +108,22 @@ class _Group:
         process.wait()
         self.replies.put((number, None))
 
-    def wait_until_ready(self) -> None:
+    def wait_until_ready(self) -> list[list[list[int]]]:
+        """The answers of each to the check requests."""
         waiting = set(range(len(self.processes)))
+        checked: list[list[list[int]]] = []
         early: list[tuple[int, dict[str, Any] | None]] = []
         while waiting:
             number, reply = self.replies.get()
             self._require_alive(number, reply)
             if reply and reply.get("ready"):
                 waiting.discard(number)
+                checked.append(reply["checked"])
             else:
                 early.append((number, reply))
         for item in early:
             self.replies.put(item)
+        return checked
 
     def finished(self, tick: Tick) -> Iterator[Finished]:
         left = sum(map(len, self.shares))

@@ -14,11 +14,15 @@ Tick = Callable[[int], None]
 
 @dataclass(frozen=True)
 class EngineModel:
-    """What an engine loads: a model's folder, and `max_lora_rank` of adapters that it applies itself (None: none)."""
+    """What an engine loads: a model's folder, and `max_lora_rank` of adapters that it applies itself (None: none).
+
+    `adapter` is the folder of that adapter, for an engine that loads it at the start.
+    """
 
     folder: Path
     trust_remote_code: bool
     max_lora_rank: int | None = None
+    adapter: str | None = None
 
 
 @dataclass(frozen=True)
@@ -43,3 +47,13 @@ class Finished:
 
 # Answers all requests, in any order, each as it ends.
 Generate = Callable[[list[Request], Tick], Iterator[Finished]]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What answers: one engine, or several side by side. `checked`: of each of them the greedy answers to the check
+    requests that it was opened with, in their order.
+    """
+
+    generate: Generate
+    checked: list[list[list[int]]]

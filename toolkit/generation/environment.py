@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from toolkit.device import device_kind
-from toolkit.options.generation import EngineOptions
 
 # Values that the user set stay.
 _DEFAULTS = {
@@ -49,14 +48,6 @@ def choose_dtype(requested: str) -> str:
     if device_kind() == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
     return "bfloat16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "float32"
-
-
-def with_machine_choices(options: EngineOptions) -> EngineOptions:
-    """The options with precision and number of engines decided where they are left to the machine."""
-    found = EngineOptions(data_parallel_size=engines_for(options.data_parallel_size, options.gpus_each))
-    if options.server:
-        return options.with_options(found)
-    return options.with_options(found, EngineOptions(dtype=choose_dtype(options.dtype)))
 
 
 def on_cpu() -> bool:

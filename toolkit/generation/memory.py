@@ -12,7 +12,6 @@ import psutil
 from toolkit.errors import PreflightError
 from toolkit.generation.prompts import Request
 from toolkit.generation.tensor_stream import FLOATS, Entry, read_header
-from toolkit.machine.gpus import my_gpus
 from toolkit.model_files import weight_files
 from toolkit.options.generation import EngineOptions
 from toolkit.records import read_json
@@ -27,15 +26,14 @@ MERGE_PROCESS_BYTES = GIB * 3 // 4
 MERGE_COPIES = 7
 
 
-def require_memory(folder: Path, options: EngineOptions, requests: list[Request], on_cpu: bool) -> None:
-    """Raise PreflightError unless each engine's weights and cache fit and the cache holds the longest request."""
+def require_memory(folder: Path, options: EngineOptions, requests: list[Request]) -> None:
+    """Raise PreflightError unless a CPU has room for each engine's weights and cache, and the cache for the longest
+    request. On a GPU toolkit.generation.choice has decided that already.
+    """
     weights = weight_bytes(folder, options.precision)
     longest = max(len(request.prompt_ids) + request.max_tokens for request in requests)
     one_request = cache_bytes(folder, options.precision, longest)
-    if on_cpu:
-        _require_on_cpu(weights, one_request, longest, options, available_bytes())
-    else:
-        _require_on_gpus(weights, one_request, longest, options)
+    _require_on_cpu(weights, one_request, longest, options, available_bytes())
 
 
 def weight_bytes(folder: Path, dtype: str) -> int:
@@ -72,7 +70,7 @@ def cache_bytes(folder: Path, dtype: str, tokens: int) -> int:
 
 def merge_bytes(folder: Path) -> int:
     """Bytes that a streaming merge into this base needs, whatever its size: copies of its largest matrix."""
-    matrices = (entry for path in folder.glob("*.safetensors") for entry in read_header(path)[1] if _is_changed(entry))
+    matrices = (entry for path in weight_files(folder) for entry in read_header(path)[1] if _is_changed(entry))
     largest = max(matrices, key=lambda entry: prod(entry.shape), default=None)
     if largest is None:
         return MERGE_PROCESS_BYTES
@@ -134,21 +132,4 @@ def _require_on_cpu(weights: int, one_request: int, longest: int, options: Engin
             f" {options.precision}, {cache / GIB:.3g} GiB of key-value cache and {PROCESS_BYTES / GIB:g} GiB for the"
             f" rest need {needed / GIB:.3g} GiB, {available / GIB:.3g} GiB are available; lower {smaller}, take a"
             " smaller model, or free memory."
-        )
-
-
-def _require_on_gpus(weights: int, one_request: int, longest: int, options: EngineOptions) -> None:
-    totals = [card.total_bytes for card in my_gpus().cards if card.total_bytes]
-    if not totals:
-        return
-    share = options.gpus_each
-    needed = (weights + one_request) / share
-    total = min(totals)
-    usable = total * options.gpu_memory_utilization if options.backend == "vllm" else total
-    if needed > usable:
-        raise PreflightError(
-            f"Not enough GPU memory: {weights / share / GIB:.3g} GiB of weights in {options.precision} and"
-            f" {one_request / share / GIB:.3g} GiB of cache for the longest request ({longest} tokens) need"
-            f" {needed / GIB:.3g} GiB on each GPU, {usable / GIB:.3g} GiB of {total / GIB:.3g} GiB may be used; raise"
-            " generator.tensor_parallel_size, or take a smaller model."
         )

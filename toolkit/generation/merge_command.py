@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from toolkit.bundled import recipes_dir
@@ -15,13 +14,14 @@ from toolkit.downloads import local_model
 from toolkit.errors import ModelError, SteptuneError
 from toolkit.generation.adapter import Adapter, choose_merge_mode, read_adapter
 from toolkit.generation.base_model import check_base
-from toolkit.generation.environment import set_engine_environment
+from toolkit.generation.environment import choose_dtype, set_engine_environment
+from toolkit.generation.memory import fitting_dtype
 from toolkit.generation.merge import Merged, merge_adapter
 from toolkit.generation.merge_folder import PROOF_FILE
 from toolkit.generation.system import System
 from toolkit.models import fingerprint_model, resolve_model
 from toolkit.options.merge import add_merge_arguments
-from toolkit.records import iter_jsonl, write_json
+from toolkit.records import iter_jsonl
 from toolkit.terminal.output import say, say_error
 
 
@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _verify(adapter: Adapter, merged: Merged, resolved: str, base_dir: Path, arguments: argparse.Namespace) -> str:
     """Measure the merged model on the bundled how-to questions, keep the result with it, and say it in a sentence."""
-    from toolkit.generation.proof import prove
+    from toolkit.generation.reference import measure
 
     rows = [
         row["prompt"]
@@ -73,9 +73,10 @@ def _verify(adapter: Adapter, merged: Merged, resolved: str, base_dir: Path, arg
         trust_remote_code=arguments.trust_remote_code,
         base_dir=base_dir,
     )
-    proof = prove(system, rows[::every][: arguments.verify_rows])
-    write_json(merged.folder / PROOF_FILE, asdict(proof))
-    return str(proof)
+    dtype = fitting_dtype(base_dir, choose_dtype("auto"))
+    measured = measure(system, rows[::every][: arguments.verify_rows], dtype=dtype)
+    measured.write(merged.folder / PROOF_FILE)
+    return str(measured.proof)
 
 
 if __name__ == "__main__":

@@ -41,8 +41,8 @@ def write_generation(
         "finish_reasons": dict(sorted(Counter(row["finish_reason"] for row in predictions).items())),
         "prompt_tokens": sum(row["prompt_tokens"] for row in predictions),
         "output_tokens": sum(row["output_tokens"] for row in predictions),
-        "proof": system.proof,
-        "this_process": {**asdict(throughput), "tokens_per_second": throughput.tokens_per_second},
+        "proof": _proof(system, throughput),
+        "this_process": {**_counts(throughput), "tokens_per_second": throughput.tokens_per_second},
     }
     write_json(path, report)
     return report
@@ -52,6 +52,7 @@ def _engine(options: EngineOptions, system: System) -> JSON:
     return {
         "backend": options.engine,
         "dtype": options.precision,
+        "quantization": options.quantization,
         "max_num_seqs": options.max_num_seqs,
         "data_parallel_size": options.data_parallel_size,
         "tensor_parallel_size": options.tensor_parallel_size,
@@ -66,6 +67,18 @@ def _engine(options: EngineOptions, system: System) -> JSON:
         "device": "server" if system.server else device_name(),
         "versions": _versions(),
     }
+
+
+def _counts(throughput: Throughput) -> JSON:
+    return {name: value for name, value in asdict(throughput).items() if name != "served"}
+
+
+def _proof(system: System, throughput: Throughput) -> JSON | None:
+    """What was measured of the tuned system: its logits where it is merged, and the engine's greedy answers."""
+    if system.measured is None:
+        return None
+    merged = asdict(system.measured.proof) if system.measured.proof else {"rows": system.measured.rows}
+    return {**merged, "served": throughput.served.to_json() if throughput.served else None}
 
 
 def _versions() -> dict[str, str]:

@@ -10,15 +10,16 @@ from toolkit.downloads import local_model
 from toolkit.errors import ModelError
 from toolkit.generation.adapter import MergeMode, choose_merge_mode, read_adapter
 from toolkit.generation.base_model import check_base
+from toolkit.generation.measured import Measured
 from toolkit.generation.merge_cache import cached_merge
 from toolkit.generation.prompts import ChatCodec, Codec
 from toolkit.generation.server_engine import Server, connect
-from toolkit.generation.unmerged import required_rank
+from toolkit.generation.unmerged import largest_rank, required_rank
 from toolkit.models import fingerprint_model, resolve_model
 from toolkit.options.generation import SystemOptions
 from toolkit.options.shared import ModelOptions
 from toolkit.prompting import PromptFormat, choose_format, end_token, load_format, ready_for
-from toolkit.records import JSON, sha256_json
+from toolkit.records import sha256_json
 from toolkit.runs.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -38,22 +39,25 @@ class System:
     trust_remote_code: bool = False
     base_dir: Path | None = None
     lora_rank: int | None = None
+    in_nf4: bool = False
     server: Server | None = None
-    proof: JSON | None = None
+    measured: Measured | None = None
 
     @property
     def unmerged(self) -> bool:
-        """Whether the engine applies the adapter itself; `lora_rank` is what its buffers are made for."""
+        """Whether the engine applies the adapter itself; `lora_rank` is what its buffers are made for, and `in_nf4`
+        whether it rounds the base to NF4.
+        """
         return self.lora_rank is not None
 
     @property
     def fingerprint(self) -> str:
         parts = [self.base_fingerprint, self.adapter_fingerprint, self.merge_mode]
-        return sha256_json([*parts, "unmerged"] if self.unmerged else parts)
+        return sha256_json([*parts, *(["unmerged"] if self.unmerged else []), *(["nf4"] if self.in_nf4 else [])])
 
 
-def base_system(source: ModelOptions, recorder: Recorder | None = None) -> System:
-    """The base model as it is.
+def base_system(source: ModelOptions, recorder: Recorder | None = None, in_nf4: bool = False) -> System:
+    """The base model as it is, or as an engine rounds it to NF4.
 
     Raises:
         ModelError: it cannot be used.
@@ -66,14 +70,21 @@ def base_system(source: ModelOptions, recorder: Recorder | None = None) -> Syste
         fingerprint_model(str(base_dir)),
         trust_remote_code=source.trust_remote_code,
         base_dir=base_dir,
+        in_nf4=in_nf4,
     )
 
 
-def tuned_system(source: SystemOptions, unmerged: bool, recorder: Recorder) -> System:
+def tuned_system(
+    source: SystemOptions, unmerged: bool, recorder: Recorder, in_nf4: bool = False, by_peft: bool = False
+) -> System:
     """The base model with the adapter merged into it (or taken from the cache), or to be applied by the engine
     (`unmerged`).
 
-    An unmerged adapter that was trained on NF4 weights gets a base that is rounded as in training.
+    An unmerged adapter that was trained on NF4 weights gets a base that is rounded as in training: by the engine as it
+    loads (`in_nf4`), or here in 16 bits.
+
+    Args:
+        by_peft: the engine applies adapters with PEFT, which takes every kind; vLLM does not.
 
     Raises:
         ModelError: model or adapter cannot be used, or do not belong together.
@@ -82,14 +93,14 @@ def tuned_system(source: SystemOptions, unmerged: bool, recorder: Recorder) -> S
     if source.adapter is None:
         raise ModelError("adapter: give the folder of an adapter as sft writes it; found none.")
     adapter = read_adapter(source.adapter)
-    base = base_system(source, recorder)
+    base = base_system(source, recorder, in_nf4)
     compared = check_base(adapter, source.model, base.base_name, base.folder, source.revision)
-    mode = choose_merge_mode(source.merge_mode, adapter)
-    rank = required_rank(adapter) if unmerged else None
+    mode: MergeMode = "dequantised" if in_nf4 else choose_merge_mode(source.merge_mode, adapter)
+    rank = (largest_rank if by_peft else required_rank)(adapter) if unmerged else None
     tuned = replace(
         base, adapter=adapter.folder, adapter_fingerprint=adapter.fingerprint(), merge_mode=mode, lora_rank=rank
     )
-    if unmerged and mode == "base16":
+    if unmerged and (in_nf4 or mode == "base16"):
         recorder.event(
             "adapter_unmerged", mode=mode, requested=source.merge_mode, base_compared_by=compared, lora_rank=rank
         )

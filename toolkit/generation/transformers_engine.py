@@ -5,12 +5,15 @@ oracle.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.device import device_kind
+from toolkit.generation import nf4
 from toolkit.generation.engine import Finished, Tick
 from toolkit.generation.prompts import Request
 from toolkit.options.generation import SamplingOptions
@@ -20,39 +23,81 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-def load_model(folder: Path, dtype: str, trust_remote_code: bool = False) -> PreTrainedModel:
-    """The model in `dtype` (a torch dtype's name) and in evaluation mode, on the first GPU if there is one."""
+def load_model(
+    folder: Path, dtype: str, trust_remote_code: bool = False, in_nf4: bool = False, adapter: str | None = None
+) -> PreTrainedModel:
+    """The model in `dtype` (a torch dtype's name) and in evaluation mode, on the first GPU if there is one.
+
+    With accelerate the weights go there file by file; without, the whole model is on the host first.
+
+    Args:
+        in_nf4: linear layers rounded to NF4 as in training, and held so.
+        adapter: folder of an adapter that PEFT applies; a PeftModel is returned.
+    """
     import torch
     from transformers import AutoModelForCausalLM
 
+    device = "cuda:0" if device_kind() == "cuda" else "cpu"
+    streamed = in_nf4 or (device != "cpu" and find_spec("accelerate") is not None)
     model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=getattr(torch, dtype), trust_remote_code=trust_remote_code
+        folder,
+        dtype=getattr(torch, dtype),
+        trust_remote_code=trust_remote_code,
+        quantization_config=_nf4_config(dtype) if in_nf4 else None,
+        device_map={"": device} if streamed else None,
     )
-    return model.to(device_kind()).eval()
+    if adapter is not None:
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, adapter)
+    return (model if streamed else model.to(device)).eval()
+
+
+def _nf4_config(dtype: str) -> Any:
+    """transformers' BitsAndBytesConfig of QLoRA, as in training."""
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=nf4.DOUBLE_QUANTISATION,
+        bnb_4bit_compute_dtype=dtype,
+    )
 
 
 def generate_transformers(
-    model: PreTrainedModel, requests: list[Request], sampling: SamplingOptions, batch_size: int, tick: Tick
+    model: PreTrainedModel, batch_size: int, requests: list[Request], sampling: SamplingOptions, tick: Tick
 ) -> Iterator[Finished]:
-    """Answer all requests in batches, in the given order; yields each batch's answers when the batch is done.
+    """Answer all requests in batches, in the given order; yields each batch's answers when the batch is done. Those
+    without an adapter come first, from a model that has one with the adapter off.
 
     Args:
         tick: called during a batch with the tokens generated so far (pads of ended rows included); may raise to stop.
     """
     generated = 0
     for batch in _batches(requests, batch_size):
-        rows = _generate_batch(model, batch, sampling, partial(_tick_from, tick, generated))
+        with _adapter_of(model, batch):
+            rows = _generate_batch(model, batch, sampling, partial(_tick_from, tick, generated))
         for request, ids in zip(batch, rows, strict=True):
             generated += len(ids)
             yield Finished(request, ids, "stop" if ids and ids[-1] in request.stop_ids else "length")
         tick(generated)
 
 
+def _adapter_of(model: PreTrainedModel, batch: list[Request]) -> AbstractContextManager[None]:
+    """The adapter on or off, as the batch's requests ask."""
+    if batch[0].adapter is None and hasattr(model, "disable_adapter"):
+        off: AbstractContextManager[None] = model.disable_adapter()
+        return off
+    return nullcontext()
+
+
 def _batches(requests: list[Request], size: int) -> Iterator[list[Request]]:
-    """Neighbours with the same limit: a row that only just fits the context must not be carried beyond it by the
-    others.
+    """Neighbours with the same adapter and limit: a row that just fits the context must not be carried beyond it by
+    the others.
     """
-    for _, same_limit in groupby(requests, key=lambda request: request.max_tokens):
+    by_adapter = sorted(requests, key=lambda request: request.adapter is not None)
+    for _, same_limit in groupby(by_adapter, key=lambda request: (request.adapter, request.max_tokens)):
         rows = list(same_limit)
         yield from (rows[start : start + size] for start in range(0, len(rows), size))
 

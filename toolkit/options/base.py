@@ -56,7 +56,7 @@ def none_word(value: Any) -> Any:
     return None if isinstance(value, str) and value.strip().lower() in {"", "none", "null"} else value
 
 
-def _off_is_none(value: Any) -> Any:
+def off_is_none(value: Any) -> Any:
     """For choices with a `none`: `no`, `off` and `false` mean it as well."""
     return "none" if value is False or value is None or str(value).lower() in {"no", "off", "false"} else value
 
@@ -73,5 +73,5 @@ OptionalText = Annotated[str | None, BeforeValidator(none_word)]
 OptionalCount = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(none_word)]
 OptionalShare = Annotated[Annotated[float, Field(ge=0.0, le=1.0)] | None, BeforeValidator(none_word)]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
-Quantization = Annotated[Literal["nf4", "8bit", "none"], BeforeValidator(_off_is_none)]
+Quantization = Annotated[Literal["nf4", "8bit", "none"], BeforeValidator(off_is_none)]
 PromptFormatName = Literal["auto", "mistral_v0.2", "howto", "chat_template"]

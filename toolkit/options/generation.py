@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from toolkit.errors import PreflightError
-from toolkit.options.base import OptionalCount, OptionalPath, OptionalText, Options
+from toolkit.options.base import OptionalCount, OptionalPath, OptionalText, Options, off_is_none
 from toolkit.options.merge import MergeChoice
 from toolkit.options.shared import HeldOutOptions, ModelOptions, PromptOptions, SeedOptions
 
 SystemName = Literal["baseline", "tuned"]
+ServedWeights = Literal["none", "nf4", "fp8"]
+ServedQuantization = Annotated[Literal["auto", "none", "nf4", "fp8"], BeforeValidator(off_is_none)]
 
 
 class SystemOptions(ModelOptions):
@@ -111,6 +113,14 @@ class EngineOptions(Options):
             " float32."
         ),
     )
+    quantization: ServedQuantization = Field(
+        "auto",
+        description=(
+            "Weights that answer: none (16 bits, the adapter merged), nf4 (the base in 4 bits as in training, the"
+            " adapter beside it), fp8 (the merged model in 8 bits, GPU only); auto takes none where it fits with room"
+            " for 32 requests, else nf4."
+        ),
+    )
     max_model_len: OptionalCount = Field(
         None, description="Context in tokens that the engine plans for; longest prompt plus max_new_tokens if left out."
     )
@@ -165,6 +175,18 @@ class EngineOptions(Options):
         return self.dtype
 
     @property
+    def weights(self) -> ServedWeights:
+        """The quantisation of the weights. Raises PreflightError while it is `auto`."""
+        if self.quantization == "auto":
+            raise PreflightError(_STILL_OPEN)
+        return self.quantization
+
+    @property
+    def applies_adapter(self) -> bool:
+        """Whether the engine applies the adapter itself, in place of a merge before."""
+        return self.unmerged or self.quantization == "nf4"
+
+    @property
     def engines(self) -> int:
         """Engines side by side. Raises PreflightError while that is left to the machine."""
         if self.data_parallel_size is None:
@@ -185,6 +207,12 @@ class EngineOptions(Options):
     def _options_fit_the_backend(self) -> Self:
         if self.unmerged and (self.backend != "vllm" or self.server):
             raise ValueError("unmerged needs backend vllm and no server; leave it out, or set backend to vllm")
+        if self.quantization == "fp8" and (self.backend != "vllm" or self.unmerged):
+            raise ValueError(
+                "quantization fp8 needs backend vllm and a merged adapter; take nf4, or leave unmerged out"
+            )
+        if self.quantization == "nf4" and self.backend == "vllm" and self.dtype == "float32":
+            raise ValueError("quantization nf4 in vLLM computes in 16 bits; set dtype to bfloat16 or auto")
         if self.backend == "transformers" and self.gpus_each > 1:
             raise ValueError(
                 "tensor_parallel_size and pipeline_parallel_size need backend vllm; set both to 1, or"
@@ -198,8 +226,8 @@ class EngineOptions(Options):
 
 
 _STILL_OPEN = (
-    "generator.dtype or generator.data_parallel_size is still left to the machine; with_machine_choices() of"
-    " toolkit.generation.environment decides them."
+    "generator.dtype, quantization or data_parallel_size is still left to the machine; decided() of"
+    " toolkit.generation.choice decides them."
 )
 
 
@@ -209,10 +237,12 @@ class GenerateOptions(SamplingOptions, PromptOptions, HeldOutOptions, SystemOpti
     generator: EngineOptions = Field(default_factory=EngineOptions, description="The engine that generates.")
 
     @model_validator(mode="after")
-    def _a_server_needs_no_system(self) -> Self:
+    def _engine_and_systems_fit(self) -> Self:
         if self.generator.server and (self.adapter or self.systems):
             raise ValueError(
                 "a server answers with what it serves; leave adapter and systems out, and name the model with"
                 " generator.server_model"
             )
+        if self.generator.quantization == "nf4" and self.merge_mode == "base16":
+            raise ValueError("quantization nf4 rounds the base, and merge_mode is base16; change one of them")
         return self

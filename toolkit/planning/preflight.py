@@ -19,12 +19,14 @@ from toolkit.machine.hardware import GIB
 from toolkit.machine.interpreters import probe
 from toolkit.options.generation import EngineOptions
 from toolkit.planning.check import Check
+from toolkit.planning.generation_checks import check_generation
+from toolkit.planning.generation_fit import read_serving_machine
 from toolkit.planning.gpu_checks import check_gpus
 from toolkit.planning.hub_check import check_hub_models
 from toolkit.planning.plan import LaunchPlan, TrainingPlan
 from toolkit.planning.training_fit import judge_rows, judge_training, memory_of
 from toolkit.planning.training_memory import MemoryEstimate
-from toolkit.settings import Settings
+from toolkit.settings import GenerateSettings, Settings
 
 MIN_FREE_DISK_GIB = 1.0
 # Of a training on quantised weights, and of one under DeepSpeed.
@@ -38,6 +40,7 @@ def check_launch(plan: LaunchPlan, run_dir: Path) -> list[Check]:
     return [
         *_check_packages(plan),
         *_check_accelerator(plan),
+        *_check_generation(plan),
         *_check_models(plan.settings),
         *check_hub_models([settings for _, settings in plan.stages]),
         *_check_disk(plan.settings, run_dir),
@@ -167,6 +170,14 @@ def _planned_for(plan: LaunchPlan, training: TrainingPlan) -> str:
     if plan.preview:
         return f"{longest}; the rows could not be counted: {plan.preview.get('error', 'no counts')}"
     return f"{longest}; decided again by the rows when they are there" if plan.recipe.stages else longest
+
+
+def _check_generation(plan: LaunchPlan) -> Iterator[Check]:
+    training = next((settings.training for _, settings in plan.stages if settings.training), None)
+    for _, settings in plan.stages:
+        if isinstance(settings, GenerateSettings):
+            machine = read_serving_machine(plan.accelerate.on_cpu, settings.generator.python, plan.gpus.cards)
+            yield from check_generation(settings, training, machine)
 
 
 def _gpus_needed(plan: LaunchPlan) -> int:

@@ -65,7 +65,7 @@ def read_machine(accelerate: AccelerateConfig, cards: tuple[Gpu, ...]) -> Machin
         return Machine("cuda", known, accelerate.strategy, processes, cards[0].name, here, precision)
     # Without a card the default of the presets is still judged by what it needs on a CPU.
     available = psutil.virtual_memory().available / processes
-    return Machine("cpu", available, accelerate.strategy, processes, "CPU", 1, "bf16" if _cpu_has_bf16() else "fp32")
+    return Machine("cpu", available, accelerate.strategy, processes, "CPU", 1, "bf16" if cpu_has_bf16() else "fp32")
 
 
 def machine_choice(settings: SftOptions, machine: Machine, lengths: RowLengths | None = None) -> MachineChoice:
@@ -233,6 +233,6 @@ def _model_shape(settings: SftOptions) -> ModelShape | None:
     return read_shape(config) if config else None
 
 
-def _cpu_has_bf16() -> bool:
+def cpu_has_bf16() -> bool:
     path = Path("/proc/cpuinfo")
     return path.exists() and "avx512_bf16" in path.read_text(encoding="utf-8", errors="replace")

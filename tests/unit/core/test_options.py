@@ -93,6 +93,7 @@ TWO_MEANINGS = {
     "name": "of a source, and of a domain",
     "output_field": "known, and found out",
     "prompt_field": "known, and found out",
+    "quantization": "weights under an adapter that is trained, and weights that answer",
     "split": "of our data sets, and of another's",
     "temperature": "of our answers, and of a teacher's",
     "timeout_s": "of a judge, and of a teacher",

@@ -34,7 +34,7 @@ from toolkit.records import read_growing_jsonl, read_json
 from toolkit.runs.recorder import Recorder
 from toolkit.settings import GenerateSettings
 
-OPTIONS = EngineOptions(backend="transformers", dtype="float32", max_num_seqs=3)
+OPTIONS = EngineOptions(backend="transformers", dtype="float32", quantization="none", max_num_seqs=3)
 PROMPTS = [Prompt(str(number), "word " * number + "?") for number in (4, 1, 3, 2, 0)] + [
     Prompt("empty", ""),
     Prompt("long", "x" * 90),
@@ -110,6 +110,7 @@ def test_padded_batches_give_the_greedy_text_of_each_prompt_alone(tmp_path: Path
     assert recorded == {
         "backend": "transformers",
         "dtype": "float32",
+        "quantization": "none",
         "max_num_seqs": 3,
         "data_parallel_size": 1,
         "tensor_parallel_size": 1,
@@ -161,7 +162,7 @@ def test_draws_depend_on_the_row_and_the_seed_but_not_on_the_batch(tmp_path: Pat
             base,
             Recorder(None),
             sampling,
-            EngineOptions(backend="transformers", dtype="float32", max_num_seqs=batch),
+            EngineOptions(backend="transformers", dtype="float32", quantization="none", max_num_seqs=batch),
         )
         return [row["output"] for row in rows]
 
@@ -234,6 +235,7 @@ def test_adapter_is_merged_prompted_as_trained_and_recorded(tmp_path: Path) -> N
 def test_vllm_arguments_plan_memory_for_the_hardware() -> None:
     options = EngineOptions(
         dtype="bfloat16",
+        quantization="none",
         max_num_seqs=8,
         tensor_parallel_size=2,
         gpu_memory_utilization=0.8,
@@ -263,7 +265,7 @@ def test_missing_vllm_says_what_to_install(tmp_path: Path, monkeypatch: pytest.M
             str(make_base(tmp_path / "base")),
             Recorder(None),
             SamplingOptions(max_new_tokens=4),
-            EngineOptions(backend="vllm", dtype="float32"),
+            EngineOptions(backend="vllm", dtype="float32", quantization="none"),
         )
 
 

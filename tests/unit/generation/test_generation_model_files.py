@@ -46,7 +46,7 @@ def test_weights_in_a_second_format_are_neither_merged_copied_counted_nor_hashed
 
 
 def test_vllm_is_told_which_of_the_formats(tmp_path: Path) -> None:
-    options = EngineOptions(dtype="bfloat16")
+    options = EngineOptions(dtype="bfloat16", quantization="none")
     arguments = engine_arguments(EngineModel(tmp_path, False), options, 100, on_cpu=True)
     assert (arguments["load_format"], arguments["config_format"]) == ("safetensors", "hf")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import re
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -20,10 +19,11 @@ from toolkit.generation.base_model import check_base
 from toolkit.generation.data_parallel import shares, worker_environment
 from toolkit.generation.engine import EngineModel
 from toolkit.generation.prompts import Request
-from toolkit.generation.unmerged import RANKS, required_rank
+from toolkit.generation.unmerged import required_rank
 from toolkit.generation.vllm_engine import engine_arguments
 from toolkit.models import fingerprint_model
 from toolkit.options.generation import EngineOptions, SystemOptions
+from toolkit.planning.generation_memory import RANKS
 from toolkit.records import read_json
 from toolkit.settings import GenerateSettings
 
@@ -85,15 +85,17 @@ def test_merged_model_is_measured_once_and_the_result_travels(
 def test_wrong_merge_shows_in_the_proof(tmp_path: Path, base: Path, adapter: Path, prompts: Path) -> None:
     from safetensors.torch import load_file, save_file
 
-    from toolkit.generation.proof import prove
+    from toolkit.generation.reference import measure
     from toolkit.generation.system import tuned_system
     from toolkit.runs.recorder import Recorder
 
     system = tuned_system(SystemOptions(model=str(base), adapter=adapter), False, Recorder(None))
-    good = prove(system, list(QUESTIONS))
+    good = measure(system, list(QUESTIONS)).proof
     weights = load_file(base / "model.safetensors")
     save_file(weights, system.folder / "model.safetensors", metadata={"format": "pt"})  # as if nothing had been merged
-    bad = prove(system, list(QUESTIONS))
+    bad = measure(system, list(QUESTIONS)).proof
+    assert good is not None
+    assert bad is not None
     assert good.max_logit_difference * 5 < bad.max_logit_difference
     assert bad.agreeing_tokens < good.agreeing_tokens
 
@@ -156,11 +158,11 @@ def test_memory_that_does_not_suffice_is_said_before_loading_with_the_numbers(
 
 def test_cache_smaller_than_the_longest_request_is_refused(base: Path) -> None:
     request = Request("1", "x", [1] * 1000, 1000, 0, "k")
-    options = EngineOptions(backend="vllm", dtype="float32", cpu_kv_cache_gib=0.0005)
+    options = EngineOptions(backend="vllm", dtype="float32", quantization="none", cpu_kv_cache_gib=0.0005)
     with pytest.raises(
         PreflightError, match=r"cpu_kv_cache_gib is 0\.0005, and the longest request \(2000 tokens, .* needs 0\.00095"
     ):
-        memory.require_memory(base, options, [request], on_cpu=True)
+        memory.require_memory(base, options, [request])
     # 2 layers x key and value x 1 head of 32 x 4 bytes, as the model's own cache has them
     assert memory.cache_bytes(base, "float32", 2000) == 2000 * 2 * 2 * 32 * 4
     weights = sum(parameter.numel() for parameter in _parameters(base))
@@ -171,17 +173,6 @@ def _parameters(base: Path) -> list:
     from transformers import AutoModelForCausalLM
 
     return list(AutoModelForCausalLM.from_pretrained(base).parameters())
-
-
-def test_gpu_memory_is_planned_per_gpu(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    card = SimpleNamespace(total_bytes=0.18 * 2**20)
-    monkeypatch.setattr(memory, "my_gpus", lambda: SimpleNamespace(cards=[card, card]))
-    request = Request("1", "x", [1], 8, 0, "k")
-    with pytest.raises(PreflightError, match=r"on each GPU, .*raise generator\.tensor_parallel_size"):
-        memory.require_memory(base, EngineOptions(backend="vllm", dtype="bfloat16"), [request], on_cpu=False)
-    memory.require_memory(
-        base, EngineOptions(backend="vllm", dtype="bfloat16", tensor_parallel_size=2), [request], on_cpu=False
-    )
 
 
 @given(rank=st.integers(1, 512))
@@ -205,11 +196,11 @@ def test_adapters_that_vllm_does_not_serve_are_refused_by_reason(tmp_path: Path,
         "DoRA": {"use_dora": True},
         "modules saved whole": {"modules_to_save": ["lm_head"]},
         r"an adapter on model\.embed_tokens\.weight": {"target_modules": ["embed_tokens", "o_proj"]},
-        "rank 600, and vLLM serves at most 512": {"r": 600, "target_modules": ["q_proj"]},
+        r"rank 600 \(at most 512\)": {"r": 600, "target_modules": ["q_proj"]},
     }
     for number, (reason, options) in enumerate(kinds.items()):
         folder = make_adapter(tmp_path / str(number), base, **options)
-        with pytest.raises(ModelError, match=rf"has .*{reason}.* set generator\.unmerged=false"):
+        with pytest.raises(ModelError, match=rf"has .*{reason}.* set generator\.quantization=none and"):
             required_rank(read_adapter(folder))
 
 
@@ -261,7 +252,7 @@ def test_requests_are_dealt_evenly_and_each_worker_has_its_own_hardware(monkeypa
 
 def test_executor_and_lora_reach_vllm() -> None:
     options = EngineOptions(
-        backend="vllm", dtype="bfloat16", pipeline_parallel_size=2, distributed_executor_backend="ray"
+        dtype="bfloat16", quantization="none", pipeline_parallel_size=2, distributed_executor_backend="ray"
     )
     arguments = engine_arguments(EngineModel(Path("m"), False, 16), options, 100, on_cpu=False)
     assert (arguments["pipeline_parallel_size"], arguments["distributed_executor_backend"]) == (2, "ray")

@@ -40,9 +40,9 @@ def local_answers(tmp_path: Path, base: Path, data: Path) -> dict[tuple[int, ...
     model = load_model(base, "float32")
     done = generate_transformers(
         model,
+        3,
         [request for request in requests if not request.refused],
         SamplingOptions(max_new_tokens=6),
-        3,
         lambda tokens: None,
     )
     return {tuple(finished.request.prompt_ids): finished.token_ids for finished in done}

@@ -1,0 +1,148 @@
+"""What answers is measured itself: a few greedy answers of the running engine against base + adapter."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.generation.conftest import make_adapter, make_base
+from tests.unit.generation.generate_recipe import events, rows, run_generate, write_prompts
+from tests.unit.generation.test_generation_engines import start_recipe
+from toolkit.errors import ModelError
+from toolkit.generation import transformers_engine
+from toolkit.generation.measured import CheckRow, Measured
+from toolkit.generation.served_check import compare_served, require_served
+from toolkit.models import fingerprint_model
+from toolkit.records import read_json
+
+QUESTIONS = ("How?", "How do I open it?", "Where is it?", "Why does it not start?")
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    """With an output head sharp enough for tokens to be sure."""
+    from safetensors.torch import load_file, save_file
+
+    folder = make_base(tmp_path / "base")  # in float32: a merge rounds nothing
+    weights = load_file(folder / "model.safetensors")
+    save_file(
+        {**weights, "lm_head.weight": weights["lm_head.weight"] * 30}, folder / "model.safetensors", {"format": "pt"}
+    )
+    return folder
+
+
+@pytest.fixture
+def adapter(tmp_path: Path, base: Path) -> Path:
+    training = {"base_model": str(base), "base_fingerprint": fingerprint_model(str(base)), "quantization": "nf4"}
+    return make_adapter(tmp_path / "adapter", base, training=training)
+
+
+@pytest.fixture
+def prompts(tmp_path: Path) -> Path:
+    return write_prompts(tmp_path / "p.jsonl", *QUESTIONS)
+
+
+def report(run_dir: Path) -> dict[str, Any]:
+    found = read_json(run_dir / "generation.json")
+    assert found is not None
+    return found
+
+
+def test_rows_are_counted_by_what_parts_them_from_the_reference() -> None:
+    row = CheckRow([1], [5, 6, 7], [3.0, 0.1, 3.0], [5, 6, 9])
+    same_as_base = CheckRow([1], [5, 6, 7], [3.0, 3.0, 3.0], [5, 6, 7])
+    answers = {"same": [5, 6, 7], "tie": [5, 8, 8], "base": [5, 6, 9], "short": [5, 6], "other": [4, 6, 7]}
+    served = {name: compare_served([row], [answer], 1.0) for name, answer in answers.items()}
+    assert [(found.same, found.ties, found.other, found.as_base) for found in served.values()] == [
+        (1, 0, 0, 0),
+        (0, 1, 0, 0),
+        (0, 0, 1, 1),
+        (0, 0, 1, 0),
+        (0, 0, 1, 0),
+    ]
+    assert (served["same"].telling, compare_served([same_as_base], [[5, 6, 7]], 1.0).telling) == (1, 0)
+    require_served(compare_served([row] * 4, [answers["same"]] * 3 + [answers["other"]], 1.0), "vllm")
+    with pytest.raises(
+        ModelError, match=r"vllm does not serve the tuned model: 2 of 4 .*, 2 of them as the base model"
+    ):
+        require_served(compare_served([row] * 4, [answers["same"]] * 2 + [answers["base"]] * 2, 1.0), "vllm")
+
+
+def test_an_engine_that_serves_the_base_for_the_tuned_model_ends_the_run_without_an_answer(
+    tmp_path: Path, base: Path, adapter: Path, prompts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"model": str(base), "adapter": adapter, "data": prompts, "proof_rows": 4, "merge_mode": "base16"}
+    run_generate(tmp_path / "right", **settings)
+    proof = report(tmp_path / "right")["proof"]
+    assert (proof["rows"], proof["dtype"], proof["agreeing_rows"]) == (4, "float32", 1.0)
+    assert proof["served"] == {"rows": 4, "same": 4, "ties": 0, "other": 0, "as_base": 0, "telling": 4}
+    load = transformers_engine.load_model  # of this process: the proof has one of its own and sees the right model
+    monkeypatch.setattr(
+        transformers_engine, "load_model", lambda folder, *rest, **options: load(base, *rest, **options)
+    )
+    with pytest.raises(ModelError, match=r"transformers does not serve the tuned model: 4 of 4 .* as the base model"):
+        run_generate(tmp_path / "wrong", **settings)
+    assert not (tmp_path / "wrong" / "partial.jsonl").exists()
+
+
+def test_what_an_earlier_run_measured_counts_in_the_same_precision_and_for_as_many_rows(tmp_path: Path) -> None:
+    path = tmp_path / "proof.json"
+    Measured("float32", 4, 3, [CheckRow([1], [2], [0.5], [2])]).write(path)
+    assert Measured.read(path, "float32", 4) == Measured("float32", 4, 3, [CheckRow([1], [2], [0.5], [2])])
+    assert Measured.read(path, "bfloat16", 4) is None
+    assert Measured.read(path, "float32", 5) is None
+    path.write_text(json.dumps({"rows": 64, "dtype": "float32", "max_logit_difference": 0.1}))  # an earlier format
+    assert Measured.read(path, "float32", 4) is None
+
+
+def test_nf4_answers_with_both_systems_from_one_model_as_peft_computes_them(
+    tmp_path: Path, base: Path, adapter: Path, prompts: Path
+) -> None:
+    import torch
+    from peft import PeftModel
+
+    from toolkit.generation.adapter import read_adapter
+    from toolkit.generation.system import System, load_codec
+
+    both = tmp_path / "both"
+    settings = {"model": str(base), "adapter": adapter, "data": prompts, "proof_rows": 4}
+    run_generate(both, **settings, systems=["baseline", "tuned"], generator={"quantization": "nf4"})
+    assert len(events(both, "engine_started")) == 1
+    assert events(both, "proof_left_out")[0]["reason"].startswith(
+        "the transformers backend answers with base + adapter"
+    )
+    found = report(both / "tuned")
+    assert (found["unmerged"], found["merge_mode"], found["engine"]["quantization"]) == (True, "dequantised", "nf4")
+    loaded = transformers_engine.load_model(base, "float32", in_nf4=True)
+    codec = load_codec(System(base, str(base), ""), "auto")
+    for name in ("baseline", "tuned"):
+        model = PeftModel.from_pretrained(loaded, read_adapter(adapter).folder).eval() if name == "tuned" else loaded
+        for question, row in zip(QUESTIONS, rows(both / name), strict=True):
+            ids = torch.tensor([codec.encode(question)])
+            with torch.inference_mode():
+                answer = model.generate(input_ids=ids, max_new_tokens=6, do_sample=False)[0, ids.shape[1] :]
+            assert row["output"] == codec.decode(answer.tolist()), (name, question)
+    assert [row["output"] for row in rows(both / "baseline")] != [row["output"] for row in rows(both / "tuned")]
+
+
+@pytest.mark.slow
+def test_vllm_serves_base_and_adapter_in_nf4_from_one_engine(
+    tmp_path: Path, base: Path, adapter: Path, prompts: Path
+) -> None:
+    if importlib.util.find_spec("vllm_bnb_plugin") is None:
+        pytest.skip("vllm-bnb-plugin is not installed")
+    settings = {"adapter": adapter, "systems": ["baseline", "tuned"], "proof_rows": 4}
+    options: dict[str, Any] = {"quantization": "nf4", "dtype": "auto"}
+    process = start_recipe(tmp_path / "run", base, prompts, "vllm", 6, settings, **options)
+    assert process.wait(timeout=600) == 0, (tmp_path / "run" / "log.txt").read_text()[-3000:]
+    assert [event["dtype"] for event in events(tmp_path / "run", "engine_started")] == ["bfloat16"]
+    served = report(tmp_path / "run" / "tuned")["proof"]["served"]
+    assert (served["rows"], served["other"], served["telling"]) == (4, 0, 4)
+    assert served["same"] >= 3
+    assert [row["output"] for row in rows(tmp_path / "run" / "baseline")] != [
+        row["output"] for row in rows(tmp_path / "run" / "tuned")
+    ]

@@ -36,6 +36,7 @@ from toolkit.dataset_folder.documents import CardSections, TeacherSection
 from toolkit.dataset_folder.names import SPLITS
 from toolkit.options.data import ReadingOptions
 from toolkit.records import write_text
+from toolkit.run_folder.documents import EventName
 from toolkit.runs.recipe import Outcome, Run, run_recipe
 from toolkit.runs.recorder import is_main_process
 from toolkit.settings.data_build import DataBuildSettings
@@ -82,13 +83,11 @@ def _with_explicit_sources(settings: DataBuildSettings, run: Run) -> DataBuildSe
     settings = settings.with_options(ReadingOptions(sources=tuple(one.source for one in found), strict=settings.strict))
     if is_main_process():
         for one in found:
-            if one.said:
-                say(f"{one.source.label}: taken for {one.said}")
-            if one.warning:
-                run.recorder.event("warning", message=one.warning)
-                say(f"{one.source.label}: {one.warning}")
+            told = [f"taken for {one.said}"] if one.said else []
+            for text in [*told, *([f"warning: {one.warning}"] if one.warning else [])]:
+                run.recorder.event(EventName.TAKEN_FOR, message=f"{one.source.label}: {text}")
+                say(f"{one.source.label}: {text}")
         write_text(run.dir / EXPLICIT, dump(settings))
-        say(f"The config with these sources written out: {run.dir / EXPLICIT}")
     return settings
 
 

@@ -32,6 +32,7 @@ class EventName(StrEnum):
     STAGE_SKIPPED = "stage_skipped"
     STAGE_ENDED = "stage_ended"
     WARNING = "warning"
+    TAKEN_FOR = "taken_for"
 
 
 @dataclass(frozen=True)

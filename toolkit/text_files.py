@@ -41,6 +41,15 @@ def open_bytes(path: Path) -> IO[bytes]:
     return cast("IO[bytes]", io.BufferedReader(gzip.GzipFile(fileobj=file))) if packed else file
 
 
+def first_bytes(path: Path, most: int) -> bytes:
+    """The beginning of a file, unpacked; of a damaged gzip file nothing."""
+    try:
+        with open_bytes(path) as file:
+            return file.read(most)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        return b""
+
+
 def encoding_by_mark(head: bytes) -> str | None:
     """The encoding that a byte order mark names, or None without one."""
     return next((encoding for mark, encoding in BYTE_ORDER_MARKS if head.startswith(mark)), None)

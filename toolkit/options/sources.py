@@ -27,13 +27,16 @@ def _reads_lines(encoding: str) -> str:
     return encoding
 
 
+AUTO = "auto"  # the type of a source that says none
+
+
 def as_sources(value: Any) -> Any:
     """Sources as people write them: a path, a mapping, or a list of both; one that names no `type` is found out."""
     entries = [value] if isinstance(value, (str, Path, dict)) else value
     if not isinstance(entries, (list, tuple)):
         return value
     paths = ({"path": entry} if isinstance(entry, (str, Path)) else entry for entry in entries)
-    return [{"type": "auto", **entry} if isinstance(entry, dict) and "type" not in entry else entry for entry in paths]
+    return [{"type": AUTO, **entry} if isinstance(entry, dict) and "type" not in entry else entry for entry in paths]
 
 
 class OriginOptions(Options):

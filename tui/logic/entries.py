@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from toolkit.errors import Problem
+from toolkit.options.sources import AUTO, as_sources
 from toolkit.records import JSON
 from toolkit.terminal.text import clean
 from tui.logic.fields import EntryKind, Field, Section
@@ -37,6 +38,8 @@ class Entries:
                 if isinstance(value, dict)
                 else []
             )
+        if any(kind.tag == AUTO for kind in self.shape.kinds):
+            value = as_sources(value)  # a path alone is an entry as well
         return (
             [dict(item) if isinstance(item, dict) else item for item in value]
             if isinstance(value, list | tuple)

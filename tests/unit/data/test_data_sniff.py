@@ -275,7 +275,16 @@ def test_a_folder_of_everything_is_one_source_for_documents_and_one_for_each_oth
     ]
 
 
-def test_an_empty_gzip_and_a_cut_one_are_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"\x1f\x8b", b"\x1f\x8b\x08\x00damaged"])
+def test_a_file_that_only_begins_as_gzip_is_named(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(content)
+    options = ReadingOptions.model_validate({"sources": {"type": "jsonl", "path": str(tmp_path / "a.json")}})
+    (item,) = read_sources(options.sources, False, Recorder(None))
+    assert isinstance(item, Dropped)
+    assert item.reason.startswith("the gzip file is damaged")
+
+
+def test_a_cut_gzip_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(lines(RECORDS).encode() * 500)[:-40])
     _, dropped = read(tmp_path / "a.jsonl.gz")
     assert "the gzip file is damaged" in dropped[-1].reason

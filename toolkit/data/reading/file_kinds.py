@@ -10,7 +10,7 @@ from typing import Literal
 
 from toolkit.data.reading.archives import is_archive
 from toolkit.data.reading.documents import READ
-from toolkit.text_files import GZIP, PEEK_BYTES, encoding_by_mark, open_bytes
+from toolkit.text_files import GZIP, PEEK_BYTES, encoding_by_mark, first_bytes
 
 KindName = Literal["json", "table", "text", "sheet", "parquet", "forum", "documents", ""]
 SHEETS = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
@@ -46,8 +46,7 @@ def kind_of(file: Path, given_encoding: str | None = None) -> Kind:
     if is_archive(file) or suffix in READ - {".txt"} or head.startswith(b"%PDF"):
         return _document(file, head, suffix, given_encoding)
     if head.startswith(GZIP):
-        with open_bytes(file) as opened:
-            head = opened.read(PEEK_BYTES)
+        head = first_bytes(file, PEEK_BYTES)
     return _text_kind(head, suffix, given_encoding)
 
 

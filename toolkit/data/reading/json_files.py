@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.data.reading.paths import pick
-from toolkit.text_files import Fault, open_bytes, parse_json, read_text, text_lines
+from toolkit.text_files import Fault, first_bytes, parse_json, read_text, text_lines
 
 LARGEST_JSON = 50_000_000
 BETWEEN = " \t\r\n,"
@@ -54,8 +54,8 @@ def _is_by_line(path: Path, encoding: str) -> bool:
 
 
 def _begins_as_json(path: Path) -> bool:
-    with open_bytes(path) as file:
-        return file.read(100).replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")[:1] in (b"[", b"{")
+    head = first_bytes(path, 100).replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
+    return head[:1] in (b"[", b"{")
 
 
 def _filled(path: Path, encoding: str) -> Iterator[str | Fault]:

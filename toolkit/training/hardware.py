@@ -95,7 +95,7 @@ def out_of_memory_named(options: SftOptions, hardware: Hardware) -> Iterator[Non
 
 def _is_out_of_memory(error: BaseException) -> bool:
     text = str(error)
-    marks = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+    marks = ("can't allocate memory", "CUDA out of memory", "error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(mark in text for mark in marks)
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.review.study_case import make_study, quality, rate_all
 from toolkit.errors import DataError, UsageError
 from toolkit.records import JSON, write_json
-from toolkit.results.document import Environment, Item, Results, Time
+from toolkit.results.document import Environment, Item, Results, Time, Verdict
 from toolkit.results.study import Coefficient, Preference, StudyResults
 from toolkit.review.study.analysis import analyse
 from toolkit.review.study.closing import lock, opened_key, unblind
@@ -136,7 +136,11 @@ def results_with(scores: dict[str, dict[str, dict[str, float | None]]]) -> JSON:
     )
     results = Results(
         schema=1,
-        verdict="",
+        verdict=Verdict(
+            outcome="insufficient", system="tuned", baseline=None, rests_on="metrics", plain="", numbers="", reasons=[]
+        ),
+        faults=[],
+        slices=[],
         primary="same",
         family=[],
         systems={},

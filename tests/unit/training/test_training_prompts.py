@@ -32,7 +32,8 @@ def test_labels_hold_the_answer_and_eos_and_mask_the_prompt(word_tokenizer) -> N
     spoken = PromptFormat("howto", prefix="Q ", suffix=" A")
     rows = tokenise([Example("a", "how now", "open tap tap")], spoken, word_tokenizer, 16, "training")
     assert rows.rows == [TokenRow("a", [0, 7, 3, 4, 8, 5, 6, 6, 1], [-100, -100, -100, -100, -100, 5, 6, 6, 1])]
-    assert rows.counts() == {"rows": 1, "tokens": 9, "labelled_tokens": 4, "too_long": [], "fully_masked": []}
+    counts = {"rows": 1, "tokens": 9, "labelled_tokens": 4, "longest": 9, "too_long": [], "fully_masked": []}
+    assert rows.counts() == counts
 
 
 def test_rows_longer_than_max_length_are_left_out_and_named(word_tokenizer) -> None:

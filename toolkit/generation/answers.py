@@ -12,14 +12,7 @@ from toolkit.generation.environment import device_name, on_cpu
 from toolkit.generation.journal import Answer, Journal
 from toolkit.generation.memory import require_memory
 from toolkit.generation.prompts import Codec, Request
-from toolkit.generation.served_check import (
-    SURE_FROM,
-    SURE_FROM_FP8,
-    Served,
-    check_requests,
-    compare_served,
-    require_served,
-)
+from toolkit.generation.served_check import Served, check_requests, compare_served, require_served, sure_from
 from toolkit.generation.system import System
 from toolkit.machine.gpus import my_gpus
 from toolkit.options.generation import EngineOptions, SamplingOptions
@@ -156,8 +149,9 @@ def _require_served(
     tuned = _tuned(jobs)
     if tuned is None or tuned.system.measured is None or not checked:
         return None
-    sure_from = SURE_FROM_FP8 if options.weights == "fp8" else SURE_FROM[options.precision]
-    found = [compare_served(tuned.system.measured.check, answers, sure_from) for answers in checked]
+    system = tuned.system
+    least_gap = sure_from(options.precision, options.weights == "fp8", None if system.unmerged else system.folder)
+    found = [compare_served(tuned.system.measured.check, answers, least_gap) for answers in checked]
     worst = max(found, key=lambda served: served.other)
     recorder.event("served_checked", **worst.to_json(), engines=len(found))
     require_served(worst, options.engine)

@@ -13,9 +13,11 @@ from pathlib import Path
 from toolkit.errors import ModelError
 from toolkit.generation.measured import CheckRow
 from toolkit.generation.prompts import Request
+from toolkit.generation.tensor_stream import FLOATS, read_header
+from toolkit.model_files import weight_files
 from toolkit.records import JSON
 
-# Distance of the two likeliest logits from which a token is no tie, by what the engine computes in: several times the
+# Distance of the two likeliest logits from which a token is no tie, by the precision that rounds: several times the
 # largest difference that rounding makes (benchmarks/merge.py measures it).
 SURE_FROM = {"float32": 0.1, "float16": 1.0, "bfloat16": 1.0}
 SURE_FROM_FP8 = 2.0
@@ -59,15 +61,30 @@ def check_requests(rows: list[CheckRow], stop_ids: tuple[int, ...], adapter: Pat
     ]
 
 
-def compare_served(rows: list[CheckRow], answers: list[list[int]], sure_from: float) -> Served:
-    """Compare an engine's answers with the reference's."""
+def sure_from(computed: str, fp8: bool, merged: Path | None) -> float:
+    """The distance from which a token counts as sure.
+
+    Args:
+        computed: the precision that the engine computes in.
+        merged: the merged model's folder. Its weights are rounded to the precision that they are stored in, whatever
+            they are computed in: a short training moves them by less than that.
+    """
+    if fp8:
+        return SURE_FROM_FP8
+    entries = [entry for path in weight_files(merged) for entry in read_header(path)[1]] if merged else []
+    stored = {FLOATS[entry.dtype] for entry in entries if entry.dtype in FLOATS}
+    return max(SURE_FROM.get(precision, 0.0) for precision in (computed, *stored))
+
+
+def compare_served(rows: list[CheckRow], answers: list[list[int]], least_gap: float) -> Served:
+    """Compare an engine's answers with the reference's; a token is sure from `least_gap` on."""
     same = ties = other = as_base = telling = 0
     for row, answer in zip(rows, answers, strict=True):
         telling += row.base_ids != row.answer_ids
         place = _first_difference(row.answer_ids, answer)
         if place is None:
             same += 1
-        elif row.gaps[place] < sure_from:
+        elif row.gaps[place] < least_gap:
             ties += 1
         else:
             other += 1

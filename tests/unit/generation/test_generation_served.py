@@ -15,7 +15,7 @@ from tests.unit.generation.test_generation_engines import start_recipe
 from toolkit.errors import ModelError
 from toolkit.generation import transformers_engine
 from toolkit.generation.measured import CheckRow, Measured
-from toolkit.generation.served_check import compare_served, require_served
+from toolkit.generation.served_check import compare_served, require_served, sure_from
 from toolkit.models import fingerprint_model
 from toolkit.records import read_json
 
@@ -70,6 +70,19 @@ def test_rows_are_counted_by_what_parts_them_from_the_reference() -> None:
         ModelError, match=r"vllm does not serve the tuned model: 2 of 4 .*, 2 of them as the base model"
     ):
         require_served(compare_served([row] * 4, [answers["same"]] * 2 + [answers["base"]] * 2, 1.0), "vllm")
+
+
+@pytest.mark.parametrize(("stored", "least"), [("float32", 0.1), ("bfloat16", 1.0)])
+def test_a_merged_model_rounds_as_its_weights_are_stored_whatever_computes_them(
+    tmp_path: Path, stored: str, least: float
+) -> None:
+    """A training of a few steps moves bfloat16 weights by less than their rounding, which is no other model."""
+    import torch
+    from safetensors.torch import save_file
+
+    save_file({"w": torch.zeros(2, dtype=getattr(torch, stored))}, tmp_path / "model.safetensors")
+    assert sure_from("float32", fp8=False, merged=tmp_path) == least
+    assert sure_from("float32", fp8=False, merged=None) == 0.1
 
 
 def test_an_engine_that_serves_the_base_for_the_tuned_model_ends_the_run_without_an_answer(

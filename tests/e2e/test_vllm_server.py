@@ -175,4 +175,4 @@ def test_a_teacher_behind_faults_gives_valid_rows_or_reasons(server: str, tmp_pa
     else:  # a model as small as this one may write nothing that can be used: then the run says so
         assert done.returncode == 2
         assert "The teacher wrote no usable row: 3 asked for, none kept" in done.stderr
-        assert all(call.why for call in calls.values())
+        assert all(call.why or "steps" not in call.content for call in calls.values())  # or of another schema

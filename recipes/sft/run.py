@@ -23,6 +23,7 @@ def main(settings: SftSettings, run: Run) -> Outcome:
     from toolkit.training.prepared import prepare
     from toolkit.training.record import TrainingRecord
 
+    run.recorder.check_stop()  # what was asked while libraries loaded is heard before the model does
     prepared = prepare(settings)
     train, validation = prepared.train, prepared.validation
     run.recorder.event("prompts_proven", rows=prepared.proof.rows_checked, prompt_format=prepared.prompt_format.name)

@@ -29,7 +29,9 @@ def test_ctrl_c_in_every_stage_and_the_same_command_again(tmp_path: Path) -> Non
     for number, stage in enumerate(STAGE_NAMES):
         run, ids = stopped_in(stage, tmp_path, tmp_path / f"run{number}")
         assert run.state() == "cancelled"
-        assert stages(run, EventName.STAGE_SKIPPED) == list(STAGE_NAMES[:number])
+        assert stages(run, EventName.STAGE_SKIPPED) == list(
+            STAGE_NAMES[: max(0, number - 1)]
+        )  # the one before ends here
         assert not [process for run_id in ids for process in tagged_with(run_id)]
     done = subprocess.run([*COMMAND, "--json"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr

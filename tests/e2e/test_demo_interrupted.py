@@ -1,4 +1,4 @@
-"""The demo's own command, interrupted in every stage by Ctrl-C and given again; and given twice at once."""
+"""The demo's own command, interrupted in every stage by Ctrl-C and given again."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ import os
 import pty
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.conftest import wait_for
@@ -33,7 +31,8 @@ def test_ctrl_c_in_every_stage_and_the_same_command_again(tmp_path: Path) -> Non
             STAGE_NAMES[: max(0, number - 1)]
         )  # the one before ends here
         assert not [process for run_id in ids for process in tagged_with(run_id)]
-    done = subprocess.run([*COMMAND, "--json"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600)
+    again = [*COMMAND, "--json", "--run-dir", str(tmp_path / "last")]
+    done = subprocess.run(again, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
     last = RunFolder(Path(json.loads(done.stdout)["run_dir"]))
     assert stages(last, EventName.STAGE_STARTED) == [STAGE_NAMES[-1]]
@@ -77,31 +76,3 @@ def drained(terminal: int) -> bool:
 
 def stages(run: RunFolder, name: EventName) -> list[str]:
     return [event.fields["stage"] for event in run.events() if event.name == name]
-
-
-def test_two_demos_at_once_end_with_the_same_results(tmp_path: Path) -> None:
-    """They share the caches of converted and merged models, and nothing else."""
-    both = [
-        subprocess.Popen(
-            [*COMMAND, "--json", "--run-dir", f"demo{number}"],
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        for number in range(2)
-    ]
-    documents = [json.loads(process.communicate(timeout=1200)[0]) for process in both]
-    assert [document["state"] for document in documents] == ["finished", "finished"]
-    first, second = (document["results"]["systems"] for document in documents)
-    assert metrics(first) == metrics(second)
-    assert not list(leftovers(documents))
-
-
-def metrics(systems: dict) -> dict:
-    return {name: system["metrics"] for name, system in systems.items()}
-
-
-def leftovers(documents: list[dict]) -> Iterator[psutil.Process]:
-    for document in documents:
-        yield from tagged_with(RunFolder(Path(document["run_dir"])).id)

@@ -171,7 +171,7 @@ def merging(session: Session) -> Iterator[Row]:
     arguments = [str(adapter), "--out", str(out), "--verify", "--verify-rows", "2" if session.rehearsal else "16"]
     if code := merge_command.main(arguments):
         raise SystemExit(f"the merge ended with exit code {code}")
-    proof = json.loads((out / "proof.json").read_text())
+    proof = json.loads((out / "proof.json").read_text())["proof"]
     yield Row("merge: likeliest tokens that agree with base + adapter", proof["agreeing_tokens"], {"proof": proof})
     left = (_used_bytes(session) - before) / 2**20
     yield Row("merge: memory left behind on the card (MiB)", round(left, 1))

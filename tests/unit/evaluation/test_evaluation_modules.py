@@ -1,6 +1,8 @@
 """The modules for Hugging Face's evaluate, loaded by path and without a network."""
 
 import math
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,14 +19,22 @@ REVERSED = numbered("Tap wifi.", "Choose settings.", "Open the app.")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """evaluate copies a module into its cache of modules before it imports it: keep the user's clean."""
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """evaluate copies a module into its cache of modules before it imports it: keep the user's clean.
+
+    That cache is a package, and another test of the same process may have imported it from elsewhere.
+    """
     import evaluate.config
     import evaluate.loading
 
-    folder = tmp_path_factory.mktemp("evaluate")
-    evaluate.config.HF_MODULES_CACHE = str(folder)
-    evaluate.loading.init_dynamic_modules(hf_modules_cache=str(folder))
+    folder = str(tmp_path_factory.mktemp("evaluate"))
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "evaluate_modules"]:
+            patch.delitem(sys.modules, name)
+        patch.syspath_prepend(folder)
+        patch.setattr(evaluate.config, "HF_MODULES_CACHE", folder)
+        evaluate.loading.init_dynamic_modules(hf_modules_cache=folder)
+        yield
 
 
 def test_every_module_is_where_its_path_says() -> None:

@@ -22,23 +22,45 @@ from toolkit.records import read_json
 QUESTIONS = ("How?", "How do I open it?", "Where is it?", "Why does it not start?")
 
 
-@pytest.fixture
-def base(tmp_path: Path) -> Path:
-    """With an output head sharp enough for tokens to be sure."""
-    from safetensors.torch import load_file, save_file
+def teach_next_token(model: Any, seed: int) -> None:
+    """Teach that each token is followed by one other, by a random order of `seed`: tokens become sure.
 
-    folder = make_base(tmp_path / "base")  # in float32: a merge rounds nothing
-    weights = load_file(folder / "model.safetensors")
-    save_file(
-        {**weights, "lm_head.weight": weights["lm_head.weight"] * 30}, folder / "model.safetensors", {"format": "pt"}
-    )
+    Random weights are not enough: two precisions of one model, and its kernels on two processors, part at ties.
+    """
+    import torch
+
+    torch.manual_seed(seed)
+    follower = torch.randperm(127) + 3  # no special tokens: an answer does not end
+    optimizer = torch.optim.AdamW([weights for weights in model.parameters() if weights.requires_grad], lr=1e-2)
+    for _ in range(200):
+        ids = torch.randint(3, 130, (16, 80))
+        logits = model(input_ids=ids).logits
+        torch.nn.functional.cross_entropy(logits.flatten(0, 1), follower[ids - 3].flatten()).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from transformers import AutoModelForCausalLM
+
+    folder = make_base(tmp_path_factory.mktemp("served") / "base")  # in float32: a merge rounds nothing
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    teach_next_token(model, seed=2)
+    model.save_pretrained(folder)
     return folder
 
 
-@pytest.fixture
-def adapter(tmp_path: Path, base: Path) -> Path:
+@pytest.fixture(scope="module")
+def adapter(base: Path) -> Path:
+    from peft import AutoPeftModelForCausalLM
+
     training = {"base_model": str(base), "base_fingerprint": fingerprint_model(str(base)), "quantization": "nf4"}
-    return make_adapter(tmp_path / "adapter", base, training=training)
+    folder = make_adapter(base.parent / "adapter", base, training=training, r=16, lora_alpha=32)
+    model = AutoPeftModelForCausalLM.from_pretrained(folder, is_trainable=True)
+    teach_next_token(model, seed=3)
+    model.save_pretrained(folder)
+    return folder
 
 
 @pytest.fixture
@@ -154,8 +176,7 @@ def test_vllm_serves_base_and_adapter_in_nf4_from_one_engine(
     assert process.wait(timeout=600) == 0, (tmp_path / "run" / "log.txt").read_text()[-3000:]
     assert [event["dtype"] for event in events(tmp_path / "run", "engine_started")] == ["bfloat16"]
     served = report(tmp_path / "run" / "tuned")["proof"]["served"]
-    assert (served["rows"], served["other"], served["telling"]) == (4, 0, 4)
-    assert served["same"] >= 3
+    assert served == {"rows": 4, "same": 4, "ties": 0, "other": 0, "as_base": 0, "telling": 4}
     assert [row["output"] for row in rows(tmp_path / "run" / "baseline")] != [
         row["output"] for row in rows(tmp_path / "run" / "tuned")
     ]

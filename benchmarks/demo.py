@@ -21,7 +21,6 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.report import finish
-from toolkit.results.plain_words import REPEATS
 from toolkit.results.reading import find_results, read_results
 from toolkit.run_folder.folder import RunFolder
 
@@ -70,7 +69,7 @@ def _result(run: RunFolder) -> dict[str, float]:
         "difference in format conformance, lower end of its interval": round(format_interval[0], 3),
         "difference in ROUGE-L above the floor, lower end of its interval": round(content.ci95[0], 4),
         "tuned answers that repeat a step or do not end (share)": round(
-            results.systems["tuned"].rates[REPEATS].share, 3
+            results.systems["tuned"].rates["repeats_or_unfinished"].share, 3
         ),
     }
 

@@ -18,7 +18,7 @@ from toolkit.terminal.output import say
 WIDEST = 120
 NEXT = (
     ("", "look at the runs, every answer and the report in the screens"),
-    ("run pipeline --preset demo data.sources='[{type: jsonl, path: mine.jsonl}]'", "the same with your own rows"),
+    ("run pipeline --preset demo data.sources=mine.jsonl", "the same with your own rows"),
     ("run pipeline --dry-run", "what Mistral-7B needs on a GPU, and whether it fits here"),
 )
 

@@ -11,10 +11,9 @@ from markupsafe import Markup
 
 from toolkit.evaluation.charts import IntervalRow, axis_range, interval_chart
 from toolkit.evaluation.rouge import tokenizer_for
-from toolkit.evaluation.verdict import conclusion
 from toolkit.evaluation.verdict_words import signed
 from toolkit.results.document import Comparison, Item, Results, Sensitivity, System
-from toolkit.results.metrics import HUMAN, LABELS, PRIMARY
+from toolkit.results.metrics import ALPHA, HUMAN, LABELS, PRIMARY
 from toolkit.results.parts import Interval
 from toolkit.results.study import StudyResults
 
@@ -22,7 +21,6 @@ EXAMPLES = 10
 SHOWN_CHARACTERS = 3_000
 _FEW_GROUPS = 30
 _SKEWED = 1.0
-_ALPHA = 0.05
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -60,7 +58,7 @@ def differences_chart(results: Results, system: str) -> Markup:
             row.difference,
             row.ci95,
             row.floor_difference,
-            conclusion(row),
+            row.conclusion,
         )
         for row in results.comparisons
         if row.a == system and row.difference is not None
@@ -210,7 +208,7 @@ def _loses_letters(results: Results) -> bool:
 def _few_groups(groups: int, tests: int) -> str:
     """What so few groups can show at all: a test by signs has 2 to the power of groups patterns."""
     least = 2 ** (1 - groups)
-    if tests and least * tests > _ALPHA:
+    if tests and least * tests > ALPHA:
         return (
             f"Only {groups} independent groups of items: the smallest p that they can give is {min(1.0, least):.2g},"
             f" and {min(1.0, least * tests):.2g} after Holm's correction over {tests} tests, so nothing could be shown"

@@ -19,7 +19,6 @@ from toolkit.results.metrics import LABELS, PRIMARY
 from toolkit.results.study import HumanComparison, StudyResults
 
 ORDERED_ITEMS = 10  # answers with paired steps from which on their order must be shown
-_ALPHA = 0.05
 _POWER = 2.04  # ((1.96 + 0.84) / 1.96)²: rows for 80 % power over those whose interval just leaves out 0
 Outcome = Literal["better", "not_better", "insufficient"]
 
@@ -74,24 +73,12 @@ def reach_verdict(
     )
 
 
-def conclusion(row: Comparison) -> str:
-    """What a comparison shows above the floor: `better`, `worse`, `unclear` (the interval includes 0) or `uncorrected`
-    (it does not, but Holm's p is above .05).
-    """
-    interval = row.above_floor.ci95 if row.above_floor else row.ci95
-    if interval is None or row.p_holm is None or interval[0] <= 0 <= interval[1]:
-        return "unclear"
-    if row.p_holm > _ALPHA:
-        return "uncorrected"
-    return "better" if interval[0] > 0 else "worse"
-
-
 def _of_metrics(system: System, rows: Mapping[str, Comparison], faults: Sequence[FaultDifference]) -> _Findings:
     found = _Findings()
     _judge_primary(rows[PRIMARY], found)
     _judge_question(system, found)
     for row in rows.values():
-        if row.metric != PRIMARY and conclusion(row) == "worse":
+        if row.metric != PRIMARY and row.conclusion == "worse":
             found.refuted.append(f"{LABELS[row.metric]} is lower than with {row.b}")
     for fault in faults:
         if fault.ci95 and fault.ci95[0] > 0:
@@ -104,7 +91,7 @@ def _of_metrics(system: System, rows: Mapping[str, Comparison], faults: Sequence
 
 
 def _judge_primary(row: Comparison, found: _Findings) -> None:
-    shown = conclusion(row)
+    shown = row.conclusion
     interval = row.above_floor.ci95 if row.above_floor else row.ci95
     if shown == "worse" or (interval and interval[1] <= 0):
         found.refuted.append(f"its answers fit their own questions less than those of {row.b} do")
@@ -152,7 +139,7 @@ def _of_people(claims: Sequence[HumanComparison], a: str) -> _Findings:
 def _rows_enough(system: System, row: Comparison, environment: Environment) -> int | None:
     """Test rows that would show what is open with 80 % power, if it is as found; None where it is not above 0."""
     wanted = []
-    if conclusion(row) != "better":
+    if row.conclusion != "better":
         wanted.append(row.groups_enough and row.groups_enough * environment.items / environment.groups)
     above, order = system.metrics[PRIMARY].above_question, system.metrics["order_tau"]
     open_means = [(above.difference, above.ci95)] if above else []

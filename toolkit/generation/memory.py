@@ -14,12 +14,10 @@ from toolkit.generation.prompts import Request
 from toolkit.generation.tensor_stream import FLOATS, Entry, read_header
 from toolkit.model_files import weight_files
 from toolkit.options.generation import EngineOptions
+from toolkit.planning.generation_memory import CPU_PROCESS_BYTES, DTYPE_BYTES
+from toolkit.planning.training_memory import GIB
 from toolkit.records import read_json
 
-GIB = 2**30
-DTYPE_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
-# Libraries and activations of one engine process.
-PROCESS_BYTES = GIB // 2
 # A merge's libraries; of its largest matrix it holds one in float32, and in the stored type three pieces ahead of the
 # disk, their results, and one that makes the NF4 round trip.
 MERGE_PROCESS_BYTES = GIB * 3 // 4
@@ -89,12 +87,12 @@ def fitting_dtype(folder: Path, wanted: str) -> str:
 
 def proof_bytes(folder: Path, dtype: str = "float32") -> int:
     """Bytes of measuring a merged model of this base: one of the two models at a time."""
-    return weight_bytes(folder, dtype) + PROCESS_BYTES
+    return weight_bytes(folder, dtype) + CPU_PROCESS_BYTES
 
 
 def engine_bytes(weights: int, cache: int) -> int:
     """Bytes of one engine process on a CPU."""
-    return weights + cache + PROCESS_BYTES
+    return weights + cache + CPU_PROCESS_BYTES
 
 
 def available_bytes() -> int:
@@ -129,7 +127,7 @@ def _require_on_cpu(weights: int, one_request: int, longest: int, options: Engin
         smaller = "generator.cpu_kv_cache_gib" if options.backend == "vllm" else "generator.max_num_seqs"
         raise PreflightError(
             f"Not enough memory: {options.engines} engine(s) with {weights / GIB:.3g} GiB of weights in"
-            f" {options.precision}, {cache / GIB:.3g} GiB of key-value cache and {PROCESS_BYTES / GIB:g} GiB for the"
-            f" rest need {needed / GIB:.3g} GiB, {available / GIB:.3g} GiB are available; lower {smaller}, take a"
+            f" {options.precision}, {cache / GIB:.3g} GiB of key-value cache and {CPU_PROCESS_BYTES / GIB:g} GiB for"
+            f" the rest need {needed / GIB:.3g} GiB, {available / GIB:.3g} GiB are available; lower {smaller}, take a"
             " smaller model, or free memory."
         )

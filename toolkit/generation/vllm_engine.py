@@ -12,7 +12,7 @@ from toolkit.errors import PreflightError
 from toolkit.generation.engine import EngineModel, Finished, Tick
 from toolkit.generation.prompts import Request
 from toolkit.options.generation import EngineOptions, SamplingOptions
-from toolkit.planning.generation_fit import NF4_PLUGIN
+from toolkit.planning.generation_fit import INSTALL_NF4, NF4_PLUGIN
 
 if TYPE_CHECKING:
     from vllm import LLMEngine, SamplingParams
@@ -43,8 +43,8 @@ def vllm_engine(model: EngineModel, options: EngineOptions, max_model_len: int) 
         ) from error
     if options.weights == "nf4" and find_spec(NF4_PLUGIN) is None:
         raise PreflightError(
-            f"generator.quantization is nf4, and {sys.executable} lacks vllm-bnb-plugin; `pip install --no-deps"
-            " vllm-bnb-plugin==0.0.3`, or set generator.backend=transformers."
+            f"generator.quantization is nf4, and {sys.executable} lacks vllm-bnb-plugin; {INSTALL_NF4}, or set"
+            " generator.backend=transformers."
         )
     engine = LLMEngine.from_engine_args(
         EngineArgs(**engine_arguments(model, options, max_model_len, current_platform.is_cpu())),

@@ -8,8 +8,7 @@ from pydantic import Field, field_validator
 
 from toolkit.options.base import ExistingPath, OptionalCount, OptionalPath, OptionalShare, OptionalText, Options
 from toolkit.options.shared import HeldOutOptions, SeedOptions, StepRangeOptions
-from toolkit.results.measured import KINDS, NUMBERS, split_name
-from toolkit.results.metrics import reach_of
+from toolkit.results.metrics import KINDS, NUMBERS, reach_of, split_name
 
 
 class PredictionsOptions(Options):

@@ -15,7 +15,7 @@ from toolkit.planning import training_fit
 from toolkit.planning.check import Check, Level
 from toolkit.planning.generation_fit import (
     ASSUMED_PROMPT,
-    NF4_PLUGIN,
+    INSTALL_NF4,
     EngineChoice,
     Served,
     ServingMachine,
@@ -41,12 +41,11 @@ def check_generation(
     if options.server:
         return
     if (options.backend, options.quantization, machine.has_plugin) == ("vllm", "nf4", False):
-        package = NF4_PLUGIN.replace("_", "-")
         yield Check(
             SERVING,
             "refused",
-            f"generator.quantization is nf4, and {package} is not installed; `pip install --no-deps {package}==0.0.3`,"
-            " or set generator.backend=transformers.",
+            f"generator.quantization is nf4, and vllm-bnb-plugin is not installed; {INSTALL_NF4}, or set"
+            " generator.backend=transformers.",
         )
         return
     dtype = options.dtype

@@ -30,6 +30,7 @@ ASSUMED_PROMPT = 512
 # Left to the driver and to fragmentation where others use the card as well.
 SPARE_BYTES = GIB // 4
 NF4_PLUGIN = "vllm_bnb_plugin"
+INSTALL_NF4 = "`pip install --no-deps vllm-bnb-plugin==0.0.3`"  # alone: it asks for the CUDA package of vLLM
 _BACKENDS = {"vllm": "vLLM", "transformers": "the transformers backend"}
 
 

@@ -25,6 +25,7 @@ GRAPH_BYTES = GIB // 2
 SAMPLER_BYTES = 20
 # An adapter's matrices in the engine's buffers, rank 64 on all linear layers of a 7B model.
 ADAPTER_BYTES = GIB // 3
+# Libraries and activations of one engine process.
 CPU_PROCESS_BYTES = GIB // 2
 
 

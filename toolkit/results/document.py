@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, WithJsonSchema
 
 from toolkit.records import JSON
+from toolkit.results.metrics import ALPHA
 from toolkit.results.parts import Correlation, Count, Interval, Part, Rate, Share, round_numbers
 from toolkit.results.study import StudyResults
 
@@ -116,6 +117,18 @@ class Comparison(Part):
     floor_difference: float | None
     above_floor: AboveFloor | None
     p_holm: Share | None = Field(description="Holm's correction over all rows of `comparisons`.")
+
+    @property
+    def conclusion(self) -> Literal["better", "worse", "unclear", "uncorrected"]:
+        """What is shown above the floor; `unclear`: the interval includes 0, `uncorrected`: it does not, but Holm's p
+        is above .05.
+        """
+        interval = self.above_floor.ci95 if self.above_floor else self.ci95
+        if interval is None or self.p_holm is None or interval[0] <= 0 <= interval[1]:
+            return "unclear"
+        if self.p_holm > ALPHA:
+            return "uncorrected"
+        return "better" if interval[0] > 0 else "worse"
 
 
 class FaultDifference(Part):

@@ -1,7 +1,4 @@
-"""The numbers that `--fail-under` knows, each found in results.json with its interval.
-
-METRIC, METRIC_difference, METRIC_above_floor, METRIC_above_floor_difference, each also as NUMBER@PROPERTY:VALUE
-"""
+"""The numbers that `--fail-under` knows (toolkit.results.metrics), each found in results.json with its interval."""
 
 from __future__ import annotations
 
@@ -9,11 +6,8 @@ from dataclasses import dataclass
 
 from toolkit.results.document import AboveFloor, Metric, Results
 from toolkit.results.headline import headline_of
-from toolkit.results.metrics import COMPARED
+from toolkit.results.metrics import COMPARED, split_name
 from toolkit.results.parts import Interval
-
-KINDS = ("", "_difference", "_above_floor", "_above_floor_difference")
-NUMBERS = tuple(f"{metric}{kind}" for metric in COMPARED for kind in KINDS)
 
 
 @dataclass(frozen=True)
@@ -26,13 +20,6 @@ class Measured:
 
 
 NOTHING = Measured(None, None, 0)
-
-
-def split_name(name: str) -> tuple[str, str, str]:
-    """A threshold's name as (number, property, value); property and value are "" for all rows."""
-    number, _, where = name.partition("@")
-    by, _, value = where.partition(":")
-    return number, by, value
 
 
 def measured(results: Results, name: str) -> Measured:

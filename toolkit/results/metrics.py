@@ -1,4 +1,6 @@
-"""The names that results.json has: metrics, the reference system, and which metrics are compared."""
+"""The names that results.json has: metrics, the reference system, which metrics are compared, and the numbers of
+`--fail-under`. Read when every program starts: no models here.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +21,19 @@ LABELS = {
     "step_f1": "Step F1",
     "order_tau": "Order τ",
 }
+
+
+ALPHA = 0.05  # a difference is shown below this p, after Holm's correction
+# METRIC, METRIC_difference, METRIC_above_floor, METRIC_above_floor_difference, each also as NUMBER@PROPERTY:VALUE.
+KINDS = ("", "_difference", "_above_floor", "_above_floor_difference")
+NUMBERS = tuple(f"{metric}{kind}" for metric in COMPARED for kind in KINDS)
+
+
+def split_name(name: str) -> tuple[str, str, str]:
+    """A threshold's name as (number, property, value); property and value are "" for all rows."""
+    number, _, where = name.partition("@")
+    by, _, value = where.partition(":")
+    return number, by, value
 
 
 def reach_of(metric: str, differences: int = 0) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """An evaluation for people who do not know the metrics: what was learnt, what was not shown, and one example.
 
-Nothing is computed here that results.json does not hold: the claims are those of its intervals above the floor.
+Nothing is computed here that results.json does not hold: a claim is what a comparison shows, by the verdict's own rule.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from toolkit.results.fault_words import FAULT_WORDS
 from toolkit.results.metrics import PRIMARY
 from toolkit.results.worst_slice import worst_slice
 
-# What an interval above 0 shows, by metric; the others of the family say the same in other units.
+# What a comparison shows that is `better`, by metric; the others of the family say the same in other units.
 CLAIMS = {
     "format_conformance": "to answer with one clean numbered list",
     "rouge_l": "to use the words of the right answer to this question",
     "step_f1": "to name the right steps",
     "order_tau": "to put its steps in the right order",
 }
-REPEATS = "repeats_or_unfinished"
 FORMAT = "format_conformance"
 
 
@@ -38,7 +37,7 @@ def plain_words(results: Results) -> list[str]:
     if not rows:
         return []
     tuned, baseline = rows[0].a, rows[0].b
-    learnt = [claim for metric, claim in CLAIMS.items() if _low(rows, metric) > 0]
+    learnt = [claim for metric, claim in CLAIMS.items() if (row := _row(rows, metric)) and row.conclusion == "better"]
     open_ = [claim for metric, claim in CLAIMS.items() if claim not in learnt and _row(rows, metric)]
     said = f"{tuned} learnt {_joined(learnt)}" if learnt else f"{tuned} was not shown to do better than {baseline}"
     not_shown = f"; not shown: that it learnt {_joined(open_)}" if learnt and open_ else ""
@@ -48,7 +47,6 @@ def plain_words(results: Results) -> list[str]:
         _format_by_language(results, tuned, baseline),
         *([f"Weakest: {weak}."] if weak else []),
         *_faults(results, tuned, baseline),
-        *_repeats(results, tuned, baseline),
     ]
 
 
@@ -80,13 +78,6 @@ def _row(rows: list[Comparison], metric: str) -> Comparison | None:
     return next((row for row in rows if row.metric == metric), None)
 
 
-def _low(rows: list[Comparison], metric: str) -> float:
-    """Lower end of the interval above the floor; below 0 where there is none."""
-    row = _row(rows, metric)
-    interval = row.above_floor.ci95 if row and row.above_floor else None
-    return interval[0] if interval else -1.0
-
-
 def _languages(results: Results) -> list[tuple[str | None, int]]:
     """Languages of the questions with their counts, the commonest first."""
     return Counter(item.language for item in results.items).most_common()
@@ -109,15 +100,6 @@ def _faults(results: Results, tuned: str, baseline: str) -> list[str]:
         f" {prompts.get(row.example or '', '')}"
         for row in results.faults
         if (row.a, row.b) == (tuned, baseline) and row.count_a
-    ]
-
-
-def _repeats(results: Results, tuned: str, baseline: str) -> list[str]:
-    rates = [results.systems[name].rates.get(REPEATS) for name in (tuned, baseline)]
-    if rates[0] is None or rates[1] is None:  # written by an earlier version
-        return []
-    return [
-        f"Answers that repeat a step or do not end: {rates[0].count} of {rates[0].n} ({baseline} {rates[1].count})."
     ]
 
 

@@ -10,7 +10,6 @@ from toolkit.errors import Cancelled
 from toolkit.evaluation.comparisons import nothing_in_common
 from toolkit.evaluation.inputs import human_system, read_references, read_system
 from toolkit.evaluation.results import evaluate_systems
-from toolkit.evaluation.verdict import conclusion
 from toolkit.options.evaluation import MetricOptions
 from toolkit.results.document import Results
 from toolkit.results.headline import headline_of
@@ -136,7 +135,7 @@ def test_words_follow_interval_and_corrected_test(
 ) -> None:
     row = nothing_in_common("tuned", "baseline", "rouge_l")
     row.difference, row.ci95, row.p_holm = difference, ci95, p_holm
-    assert conclusion(row) == expected
+    assert row.conclusion == expected
 
 
 def test_two_runs_give_the_same_bytes_apart_from_the_time(test_set: Callable[..., Path], tiny_bert: Path) -> None:

@@ -39,14 +39,23 @@ def bilingual(test_set: Callable[..., Path], tiny_bert: Path) -> Results:
 
 
 def test_what_was_learnt_and_the_slices_by_language(bilingual: Results) -> None:
-    first, by_language, weakest, *faults, repeats = plain_words(bilingual)
+    first, by_language, weakest, *faults = plain_words(bilingual)
     assert first.startswith("tuned learnt to answer with one clean numbered list, to use the words of the right answer")
     assert by_language == "Clean numbered lists from tuned: 12 of 12 (baseline 0) in en, 0 of 4 (baseline 0) in id."
     assert weakest.startswith("Weakest: 0 of 4 answers are clean numbered lists where language is id, 95 % interval 0")
     assert faults[-1].startswith(
         "4 of 16 answers leave out more than half of the steps (baseline 16), for example to: How"
     )
-    assert repeats == "Answers that repeat a step or do not end: 0 of 16 (baseline 0)."
+
+
+def test_what_the_correction_does_not_let_stand_was_not_learnt(bilingual: Results) -> None:
+    """The verdict speaks by Holm's p, and so do the words beside it."""
+    changed = bilingual.model_copy(deep=True)
+    [row] = [row for row in changed.comparisons if row.metric == "rouge_l"]
+    row.p_holm = 0.06
+    first = plain_words(changed)[0]
+    assert row.conclusion == "uncorrected"
+    assert "to use the words of the right answer" in first.partition("; not shown: ")[2]
 
 
 def test_one_generic_list_for_all_questions_is_not_called_content(
@@ -77,7 +86,9 @@ def test_a_repeated_step_and_an_answer_that_does_not_end_are_counted(
     rows[3]["finish_reason"] = "length"
     write_rows(file, rows)
     results = evaluated(folder, ["baseline", "tuned"], tiny_bert)
-    assert plain_words(results)[-1] == "Answers that repeat a step or do not end: 2 of 16 (baseline 0)."
+    twice, unended = plain_words(results)[-2:]
+    assert twice.startswith("1 of 16 answers say a step twice (baseline 0), for example to: ")
+    assert unended.startswith("1 of 16 answers do not end (baseline 0), for example to: ")
 
 
 def test_the_example_is_of_the_commonest_language_and_neither_the_best_nor_the_worst(bilingual: Results) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.evaluation_format import format_grammar
 from tests.unit.evaluation.constructed_systems import EXPECTED, write_case
 from toolkit.evaluation.gate import Gate
 from toolkit.evaluation.inputs import human_system, read_references, read_system
@@ -176,4 +177,4 @@ def known_systems() -> tuple[Values, Beside]:
     return {key: right}, {key: said}
 
 
-PARTS = (coverage, nothing_called_better, pairs_of_proportions, gate_errors, known_systems)
+PARTS = (coverage, nothing_called_better, pairs_of_proportions, gate_errors, known_systems, format_grammar)

@@ -73,7 +73,7 @@ _SURE = re.compile(
           (?(east)(?:[步歩](?![的でのをがは])|(?=[:：.．、)）\s]|$)))[:：.．、)）]?
       | (?P<korean>\d{{1,3}})단계[:：.]?
       | (?P<opened>[(（])?(?P<number>\d{{1,3}})
-          (?P<after_number>(?(opened)[)）]|(?:[.)]\)?|(?P<east_asian>[．、）]))))
+          (?P<after_number>(?(opened)\)|[.)]\)?)|(?P<east_asian>[．、）]))
       | (?P<circled>[{CIRCLED}{DARK_CIRCLED}])
       | (?P<keycap>[0-9]\ufe0f?\u20e3|🔟) )
     (?P<closing>\*\*|__)?:?

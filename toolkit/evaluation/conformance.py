@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
+from toolkit.evaluation.endings import has_closing_remark, has_special_token, is_broken_off
 from toolkit.evaluation.steps import Step, parse_answer
 
 CHECKS = {
@@ -23,26 +24,11 @@ CHECKS = {
     "nothing_between": "no paragraph of its own between two steps",
     "nothing_after": "no text after the list, and no closing remark in its last step",
     "no_special_token": "no token of a chat template or tokenizer in the text",
-    "not_broken_off": "the last step does not end in the middle (comma, open bracket, a word such as `the` or `untuk`)",
+    "not_broken_off": "the last step does not end in the middle (comma, open bracket or quote, a word such as `the`, `untuk`)",
     "not_cut_off": "generation ended by itself (finish_reason is neither missing nor length, abort or error)",
     "step_count_in_range": "the number of steps is within min_steps and max_steps",
 }
 _CUT_OFF = frozenset({"", "length", "abort", "error"})
-_CLOSING = re.compile(
-    r"(?:^|[.!?]\s+|\n\s*)(?:i )?(?:hope (?:this|that|it) helps|let me know (?:if|whether)|feel free to (?:ask|reach)"
-    r"|if you (?:have|need) any (?:more |other |further )?(?:questions|help)|happy to help|good luck"
-    r"|semoga (?:membantu|bermanfaat|berhasil)"
-    r"|selamat mencoba)\b",
-    re.IGNORECASE,
-)
-_SPECIAL = re.compile(
-    r"<\|[^|<>\s]{1,40}\|>|</?s>|<(?:pad|eos|bos|unk|mask|end_of_turn|start_of_turn|endoftext)>|\[/?INST\]|<</?SYS>>",
-    re.IGNORECASE,
-)
-_HANGING = re.compile(
-    r"(?:[,(\[{–—]|(?<=\s)-|\b(?:and|or|the|an|of|your|dan|atau|yang|di|ke|dari|untuk|dengan|pada))$",
-    re.IGNORECASE,
-)
 _NOT_WORDS = re.compile(r"[\W_]+")
 
 
@@ -73,9 +59,9 @@ def check_format(output: str, finish_reason: str | None, min_steps: int, max_ste
         "no_repeated_step": some and len(set(texts)) == len(texts),
         "nothing_before": some and not answer.before,
         "nothing_between": some and not answer.between,
-        "nothing_after": some and not answer.after and not _CLOSING.search(steps[-1].text),
-        "no_special_token": not _SPECIAL.search(output),
-        "not_broken_off": some and not _HANGING.search(steps[-1].text.rstrip()),
+        "nothing_after": some and not answer.after and not has_closing_remark(steps[-1].text),
+        "no_special_token": not has_special_token(output),
+        "not_broken_off": some and not is_broken_off([step.text for step in steps]),
         "not_cut_off": (finish_reason or "") not in _CUT_OFF,
         "step_count_in_range": min_steps <= len(steps) <= max_steps,
     }

@@ -1,5 +1,6 @@
 import pytest
 
+from benchmarks.evaluation_format import disagreements, judged_answers
 from toolkit.evaluation.conformance import CHECKS, check_format, failures_by_check
 
 GOOD = "1. Open it.\n2. Close it.\n3. Wait."
@@ -68,3 +69,37 @@ def test_an_answer_that_did_not_end_by_itself_is_cut_off(reason: str | None) -> 
 def test_failures_are_counted_by_check() -> None:
     counts = failures_by_check([check_format(text, "stop", 2, 4) for text in (GOOD, "1. A\n3. B", "2. A\n4. B")])
     assert {name: count for name, count in counts.items() if count} == {"starts_at_1": 1, "no_gap": 2}
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "Öffnen Sie die Tür und",
+        "Cliquez sur le",
+        "Pulsa el botón para",
+        "Нажмите кнопку в",
+        "Fix the board with",
+        "Run this:",
+        "Choose **Save",
+        "Run this:\n   ```\n   sudo apt",
+        'Click on "Save',
+        "See [the page](https://exam",
+    ],
+)
+def test_an_answer_that_stops_in_the_middle_is_broken_off(last: str) -> None:
+    assert failed(f"1. Open it.\n2. {last}") == {"not_broken_off"}
+
+
+def test_whole_sentences_are_not_broken_off() -> None:
+    assert not failed("1. Pick a folder\n2. Choose where you want to save it to")
+    assert not failed('1. Cut 5" of tape.\n2. Type `(` or `"`.')
+
+
+@pytest.mark.parametrize("remark", ["Viel Erfolg!", "J'espère que cela vous aide !", "¡Espero que te sirva!"])
+def test_a_closing_remark_in_other_languages_fails(remark: str) -> None:
+    assert failed(f"1. A b.\n2. C d. {remark}") == {"nothing_after"}
+
+
+def test_the_grammar_agrees_with_hand_judged_answers() -> None:
+    assert len(judged_answers()) == 200
+    assert len(disagreements()) <= 10

@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 from toolkit import catalog, config
-from toolkit.commands.ending import say_ending
-from toolkit.errors import EXIT_CANCELLED, EXIT_FAILED, DataError, SteptuneError, UsageError
+from toolkit.errors import EXIT_CANCELLED, SteptuneError, UsageError
 from toolkit.planning import preflight
 from toolkit.planning.check import Check
 from toolkit.planning.data_preview import data_preview_lines
@@ -17,18 +16,12 @@ from toolkit.planning.inputs import check_inputs
 from toolkit.planning.plan import LaunchPlan, plan_launch
 from toolkit.planning.token_preview import preview_lines, recipe_preview, token_pieces
 from toolkit.records import JSON
-from toolkit.results.document import Results
-from toolkit.results.reading import find_results, read_results
-from toolkit.results.table import results_table
-from toolkit.run_folder.documents import Result
 from toolkit.run_folder.find import find_run, runs_root
 from toolkit.run_folder.folder import RunFolder
-from toolkit.run_folder.states import State
 from toolkit.runs import launch
 from toolkit.runs.change import changed_plan
 from toolkit.runs.follow import Follower
 from toolkit.runs.stop import ask_to_stop, stop_notice, wait_until_ended
-from toolkit.terminal.numbers import headline_text
 from toolkit.terminal.output import say, say_error, say_json, say_painted
 
 
@@ -130,23 +123,27 @@ def _stage_commands(plan: LaunchPlan, folder: Path) -> list[tuple[str, list[str]
 
 
 def _detach(started: RunFolder, as_json: bool) -> int:
+    from toolkit.commands.ending import report
+
     if launch.wait_until_started(started):
-        return _report(started, as_json)
+        return report(started, as_json)
     if started.result is None:  # neither up nor ended in time
         ask_to_stop(started)
         wait_until_ended(started)
-    return _report(started, as_json)
+    return report(started, as_json)
 
 
 def _follow(started: RunFolder, as_json: bool) -> int:
     """Follow in the foreground. The run belongs to its supervisor: losing this process does not touch it."""
+    from toolkit.commands.ending import report  # not at the top: it is loaded while the run comes up
+
     if not as_json:
         say_error(f"{started.id} in {started.path}")
     follower = Follower(started)
     while True:
         try:
             follower.follow()
-            return _report(started, as_json)
+            return report(started, as_json)
         except KeyboardInterrupt:
             if _wants_to_leave(started):
                 say_error(
@@ -178,55 +175,3 @@ def _stop(started: RunFolder) -> None:
             say_error(notice)
     except SteptuneError as error:  # it ended in between
         say_error(f"steptune: {error}")
-
-
-def _report(run_folder: RunFolder, as_json: bool) -> int:
-    """The run's last word for a person or, as one document, for a script; returns the exit code."""
-    result, state = run_folder.result, run_folder.state()
-    code = result.exit_code if result else 0 if state.is_live else EXIT_FAILED
-    table = _evaluation(run_folder)
-    if as_json:
-        document: JSON = {
-            "id": run_folder.id,
-            "recipe": run_folder.recipe,
-            "run_dir": str(run_folder.path),
-            "state": state,
-            "exit_code": code,
-        }
-        recorded = result.to_json() if result else {}
-        shown = ("message", "signal", "seconds", "peak_memory_gib", "headline", "worth_a_look", "outputs")
-        document |= {key: recorded[key] for key in shown if recorded.get(key)}
-        if table:
-            written = table.to_json()
-            document["results"] = {"systems": written["systems"], "comparisons": written["comparisons"]}
-        say_json(document)
-        return code
-    if state not in (State.FINISHED, State.RUNNING, State.STARTING):
-        say_error(f"steptune: {run_folder.id} {state}: {result.message if result else ''}")
-        return code
-    say(f"{run_folder.id} {state}" + (_cost(result) if result else f", in {run_folder.path}"))
-    if table:
-        say(f"\n{results_table(table)}\n")
-        if catalog.find_recipe(run_folder.recipe).stages:
-            say_ending(run_folder, table)
-    elif result and result.headline:
-        say(headline_text(result.headline))
-    if result and result.worth_a_look:
-        say("\n".join(["Worth a look:", *(f"  - {line}" for line in result.worth_a_look)]))
-    for name, path in run_folder.outputs().items():
-        say(f"{name}: {path / 'report.html' if name == 'report' else path}")
-    return code
-
-
-def _cost(result: Result) -> str:
-    return f" in {result.seconds or 0:.0f} s, {result.peak_memory_gib or 0:.1f} GiB at most"
-
-
-def _evaluation(run_folder: RunFolder) -> Results | None:
-    """The results of a run that evaluated; None for others, and with a sentence for results that cannot be read."""
-    path = find_results(run_folder)
-    try:
-        return read_results(path) if path else None
-    except DataError as error:
-        say_error(f"steptune: {error}")
-        return None

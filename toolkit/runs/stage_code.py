@@ -12,7 +12,6 @@ versions of other libraries. After an upgrade of those that should train again, 
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -21,6 +20,12 @@ from pathlib import Path
 from toolkit.records import sha256_file
 
 PACKAGE = Path(__file__).resolve().parents[1]
+# As text, because parsing three hundred files takes a second of every start; a test compares it with the parser.
+_IMPORT = re.compile(
+    r"^[ \t]*(?:from[ \t]+(?P<module>[.\w]+)[ \t]+)?import[ \t]+(?P<names>\([^)]*\)|[^\n]+)", re.MULTILINE
+)
+_FOR_TYPES_ALONE = re.compile(r"^([ \t]*)if TYPE_CHECKING:\n(?:(?:\1[ \t]+[^\n]*|[ \t]*)\n)*", re.MULTILINE)
+_COMMENT = re.compile(r"#[^\n]*")
 _MODULE_AS_TEXT = re.compile(r"""["'](toolkit(?:\.\w+)+)["']""")
 _NOT_READ = frozenset({"__pycache__", "bundle"})  # bundle: recipes and their sample data in the wheel, read as inputs
 
@@ -47,43 +52,41 @@ def _reached(script: Path) -> set[Path]:
 @cache
 def _imports(file: Path) -> tuple[Path, ...]:
     """The files of `toolkit` that one file imports or names in full, with the packages above them."""
-    text = file.read_text(encoding="utf-8")
-    names = {name for node in _statements(ast.parse(text)) for name in _names(node, file)}
+    text = _FOR_TYPES_ALONE.sub("", file.read_text(encoding="utf-8"))
+    names = {name for found in _IMPORT.finditer(text) for name in _names(found, file)}
     names.update(found[1] for found in _MODULE_AS_TEXT.finditer(text))
     return tuple({path for name in names for path in _files_of(name)})
 
 
-def _statements(node: ast.AST) -> Iterator[ast.stmt]:
-    """Every statement, without what is under `if TYPE_CHECKING:`. Expressions are most of a file and import nothing."""
-    only_for_types = isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-    for part in ("orelse",) if only_for_types else ("body", "orelse", "finalbody", "handlers", "cases"):
-        for child in getattr(node, part, ()):
-            if isinstance(child, ast.stmt):
-                yield child
-            yield from _statements(child)
-
-
-def _names(node: ast.stmt, file: Path) -> Iterator[str]:
+def _names(found: re.Match[str], file: Path) -> Iterator[str]:
     """Dotted names that a statement may import: of `from a.b import c` both `a.b` and `a.b.c`."""
-    if isinstance(node, ast.Import):
-        yield from (alias.name for alias in node.names)
-    elif isinstance(node, ast.ImportFrom):
-        above = file.parents[node.level - 1].relative_to(PACKAGE.parent).parts if node.level else ()
-        module = ".".join((*above, *([node.module] if node.module else [])))
-        yield from (module, *(f"{module}.{alias.name}" for alias in node.names))
+    imported = (part.split()[0] for part in _COMMENT.sub("", found["names"]).strip("() \n").split(",") if part.strip())
+    if found["module"] is None:
+        yield from imported
+        return
+    module = found["module"].lstrip(".")
+    if level := len(found["module"]) - len(module):
+        above = file.parents[level - 1].relative_to(PACKAGE.parent).parts
+        module = ".".join((*above, *([module] if module else [])))
+    yield from (module, *(f"{module}.{name}" for name in imported))
+
+
+@cache
+def _modules() -> dict[str, Path]:
+    """Every module of `toolkit` by its dotted name; a package is its `__init__.py`."""
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
 
 
 def _files_of(name: str) -> Iterator[Path]:
     """A module's file and the `__init__.py` of each package above it; nothing for a name outside of `toolkit`."""
-    top, *parts = name.split(".")
-    if top != PACKAGE.name:
-        return
-    path, files = PACKAGE, []
-    for part in parts:
-        files.append(path / "__init__.py")
-        path /= part
-    # The last part may be a name inside of a module: then neither file is there.
-    yield from (file for file in (*files, path / "__init__.py", path.with_suffix(".py")) if file.is_file())
+    # The last part may be a name inside of a module: that is no file.
+    parts = name.split(".") if name.startswith(PACKAGE.name) else []
+    names = (".".join(parts[:end]) for end in range(2, len(parts) + 1))
+    yield from (path for path in map(_modules().get, (PACKAGE.name, *names)) if path and parts)
 
 
 def _package_data(folder: Path) -> Iterator[Path]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -146,7 +147,23 @@ def _watch_until_end(run: RunFolder, child: subprocess.Popen[bytes], watch: _Wat
             return
         if stop_deadline is not None and now > stop_deadline:
             return
-        time.sleep(POLL_S)
+        _wait_for(child, POLL_S)
+
+
+def _wait_for(child: subprocess.Popen[bytes], timeout_s: float) -> None:
+    """Sleep, but no longer than the child lives."""
+    if child.returncode is not None:
+        time.sleep(timeout_s)
+        return
+    try:
+        handle = os.pidfd_open(child.pid)
+    except OSError:  # a kernel before 5.3
+        time.sleep(timeout_s)
+        return
+    try:
+        select.select([handle], [], [], timeout_s)
+    finally:
+        os.close(handle)
 
 
 def _ask_to_save(child: subprocess.Popen[bytes]) -> None:

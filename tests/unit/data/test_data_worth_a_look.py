@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.unit.data.data_build_case import build, pair, write_rows
-from toolkit.commands.run import _report
+from toolkit.commands.ending import report
 from toolkit.data.publishing.worth_a_look import worth_a_look
 from toolkit.data.rows import NOT_JUDGED, SYNTHETIC, Batch, Dropped, Row, require_rows
 from toolkit.dataset_folder.documents import (
@@ -93,7 +93,7 @@ def test_the_command_line_ends_with_the_block(tmp_path: Path, capsys: pytest.Cap
     lines = ["The test split has only 3 rows: its numbers will say little."]
     result = Result(State.FINISHED, 0, headline={"rows": 3}, worth_a_look=tuple(lines))
     write_json(run.path / "result.json", result.to_json())
-    assert _report(run, as_json=False) == 0
+    assert report(run, as_json=False) == 0
     assert f"rows 3\nWorth a look:\n  - {lines[0]}\n" in capsys.readouterr().out
-    _report(run, as_json=True)
+    report(run, as_json=True)
     assert json.loads(capsys.readouterr().out)["worth_a_look"] == lines

@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.evaluation.evaluation_samples import numbered, write_rows
 from tests.unit.evaluation.test_evaluation_results import evaluated
-from toolkit.commands.ending import say_ending
+from toolkit.commands.ending import _say_ending
 from toolkit.records import write_json
 from toolkit.results.document import Results
 from toolkit.results.plain_words import plain_words, typical_example
@@ -121,7 +121,7 @@ def test_only_a_trial_ends_with_what_to_do_next(
     run = RunFolder(tmp_path / "run")
     run.path.mkdir()
     write_json(run.info_file, {"id": "run", "recipe": "pipeline", "model": model})
-    say_ending(run, bilingual)
+    _say_ending(run, bilingual)
     printed = capsys.readouterr().out
     assert printed.startswith(bilingual.verdict.plain[:60])
     assert "A typical question: How " in printed

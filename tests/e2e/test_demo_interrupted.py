@@ -1,4 +1,4 @@
-"""The demo's own command, interrupted in every stage by Ctrl-C and given again."""
+"""The demo's own command, interrupted in every stage by Ctrl-C and given again, and given twice at once."""
 
 from __future__ import annotations
 
@@ -36,6 +36,20 @@ def test_ctrl_c_in_every_stage_and_the_same_command_again(tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     last = RunFolder(Path(json.loads(done.stdout)["run_dir"]))
     assert stages(last, EventName.STAGE_STARTED) == [STAGE_NAMES[-1]]
+
+
+def test_two_demos_at_once_on_a_fresh_cache_end_alike(tmp_path: Path) -> None:
+    """Same folder of runs, same cache: each waits for what the other is writing, and neither reads half of it."""
+    environment = {**os.environ, "STEPTUNE_CACHE": str(tmp_path / "cache")}
+    both = [
+        subprocess.Popen([*COMMAND, "--json"], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    documents = [json.loads(process.communicate(timeout=900)[0]) for process in both]
+    assert [document["state"] for document in documents] == ["finished", "finished"]
+    assert documents[0]["run_dir"] != documents[1]["run_dir"]
+    assert documents[0]["results"] == documents[1]["results"]
+    assert not [process for document in documents for process in tagged_with(document["id"])]
 
 
 def stopped_in(stage: str, cwd: Path, folder: Path) -> tuple[RunFolder, set[str]]:

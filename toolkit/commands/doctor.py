@@ -165,10 +165,14 @@ def _recipe(name: str, preset: str) -> dict[str, Any]:
         }
     except SteptuneError as error:
         problems = error.problems if isinstance(error, ConfigError) else []
-        needed = [problem.key for problem in problems if problem.is_missing]
+        needed = [f"needs {problem.key}" for problem in problems if problem.is_missing]
+        # What the user gives does not change which packages the recipe needs.
+        defaults = catalog.find_recipe(name).settings.model_construct()
+        packages_check = preflight.check_packages(defaults, gpu=bool(my_gpus().cards))
+        refused = [f"{packages_check.name}: {packages_check.message}"] if packages_check.level == "refused" else []
         return {
             "recipe": name,
             "preset": preset,
-            "ok": bool(needed),
-            "reasons": [f"needs {key}" for key in needed] or [str(error)],
+            "ok": bool(needed) and not refused,
+            "reasons": [*refused, *needed] or [str(error)],
         }

@@ -24,7 +24,7 @@ CHECKS = {
     "nothing_between": "no paragraph of its own between two steps",
     "nothing_after": "no text after the list, and no closing remark in its last step",
     "no_special_token": "no token of a chat template or tokenizer in the text",
-    "not_broken_off": "the last step does not end in the middle (comma, open bracket or quotation mark, a word such as `the`)",
+    "not_broken_off": "the last step does not end in the middle (comma, open bracket or quote, a word such as `the`)",
     "not_cut_off": "generation ended by itself (finish_reason is neither missing nor length, abort or error)",
     "step_count_in_range": "the number of steps is within min_steps and max_steps",
 }

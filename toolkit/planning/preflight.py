@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from toolkit.catalog import Recipe
+from toolkit.catalog import Recipe, recipe_of
 from toolkit.embedded import find_embedded
 from toolkit.errors import PreflightError
 from toolkit.hub.models import is_hub_id
@@ -38,7 +38,7 @@ HUB_MODEL_DISK_GIB = 32.0
 def check_launch(plan: LaunchPlan, run_dir: Path) -> list[Check]:
     """All checks of a plan, the good ones too. `run_dir` may not exist yet."""
     return [
-        *_check_packages(plan),
+        *(check_packages(each, bool(plan.gpus.cards), plan.accelerate.strategy) for _, each in plan.stages),
         *_check_accelerator(plan),
         *_check_generation(plan),
         *_check_models(plan.settings),
@@ -62,16 +62,20 @@ def require(checks: list[Check]) -> None:
         )
 
 
-def _check_packages(plan: LaunchPlan) -> Iterator[Check]:
-    for recipe, settings in plan.stages:
-        if settings.engine:
-            yield _check_engine(settings.engine, bool(plan.gpus.cards))
-            continue
-        more = []
-        if training := settings.training:
-            wanted = (training.quantization != "none", plan.accelerate.strategy.startswith("zero"))
-            more += [name for name, is_wanted in zip(TRAINING_MODULES, wanted, strict=True) if is_wanted]
-        yield _packages(recipe, *more)
+def check_packages(settings: Settings, gpu: bool, strategy: str = "") -> Check:
+    """Whether a recipe's packages are installed, or those of the engine that it generates with.
+
+    Args:
+        gpu: whether it would run on one.
+        strategy: how an accelerate config divides a training.
+    """
+    if settings.engine:
+        return _check_engine(settings.engine, gpu)
+    more = []
+    if training := settings.training:
+        wanted = (training.quantization != "none", strategy.startswith("zero"))
+        more += [name for name, is_wanted in zip(TRAINING_MODULES, wanted, strict=True) if is_wanted]
+    return _packages(recipe_of(type(settings)), *more)
 
 
 def _packages(recipe: Recipe, *more: str) -> Check:

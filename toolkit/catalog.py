@@ -1,14 +1,13 @@
 """What can be run: one record for each recipe, their presets, and the accelerate configs, from a checkout or a wheel.
 
-Imports the standard library only: the command line and the list of runs read it when they start.
+Imports the standard library only, and little of it (`dataclasses` alone would cost a fifth of `steptune --help`): the
+command line and the list of runs read it when they start.
 """
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -40,8 +39,7 @@ STAGES = (
 STAGE_NAMES = tuple(stage.name for stage in STAGES)
 
 
-@dataclass(frozen=True)
-class Recipe:
+class Recipe(NamedTuple):
     """One recipe: its settings, how it is started, what it needs, makes, and can show before a start, and its presets.
 
     `modules` are those that every run of it imports, installed by the extra of that name. `preview` says how the answer
@@ -190,6 +188,8 @@ def require_choice(given: str, choices: tuple[str, ...], what: str) -> None:
     """Raise UsageError naming the nearest of `choices` unless `given` is one of them."""
     if given in choices:
         return
+    import difflib  # here: every start would pay for it
+
     near = difflib.get_close_matches(given, choices, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]}?" if near else ""
     raise UsageError(f"There is no {what} named {given!r}; there are: {', '.join(choices)}.{hint}")

@@ -102,13 +102,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_run(add("run", "run:run", "start a recipe; KEY=VALUE changes an option of its config", json=True))
     add("runs", "runs:runs", "all runs: id, recipe, state, progress, headline number", json=True)
-    _with_run(add("show", "runs:show", "one run: settings, state, outputs", json=True))
-    logs = _with_run(add("logs", "runs:logs", "the log of a run"))
+    _with_run(add("show", "show:show", "one run: settings, state, outputs", json=True))
+    logs = _with_run(add("logs", "show:logs", "the log of a run"))
     logs.add_argument("-f", "--follow", action="store_true", help="go on until the run ends")
     logs.add_argument(
         "-n", "--lines", type=int, default=200, metavar="N", help="start with the last N lines (default 200)"
     )
-    _with_run(add("stop", "runs:stop", "ask a run to save and end; leave no process behind", json=True))
+    _with_run(add("stop", "stop:stop", "ask a run to save and end; leave no process behind", json=True))
     _with_run(
         add("checkpoint", "checkpoint:checkpoint", "have a running training save a checkpoint and go on", json=True)
     )
@@ -118,12 +118,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     resume.add_argument("--detach", action="store_true", help="return once it is up again")
     compare = add(
-        "compare", "runs:compare", "runs side by side: the settings that differ, and their numbers", json=True
+        "compare", "compare:compare", "runs side by side: the settings that differ, and their numbers", json=True
     )
     compare.add_argument("run", nargs="+", metavar="RUN", help="two or more runs")
-    note = _with_run(add("note", "runs:note", "write a note to a run, or show its notes"))
+    note = _with_run(add("note", "show:note", "write a note to a run, or show its notes"))
     note.add_argument("text", nargs="?", metavar="TEXT", help="the note; without it the notes are shown")
-    remove = add("rm", "runs:remove", "delete the folders of ended runs")
+    remove = add("rm", "stop:remove", "delete the folders of ended runs")
     remove.add_argument("run", nargs="+", metavar="RUN", help="runs by id, unique part of an id, or path")
     remove.add_argument("-y", "--yes", action="store_true", help="do not ask")
     add_merge_arguments(add("merge", "merge:merge", "merge an adapter into its base model, tensor by tensor"))

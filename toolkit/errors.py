@@ -6,7 +6,7 @@ is a defect of steptune and keeps its traceback.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
@@ -30,8 +30,7 @@ class UsageError(SteptuneError):
     kind = "usage"
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing that is wrong in a config: where it is (key and, if known, file:line) and what to do.
 
     `is_missing`: the option must be given and was not.

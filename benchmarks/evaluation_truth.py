@@ -17,8 +17,8 @@ from benchmarks.evaluation_format import format_grammar
 from tests.unit.evaluation.constructed_systems import EXPECTED, write_case
 from toolkit.evaluation.gate import Gate
 from toolkit.evaluation.inputs import human_system, read_references, read_system
-from toolkit.evaluation.intervals import Clustered, Floats, mean_interval
-from toolkit.evaluation.paired import sign_flip_p
+from toolkit.evaluation.intervals import Clustered, Floats, mean_interval, share_interval
+from toolkit.evaluation.paired import difference_p
 from toolkit.evaluation.proportions import paired_proportion_interval
 from toolkit.evaluation.results import evaluate_systems
 from toolkit.options.evaluation import MetricOptions
@@ -68,15 +68,17 @@ def _summed(code: Any, values: Floats, items: Floats) -> Clustered:
 
 
 def coverage() -> tuple[Values, Beside]:
-    """How often the shown interval holds the true mean, for every shape, number and sizes of groups."""
+    """How often the shown interval holds the true mean, for every shape, number and sizes of groups. Yes and no have
+    the interval of shares.
+    """
     generator = np.random.default_rng(18)
     found: dict[str, float] = {}
     for shape, groups, kind in itertools.product(SHAPES, GROUPS, ("equal", "unequal")):
         items, hits = sizes(kind, groups), 0
-        reach = (0.0, 1.0) if shape == "85 % zeros" else ANYTHING
         for trial in range(TRIALS):
             data, truth = draw(shape, items, generator)
-            low, high = mean_interval(data, RESAMPLES, trial, reach) or (1.0, 0.0)
+            shown = share_interval(data) if shape == "85 % zeros" else mean_interval(data, RESAMPLES, trial, ANYTHING)
+            low, high = shown or (1.0, 0.0)
             hits += low <= truth <= high
         found[f"{shape}, {groups} groups, {kind}"] = hits / TRIALS
     lognormal = {name: share for name, share in found.items() if name.startswith("lognormal")}
@@ -123,7 +125,7 @@ def _called_better(rows: list[Clustered], seed: int) -> np.ndarray:
     above = np.array([ends is not None and ends[0] > 0 for ends in intervals])
     if not above.any():
         return above
-    adjusted = np.array(holm([sign_flip_p(data, seed) for data in rows]))
+    adjusted = np.array(holm([difference_p(data, seed) for data in rows]))
     return above & (adjusted <= 0.05)
 
 

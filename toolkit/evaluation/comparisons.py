@@ -8,7 +8,7 @@ import numpy as np
 
 from toolkit.evaluation.inputs import System
 from toolkit.evaluation.intervals import Floats, cluster, groups_enough, mean_interval, smallest_detectable
-from toolkit.evaluation.paired import compare, sign_flip_p
+from toolkit.evaluation.paired import compare, difference_p
 from toolkit.evaluation.rates import rate
 from toolkit.evaluation.scoring import MetricScores
 from toolkit.options.evaluation import MetricOptions
@@ -83,7 +83,7 @@ def _compare(
     floors_a, floors_b = a.floors[both], b.floors[both]
     has_floors = not (np.isnan(floors_a).any() or np.isnan(floors_b).any())
     tested = cluster((values_a - floors_a) - (values_b - floors_b) if has_floors else values_a - values_b, kept)
-    row.p, row.skewness = sign_flip_p(tested, seed), tested.skewness
+    row.p, row.skewness = difference_p(tested, seed), tested.skewness
     row.smallest_detectable, row.groups_enough = smallest_detectable(tested, tests), groups_enough(tested, tests)
     if has_floors:
         row.floor_difference = float((floors_a - floors_b).mean())

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.statistics.intervals import LEVEL, Interval, wilson_interval
+from toolkit.statistics.power import POWER, critical_t, groups_needed
 from toolkit.statistics.student import t_quantile
 
 Floats = NDArray[np.float64]
@@ -122,39 +123,32 @@ def wilson_rate(flags: list[bool] | NDArray[np.bool_], groups: list[str]) -> tup
     if not len(values):
         return 0, None
     data = cluster(values, groups)
+    return int(values.sum()), share_interval(data)
+
+
+def share_interval(data: Clustered) -> Interval | None:
+    """Wilson's interval of a share at the effective number of items, with a t quantile for the few groups."""
     size = effective_size(data)
-    return int(values.sum()), wilson_interval(data.mean * size, size)
+    quantile = t_quantile((1 + LEVEL) / 2, data.degrees) if data.groups > 1 else None
+    return wilson_interval(data.mean * size, size, quantile)
 
 
-def smallest_detectable(data: Clustered, tests: int = 1, power: float = 0.8) -> float | None:
-    """The true difference from 0 that this design finds with the given power in a two-sided test at 5 % over `tests`,
+def smallest_detectable(data: Clustered, tests: int = 1) -> float | None:
+    """The true difference from 0 that this design finds with 80 % power in a two-sided test at 5 % over `tests`,
     the first step of Holm's correction; None for one group, and where nothing varies.
     """
     if data.groups < 2 or data.is_constant:
         return None
-    return (_critical(data.degrees, tests) + t_quantile(power, data.degrees)) * data.standard_error
+    return (critical_t(data.degrees, tests) + t_quantile(POWER, data.degrees)) * data.standard_error
 
 
-def groups_enough(data: Clustered, tests: int = 1, power: float = 0.8) -> int | None:
-    """How many groups like these would show their mean difference with the given power; None where it is none."""
+def groups_enough(data: Clustered, tests: int = 1) -> int | None:
+    """How many groups like these would show their mean difference with 80 % power; None where it is none."""
     if data.groups < 2 or abs(data.mean) < _ALIKE:
         return None
-    deviation = data.standard_error * math.sqrt(data.groups) / abs(data.mean)
-    needed = max(2, data.groups if data.is_constant else 2)
-    for _ in range(20):  # the quantiles depend on the number
-        known = needed
-        least = math.ceil(1 + math.log2(2 * tests / (1 - LEVEL)))  # fewer signs cannot reach p = .05
-        needed = max(
-            least,
-            math.ceil(((_critical(known - 1, tests) + t_quantile(power, known - 1)) * deviation) ** 2),
-        )
-        if needed == known:
-            break
-    return needed
-
-
-def _critical(degrees: float, tests: int) -> float:
-    return t_quantile(1 - (1 - LEVEL) / 2 / tests, degrees)
+    if data.is_constant:
+        return max(data.groups, groups_needed(math.inf, tests))
+    return groups_needed(data.mean / (data.standard_error * math.sqrt(data.groups)), tests)
 
 
 def _unseen(data: Clustered, reach: Interval) -> Interval:

@@ -187,8 +187,8 @@ def limits(results: Results) -> list[str]:
     if skewed := [row for row in results.comparisons if abs(row.skewness or 0.0) > _SKEWED]:
         named = ", ".join(f"{LABELS[row.metric]} ({row.a})" for row in skewed)
         found.append(
-            f"Skewed differences above the floor: {named}. The sign-flip test takes them for symmetric; the intervals"
-            " are widened for it, so go by those."
+            f"Skewed differences above the floor: {named}. Intervals and tests allow for what skewness is seen, and for"
+            " some that is not; rare great losses that no row shows can still be missed."
         )
     if results.systems[HUMAN].metrics[PRIMARY].mean is None:
         found.append(

@@ -14,7 +14,7 @@ from toolkit.evaluation.comparisons import Scores, compare_systems
 from toolkit.evaluation.conformance import Conformance
 from toolkit.evaluation.faults import Flags, compare_faults, find_faults
 from toolkit.evaluation.inputs import System, TestItem
-from toolkit.evaluation.intervals import cluster, effective_size, mean_interval
+from toolkit.evaluation.intervals import cluster, effective_size, mean_interval, share_interval
 from toolkit.evaluation.judge import judge_systems, measure_judge
 from toolkit.evaluation.rates import describe, rates
 from toolkit.evaluation.scoring import (
@@ -38,7 +38,6 @@ from toolkit.results.headline import baseline_of
 from toolkit.results.metrics import COMPARED, HUMAN, PRIMARY, reach_of
 from toolkit.results.study import StudyResults
 from toolkit.runs.recorder import Recorder
-from toolkit.statistics.intervals import wilson_interval
 
 _LIBRARIES = ("steptune", "numpy", "torch", "transformers")
 # Options that change a number, in the order in which results.json has them.
@@ -213,8 +212,7 @@ def _metric(name: str, scores: MetricScores, groups: list[str], options: MetricO
     data = cluster(scores.values[scored], [groups[index] for index in scored])
     metric.mean = data.mean
     if name == "format_conformance":
-        size = effective_size(data)
-        metric.ci95, metric.interval, metric.effective_n = wilson_interval(data.mean * size, size), "wilson", size
+        metric.ci95, metric.interval, metric.effective_n = share_interval(data), "wilson", effective_size(data)
     else:
         metric.ci95 = mean_interval(data, options.bootstrap_samples, options.seed, reach_of(name))
         metric.interval = "cluster-robust t"

@@ -8,13 +8,12 @@ import numpy as np
 
 from toolkit.evaluation.comparisons import Scores
 from toolkit.evaluation.inputs import TestItem
-from toolkit.evaluation.intervals import Floats, cluster, mean_interval
+from toolkit.evaluation.intervals import Floats, cluster, mean_interval, share_interval
 from toolkit.evaluation.proportions import are_yes_or_no, paired_proportion_interval
 from toolkit.evaluation.scoring import MetricScores
 from toolkit.options.evaluation import MetricOptions
 from toolkit.results.document import AboveFloor, Slice, SliceNumber
 from toolkit.results.metrics import COMPARED, HUMAN, reach_of
-from toolkit.statistics.intervals import wilson_interval
 
 MOST_VALUES = 12  # of one property: what has more, such as a task for each row, makes no slices
 _RESAMPLES = 1_000  # behind each of the many intervals
@@ -85,8 +84,8 @@ def _number(
         return number
     mean = above(values, groups, options, reach_of(metric))
     number.mean, number.ci95 = float(known.mean()), mean.ci95 if mean else None
-    if are_yes_or_no(known):
-        number.ci95 = wilson_interval(float(known.sum()), len(known))
+    if are_yes_or_no(values):
+        number.ci95 = share_interval(cluster(values, groups))
     number.above_floor = above(values - floors, groups, options, reach_of(metric, 1))
     if is_compared:
         others, other_floors = other.values[chosen], other.floors[chosen]

@@ -97,7 +97,7 @@ class Comparison(Part):
     difference: float | None
     ci95: Interval | None
     p: Share | None = Field(
-        description="Sign-flip test on the groups: of the difference above the floor where there is a floor."
+        description="Of what is above the floor: the larger p of sign flips and of a t test that allows for skewness."
     )
     effect: float | None = Field(description="Cohen's d_z of the item differences.")
     smallest_detectable: float | None = Field(
@@ -106,9 +106,7 @@ class Comparison(Part):
     groups_enough: Count | None = Field(
         description="Groups of items that would show the difference above the floor as found, with that power."
     )
-    skewness: float | None = Field(
-        description="Of the groups' differences above the floor; the sign-flip test takes them for symmetric."
-    )
+    skewness: float | None = Field(description="Of the groups' differences above the floor; the test allows for it.")
     wins: Count
     ties: Count
     losses: Count

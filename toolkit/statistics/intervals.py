@@ -12,13 +12,13 @@ Interval = tuple[float, float]
 _Z = NormalDist().inv_cdf((1 + LEVEL) / 2)
 
 
-def wilson_interval(successes: float, n: float) -> Interval | None:
-    """Wilson score interval of a proportion (Wilson, 1927); None for n = 0."""
+def wilson_interval(successes: float, n: float, quantile: float | None = None) -> Interval | None:
+    """Wilson score interval of a proportion (Wilson, 1927), with a normal quantile or the given one; None for n = 0."""
     if n <= 0:
         return None
-    share = successes / n
-    centre = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = _Z / (1 + _Z**2 / n) * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
+    z, share = quantile or _Z, successes / n
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     return max(0.0, centre - half), min(1.0, centre + half)
 
 

@@ -9,9 +9,10 @@ from toolkit.evaluation.intervals import (
     smallest_detectable,
     t_interval,
 )
-from toolkit.evaluation.paired import compare, effect_size, sign_flip_p
-from toolkit.evaluation.proportions import paired_proportion_interval
+from toolkit.evaluation.paired import compare, difference_p, effect_size, sign_flip_p
+from toolkit.evaluation.proportions import paired_proportion_interval, tango_interval
 from toolkit.evaluation.shuffles import other_items, shuffled_lines
+from toolkit.statistics.power import critical_t
 
 # Student's sleep data (Cushny and Peebles, 1905): extra hours of sleep of ten people with two drugs.
 SLEEP_1 = np.array([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0])
@@ -85,17 +86,36 @@ def test_no_interval_has_width_zero(groups: int) -> None:
     assert low < 0 < high
 
 
-def test_paired_proportions_are_those_of_bonett_and_price() -> None:
-    """Their adjusted Wald interval by hand, with a t quantile: 12 and 3 discordant of 60."""
+def test_paired_proportions_are_those_of_tango() -> None:
+    """Each end is where the score statistic is the quantile; its share of losses is searched on a grid here."""
+    for difference in tango_interval(12, 3, 60, 2.0):
+        shares = np.linspace(max(0.0, -difference) + 1e-7, (1 - difference) / 2 - 1e-7, 400_001)
+        likelihood = 12 * np.log(shares + difference) + 3 * np.log(shares) + 45 * np.log(1 - 2 * shares - difference)
+        share = shares[np.argmax(likelihood)]
+        variance = 60 * (2 * share + difference * (1 - difference))
+        assert (9 - 60 * difference) ** 2 / variance == pytest.approx(4.0, abs=1e-3)
+    assert tango_interval(0, 0, 40, 1.959964) == pytest.approx((-3.8415 / 43.8415, 3.8415 / 43.8415), abs=1e-4)
     a, b = np.zeros(60), np.zeros(60)
     a[:12], b[12:15] = 1.0, 1.0
-    won, lost = 13 / 62, 4 / 62
-    half = 2.0009953 * np.sqrt((won + lost - (won - lost) ** 2) / 62)
-    found = paired_proportion_interval(a, b, [str(index) for index in range(60)])
-    assert found == pytest.approx((won - lost - half, won - lost + half), abs=1e-6)
+    alone = paired_proportion_interval(a, b, [str(index) for index in range(60)])
+    assert alone == pytest.approx(tango_interval(12, 3, 60, 2.0009954), abs=1e-6)
     together = paired_proportion_interval(a, b, [str(index // 6) for index in range(60)])
+    assert alone is not None
     assert together is not None
-    assert together[1] - together[0] > found[1] - found[0]
+    assert together[1] - together[0] > alone[1] - alone[0]
+
+
+def test_few_groups_that_happen_to_be_all_above_zero_are_no_evidence_of_it() -> None:
+    """Mostly small gains and rarely a great loss: true mean 0, and eight groups without the loss."""
+    generator = np.random.default_rng(4)
+    by_flips, called, trials = 0, 0, 400
+    for _ in range(trials):
+        data = cluster(np.exp(0.5) - np.exp(generator.normal(size=12)), [str(index) for index in range(12)])
+        by_flips += data.mean > 0 and sign_flip_p(data, 0) <= 0.01
+        called += data.mean > 0 and difference_p(data, 0) <= 0.01
+    assert called <= by_flips / 2
+    clear = cluster(np.array([0.9, 1.0, 1.1, 1.2, 0.8, 1.05, 0.95, 1.0, 1.1, 0.9]), [str(index) for index in range(10)])
+    assert difference_p(clear, 0) == sign_flip_p(clear, 0)
 
 
 def test_groups_that_would_be_enough_show_the_difference_with_eighty_percent_power() -> None:
@@ -105,8 +125,8 @@ def test_groups_that_would_be_enough_show_the_difference_with_eighty_percent_pow
     assert needed is not None
     effect = abs(pilot.mean) / (pilot.standard_error * 30**0.5)
     names = [str(index) for index in range(needed)]
-    found = [t_interval(cluster(generator.normal(effect, 1, needed), names)) for _ in range(600)]
-    assert np.mean([ends is not None and ends[0] > 0 for ends in found]) == pytest.approx(0.8, abs=0.05)
+    found = [difference_p(cluster(generator.normal(effect, 1, needed), names), 0) for _ in range(300)]
+    assert np.mean(np.array(found) <= 0.05) == pytest.approx(0.8, abs=0.06)
     assert groups_enough(cluster(np.zeros(9), list("abcdefghi"))) is None
 
 
@@ -124,7 +144,8 @@ def test_clustered_t_covers_the_true_mean_as_often_as_claimed_at_sixty_groups() 
 def test_smallest_detectable_difference_is_found_with_eighty_percent_power() -> None:
     data = cluster(SLEEP_2 - SLEEP_1, ALONE)
     detectable = smallest_detectable(data)
-    assert detectable == pytest.approx((2.262157 + 0.883404) * data.standard_error, abs=1e-5)
+    assert detectable == pytest.approx((critical_t(9) + 0.883404) * data.standard_error, abs=1e-5)
+    assert critical_t(9) > 2.262157  # what a t test of symmetric differences needs
     assert (smallest_detectable(data, tests=5) or 0) > detectable  # Holm's first step
     assert smallest_detectable(cluster(np.array([0.1, 0.9]), ["same", "same"])) is None
     assert smallest_detectable(cluster(np.zeros(9), list("abcdefghi"))) is None  # nothing varies: not 0

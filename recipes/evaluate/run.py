@@ -16,6 +16,7 @@ from toolkit.evaluation.gate import require_at_least
 from toolkit.evaluation.inputs import human_system, read_references, read_system
 from toolkit.evaluation.report import write_report
 from toolkit.evaluation.results import evaluate_systems
+from toolkit.evaluation.several import require_comparable_runs
 from toolkit.evaluation.study_join import read_study
 from toolkit.results.headline import headline_of
 from toolkit.runs.recipe import Outcome, Run, run_recipe
@@ -34,6 +35,7 @@ def main(settings: EvaluateSettings, run: Run) -> Outcome:
         raise DataError("evaluate needs data=FOLDER and at least one predictions.NAME=FILE; found none.")
     items, source = read_references(settings.data, settings.split, settings.max_rows)
     systems = [read_system(name, path, items) for name, path in settings.predictions.items()]
+    require_comparable_runs(systems)
     human = human_system(items, source)
     study = read_study(settings.study_results, items) if settings.study_results else None
 

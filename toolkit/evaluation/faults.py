@@ -7,13 +7,15 @@ The opposite is seen by words of negation in English and Indonesian; in other la
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import numpy as np
 
 from toolkit.evaluation.alignment import MOST_STEPS, Alignment
 from toolkit.evaluation.conformance import Conformance
 from toolkit.evaluation.inputs import System, TestItem
-from toolkit.evaluation.proportions import paired_proportion_interval
+from toolkit.evaluation.intervals import Floats, cluster, mean_interval
+from toolkit.evaluation.proportions import are_yes_or_no, paired_proportion_interval
 from toolkit.evaluation.steps import step_texts
 from toolkit.results.document import FaultDifference
 
@@ -24,6 +26,7 @@ FAULTS = {
     "opposite": "at least half of the steps that it shares with the human answer, and two or more, say the opposite",
     "incomplete": "fewer than half as many steps as the human answer",
 }
+_RESAMPLES = 2_000
 _LEAST_OPPOSITE = 2  # one step with a "not" more or less is often the same advice in other words
 _NEGATION = re.compile(
     r"\b(?:do not|don['’]?t|never|cannot|can['’]?t|must not|mustn['’]?t|should not|shouldn['’]?t|avoid"
@@ -53,30 +56,42 @@ def find_faults(
     }
 
 
-def compare_faults(flags: dict[str, Flags], baseline: str, items: list[TestItem], human: str) -> list[FaultDifference]:
-    """Every fault of every system but the human answers, against the baseline's."""
+def compare_faults(
+    shares: Mapping[str, Mapping[str, Floats]], baseline: str, items: list[TestItem], human: str
+) -> list[FaultDifference]:
+    """Every fault of every system but the human answers, against the baseline's; `shares` are by system and fault, of
+    its runs that have it [items]: 0 or 1 for a single run. Counts are those of an average run.
+    """
     groups = [item.group for item in items]
     return [
-        _difference(name, baseline, fault, flags, items, groups)
-        for name in flags
+        _difference(name, baseline, fault, shares, items, groups)
+        for name in shares
         if name not in (baseline, human)
         for fault in FAULTS
     ]
 
 
 def _difference(
-    name: str, baseline: str, fault: str, flags: dict[str, Flags], items: list[TestItem], groups: list[str]
+    name: str,
+    baseline: str,
+    fault: str,
+    shares: Mapping[str, Mapping[str, Floats]],
+    items: list[TestItem],
+    groups: list[str],
 ) -> FaultDifference:
-    a, b = (np.array(flags[system][fault], dtype=np.float64) for system in (name, baseline))
+    a, b = (shares[system][fault] for system in (name, baseline))
+    data = cluster(a - b, groups)
     return FaultDifference(
         a=name,
         b=baseline,
         fault=fault,
-        count_a=int(a.sum()),
-        count_b=int(b.sum()),
+        count_a=round(float(a.sum())),
+        count_b=round(float(b.sum())),
         n=len(items),
         difference=float((a - b).mean()),
-        ci95=paired_proportion_interval(a, b, groups),
+        ci95=paired_proportion_interval(a, b, groups)
+        if are_yes_or_no(a, b)
+        else mean_interval(data, _RESAMPLES, 0, (-1.0, 1.0)),
         example=items[int(np.argmax(a))].id if a.any() else None,
     )
 

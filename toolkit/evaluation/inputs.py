@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ class TestItem:
 @dataclass(frozen=True)
 class System:
     """One system's answers in the order of the test items. `generation` is the generation.json next to the predictions,
-    if there is one.
+    if there is one. `rest` are its further trainings and decodes, each a system named `tuned #2` and so on.
     """
 
     name: str
@@ -44,6 +45,12 @@ class System:
     finish_reasons: list[str | None]
     source: Source
     generation: JSON = field(default_factory=dict)
+    rest: tuple[System, ...] = ()
+
+    @property
+    def runs(self) -> tuple[System, ...]:
+        """This one and its further trainings and decodes."""
+        return (self, *self.rest)
 
 
 def read_references(data: Path, split: str, max_rows: int | None = None) -> tuple[list[TestItem], Source]:
@@ -72,16 +79,31 @@ def read_references(data: Path, split: str, max_rows: int | None = None) -> tupl
     return items, _source(path, len(items))
 
 
-def read_system(name: str, predictions: Path, items: list[TestItem]) -> System:
-    """One system's predictions, a JSONL file or a folder with predictions.jsonl, in the order of `items`.
+def read_system(name: str, predictions: Path | Sequence[Path], items: list[TestItem]) -> System:
+    """One system's predictions in the order of `items`: a JSONL file, a folder with predictions.jsonl, or one of these
+    for each of its trainings and decodes.
 
     Raises:
-        DataError: the name is the references', or the predictions do not fit the items.
+        DataError: the name is kept for something else, or the predictions do not fit the items.
     """
-    if name == HUMAN:
+    if name == HUMAN or "#" in name:
         raise DataError(
-            f"predictions: the name {HUMAN!r} is kept for the references; give these predictions another name."
+            f"predictions: the name {HUMAN!r} is kept for the references, and # for further trainings of a system;"
+            f" found {name!r}: give these predictions another name."
         )
+    paths = [predictions] if isinstance(predictions, Path) else predictions
+    if not paths:
+        raise DataError(f"predictions.{name}: found an empty list; expected one predictions file or more.")
+    first, *rest = (_read_run(run_name(name, number), path, items) for number, path in enumerate(paths, start=1))
+    return replace(first, rest=tuple(rest))
+
+
+def run_name(name: str, number: int) -> str:
+    """How the training or decode of that number is called: tuned, tuned #2, tuned #3."""
+    return name if number == 1 else f"{name} #{number}"
+
+
+def _read_run(name: str, predictions: Path, items: list[TestItem]) -> System:
     path = predictions_file(predictions)
     found = list(read_predictions(path, {item.id: item.prompt for item in items}).values())
     outputs, reasons = [row.output for row in found], [row.finish_reason for row in found]

@@ -106,6 +106,7 @@ def _environment(html: bool) -> Environment:
         percent=report_view.percent,
         noticed=report_view.noticed,
         signed=signed,
+        variance_share=report_view.variance_share,
         visible=report_view.visible,
         md=_markdown,
         quoted=_quoted,

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from toolkit.evaluation.charts import IntervalRow, axis_range, interval_chart
 from toolkit.evaluation.rouge import tokenizer_for
 from toolkit.evaluation.verdict_words import signed
-from toolkit.results.document import Comparison, Item, Results, Sensitivity, System
+from toolkit.results.document import Comparison, Item, Results, Sensitivity, System, VarianceSplit
 from toolkit.results.metrics import ALPHA, HUMAN, LABELS, PRIMARY
 from toolkit.results.parts import Interval
 from toolkit.results.study import StudyResults
@@ -41,6 +41,14 @@ def interval(value: Interval | None) -> str:
 
 def percent(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.0f} %"
+
+
+def variance_share(row: VarianceSplit, source: str) -> str:
+    """What a source has of a difference's variance; a dash where it was not repeated."""
+    parts = {"items": row.items, "training": row.training, "decode": row.decode}
+    total = sum(part for part in parts.values() if part is not None)
+    found = parts[source]
+    return "–" if found is None or not total else percent(found / total)
 
 
 def probability(value: float | None) -> str:
@@ -227,6 +235,9 @@ def _limits_of(name: str, system: System, items: int) -> list[str]:
         for metric, values in system.metrics.items()
         if values.undefined and metric in LABELS
     ]
+    trainings = {run.training for run in system.runs or []}
+    if len(trainings) > 1 and not system.same_data:
+        found.append(f"{name}: nothing says that its {len(trainings)} trainings saw the same data.")
     if description.finish_reason_missing:
         found.append(
             f"{name}: {description.finish_reason_missing} of {items} predictions have no finish_reason and count as"

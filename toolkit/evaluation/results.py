@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 import numpy as np
@@ -12,10 +12,11 @@ import numpy as np
 from toolkit.evaluation.alignment import Alignment
 from toolkit.evaluation.comparisons import Scores, compare_systems
 from toolkit.evaluation.conformance import Conformance
-from toolkit.evaluation.faults import Flags, compare_faults, find_faults
+from toolkit.evaluation.faults import FAULTS, Flags, compare_faults, find_faults
 from toolkit.evaluation.inputs import System, TestItem
-from toolkit.evaluation.intervals import cluster, effective_size, mean_interval, share_interval
+from toolkit.evaluation.intervals import Floats, cluster, effective_size, mean_interval, share_interval
 from toolkit.evaluation.judge import judge_systems, measure_judge
+from toolkit.evaluation.proportions import are_yes_or_no
 from toolkit.evaluation.rates import describe, rates
 from toolkit.evaluation.scoring import (
     MetricScores,
@@ -27,6 +28,7 @@ from toolkit.evaluation.scoring import (
     targets_for,
 )
 from toolkit.evaluation.sensitivity import damage, damaged_pairs, measure_sensitivity
+from toolkit.evaluation.several import has_unknown_data, levels_measured, pool, runs_of
 from toolkit.evaluation.slices import above, properties, slice_results
 from toolkit.evaluation.step_scores import MOST_INVERSIONS, load_matcher, score_steps
 from toolkit.evaluation.study_join import correlate
@@ -61,9 +63,10 @@ RECORDED_OPTIONS = (
 
 @dataclass(frozen=True)
 class Scored:
-    """Everything about the systems' outputs, by system."""
+    """Everything about the systems' outputs, by system, and its further runs by their names."""
 
     scores: Scores
+    runs: dict[str, list[dict[str, MetricScores]]]
     formats: dict[str, list[Conformance]]
     alignments: dict[str, list[Alignment | None]]
     faults: dict[str, Flags]
@@ -93,25 +96,33 @@ def evaluate_systems(
     everyone = [*systems, human]
     groups = [item.group for item in items]
     scored = _score(items, everyone, options, recorder)
-    comparisons = compare_systems(systems, scored.scores, groups, options, recorder)
+    comparisons, variance = compare_systems(systems, scored.scores, scored.runs, groups, options, recorder)
     described = {system.name: _system(system, items, scored, options) for system in everyone}
     baseline = baseline_of(system.name for system in systems)
-    faults = compare_faults(scored.faults, baseline, items, HUMAN)
+    faults = compare_faults({system.name: _flags(system, scored) for system in everyone}, baseline, items, HUMAN)
     slices = slice_results(items, scored.scores, baseline, options)
     environment = _environment(items, everyone, options, started)
-    same = {system.name for system in systems if system.outputs == _named(baseline, systems).outputs}
+    first = _named(baseline, systems)
+    same = {system.name for system in systems if not system.rest and system.outputs == first.outputs}
+    verdict = reach_verdict(described, comparisons, faults, slices, environment, study, same)
+    if verdict.baseline:
+        subject = _named(verdict.system, systems)
+        verdict.measured, verdict.not_measured = levels_measured(subject, first, verdict.rests_on)
     return Results(
         schema=SCHEMA,
-        verdict=reach_verdict(described, comparisons, faults, slices, environment, study, same),
+        verdict=verdict,
         primary=PRIMARY,
         family=list(COMPARED),
         systems=described,
         comparisons=comparisons,
+        variance=variance,
         faults=faults,
         slices=slices,
         sensitivity=scored.sensitivity,
         study=study,
-        correlations=correlate(study, items, scored.scores, options.seed) if study else [],
+        correlations=correlate(study, items, {name: runs[0] for name, runs in scored.runs.items()}, options.seed)
+        if study
+        else [],
         judge=_judged(items, everyone, judge, options.seed, study, recorder) if judge and judge.base_url else None,
         items=[
             _item(index, item, everyone, scored, own)
@@ -126,22 +137,21 @@ def _score(items: list[TestItem], everyone: list[System], options: MetricOptions
         recorder.progress("encode", done, total)
         recorder.check_stop()
 
-    targets = {system.name: targets_for(system, items, options.seed) for system in everyone}
+    targets = {run.name: targets_for(run, items, options.seed) for system in everyone for run in system.runs}
     metrics = load_text_metrics(options, [item.reference for item in items], on_batch)
-    scored = Scored({}, {}, {}, {}, [])
+    scored = Scored({}, {}, {}, {}, {}, [])
+    runs = [run for system in everyone for run in system.runs]
     damaged = damage(items, options)
     texts = [
         *(text for pair in damaged_pairs(damaged) for text in pair),
         *(text for name in targets for own in targets[name].own for text in own),
     ]
-    matcher = load_matcher(
-        metrics.bert, [*texts, *(output for system in everyone for output in system.outputs)], items, options
-    )
-    pairs = [pair for system in everyone for pair in pairs_of(system, targets[system.name])]
+    matcher = load_matcher(metrics.bert, [*texts, *(output for run in runs for output in run.outputs)], items, options)
+    pairs = [pair for run in runs for pair in pairs_of(run, targets[run.name])]
     # In one go, so that each text is encoded once; the cache holds them from here on.
     metrics.bertscore([*pairs, *damaged_pairs(damaged)])
     questions = [item.prompt for item in items]
-    for done, system in enumerate(everyone, start=1):
+    for done, system in enumerate(runs, start=1):
         own = targets[system.name]
         conformance, scored.formats[system.name] = score_format(system, options)
         steps, scored.alignments[system.name] = score_steps(system, own, matcher, metrics.bert, options)
@@ -155,7 +165,10 @@ def _score(items: list[TestItem], everyone: list[System], options: MetricOptions
         scored.faults[system.name] = find_faults(
             system, items, scored.formats[system.name], scored.alignments[system.name]
         )
-        recorder.progress("score", done, len(everyone))
+        recorder.progress("score", done, len(runs))
+    for system in everyone:
+        scored.runs[system.name] = [scored.scores.pop(run.name) for run in system.runs]
+        scored.scores[system.name] = pool(scored.runs[system.name])
     scored.sensitivity.extend(measure_sensitivity(damaged, metrics, matcher, options))
     return scored
 
@@ -180,17 +193,36 @@ def _judged(
 
 def _system(system: System, items: list[TestItem], scored: Scored, options: MetricOptions) -> document.System:
     groups = [item.group for item in items]
-    scores, formats = scored.scores[system.name], scored.formats[system.name]
-    inversions = [found.inversions for found in scored.alignments[system.name] if found]
+    scores = scored.scores[system.name]
+    formats = [found for run in system.runs for found in scored.formats[run.name]]
+    inversions = [found.inversions for run in system.runs for found in scored.alignments[run.name] if found]
+    all_answers = replace(
+        system,
+        outputs=[output for run in system.runs for output in run.outputs],
+        finish_reasons=[reason for run in system.runs for reason in run.finish_reasons],
+    )
+    all_items = items * len(system.runs)
+    faults = {name: [flag for run in system.runs for flag in scored.faults[run.name][name]] for name in FAULTS}
     described = document.System(
         metrics={name: _metric(name, metric, groups, options) for name, metric in scores.items()},
-        descriptive=describe(system, items, formats, inversions, scores["bertscore_f1"].truncated),
-        rates=rates(system, items, scored.faults[system.name]),
+        descriptive=describe(all_answers, all_items, formats, inversions, scores["bertscore_f1"].truncated),
+        rates=rates(all_answers, all_items, faults),
         source=system.source,
     )
     if system.generation:
         described.generation = system.generation
+    if system.rest:
+        described.runs = runs_of(system, scored.runs[system.name])
+        described.same_data = not has_unknown_data(system)
     return described
+
+
+def _flags(system: System, scored: Scored) -> dict[str, Floats]:
+    """By fault the share of the system's runs in which each item has it."""
+    return {
+        name: np.array([scored.faults[run.name][name] for run in system.runs], dtype=np.float64).mean(axis=0)
+        for name in FAULTS
+    }
 
 
 def _metric(name: str, scores: MetricScores, groups: list[str], options: MetricOptions) -> Metric:
@@ -211,7 +243,7 @@ def _metric(name: str, scores: MetricScores, groups: list[str], options: MetricO
         return metric
     data = cluster(scores.values[scored], [groups[index] for index in scored])
     metric.mean = data.mean
-    if name == "format_conformance":
+    if name == "format_conformance" and are_yes_or_no(scores.values[scored]):
         metric.ci95, metric.interval, metric.effective_n = share_interval(data), "wilson", effective_size(data)
     else:
         metric.ci95 = mean_interval(data, options.bootstrap_samples, options.seed, reach_of(name))
@@ -263,7 +295,7 @@ def _environment(items: list[TestItem], everyone: list[System], options: MetricO
         seed=options.seed,
         bootstrap_samples=options.bootstrap_samples,
         options={name: getattr(options, name) for name in RECORDED_OPTIONS},
-        inputs={system.name: system.source for system in everyone},
+        inputs={run.name: run.source for system in everyone for run in system.runs},
         items=len(items),
         groups=len({item.group for item in items}),
         time=Time(started=round(started, 3), seconds=round(time.time() - started, 3)),

@@ -14,8 +14,12 @@ from toolkit.results.metrics import KINDS, NUMBERS, reach_of, split_name
 class PredictionsOptions(Options):
     """The systems."""
 
-    predictions: dict[str, ExistingPath] = Field(
-        default_factory=dict, description="Predictions file of each system, for example baseline and tuned."
+    predictions: dict[str, ExistingPath | list[ExistingPath]] = Field(
+        default_factory=dict,
+        description=(
+            "Predictions file of each system, for example baseline and tuned; [FILE, FILE] for several trainings or"
+            " decodes of one system, over which intervals then hold as well."
+        ),
     )
 
 

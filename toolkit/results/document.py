@@ -70,6 +70,28 @@ class Source(Part):
     rows: Count
 
 
+class SystemRun(Part):
+    """One training and decode of a system, counted from 1, with its mean by metric."""
+
+    file: str
+    training: Count
+    decode: Count
+    means: dict[str, float | None]
+
+
+class VarianceSplit(Part):
+    """Where the variance of a difference above the floor comes from; null where that was not repeated."""
+
+    a: str
+    b: str
+    metric: str
+    items: float | None
+    training: float | None = Field(description="From the training's seed.")
+    decode: float | None
+    trainings: dict[str, Count] = Field(description="Trainings by system.")
+    runs: dict[str, Count] = Field(description="Predictions files by system.")
+
+
 class System(Part):
     """One system: its metrics by name, plain counts, the source file, and how its answers were generated."""
 
@@ -78,6 +100,10 @@ class System(Part):
     rates: dict[str, Rate]
     source: Annotated[Source, _OPEN] = Field(title="Source")
     generation: dict[str, Any] | None = None
+    runs: list[SystemRun] | None = Field(
+        None, description="Several trainings or decodes, whose mean the numbers are; the texts are of the first."
+    )
+    same_data: bool | None = Field(None, description="Whether all trainings are known to have seen the same data.")
 
 
 class Shares(Part):
@@ -178,9 +204,22 @@ class Verdict(Part):
         None, description="For `insufficient`: about how many test rows would settle it if all stays as found."
     )
 
+    measured: list[str] = Field(
+        default_factory=list, description="What was drawn more than once, so that the verdict holds above it."
+    )
+    not_measured: list[str] = Field(default_factory=list, description="What another roll of could change it.")
+
+    @property
+    def reach(self) -> str:
+        """What the verdict holds above, in words; "" where nothing was compared."""
+        if not self.measured:
+            return ""
+        others = f"; not measured: {', '.join(self.not_measured)}" if self.not_measured else ""
+        return f"It holds above the {' and the '.join(self.measured)} that were drawn{others}."
+
     @property
     def text(self) -> str:
-        return f"{self.plain} {self.numbers}"
+        return " ".join(part for part in (self.plain, self.numbers, self.reach) if part)
 
 
 class Item(Part):
@@ -274,6 +313,9 @@ class Results(Part):
     )
     systems: dict[str, System]
     comparisons: list[Comparison]
+    variance: list[VarianceSplit] = Field(
+        default_factory=list, description="For each comparison of systems with several trainings or decodes."
+    )
     faults: list[FaultDifference]
     slices: list[Slice]
     sensitivity: list[Sensitivity]

@@ -87,7 +87,7 @@ def _format_by_language(results: Results, tuned: str, baseline: str) -> str:
     parts = []
     for language, count in _languages(results):
         items = [item for item in results.items if item.language == language]
-        shares = [sum(bool(item.scores[name].get(FORMAT)) for item in items) for name in (tuned, baseline)]
+        shares = [round(sum(item.scores[name].get(FORMAT) or 0.0 for item in items)) for name in (tuned, baseline)]
         parts.append(f"{shares[0]} of {count} ({baseline} {shares[1]})" + (f" in {language}" if language else ""))
     return f"Clean numbered lists from {tuned}: {', '.join(parts)}."
 

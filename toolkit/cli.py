@@ -9,7 +9,7 @@ import argparse
 import importlib
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from toolkit import catalog
 from toolkit.options.merge import add_merge_arguments
@@ -133,6 +133,7 @@ def build_parser() -> argparse.ArgumentParser:
     screens = add("screens", "screens:screens", "the screens, as without a command; --readonly for looking only")
     screens.add_argument("--readonly", action="store_true", help="nothing can be started, stopped or deleted")
     _add_study(add("study", "study:new", "a blind study with human raters: new, rate, lock, unblind, report, verify"))
+    _add_plan(add("plan", "plan:plan", "what a claim needs: test rows, trainings, raters, and their cost", json=True))
     look = add("doctor", "doctor:doctor", "hardware, versions, disk, and what each recipe can do here", json=True)
     look.add_argument(
         "--python",
@@ -189,6 +190,39 @@ def _add_run(command: argparse.ArgumentParser) -> None:
             " below VALUE, with 4 if it includes VALUE"
         ),
     )
+
+
+def _add_plan(command: argparse.ArgumentParser) -> None:
+    from toolkit.results.metrics import COMPARED, PRIMARY
+
+    command.add_argument("results", nargs="?", metavar="RESULTS", help="results.json of a pilot, or its report folder")
+    command.add_argument("--metric", choices=COMPARED, default=PRIMARY, help=f"default {PRIMARY}")
+    for name, default, text in (
+        ("effect", None, "true gain above the floor that is to be shown (default: the pilot's)"),
+        ("sd", None, "standard deviation of a group's difference (default: the pilot's)"),
+        ("training-sd", None, "standard deviation of the difference between seeds (default: the pilot's)"),
+        ("rows-per-group", None, "test rows in a group of related ones (default: the pilot's, or 1)"),
+        ("power", 0.8, "default 0.8"),
+        ("training-hours", None, "GPU hours of one training (default: what the pilot's took)"),
+        ("row-cost", None, "money for one test row"),
+        ("points", 0.25, "difference of people's scores from 1 to 5 that is to be shown (default 0.25)"),
+        ("item-sd", 0.6, "of the difference between questions, in points (default 0.6)"),
+        ("rater-sd", 0.15, "between raters (default 0.15)"),
+        ("residual-sd", 0.8, "what is left (default 0.8)"),
+        ("rating-cost", None, "money for one rating"),
+    ):
+        command.add_argument(f"--{name}", type=_number(name), default=default, metavar="X", help=text)
+
+
+def _number(name: str) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        value = float(text)
+        if not 0 < value < (1 if name == "power" else 1e9):
+            raise argparse.ArgumentTypeError(f"found {text}, expected a number above 0")
+        return value
+
+    read.__name__ = "number"
+    return read
 
 
 def _add_study(command: argparse.ArgumentParser) -> None:

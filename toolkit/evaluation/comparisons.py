@@ -29,8 +29,8 @@ Scores = dict[str, dict[str, MetricScores]]  # system -> metric -> scores
 def compare_systems(
     systems: list[System], scores: Scores, runs: Runs, groups: list[str], options: MetricOptions, recorder: Recorder
 ) -> tuple[list[Comparison], list[VarianceSplit]]:
-    """All rows; a row without a common item stays in Holm's family with p = 1. With the variance of those between
-    systems of which one has several `runs`.
+    """All rows; a row without a common item stays in Holm's family with p = 1. With the variance of each, to which
+    the `runs` of a system add theirs.
     """
     by_name = {system.name: system for system in systems}
     baseline = baseline_of(by_name)
@@ -40,7 +40,7 @@ def compare_systems(
     for done, (name, metric) in enumerate(pairs, start=1):
         row = nothing_in_common(name, baseline, metric)
         found = _compare(row, scores[name][metric], scores[baseline][metric], groups, options, len(pairs))
-        if found and (by_name[name].rest or by_name[baseline].rest):
+        if found:
             kept, tested = found
             spread = split_variance(metric, by_name[name], by_name[baseline], runs, kept, tested)
             splits.append(spread.split)
@@ -116,8 +116,9 @@ def _widen(row: Comparison, tested: Clustered, runs: Difference, tests: int) -> 
     row.ci95 = _wider(row.ci95, row.difference, half, reach_of(row.metric, 1))
     if row.above_floor:
         row.above_floor.ci95 = _wider(row.above_floor.ci95, tested.mean, half, reach_of(row.metric, 2))
-    row.p = max(row.p, skew_aware_p(tested.mean / error, tested.skewness, degrees))
-    needed = critical_t(degrees, tests) + t_quantile(POWER, degrees)
+    n, share = tested.degrees + 1, (tested.standard_error / error) ** 2
+    row.p = max(row.p, skew_aware_p(tested.mean / error, tested.skewness, degrees, n, share))
+    needed = critical_t(degrees, tests, n, share) + t_quantile(POWER, degrees)
     row.smallest_detectable = needed * error
     left = tested.mean**2 - needed**2 * runs.variance  # more items do not shrink what the runs add
     deviation = tested.standard_error * math.sqrt(tested.groups)

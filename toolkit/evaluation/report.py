@@ -82,6 +82,7 @@ def _common(results: Results) -> dict[str, Any]:
         "checks": CHECKS,
         "rates": RATES,
         "damages": PERTURBATIONS,
+        "has_runs": any(system.runs for system in results.systems.values()),
         "damage_metrics": metrics,
         "damage_rows": damage,
         "human": HUMAN,

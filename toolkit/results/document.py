@@ -314,7 +314,7 @@ class Results(Part):
     systems: dict[str, System]
     comparisons: list[Comparison]
     variance: list[VarianceSplit] = Field(
-        default_factory=list, description="For each comparison of systems with several trainings or decodes."
+        default_factory=list, description="For each row of `comparisons`: its variance, by source."
     )
     faults: list[FaultDifference]
     slices: list[Slice]

@@ -29,26 +29,30 @@ def allowance(skewness: float, n: float) -> float:
     return abs(skewness) / (6 * math.sqrt(n))
 
 
-def skew_aware_p(t: float, skewness: float, degrees: float) -> Share:
+def skew_aware_p(t: float, skewness: float, degrees: float, n: float | None = None, share: Share = 1.0) -> Share:
     """Two-sided p of a mean that is t standard errors from 0: the larger of Johnson's (1978) t, which corrects for the
     skewness that is seen, and a t that allows for what is not.
 
-    `skewness` is that of the groups, `degrees` those of the standard error.
+    `skewness` is that of the groups, `degrees` those of the standard error. Where only a `share` of the variance comes
+    from the groups, `n` is how many they are (as degrees + 1), and the sum is less skewed than they.
     """
-    n = degrees + 1
-    size, seen = abs(t), math.copysign(skewness, skewness * t) if t else 0.0
+    n = degrees + 1 if n is None else n
+    size, seen = abs(t), math.copysign(skewness, skewness * t) * share**1.5 if t else 0.0
     corrected = size + seen * (1 / (6 * math.sqrt(n)) + size**2 / (3 * math.sqrt(n)))
     known = max(n, _FEWEST)
     unbiased = seen * math.sqrt(known * (known - 1)) / max(known - 2, 1.0)
-    worst = min(unbiased - UNSEEN * skewness_error(n), 0.0)
+    worst = min(unbiased - UNSEEN * skewness_error(n) * share**1.5, 0.0)
     shrunk = _without_allowance(size, allowance(worst, n))
     return max(_two_sided(corrected, degrees), _two_sided(shrunk, degrees))
 
 
-def critical_t(degrees: float, tests: int = 1) -> float:
-    """The t from which on symmetric groups pass at 5 % over `tests`, the first step of Holm's correction."""
+def critical_t(degrees: float, tests: int = 1, n: float | None = None, share: Share = 1.0) -> float:
+    """The t from which on symmetric groups pass at 5 % over `tests`, the first step of Holm's correction; `n` and
+    `share` as for `skew_aware_p`.
+    """
+    n = degrees + 1 if n is None else n
     z = t_quantile(1 - (1 - LEVEL) / 2 / tests, degrees)
-    return z + allowance(UNSEEN * skewness_error(degrees + 1), degrees + 1) * (1 + 2 * z * z)
+    return z + allowance(UNSEEN * skewness_error(n) * share**1.5, n) * (1 + 2 * z * z)
 
 
 def detectable(deviation: float, groups: int, tests: int = 1, power: Share = POWER) -> float:

@@ -56,8 +56,14 @@ def test_a_pilot_gives_effect_spread_groups_and_hours(tmp_path: Path, capsys: py
     assert "older than steptune plan" in capsys.readouterr().err
     document["variance"] = [
         {
-            **{"a": "tuned", "b": "baseline", "metric": "rouge_l", "items": 0.0012, "training": 0.0001, "decode": None},
-            **{"trainings": {"tuned": 2, "baseline": 1}, "runs": {"tuned": 2, "baseline": 1}},
+            "a": "tuned",
+            "b": "baseline",
+            "metric": "rouge_l",
+            "items": 0.0012,
+            "training": 0.0001,
+            "decode": None,
+            "trainings": {"tuned": 2, "baseline": 1},
+            "runs": {"tuned": 2, "baseline": 1},
         }
     ]
     file.write_text(json.dumps(document), encoding="utf-8")

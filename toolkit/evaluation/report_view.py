@@ -20,6 +20,7 @@ from toolkit.results.study import StudyResults
 EXAMPLES = 10
 SHOWN_CHARACTERS = 3_000
 _FEW_GROUPS = 30
+LEAST_DROP = 0.05  # of a score: what a metric that notices a kind of damage loses by it
 _SKEWED = 1.0
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -127,12 +128,12 @@ def sensitivity_table(results: Results) -> tuple[list[str], list[tuple[str, list
 
 
 def noticed(row: Sensitivity | None) -> str:
-    """Whether a metric reacts to a kind of damage: `yes` if the drop's interval lies above 0, `no` if it does not,
-    `unknown` without one.
+    """Whether a metric reacts to a kind of damage: `yes` if it falls by LEAST_DROP or more, by the drop's interval;
+    `little` if it is only shown to fall, `no` if it is not, `unknown` without an interval.
     """
     if row is None or row.drop is None or row.ci95 is None:
         return "unknown"
-    return "yes" if row.ci95[0] > 0 else "no"
+    return "yes" if row.ci95[0] >= LEAST_DROP else "little" if row.ci95[0] > 0 else "no"
 
 
 class RankedItem(NamedTuple):

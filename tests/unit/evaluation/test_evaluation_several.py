@@ -93,7 +93,7 @@ def test_the_means_of_all_runs_are_compared_and_every_report_says_so(
         assert reach in text
     assert "Where the variance comes from" in render_html(results)
     alone = evaluated(folder, runs[:1], tiny_bert)
-    assert [(row.training, row.decode) for row in alone.variance] == [(None, None)] * 5
+    assert [(row.training, row.decode) for row in alone.variance] == [(None, None)] * 4  # no order of steps here
     assert alone.verdict.not_measured == ["training seeds", "decodes", "raters"]
     assert "Where the variance comes from" not in render_markdown(alone)
 

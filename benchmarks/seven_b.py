@@ -30,6 +30,8 @@ from benchmarks.measured import Measured, measure, together
 from benchmarks.mistral_shape import MISTRAL_7B, write_random_model
 from benchmarks.report import finish, skip
 from toolkit.bundled import recipes_dir
+from toolkit.generation.adapter import MergeMode
+from toolkit.generation.environment import choose_dtype
 from toolkit.generation.memory import engine_bytes, fitting_dtype, merge_bytes, proof_bytes, weight_bytes
 from toolkit.planning.model_configs import SHIPPED
 from toolkit.records import iter_jsonl, read_json, write_jsonl
@@ -133,14 +135,14 @@ def _gib(items: dict[str, int]) -> dict[str, float]:
     return {name: round(size / GIB, 2) for name, size in items.items()}
 
 
-def merge(bench: Bench, base: Path, adapter: Path, mode: str) -> Path:
+def merge(bench: Bench, base: Path, adapter: Path, mode: MergeMode) -> Path:
     """The merged model; the streaming merge, and its proof against base + adapter."""
     out = bench.folder / f"merged-{mode}"
     command = ["merge", str(adapter), "--out", str(out), "--mode", mode, "--verify", f"--verify-rows={PROOF_ROWS}"]
     merged, *rest = bench.run(command)
-    bench.note(f"merge {mode}", merged, merge_bytes(base) / GIB)
+    bench.note(f"merge {mode}", merged, merge_bytes(base, mode) / GIB)
     proof = together(rest)
-    needed = proof_bytes(base, fitting_dtype(base, "float32"))
+    needed = proof_bytes(base, mode, fitting_dtype(base, mode, choose_dtype("auto")))
     bench.note(f"proof {mode}", proof, needed / GIB, said=proof.output.strip())
     return out
 

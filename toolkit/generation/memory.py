@@ -10,6 +10,8 @@ from typing import Any
 import psutil
 
 from toolkit.errors import PreflightError
+from toolkit.generation.adapter import MergeMode
+from toolkit.generation.nf4 import PIECE_ELEMENTS
 from toolkit.generation.prompts import Request
 from toolkit.generation.tensor_stream import FLOATS, Entry, read_header
 from toolkit.model_files import weight_files
@@ -18,10 +20,14 @@ from toolkit.planning.generation_memory import CPU_PROCESS_BYTES, DTYPE_BYTES
 from toolkit.planning.training_memory import GIB
 from toolkit.records import read_json
 
-# A merge's libraries; of its largest matrix it holds one in float32, and in the stored type three pieces ahead of the
-# disk, their results, and one that makes the NF4 round trip.
-MERGE_PROCESS_BYTES = GIB * 3 // 4
-MERGE_COPIES = 7
+# A merge's libraries. Of its largest matrix it holds one in float32, and three in the stored type on their way to the
+# disk; where they are rounded to NF4, three results beside them.
+MERGE_PROCESS_BYTES: dict[MergeMode, int] = {"base16": GIB // 4, "dequantised": GIB // 2}
+MERGE_COPIES: dict[MergeMode, int] = {"base16": 3, "dequantised": 6}
+# Rounding a matrix to NF4: half a byte an element for the codes, a float for 64 of them; and what the quantiser holds
+# an element of the piece that it has.
+CODES_BYTES = 0.6
+QUANTISER_BYTES = 14
 
 
 def require_memory(folder: Path, options: EngineOptions, requests: list[Request]) -> None:
@@ -66,28 +72,39 @@ def cache_bytes(folder: Path, dtype: str, tokens: int) -> int:
     return sum(per_token * (min(window, tokens) if kind == "sliding_attention" else tokens) for kind in kinds)
 
 
-def merge_bytes(folder: Path) -> int:
+def merge_bytes(folder: Path, mode: MergeMode) -> int:
     """Bytes that a streaming merge into this base needs, whatever its size: copies of its largest matrix."""
-    matrices = (entry for path in weight_files(folder) for entry in read_header(path)[1] if _is_changed(entry))
-    largest = max(matrices, key=lambda entry: prod(entry.shape), default=None)
+    largest = _largest_matrix(folder)
     if largest is None:
-        return MERGE_PROCESS_BYTES
-    return MERGE_PROCESS_BYTES + prod(largest.shape) * 4 + MERGE_COPIES * (largest.end - largest.start)
+        return MERGE_PROCESS_BYTES[mode]
+    copies = prod(largest.shape) * 4 + MERGE_COPIES[mode] * (largest.end - largest.start)
+    return MERGE_PROCESS_BYTES[mode] + copies + (_rounding_bytes(largest) if mode == "dequantised" else 0)
 
 
-def _is_changed(entry: Entry) -> bool:
-    """Whether adapters change it as a rule: a matrix within a layer."""
-    return len(entry.shape) == 2 and ".layers." in entry.name
-
-
-def fitting_dtype(folder: Path, wanted: str) -> str:
+def fitting_dtype(folder: Path, mode: MergeMode, wanted: str) -> str:
     """The precision that a model is measured in: the wanted one, or bfloat16 where only that fits this machine."""
-    return wanted if proof_bytes(folder, wanted) <= available_bytes() else "bfloat16"
+    return wanted if proof_bytes(folder, mode, wanted) <= available_bytes() else "bfloat16"
 
 
-def proof_bytes(folder: Path, dtype: str = "float32") -> int:
-    """Bytes of measuring a merged model of this base: one of the two models at a time."""
-    return weight_bytes(folder, dtype) + CPU_PROCESS_BYTES
+def proof_bytes(folder: Path, mode: MergeMode, dtype: str = "float32") -> int:
+    """Bytes of measuring a merged model of this base: one of the two models at a time, and while the base is rounded to
+    NF4 its largest matrix before and after that in the stored type.
+    """
+    needed = weight_bytes(folder, dtype) + CPU_PROCESS_BYTES
+    largest = _largest_matrix(folder) if mode == "dequantised" else None
+    return needed + (2 * (largest.end - largest.start) + _rounding_bytes(largest) if largest else 0)
+
+
+def _largest_matrix(folder: Path) -> Entry | None:
+    """The largest that adapters change as a rule: of the matrices within layers."""
+    entries = (entry for path in weight_files(folder) for entry in read_header(path)[1])
+    within = (entry for entry in entries if len(entry.shape) == 2 and ".layers." in entry.name)
+    return max(within, key=lambda entry: prod(entry.shape), default=None)
+
+
+def _rounding_bytes(matrix: Entry) -> int:
+    elements = prod(matrix.shape)
+    return round(elements * CODES_BYTES) + min(PIECE_ELEMENTS, elements) * QUANTISER_BYTES
 
 
 def engine_bytes(weights: int, cache: int) -> int:

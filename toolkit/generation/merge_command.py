@@ -73,7 +73,7 @@ def _verify(adapter: Adapter, merged: Merged, resolved: str, base_dir: Path, arg
         trust_remote_code=arguments.trust_remote_code,
         base_dir=base_dir,
     )
-    dtype = fitting_dtype(base_dir, choose_dtype("auto"))
+    dtype = fitting_dtype(base_dir, merged.mode, choose_dtype("auto"))
     measured = measure(system, rows[::every][: arguments.verify_rows], dtype=dtype)
     measured.write(merged.folder / PROOF_FILE)
     return str(measured.proof)

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 BLOCK_SIZE = 64
 DOUBLE_QUANTISATION = True
+STATISTICS_BLOCK_SIZE = 256
+# On a CPU the quantiser holds 14 bytes an element beside the matrix: it gets rows of about this many elements at a
+# time. Fewer would cost time.
+PIECE_ELEMENTS = 1 << 22
 
 
 def quantised_layers(model_dir: Path, trust_remote_code: bool = False) -> dict[str, bool]:
@@ -43,11 +47,28 @@ def quantised_layers(model_dir: Path, trust_remote_code: bool = False) -> dict[s
 
 def round_trip(weight: torch.Tensor, transposed: bool = False) -> torch.Tensor:
     """The weight as training saw it: quantised to NF4 and back, in its own dtype, on the GPU where there is one."""
+    import torch
     from bitsandbytes import functional
 
     source = (weight.T if transposed else weight).contiguous().to(device_kind())
-    packed, state = functional.quantize_4bit(
-        source, blocksize=BLOCK_SIZE, compress_statistics=DOUBLE_QUANTISATION, quant_type="nf4"
-    )
-    rounded = functional.dequantize_4bit(packed, state).to("cpu")
+    whole_blocks = PIECE_ELEMENTS // source.shape[1] // BLOCK_SIZE * BLOCK_SIZE
+    rows = max(BLOCK_SIZE, whole_blocks)
+    pieces = [functional.quantize_4bit(piece, blocksize=BLOCK_SIZE, quant_type="nf4") for piece in source.split(rows)]
+    statistics = _quantised_twice(torch.cat([state.absmax for _, state in pieces]))
+    rounded = torch.empty_like(source, device="cpu")
+    of_pieces = statistics.split(rows * source.shape[1] // BLOCK_SIZE)
+    for (packed, state), absmax, place in zip(pieces, of_pieces, rounded.split(rows), strict=True):
+        state.absmax = absmax
+        place.copy_(functional.dequantize_4bit(packed, state))
     return rounded.T if transposed else rounded
+
+
+def _quantised_twice(absmax: torch.Tensor) -> torch.Tensor:
+    """A whole matrix's statistics as double quantisation keeps them: their mean, and in 8 bits what differs from it
+    (`compress_statistics` of bitsandbytes).
+    """
+    from bitsandbytes import functional
+
+    mean = absmax.mean()
+    kept, state = functional.quantize_blockwise(absmax - mean, blocksize=STATISTICS_BLOCK_SIZE)
+    return functional.dequantize_blockwise(kept, state) + mean

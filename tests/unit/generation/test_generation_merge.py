@@ -127,6 +127,32 @@ def test_quantised_layers_are_those_that_bitsandbytes_replaces_in_training(tmp_p
         assert torch.equal(nf4.round_trip(weights[name]), seen), name
 
 
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_a_matrix_is_rounded_by_pieces_as_it_would_be_whole(
+    transposed: bool, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from bitsandbytes import functional
+
+    weight = torch.randn(700, 90, generator=torch.Generator().manual_seed(0)).to(getattr(torch, dtype))
+    source = (weight.T if transposed else weight).contiguous()
+    packed, state = functional.quantize_4bit(source, blocksize=64, compress_statistics=True, quant_type="nf4")
+    whole = functional.dequantize_4bit(packed, state)
+    sizes = []
+    quantise = functional.quantize_4bit
+    monkeypatch.setattr(nf4, "PIECE_ELEMENTS", 20_000)
+    monkeypatch.setattr(
+        functional,
+        "quantize_4bit",
+        lambda piece, **options: (sizes.append(piece.numel()), quantise(piece, **options))[1],
+    )
+    rounded = nf4.round_trip(weight, transposed)
+    assert torch.equal(rounded.T if transposed else rounded, whole)
+    assert sum(sizes) == weight.numel()
+    assert max(sizes) <= max(20_000, 64 * source.shape[1])  # what the quantiser holds grows with a piece, not a matrix
+
+
 def test_auto_mode_follows_training_json(tmp_path: Path) -> None:
     base = make_base(tmp_path / "base")
     modes = {}

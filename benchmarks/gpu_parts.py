@@ -28,7 +28,8 @@ from toolkit.errors import Cancelled
 from toolkit.generation import merge_command
 from toolkit.options.training import SftOptions
 from toolkit.planning.plan import plan_launch
-from toolkit.planning.training_memory import GIB, TrainingShape, estimate_memory, read_shape
+from toolkit.planning.training_memory import estimate_memory
+from toolkit.planning.training_shape import GIB, TrainingShape, read_shape
 from toolkit.records import read_growing_jsonl
 from toolkit.runs.recorder import Recorder
 from toolkit.settings import SftSettings

@@ -37,7 +37,8 @@ from toolkit.bundled import recipes_dir
 from toolkit.catalog import accelerate_config_path
 from toolkit.options.training import BaseModelOptions, LoraOptions, SftOptions
 from toolkit.planning.model_configs import find_model_config
-from toolkit.planning.training_memory import TrainingShape, estimate_memory, read_shape
+from toolkit.planning.training_memory import estimate_memory
+from toolkit.planning.training_shape import TrainingShape, read_shape
 from toolkit.records import read_growing_jsonl, sha256_file
 from toolkit.runs.recorder import Recorder
 from toolkit.settings import SftSettings

@@ -17,7 +17,7 @@ from toolkit.generation.tensor_stream import FLOATS, Entry, read_header
 from toolkit.model_files import weight_files
 from toolkit.options.generation import EngineOptions
 from toolkit.planning.generation_memory import CPU_PROCESS_BYTES, DTYPE_BYTES
-from toolkit.planning.training_memory import GIB
+from toolkit.planning.training_shape import GIB
 from toolkit.records import read_json
 
 # A merge's libraries. Of its largest matrix it holds one in float32, and three in the stored type on their way to the

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from toolkit.options.training import MemoryOptions, SftOptions
-from toolkit.planning.training_memory import ModelShape, TrainingShape, estimate_memory
+from toolkit.planning.training_memory import estimate_memory
+from toolkit.planning.training_shape import ModelShape, TrainingShape
 
 # Passes over the frozen weights: forward, and backward to the inputs; checkpointing repeats the forward one.
 PASSES = {False: 2, True: 3}

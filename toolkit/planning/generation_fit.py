@@ -21,7 +21,7 @@ from toolkit.machine import packages
 from toolkit.machine.gpus import Gpu, my_gpus
 from toolkit.options.generation import EngineOptions
 from toolkit.planning.generation_memory import EngineMemory, ServedModel, cpu_memory, gpu_memory
-from toolkit.planning.training_memory import GIB
+from toolkit.planning.training_shape import GIB
 
 # Requests in flight from which a batch keeps a card busy.
 REQUESTS = 32

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolkit.options.generation import EngineOptions, ServedWeights
-from toolkit.planning.training_memory import FRAMEWORK_GIB, GIB, ModelShape, read_shape
+from toolkit.planning.training_memory import FRAMEWORK_GIB
+from toolkit.planning.training_shape import GIB, ModelShape, read_shape
 
 # Ranks of unmerged adapters that vLLM makes buffers for (vllm.config.lora.MaxLoRARanks of vLLM 0.32 and 0.33).
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)

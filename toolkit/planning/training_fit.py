@@ -20,14 +20,11 @@ from toolkit.planning.lora_targets import lora_refusals
 from toolkit.planning.model_configs import find_model_config
 from toolkit.planning.strategies import SHARDED, TITLES, Strategy, refusal
 from toolkit.planning.training_memory import (
-    GIB,
     MemoryEstimate,
-    ModelShape,
-    TrainingShape,
     estimate_memory,
-    read_shape,
     whole_model_bytes,
 )
+from toolkit.planning.training_shape import GIB, ModelShape, TrainingShape, read_shape
 
 Precision = Literal["bf16", "fp16", "fp32"]
 # Left free for what the estimate cannot see: other users of the card, fragmentation.

@@ -1,18 +1,17 @@
 """How much memory a LoRA training takes, item by item, from the model's config.json alone: no torch, no weights.
 
-The activation counts are those of transformers 5.19's decoder layers with PEFT 0.21's LoRA (every tensor that autograd
-keeps was listed and counted). `make bench-train` compares the sums with measured peaks.
+What autograd keeps is counted by toolkit.planning.activation_memory. `make bench-train` compares the sums with measured
+peaks.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
-from toolkit.options.training import MemoryOptions, SftOptions
-from toolkit.planning.strategies import SHARDED, Strategy
+from toolkit.options.training import MemoryOptions
+from toolkit.planning.activation_memory import activation_bytes, layer_bytes
+from toolkit.planning.training_shape import GIB, ModelShape, TrainingShape
 
-GIB = 1024**3
 # Labelled positions that the head on CPU scores at once (toolkit.training.labelled_head): 128 x 262,144 x 4 bytes = 134
 # MB.
 CPU_HEAD_TOKENS = 128
@@ -24,81 +23,6 @@ CUDA_TILE = (4096, 32768)
 MAX_EVALUATION_ROWS, MIN_LENGTH = 32, 16
 # CUDA context, cuBLAS workspaces and fragmentation; on a CPU Python with its libraries.
 FRAMEWORK_GIB = {"cuda": 0.9, "cpu": 1.0}
-# Families whose layers are counted below: gated MLP, grouped-query attention, RMSNorm. True: with norms of q and k.
-FAMILIES = {
-    "llama": False,
-    "mistral": False,
-    "qwen2": False,
-    "qwen3": True,
-    "gemma": False,
-    "gemma2": False,
-    "gemma3_text": True,
-    "smollm3": False,
-}
-FOUR_NORMS = frozenset({"gemma2", "gemma3_text"})
-
-
-@dataclass(frozen=True)
-class ModelShape:
-    """What decides a decoder's memory. `attention` and `kv`: width of all query heads and of all key heads."""
-
-    layers: int
-    hidden: int
-    intermediate: int
-    heads: int
-    attention: int
-    kv: int
-    vocabulary: int
-    tied: bool
-    norms: int
-    qk_norm: bool
-
-    @property
-    def linears(self) -> dict[str, tuple[int, int]]:
-        """(inputs, outputs) of a layer's linear modules by name."""
-        h, f = self.hidden, self.intermediate
-        return {
-            "q_proj": (h, self.attention),
-            "k_proj": (h, self.kv),
-            "v_proj": (h, self.kv),
-            "o_proj": (self.attention, h),
-            "gate_proj": (h, f),
-            "up_proj": (h, f),
-            "down_proj": (f, h),
-        }
-
-
-@dataclass(frozen=True)
-class TrainingShape:
-    """What decides a training's memory besides the model: its options, none of them still `auto`, and what one process
-    has. `precision_bytes`: of the compute type, 2 or 4.
-    """
-
-    options: SftOptions
-    precision_bytes: int
-    device: str = "cuda"
-    strategy: Strategy = "single"
-    processes: int = 1
-    labelled: int | None = None  # labelled positions of a micro-batch; None: all of them may be
-    fp16: bool = False  # a card without bf16, on which the adapters are trained in fp32
-    longest: int | None = None  # tokens of the longest row; None: as long as max_length allows
-
-    @property
-    def row(self) -> int:
-        """Tokens of a row in the fullest micro-batch."""
-        return min(self.options.max_length, self.longest or self.options.max_length)
-
-    @property
-    def tokens(self) -> int:
-        """Tokens of the fullest micro-batch, padding included."""
-        return self.options.rows_per_device * self.row
-
-    @property
-    def sharded(self) -> bool:
-        return self.strategy in SHARDED
-
-    def with_options(self, options: SftOptions) -> TrainingShape:
-        return replace(self, options=options)
 
 
 @dataclass(frozen=True)
@@ -128,29 +52,6 @@ class MemoryEstimate:
         return [f"{name:<24} {size / GIB:7.2f} GiB" for name, size in rows]
 
 
-def read_shape(config: dict[str, Any]) -> ModelShape | None:
-    """The shape in a model's config.json; None for families that are not counted here."""
-    text = config.get("text_config") or config
-    family = str(text.get("model_type", ""))
-    if family not in FAMILIES:
-        return None
-    hidden, heads = int(text["hidden_size"]), int(text["num_attention_heads"])
-    head = int(text.get("head_dim") or hidden // heads)
-    tied_by_default = family.startswith("gemma")
-    return ModelShape(
-        layers=int(text["num_hidden_layers"]),
-        hidden=hidden,
-        intermediate=int(text["intermediate_size"]),
-        heads=heads,
-        attention=heads * head,
-        kv=int(text.get("num_key_value_heads") or heads) * head,
-        vocabulary=int(text["vocab_size"]),
-        tied=bool(text.get("tie_word_embeddings", config.get("tie_word_embeddings", tied_by_default))),
-        norms=4 if family in FOUR_NORMS else 2,
-        qk_norm=FAMILIES[family],
-    )
-
-
 def estimate_memory(model: ModelShape, training: TrainingShape) -> MemoryEstimate:
     """Peak memory of one process of a training, by item."""
     precision = training.precision_bytes
@@ -171,7 +72,7 @@ def estimate_memory(model: ModelShape, training: TrainingShape) -> MemoryEstimat
         "adapters": adapter_bytes,
         "gradients": adapter_bytes,
         "optimiser": _optimiser(adapter, adapter_bytes, training) // shares,
-        "activations": _activations(model, training),
+        "activations": activation_bytes(model, training),
         "logits and workspace": max(_head(model, training), _backward(model, training)),
         "framework": round(FRAMEWORK_GIB[training.device] * GIB),
     }
@@ -194,8 +95,7 @@ def evaluation_rows(model: ModelShape, training: TrainingShape, longest: int) ->
     """Rows that a validation pass may take at once: as many as fit what a training step holds for its activations, for
     without gradients one layer is held at a time. `longest`: tokens of the longest of them.
     """
-    budget = _activations(model, training) + max(_head(model, training), _backward(model, training))
-    layer = _layer_bytes_per_token(model, training) + model.hidden * (training.precision_bytes + 4)
+    budget = activation_bytes(model, training) + max(_head(model, training), _backward(model, training))
 
     def needed(rows: int) -> int:
         step = replace(training, labelled=None, longest=longest).with_options(
@@ -203,7 +103,8 @@ def evaluation_rows(model: ModelShape, training: TrainingShape, longest: int) ->
                 MemoryOptions(per_device_train_batch_size=rows, max_length=max(longest, MIN_LENGTH), packing=False)
             )
         )
-        return rows * longest * (layer + longest * 2) + _head(model, step)
+        layer = max(layer_bytes(model, step, windowed) for windowed in (False, model.windowed > 0))
+        return layer + step.tokens * model.hidden * (step.precision_bytes + 4) + _head(model, step)
 
     fitting = [rows for rows in range(1, MAX_EVALUATION_ROWS + 1) if needed(rows) <= budget]
     return max([training.options.rows_per_device, *fitting])
@@ -237,49 +138,6 @@ def _optimiser(adapter: int, adapter_bytes: int, training: TrainingShape) -> int
     if training.options.optim == "paged_adamw_8bit":
         return adapter * 2 + adapter * 8 // 256
     return adapter * 8 if training.options.optim == "paged_adamw_32bit" else adapter_bytes * 2
-
-
-def _activations(model: ModelShape, training: TrainingShape) -> int:
-    """What autograd keeps between the passes: all layers, or their inputs and one layer that is recomputed."""
-    tokens = training.tokens
-    layer, precision = _layer_bytes_per_token(model, training), training.precision_bytes
-    mask = (
-        tokens * training.row * 2
-        if _masked(training) and not training.options.packing
-        else tokens * tokens * 2
-        if training.options.packing
-        else 0
-    )
-    around = tokens * model.hidden * (precision + 4)  # embedding output and the input of the last norm
-    kept = model.layers * model.hidden * precision + layer if training.options.checkpointing else model.layers * layer
-    return tokens * kept + around + mask
-
-
-def _layer_bytes_per_token(model: ModelShape, training: TrainingShape) -> int:
-    """Tensors that one layer keeps for its backward pass, in bytes a token."""
-    precision = training.precision_bytes
-    h, a, kv, f = model.hidden, model.attention, model.kv, model.intermediate
-    kept_kv = a if _masked(training) and training.device == "cpu" else kv  # with a mask transformers repeats the keys
-    values = 2 * a + 2 * kept_kv + 3 * f  # q, attention output, k, v, gate, its activation, up
-    norms = model.norms * (h * 4 + 4) + ((a + kv) * 4 + model.heads * 8 if model.qk_norm else 0)
-    adapted = {
-        name: inputs
-        for name, (inputs, _) in model.linears.items()
-        if training.options.target_modules == "all-linear" or name in training.options.target_modules
-    }
-    # PyTorch's CPU dropout keeps its noise in the input's type.
-    mask_bytes = 1 if training.device == "cuda" else precision
-    if training.options.lora_dropout:
-        lora = sum(inputs * (precision + mask_bytes) for inputs in adapted.values())
-    else:  # q, k, v share their input, as do gate and up; the attention output is kept already
-        groups = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"), ("down_proj",))
-        lora = sum(precision * max((adapted.get(name, 0) for name in group), default=0) for group in groups)
-    return values * precision + norms + model.heads * 4 + lora + len(adapted) * training.options.lora_r * precision
-
-
-def _masked(training: TrainingShape) -> bool:
-    """Whether attention gets an explicit mask: rows of different lengths in a batch, or several in one sequence."""
-    return training.options.rows_per_device > 1 or training.options.packing
 
 
 def _head(model: ModelShape, training: TrainingShape) -> int:

@@ -14,14 +14,10 @@ from torch.nn.attention.varlen import varlen_attn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
-from toolkit.planning.training_memory import FAMILIES
+from toolkit.planning.training_shape import FLASH_WIDTH
 
 ROWS_ATTENTION = "steptune_rows"
-# Causal, perhaps with a window, and nothing else; Gemma 2 caps its scores as well.
-PLAIN = frozenset(FAMILIES) - {"gemma2"}
-# The kernel's limits: FlashAttention's types, cards and widths of a head.
-VARLEN_CAPABILITY = 8
-VARLEN_WIDTH = 256
+FLASH_CAPABILITY = 8
 
 
 def rows_attention(
@@ -47,7 +43,7 @@ def rows_attention(
     window = sliding_window or 0
     if cu_seq_lens_q is None:
         attended = _causal(query, key, value, scaling, dropout, window)
-    elif not dropout and _takes_varlen(query):
+    elif not dropout and _flash_takes(query):
         joined = [states[0].transpose(0, 1) for states in (query, key, value)]  # [tokens, heads, width]
         return varlen_attn(
             *joined,
@@ -68,12 +64,13 @@ def rows_attention(
 AttentionInterface.register(ROWS_ATTENTION, rows_attention)
 
 
-def _takes_varlen(query: torch.Tensor) -> bool:
+def _flash_takes(query: torch.Tensor) -> bool:
+    """FlashAttention's limits: types, cards and widths of a head."""
     return (
         query.is_cuda
         and query.dtype in (torch.bfloat16, torch.float16)
-        and query.shape[-1] <= VARLEN_WIDTH
-        and torch.cuda.get_device_capability(query.device)[0] >= VARLEN_CAPABILITY
+        and query.shape[-1] <= FLASH_WIDTH
+        and torch.cuda.get_device_capability(query.device)[0] >= FLASH_CAPABILITY
     )
 
 
@@ -86,6 +83,10 @@ def _causal(
         place = torch.arange(tokens, device=query.device)
         behind = place[:, None] - place
         band = (behind >= 0) & (behind < window)
+    groups = query.shape[1] // key.shape[1]
+    if groups > 1 and not _shares_keys(query, band):
+        key, value = (states.repeat_interleave(groups, dim=1) for states in (key, value))
+        groups = 1
     return scaled_dot_product_attention(
         query,
         key,
@@ -94,5 +95,12 @@ def _causal(
         dropout_p=dropout,
         is_causal=band is None,
         scale=scaling,
-        enable_gqa=query.shape[1] != key.shape[1],
+        enable_gqa=groups > 1,
     )
+
+
+def _shares_keys(query: torch.Tensor, band: torch.Tensor | None) -> bool:
+    """Whether a kernel takes fewer heads of keys than of queries. On every card that can, FlashAttention does, without
+    a mask; where none does, PyTorch keeps the scores of all pairs of tokens.
+    """
+    return not query.is_cuda or (band is None and _flash_takes(query))

@@ -21,7 +21,8 @@ from trl import SFTConfig
 from toolkit.errors import Cancelled
 from toolkit.options.training import SftOptions, TrainOptions
 from toolkit.planning.model_configs import find_model_config
-from toolkit.planning.training_memory import TrainingShape, evaluation_rows, read_shape
+from toolkit.planning.training_memory import evaluation_rows
+from toolkit.planning.training_shape import TrainingShape, read_shape
 from toolkit.runs.recorder import Recorder
 from toolkit.training.base_model import load_base_model, lora_config, require_targets
 from toolkit.training.batches import BatchRows

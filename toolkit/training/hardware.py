@@ -16,7 +16,8 @@ from toolkit.machine.gpus import BF16_SINCE
 from toolkit.machine.processes import RUN_ID_VARIABLE
 from toolkit.options.training import SftOptions
 from toolkit.planning.strategies import SHARDED, Strategy, refusal
-from toolkit.training.attention import PLAIN, ROWS_ATTENTION
+from toolkit.planning.training_shape import PLAIN
+from toolkit.training.attention import ROWS_ATTENTION
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from toolkit.planning.generation_checks import check_generation, served_by
 from toolkit.planning.generation_fit import EngineChoice, Served, ServingMachine, advice, choose_engine
 from toolkit.planning.generation_memory import read_served, weight_bytes
 from toolkit.planning.model_configs import SHIPPED
-from toolkit.planning.training_memory import GIB
+from toolkit.planning.training_shape import GIB
 from toolkit.settings import GenerateSettings, SftSettings
 
 MISTRAL = read_served(SHIPPED["mistralai/Mistral-7B-Instruct-v0.2"])

@@ -24,14 +24,8 @@ from toolkit.planning.model_configs import SHIPPED, find_model_config
 from toolkit.planning.plan import plan_launch
 from toolkit.planning.strategies import QUANTIZATIONS, STRATEGIES, Strategy, refusal, table
 from toolkit.planning.training_fit import USABLE, Machine, judge_rows, judge_training, machine_choice
-from toolkit.planning.training_memory import (
-    GIB,
-    MemoryEstimate,
-    TrainingShape,
-    estimate_memory,
-    evaluation_rows,
-    read_shape,
-)
+from toolkit.planning.training_memory import MemoryEstimate, estimate_memory, evaluation_rows
+from toolkit.planning.training_shape import GIB, TrainingShape, read_shape
 from toolkit.settings import SftSettings
 
 MISTRAL = read_shape(SHIPPED["mistralai/Mistral-7B-Instruct-v0.2"])

@@ -8,8 +8,9 @@ import pytest
 import torch
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig, MistralConfig, MistralForCausalLM, PreTrainedModel
 
+from toolkit.planning.training_shape import PLAIN
 from toolkit.training import attention
-from toolkit.training.attention import PLAIN, ROWS_ATTENTION
+from toolkit.training.attention import ROWS_ATTENTION
 from toolkit.training.batches import BatchRows
 from toolkit.training.labelled_head import add_labelled_head
 
@@ -92,7 +93,7 @@ def test_the_kernel_for_rows_of_different_lengths_gets_them_as_it_wants_them(
         return torch.cat([attention._causal(*row, scale, 0.0, window)[0].transpose(0, 1) for row in rows])
 
     monkeypatch.setattr(attention, "varlen_attn", varlen)
-    monkeypatch.setattr(attention, "_takes_varlen", lambda _query: True)
+    monkeypatch.setattr(attention, "_flash_takes", lambda _query: True)
     model = make(kind)
     model.set_attn_implementation(ROWS_ATTENTION)
     add_labelled_head(model)
@@ -100,6 +101,29 @@ def test_the_kernel_for_rows_of_different_lengths_gets_them_as_it_wants_them(
     for name, value in theirs.items():
         assert torch.allclose(ours[name].double(), value.double(), atol=2e-6), name
     assert windows == {"plain": [(-1, 0)] * 2, "window": [(3, 0)] * 2, "gemma3": [(2, 0), (-1, 0)]}[kind]
+
+
+@pytest.mark.parametrize("joined", [False, True])
+@pytest.mark.parametrize("kind", ["plain", "window", "gemma3"])
+def test_where_no_kernel_shares_keys_each_query_head_gets_its_own(
+    kind: str, joined: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A card before Ampere, or a window: with shared keys PyTorch would keep the scores of all pairs of tokens."""
+    attend = attention.scaled_dot_product_attention
+
+    def of_a_card(query, key, value, *, enable_gqa, **options):
+        assert not enable_gqa
+        assert query.shape == key.shape == value.shape
+        return attend(query, key, value, **options)
+
+    monkeypatch.setattr(attention, "scaled_dot_product_attention", of_a_card)
+    monkeypatch.setattr(attention, "_shares_keys", lambda _query, _band: False)
+    model = make(kind)
+    model.set_attn_implementation(ROWS_ATTENTION)
+    add_labelled_head(model)
+    ours, theirs = results(model, BatchRows(0, joined)(ROWS)), by_transformers(kind)
+    for name, value in theirs.items():
+        assert torch.allclose(ours[name].double(), value.double(), atol=2e-6), name
 
 
 def test_no_mask_is_made_and_the_positions_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

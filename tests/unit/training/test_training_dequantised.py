@@ -10,7 +10,8 @@ from peft import get_peft_model
 
 from toolkit.options.training import BaseModelOptions, LoraOptions
 from toolkit.planning import training_memory
-from toolkit.planning.training_memory import GIB, keeps_dequantised
+from toolkit.planning.training_memory import keeps_dequantised
+from toolkit.planning.training_shape import GIB
 from toolkit.training.base_model import load_base_model, lora_config
 from toolkit.training.hardware import Hardware
 

@@ -26,6 +26,7 @@ from toolkit.records import read_json
 from toolkit.runs.recorder import Recorder
 from toolkit.training.dequantised import keep_dequantised
 from toolkit.training.hardware import Hardware, attention_kernel
+from toolkit.training.kernels import fuse_kernels
 
 
 def load_tokenizer(base: ModelOptions) -> PreTrainedTokenizerBase:
@@ -105,6 +106,7 @@ def load_base_model(
             " the network."
         ) from error
     keep_dequantised(model, base.quantization, hardware)
+    fuse_kernels(model, hardware)
     return model
 
 

@@ -91,6 +91,7 @@ _UNSURE = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _UNSEEN_FIRST = re.compile(rf"[{UNSEEN}]+")
+_PLAIN = re.compile(r"(\d{1,3})([.)])[ \t]")  # what most lines of ASCII begin with
 _DASH = re.compile(r"[-–—][ \t]+")
 _INLINE = re.compile(
     rf"(?:^|(?<=\s))(?:(?:{STEP_WORDS})\s*(\d{{1,2}})\s*[.):]|[(（]?(\d{{1,2}})[.)](?=\s)|([{CIRCLED}]))\s*",
@@ -132,6 +133,8 @@ def find_marks(lines: Sequence[str]) -> list[Mark | None]:
 
 def sure_mark(line: str) -> Mark | None:
     """The mark of a line that needs no other line to be one."""
+    if line.isascii() and (plain := _PLAIN.match(line)):
+        return Mark(int(plain[1]), f"1{plain[2]}", 0, False, line[plain.end() :].strip())
     match = _SURE.match(line)
     if match is None:
         return None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from toolkit.data.cleaning.anonymise import NOT_LOOKED_FOR, anonymise_row
 from toolkit.data.cleaning.check import clean_row
 from toolkit.data.cleaning.rules import UNJUDGED
 from toolkit.data.rows import Dropped, Row
 from toolkit.data.selection.deduplicate import are_different_tasks
-from toolkit.data.words.languages import detected, language_of
+from toolkit.data.words.languages import CANDIDATES, detected, identifier, language_of
 from toolkit.options.data import CleaningOptions, MaskingOptions
 
 GERMAN = (
@@ -78,3 +81,14 @@ def test_opposites_of_an_unknown_language_are_two_tasks() -> None:
 )
 def test_a_text_without_words_has_no_language(text: str, language: str) -> None:
     assert detected(text) == language
+
+
+def test_the_quick_classifier_answers_as_the_library_does_to_the_last_bit() -> None:
+    chooser = random.Random(5)
+    texts = [*CLEAN.values(), GERMAN, "", "a", "\0", "ÄÖ", "1. 2. 3.", "MENÜ " * 40, "ひらがな と 漢字"]
+    texts += ["".join(map(chr, chooser.choices(range(1, 0x2000), k=length))) for length in range(1, 60)]
+    for languages in (("en", "id", "ms"), CANDIDATES):
+        theirs = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+        theirs.set_languages(list(languages))
+        for text in texts:
+            assert identifier(languages).rank(text) == theirs.rank(text)

@@ -94,10 +94,16 @@ class _Masking:
             for kind, number in PLACEHOLDER.findall(text) if "_" in text else ():
                 self.numbers[kind] = max(self.numbers[kind], int(number))
         masked = list(texts)
+        found: list[list[Span]] = []
         for _ in range(MOST_PASSES):  # again: something can be hidden by what stood before it until that is masked
-            found = [self._found(text) for text in masked]
+            # Nothing is found again in a text that stayed as it was.
+            found = [
+                [] if found and text == before else self._found(text)
+                for text, before in zip(masked, texts, strict=True)
+            ]
             if not any(found):
                 break
+            texts = masked
             masked = [self._replaced(text, self._told(text, spans)) for text, spans in zip(masked, found, strict=True)]
             masked = [self._replaced(text, self._echoes(text)) for text in masked]
         return masked
@@ -162,8 +168,10 @@ class _Masking:
 
     def unnamed(self, lineage: tuple[str, ...]) -> tuple[str, ...]:
         """A row's lineage; one that tells what was masked gets a hash before it, which the group is called after."""
+        if not lineage:
+            return lineage
         slugs = ["-".join(re.findall(r"\w+", surface.lower())) for found in self.surfaces.values() for surface in found]
-        first = lineage[0].lower() if lineage else ""
-        if not any(re.search(rf"(?<!\w){re.escape(slug)}(?!\w)", first) for slug in slugs):
+        first = lineage[0].lower()
+        if not any(slug in first and re.search(rf"(?<!\w){re.escape(slug)}(?!\w)", first) for slug in slugs):
             return lineage
         return (f"section-{hashlib.sha256(lineage[0].encode()).hexdigest()[:16]}", *lineage)

@@ -35,6 +35,8 @@ def number_steps(steps: list[str]) -> str:
 
 def one_line(text: str) -> str:
     """Text with repaired Unicode, without invisible characters and emphasis marks, on one line."""
+    if _is_plain(text) and not _has_emphasis(text):
+        return " ".join(text.split())
     return _until_stable(lambda value: " ".join(EMPHASIS.sub(r"\1\2", _clean(value)).split()), text)
 
 
@@ -52,6 +54,10 @@ def _clean(text: str) -> str:
 
 def _is_plain(text: str) -> bool:
     return text.isascii() and "&" not in text and text.replace("\n", "").replace("\t", "").isprintable()
+
+
+def _has_emphasis(text: str) -> bool:
+    return "**" in text or "__" in text
 
 
 def _until_stable(change: Callable[[str], str], text: str) -> str:
@@ -91,7 +97,9 @@ def parse_steps(text: str) -> tuple[list[str], bool]:
 
 
 def _parse_once(text: str) -> tuple[list[str], bool]:
-    lines = _until_stable(lambda value: EMPHASIS.sub(r"\1\2", _clean(value)), text).expandtabs(4).split("\n")
+    if not _is_plain(text) or _has_emphasis(text):
+        text = _until_stable(lambda value: EMPHASIS.sub(r"\1\2", _clean(value)), text)
+    lines = text.expandtabs(4).split("\n")
     marks = find_marks(lines)
     reading = _Reading()
     for line, mark in zip(lines, marks, strict=True):

@@ -14,6 +14,7 @@ from toolkit.data.pii.lexicon import ADDRESS_CUES, BEFORE_NAMES, NEVER_PERSONAL,
 from toolkit.data.pii.spans import Span
 
 BETWEEN_DIGITS = r"[ .\-/()\u2010-\u2013\u00a0]{0,2}"
+NO_SEPARATORS = str.maketrans("", "", " .-/()")  # the ASCII ones of them
 LEAST_PART = 3  # letters of a part of a name that is looked for by itself
 LEAST_DIGITS = 4  # of a number that is looked for without the word that announced it
 WRITTEN_AS_NUMBERS = frozenset({"card", "iban", "nik", "npwp", "ssn", "passport", "licence", "account", "phone"})
@@ -21,6 +22,8 @@ WRITTEN_AS_NUMBERS = frozenset({"card", "iban", "nik", "npwp", "ssn", "passport"
 
 def echoes(text: str, kind: str, key: str, surface: str) -> list[Span]:
     """Spans of the text that are the same person, address or number; `surface`: as it was written elsewhere."""
+    if text.isascii() and surface.isascii() and not _may_hold(text, kind, key, surface):
+        return []
     return [
         Span(match.start(), match.end(), kind, key)
         for pattern in _patterns(kind, key, surface)
@@ -28,12 +31,25 @@ def echoes(text: str, kind: str, key: str, surface: str) -> list[Span]:
     ]
 
 
+def _may_hold(text: str, kind: str, key: str, surface: str) -> bool:
+    """False where plain ASCII holds no part of it in any writing, for which no pattern has to be made."""
+    lower = text.lower()
+    if kind in WRITTEN_AS_NUMBERS:  # as people of its country write it, a number ends in the same digits
+        bare = lower.translate(NO_SEPARATORS)
+        return any(form[-LEAST_DIGITS:].lower() in bare for form in _bare(key, surface))
+    return any(word in lower for word in ((key,) if kind == "handle" else surface.lower().split()))
+
+
+def _bare(key: str, surface: str) -> set[str]:
+    return {re.sub(r"[^\w]", "", surface), re.sub(r"[^\w]", "", key)}
+
+
 @lru_cache(maxsize=4_096)
 def _patterns(kind: str, key: str, surface: str) -> tuple[re.Pattern[str], ...]:
     if kind == "name":
         return _of_name(surface)
     if kind in WRITTEN_AS_NUMBERS:
-        forms = {re.sub(r"[^\w]", "", surface), re.sub(r"[^\w]", "", key)}
+        forms = _bare(key, surface)
         forms |= _national(key) if kind == "phone" and key.startswith("+") else set()
         long_enough = sorted((form for form in forms if len(form) >= LEAST_DIGITS), key=lambda form: (-len(form), form))
         return tuple(_bounded(BETWEEN_DIGITS.join(form), re.IGNORECASE) for form in long_enough)

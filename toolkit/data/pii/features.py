@@ -9,6 +9,7 @@ import re
 from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
+from typing import NamedTuple
 
 from wordfreq import get_frequency_dict
 
@@ -27,26 +28,41 @@ NEIGHBOURS = (-2, -1, 0, 1, 2)
 
 def features(words: list[str]) -> list[list[str]]:
     """One list of features a word, in order."""
-    padded = ["<s>", "<s>", *words, "</s>", "</s>"]
-    shapes, lists, contexts = (list(map(seen, padded)) for seen in (shape, listed, _context_word))
-    rows = []
-    for at in range(2, len(padded) - 2):
-        row: list[str] = []
-        for offset in NEIGHBOURS:
-            row += _seen_from(padded[at + offset], offset)
-        before, here, after = shapes[at - 1 : at + 2]
-        row += (
-            f"s3={before}{here}{after}",
-            f"l2={lists[at - 1]}{lists[at]}",
-            f"l2+={lists[at]}{lists[at + 1]}",
-            f"w-1s={contexts[at - 1]}{here}",
-            f"w-2s={contexts[at - 2]}{before}{here}",
+    seen = list(map(_seen, ("<s>", "<s>", *words, "</s>", "</s>")))
+    return [
+        [
+            *far_before.views[0],
+            *before.views[1],
+            *here.views[2],
+            *after.views[3],
+            *far_after.views[4],
+            f"s3={before.shape}{here.shape}{after.shape}",
+            f"l2={before.lists}{here.lists}",
+            f"l2+={here.lists}{after.lists}",
+            f"w-1s={before.context}{here.shape}",
+            f"w-2s={far_before.context}{before.shape}{here.shape}",
+        ]
+        for far_before, before, here, after, far_after in zip(
+            seen, seen[1:], seen[2:], seen[3:], seen[4:], strict=False
         )
-        rows.append(row)
-    return rows
+    ]
+
+
+class _Seen(NamedTuple):
+    """A word as its neighbours and itself see it; `views`: from each of NEIGHBOURS."""
+
+    shape: str
+    lists: str
+    context: str
+    views: tuple[tuple[str, ...], ...]
 
 
 @lru_cache(maxsize=100_000)
+def _seen(word: str) -> _Seen:
+    views = tuple(_seen_from(word, offset) for offset in NEIGHBOURS)
+    return _Seen(shape(word), listed(word), _context_word(word), views)
+
+
 def _seen_from(word: str, offset: int) -> tuple[str, ...]:
     near = [f"{offset}w={_context_word(word)}", f"{offset}s={shape(word)}", f"{offset}l={listed(word)}"]
     if offset == 0:
@@ -107,7 +123,7 @@ def is_suspicious(word: str) -> bool:
 
 def forget_names() -> None:
     """Read the list of names again at its next use: training works with a part of it."""
-    for cached in (_names, known_names, names_that_are_words, listed, is_suspicious, _seen_from):
+    for cached in (_names, known_names, names_that_are_words, listed, is_suspicious, _seen):
         cached.cache_clear()
 
 

@@ -67,8 +67,10 @@ def detected(text: str) -> str:
 @cache
 def identifier(languages: tuple[str, ...]) -> LanguageIdentifier:
     """A classifier that decides between these languages (py3langid, BSD licence)."""
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+    from py3langid.langid import MODEL_FILE
 
-    chosen = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    from toolkit.data.words.quick_identifier import QuickIdentifier
+
+    chosen: LanguageIdentifier = QuickIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     chosen.set_languages(list(languages))
     return chosen

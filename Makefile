@@ -18,10 +18,10 @@ demo: setup  ## the whole chain on CPU with the embedded model: data, NF4 LoRA, 
 	@$(BIN)/steptune run pipeline --preset demo --on cpu
 
 test: setup  ## the tests, with real models too, two at a time; kill schedules and sweeps are left to test-all
-	@$(BIN)/pytest -q -m "not long" -n 2 --dist loadfile
+	@$(BIN)/pytest -q -m "not long" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-all: setup  ## all tests
-	@$(BIN)/pytest -q -n 2 --dist loadfile
+	@$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: setup  ## the tests that take seconds
 	@$(BIN)/pytest -q -m "not slow" -n 2

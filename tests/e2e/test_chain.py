@@ -86,6 +86,7 @@ def test_a_changed_setting_runs_its_stage_and_what_follows(chain: Path) -> None:
     assert [row["stage"] for row in events if row["event"] == "stage_started"] == ["evaluate"]
 
 
+@pytest.mark.long
 def test_stop_during_generate_leaves_no_vllm_process_and_resume_finishes(chain: Path) -> None:
     dataset = Path(json.loads((chain / "first.json").read_text())["run_dir"]) / "stages" / "data-build" / "dataset"
     arguments = (
@@ -222,6 +223,7 @@ def test_kill_9_of_the_trainer_is_failed_with_its_signal_and_resume_continues(ch
     assert json.loads(done.stdout)["headline"]["steps"] == 4
 
 
+@pytest.mark.long
 def test_kill_9_of_the_viewer_during_sft_leaves_the_training_going(chain: Path) -> None:
     viewer = subprocess.Popen(
         [

@@ -90,7 +90,7 @@ class Terminal:
         with self._lock:
             return "\n".join(self.screen.display)
 
-    def wait_for(self, what: str | Callable[[str], object], timeout_s: float = 15.0) -> str:
+    def wait_for(self, what: str | Callable[[str], object], timeout_s: float = 60.0) -> str:
         """The screen once it shows a text (or fulfils a condition)."""
         condition: Callable[[str], object] = (lambda text: what in text) if isinstance(what, str) else what
         deadline = time.monotonic() + timeout_s

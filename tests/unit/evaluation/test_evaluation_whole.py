@@ -67,6 +67,7 @@ def run(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_one_and_two_processes_and_any_batch_size_give_the_same_bytes(
     test_set: Callable[..., Path], tiny_bert: Path, tmp_path: Path
 ) -> None:

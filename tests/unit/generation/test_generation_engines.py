@@ -378,6 +378,7 @@ def test_unmerged_adapter_and_its_base_share_an_engine_and_give_what_each_gives_
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_sigterm_ends_vllm_with_130_and_the_run_can_continue(tmp_path: Path) -> None:
     base = make_base(tmp_path / "base")
     data = tmp_path / "p.jsonl"
@@ -427,6 +428,7 @@ def test_kill_at_twenty_random_moments_loses_and_repeats_nothing(tmp_path: Path)
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_engines_side_by_side_give_the_same_bytes_and_die_with_their_parent(tmp_path: Path) -> None:
     base = make_base(tmp_path / "base")
     data = tmp_path / "p.jsonl"

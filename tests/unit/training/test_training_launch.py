@@ -102,6 +102,7 @@ def test_two_processes_agree_with_one(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_sigterm_saves_and_a_second_start_goes_on(tiny_model: Path, shared_dataset: Path, tmp_path: Path) -> None:
     run_dir = tmp_path / "run"
     process = start(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import pty
+import resource
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest

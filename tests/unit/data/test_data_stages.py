@@ -67,6 +67,7 @@ def test_two_processes_make_the_same_bytes_as_one(built: tuple[Path, str], tmp_p
     assert sha256_tree(tmp_path / "dataset") == built[1]
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_a_killed_build_goes_on_from_its_parts_and_ends_with_the_same_bytes(
     built: tuple[Path, str], tmp_path: Path

@@ -29,7 +29,8 @@ here is a measured speed. `steptune doctor` and `steptune run RECIPE --dry-run` 
 
 Mistral-7B-Instruct-v0.2 on the bundled sample, whose training rows have {MEAN} tokens in the mean and
 {SAMPLE["longest"]} at most, 16 rows in an optimiser step. `auto` takes, of what fits the free memory, the way that is
-reckoned to take the least time a token: fewer rows without gradient checkpointing, or more with it.
+reckoned to take the least time a token: fewer rows without gradient checkpointing, or more with it in a fourth, in
+half, or in all of the layers.
 
 """
 
@@ -81,7 +82,7 @@ def _chosen(look: Look) -> str:
     if look.refused:
         return "no: " + "; ".join(check.message for check in look.refused)
     options = look.plan.training.options
-    checkpointing = " with checkpointing" if options.gradient_checkpointing == "true" else ""
+    checkpointing = f" {options.checkpointing_words}" if options.checkpointing else ""
     return f"{options.rows_per_device}{checkpointing}, {look.message('training memory').split(' estimated')[0]}"
 
 

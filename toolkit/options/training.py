@@ -114,10 +114,13 @@ class MemoryOptions(Options):
             " for joined rows the one of variable length."
         ),
     )
-    gradient_checkpointing: Annotated[Literal["auto", "true", "false"], BeforeValidator(_true_or_false)] = Field(
+    gradient_checkpointing: Annotated[
+        Literal["auto", "true", "false"] | Annotated[int, Field(ge=2)], BeforeValidator(_true_or_false)
+    ] = Field(
         "auto",
         description=(
-            "Recompute activations in the backward pass: less memory, more time; auto only where memory needs it."
+            "Recompute activations in the backward pass: less memory, more time. A number N does it in one layer of N;"
+            " auto only where memory needs it."
         ),
     )
     optim: Literal["adamw_torch", "paged_adamw_8bit", "paged_adamw_32bit"] = Field(
@@ -133,10 +136,27 @@ class MemoryOptions(Options):
 
     @property
     def checkpointing(self) -> bool:
-        """Whether activations are recomputed. Raises PreflightError while that is `auto`."""
+        """Whether activations are recomputed, of all layers or of some. Raises PreflightError while that is `auto`."""
+        return self.recomputed_every > 0
+
+    @property
+    def recomputed_every(self) -> int:
+        """1: activations are recomputed in all layers, N: in every N-th, 0: in none. Raises PreflightError while that
+        is `auto`.
+        """
         if self.gradient_checkpointing == "auto":
             raise PreflightError(_STILL_AUTO)
-        return self.gradient_checkpointing == "true"
+        if isinstance(self.gradient_checkpointing, int):
+            return self.gradient_checkpointing
+        return 1 if self.gradient_checkpointing == "true" else 0
+
+    @property
+    def checkpointing_words(self) -> str:
+        """`with checkpointing` and the like. Raises PreflightError while that is `auto`."""
+        every = self.recomputed_every
+        return {0: "without checkpointing", 1: "with checkpointing"}.get(
+            every, f"with checkpointing in one layer of {every}"
+        )
 
 
 _STILL_AUTO = (

@@ -10,14 +10,15 @@ from toolkit.planning.training_shape import FLASH_WIDTH, ModelShape, TrainingSha
 
 
 def activation_bytes(model: ModelShape, training: TrainingShape) -> int:
-    """What is kept: all of every layer, or their inputs and one layer that is recomputed."""
+    """What is kept: all of a layer or, where it is recomputed, its input; and one recomputed layer whole."""
     tokens, precision = training.tokens, training.precision_bytes
     windowed = model.windowed if 0 < model.window < training.row else 0
     layers = [layer_bytes(model, training, place < windowed) for place in range(model.layers)]
     around = tokens * model.hidden * (precision + 4)  # embedding output and the input of the last norm
-    if training.options.checkpointing:
-        return around + max(layers) + tokens * model.layers * model.hidden * precision
-    return around + sum(layers)
+    every = training.options.recomputed_every
+    recomputed = layers[::every] if every else []
+    kept = sum(layers) - sum(recomputed) + max(recomputed, default=0)
+    return around + kept + len(recomputed) * tokens * model.hidden * precision
 
 
 def layer_bytes(model: ModelShape, training: TrainingShape, windowed: bool) -> int:

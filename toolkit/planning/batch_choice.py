@@ -14,8 +14,10 @@ from toolkit.options.training import MemoryOptions, SftOptions
 from toolkit.planning.training_memory import estimate_memory
 from toolkit.planning.training_shape import ModelShape, TrainingShape
 
-# Passes over the frozen weights: forward, and backward to the inputs; checkpointing repeats the forward one.
-PASSES = {False: 2, True: 3}
+# Passes over the frozen weights: forward, and backward to the inputs; checkpointing repeats the forward one in the
+# layers that it is for: none, every fourth, every second, all.
+PASSES = 2
+EVERY = (0, 4, 2, 1)
 # A micro-step costs its tokens and about as much as these: dequantising each matrix and starting the kernels does not
 # depend on the rows. From 2.5 bytes a weight of traffic against two operations a weight and token, at the ratio of
 # arithmetic to bandwidth of cards from T4 to H100 (50 to 150 operations a byte). Reckoned, not measured on a card.
@@ -45,13 +47,15 @@ class MachineChoice:
 
 @dataclass(frozen=True)
 class _Way:
-    checkpointing: bool
-    rows: int
+    options: MemoryOptions  # of batch size and checkpointing
     time: float  # of a token, in forward passes over a large batch
 
+    @property
+    def rows(self) -> int:
+        return self.options.rows_per_device
+
     def __str__(self) -> str:
-        number = f"{self.rows} row{'' if self.rows == 1 else 's'}"
-        return f"{number} {'with' if self.checkpointing else 'without'} checkpointing"
+        return f"{self.rows} row{'' if self.rows == 1 else 's'} {self.options.checkpointing_words}"
 
 
 def is_open(settings: SftOptions) -> bool:
@@ -76,38 +80,43 @@ def choose(
     rows = math.ceil(settings.gradient_accumulation_steps / shape.processes)
     batches = [size for size in range(1, rows + 1) if rows % size == 0] if batch_is_open else [settings.rows_per_device]
     ways = [
-        _Way(checkpointing, max(fitting), _time(checkpointing, max(fitting), settings, lengths))
-        for checkpointing in _checkpointing(settings)
-        if model
-        and usable
-        and (fitting := [b for b in batches if _fits(settings, model, shape, b, checkpointing, usable)])
+        _Way(decided, _time(decided, settings, lengths))
+        for every in _every(settings)
+        if model and usable
+        for decided in _largest_that_fits(settings, model, shape, batches, every, usable)
     ]
-    best = min(ways, key=lambda way: (way.time, way.checkpointing), default=None)
-    batch, checkpointing = (best.rows, best.checkpointing) if best else (min(batches), _checkpointing(settings)[-1])
-    decided = MemoryOptions(per_device_train_batch_size=batch, gradient_checkpointing=_text(checkpointing))
+    best = min(ways, key=lambda way: way.time, default=None)
+    decided = best.options if best else _memory_options(min(batches), _every(settings)[-1])
+    batch = decided.rows_per_device
     if batch_is_open:
         decided = decided.with_options(MemoryOptions(gradient_accumulation_steps=rows // batch))
     return MachineChoice(settings.with_options(decided), _why(best, ways, model, usable))
 
 
-def _checkpointing(settings: SftOptions) -> list[bool]:
-    return [False, True] if settings.gradient_checkpointing == "auto" else [settings.checkpointing]
+def _every(settings: SftOptions) -> tuple[int, ...]:
+    return EVERY if settings.gradient_checkpointing == "auto" else (settings.recomputed_every,)
 
 
-def _text(checkpointing: bool) -> Literal["true", "false"]:
-    return "true" if checkpointing else "false"
+def _memory_options(batch: int, every: int) -> MemoryOptions:
+    text: Literal["true", "false"] = "true" if every else "false"
+    return MemoryOptions(per_device_train_batch_size=batch, gradient_checkpointing=every if every > 1 else text)
 
 
-def _fits(
-    settings: SftOptions, model: ModelShape, shape: TrainingShape, batch: int, checkpointing: bool, usable: float
-) -> bool:
-    decided = MemoryOptions(per_device_train_batch_size=batch, gradient_checkpointing=_text(checkpointing))
-    return estimate_memory(model, shape.with_options(settings.with_options(decided))).peak <= usable
+def _largest_that_fits(
+    settings: SftOptions, model: ModelShape, shape: TrainingShape, batches: list[int], every: int, usable: float
+) -> list[MemoryOptions]:
+    """One, or none where nothing fits."""
+    ways = [_memory_options(batch, every) for batch in batches]
+    fitting = [
+        way for way in ways if estimate_memory(model, shape.with_options(settings.with_options(way))).peak <= usable
+    ]
+    return fitting[-1:]
 
 
-def _time(checkpointing: bool, batch: int, settings: SftOptions, lengths: RowLengths | None) -> float:
-    tokens = batch * (lengths.mean if lengths else settings.max_length)
-    return PASSES[checkpointing] * (1 + FIXED_TOKENS / max(1.0, tokens))
+def _time(way: MemoryOptions, settings: SftOptions, lengths: RowLengths | None) -> float:
+    tokens = way.rows_per_device * (lengths.mean if lengths else settings.max_length)
+    repeated = 1 / way.recomputed_every if way.recomputed_every else 0
+    return (PASSES + repeated) * (1 + FIXED_TOKENS / max(1.0, tokens))
 
 
 def _why(best: _Way | None, ways: list[_Way], model: ModelShape | None, usable: float | None) -> str:
@@ -117,10 +126,10 @@ def _why(best: _Way | None, ways: list[_Way], model: ModelShape | None, usable: 
         return "one row at a time: the card does not say its memory"
     if best is None:
         return "nothing fits, the smallest is shown"
-    others = [way for way in ways if way is not best]
+    others = [way for way in ways if way.rows != best.rows]
     if others:
-        longer = f"{others[0].time / best.time:.2g} times as long a token"
-        return f"{best}, reckoned the fastest that fits; {others[0]} would take {longer}"
-    if best.checkpointing and len(ways) == 1:
+        longer = ", ".join(f"{way.time / best.time:.2f} in {way}" for way in others)
+        return f"{best}, reckoned the fastest that fits (1 in time a token; {longer})"
+    if best.options.recomputed_every and ways[0] is best:
         return f"{best}: without it not one row fits"
     return f"{best}: as many as fit"

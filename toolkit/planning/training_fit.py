@@ -168,8 +168,8 @@ def _judge_memory(settings: SftOptions, machine: Machine, lengths: RowLengths | 
         return Check(name, "warning", f"{settings.model}: the memory of this model is not known before it is loaded.")
     shape = training_shape(settings, machine, lengths)
     shown = f"{estimate.peak / GIB:.1f} GiB estimated for " + (
-        f"{settings.rows_per_device} row(s) of {shape.row} tokens in {machine.precision}, checkpointing"
-        f" {'on' if settings.checkpointing else 'off'}"
+        f"{settings.rows_per_device} row(s) of {shape.row} tokens in {machine.precision},"
+        f" {settings.checkpointing_words}"
         if estimate.peak == estimate.total
         else f"loading: {TITLES[machine.strategy]} splits the {settings.quantization} weights after each process has"
         " loaded all of them"

@@ -130,6 +130,9 @@ def sft_config(
         per_device_eval_batch_size=_evaluation_rows(options, hardware, train_rows, validation_rows),
         gradient_accumulation_steps=options.gradient_accumulation_steps,
         gradient_checkpointing=options.checkpointing,
+        gradient_checkpointing_kwargs=(
+            {"every_n_layers": options.recomputed_every} if options.recomputed_every > 1 else None
+        ),
         optim=options.optim,
         max_length=options.max_length,
         dataset_kwargs={"skip_prepare_dataset": True},

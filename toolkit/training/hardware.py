@@ -112,7 +112,7 @@ def _relief(options: SftOptions) -> str:
     if smaller:
         change = f"per_device_train_batch_size={smaller} gradient_accumulation_steps={accumulation * batch // smaller}"
         return f"Go on with `{resume} {change}`: the same rows a step."
-    if not options.checkpointing:
+    if options.recomputed_every != 1:
         return f"Go on with `{resume} gradient_checkpointing=true`: slower, with the same result."
     if options.quantization != "nf4":
         return "Start a new run with quantization=nf4."

@@ -115,7 +115,25 @@ def test_small_batches_without_checkpointing_are_compared_with_large_ones_with_i
         found = machine_choice(SftSettings(), machine, lengths)
         assert found.options.gradient_checkpointing == checkpointing
         assert found.why
-        assert "reckoned the fastest that fits" in found.why
+        assert "reckoned the fastest that fits (1 in time a token; " in found.why
+
+
+def test_part_of_the_layers_is_recomputed_where_all_would_take_longer() -> None:
+    """Without checkpointing there is no room for a row, and with it in all layers there is more than is needed."""
+    assert MISTRAL is not None
+    lengths = RowLengths(100, 100 * 1900, 2000)
+    sizes = {
+        every: estimate(MemoryOptions(gradient_checkpointing=every, max_length=2000)).total
+        for every in ("false", 4, 2, "true")
+    }
+    assert sizes["false"] > sizes[4] > sizes[2] > sizes["true"]
+    for every in (4, 2):
+        machine = replace(T4, precision="bf16", free=(sizes[every] + 1) / USABLE)
+        found = machine_choice(SftSettings(), machine, lengths)
+        assert found.options.gradient_checkpointing == every
+        assert found.why
+        assert found.why.startswith(f"1 row with checkpointing in one layer of {every}, reckoned the fastest")
+        assert " rows with checkpointing)" in found.why
 
 
 def test_validation_takes_more_rows_at_once_within_the_memory_of_a_step() -> None:

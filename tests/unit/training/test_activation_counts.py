@@ -7,8 +7,8 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig, MistralConfig, MistralForCausalLM, PreTrainedModel
 
-from toolkit.options.training import SftOptions
-from toolkit.planning.activation_memory import layer_bytes
+from toolkit.options.training import MemoryOptions, SftOptions
+from toolkit.planning.activation_memory import activation_bytes, layer_bytes
 from toolkit.planning.training_shape import TrainingShape, read_shape
 from toolkit.training.attention import ROWS_ATTENTION
 from toolkit.training.batches import BatchRows
@@ -37,6 +37,8 @@ def kept_bytes(model: PreTrainedModel, options: SftOptions) -> int:
     """Bytes of the storages that autograd keeps of a micro-batch of equal rows, but for the weights."""
     model.requires_grad_(False)
     model.set_attn_implementation(ROWS_ATTENTION if options.attn_implementation == "auto" else "sdpa")
+    if options.checkpointing:
+        model.gradient_checkpointing_enable(every_n_layers=options.recomputed_every)
     adapted = get_peft_model(model, LoraConfig(r=options.lora_r, target_modules="all-linear", lora_dropout=0.0))
     weights = {parameter.untyped_storage().data_ptr() for parameter in adapted.parameters()}
     kept: dict[int, torch.Tensor] = {}
@@ -72,6 +74,21 @@ def test_a_layer_keeps_what_is_counted_for_it(kind: str, attention: str, joined:
     fewer, more = (kept_bytes(model, options) for model in models)
     training = TrainingShape(options, precision_bytes=4, device="cpu")
     assert more - fewer == pytest.approx(layer_bytes(shape, training, windowed=kind != "plain"), rel=0.001)
+
+
+@pytest.mark.parametrize("every", [2, 3, 1])
+def test_the_layers_that_are_recomputed_keep_their_input_alone(every: int) -> None:
+    options = SftOptions(
+        per_device_train_batch_size=3, gradient_checkpointing=False, max_length=ROW, lora_r=4, lora_dropout=0
+    )
+    some = options.with_options(MemoryOptions(gradient_checkpointing=every if every > 1 else "true"))
+    shape = read_shape(make("plain", 6).config.to_dict())
+    assert shape is not None
+    training = TrainingShape(options, precision_bytes=4, device="cpu")
+    saved = kept_bytes(make("plain", 6), options) - kept_bytes(make("plain", 6), some)
+    estimated = activation_bytes(shape, training) - activation_bytes(shape, training.with_options(some))
+    # While a step goes back one recomputed layer is whole again.
+    assert saved == pytest.approx(estimated + layer_bytes(shape, training, windowed=False), rel=0.06)
 
 
 def test_cards_without_flash_attention_keep_a_key_for_each_query_and_no_scores() -> None:

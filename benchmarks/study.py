@@ -1,10 +1,12 @@
-"""The blind study: coverage of its intervals, balance of its packets, what verify names, and kill -9 while rating.
+"""The blind study: coverage and power of its intervals, balance of its packets, what verify names after the lock, and
+kill -9 while rating.
 
     make bench-eval
 
-The coverage is simulated: three raters, 60 items, differences with an item, a rater and a residual part, rounded to
-quarters as means of four criteria are. Beside each coverage stands that of an interval which takes all ratings for
-independent.
+Differences are simulated with an item, a rater and a residual part, rounded to quarters as means of four criteria are.
+Each of the twelve designs has its own assignment of questions to raters, as `steptune study new` draws it; the
+difference is the smallest that the plan promises to find with 80 % power. Beside the coverage stands that of an
+interval which takes all ratings for independent. Tampering: `tests/unit/review/tampering.py`.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
+from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -26,27 +29,59 @@ sys.path[0] = str(HERE.parent)  # this folder has a tui.py, which would hide the
 from benchmarks.report import finish  # noqa: E402
 from tests.unit.review.kill_rating import kill_trials  # noqa: E402
 from tests.unit.review.study_case import make_study, rate_all  # noqa: E402
+from tests.unit.review.tampering import KINDS, named_changes, tamper  # noqa: E402
 from toolkit.errors import SteptuneError  # noqa: E402
 from toolkit.review.study.closing import lock, unblind  # noqa: E402
 from toolkit.review.study.create import Created  # noqa: E402
-from toolkit.review.study.crossed import crossed_mean  # noqa: E402
+from toolkit.review.study.crossed import Design  # noqa: E402
 from toolkit.review.study.folder import open_study  # noqa: E402
 from toolkit.review.study.key import read_key  # noqa: E402
 from toolkit.review.study.packet import Packet, find_packet, read_packet  # noqa: E402
+from toolkit.review.study.packets import assign  # noqa: E402
+from toolkit.review.study.plan import Assumptions  # noqa: E402
+from toolkit.review.study.power import Power  # noqa: E402
 from toolkit.review.study.verify import find_changes  # noqa: E402
 
-ITEMS, RATERS, STUDIES, RESAMPLES = 60, 3, 600, 200
-# Standard deviations of item, rater and residual of a difference: raters who agree, differ a little, differ as much as
-# items do.
-SPREADS = ((0.5, 0.0, 0.7), (0.5, 0.1, 0.7), (0.5, 0.2, 0.7), (0.5, 0.5, 0.7))
-BYTE_CHANGES, KILLS = 400, 200
+STUDIES = 2000
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """A design and how much items, raters and what is left differ (standard deviations, as the plan assumes them)."""
+
+    raters: int
+    items: int
+    core: int
+    rater_sd: float
+    item_sd: float = 0.6
+    residual_sd: float = 0.8
+
+
+DESIGNS = (
+    Simulated(3, 60, 60, 0.0),
+    Simulated(3, 60, 60, 0.15),
+    Simulated(3, 60, 20, 0.15),
+    Simulated(3, 60, 20, 0.3),
+    Simulated(3, 60, 60, 0.5),
+    Simulated(3, 120, 30, 0.2),
+    Simulated(4, 60, 20, 0.15),
+    Simulated(4, 80, 20, 0.4),
+    Simulated(5, 60, 20, 0.2, 0.4, 0.9),
+    Simulated(5, 100, 20, 0.3),
+    Simulated(6, 60, 10, 0.4),
+    Simulated(8, 120, 20, 0.2),
+)
+CHANGES_MADE, BYTE_CHANGES, KILLS = 400, 400, 200
 GIVES_AWAY = re.compile(
     r"\b(?:baseline|tuned|human|gemma|mistral|llama|gpt)\b|\d{4}-\d\d-\d\d|\b\d\d:\d\d:\d\d\b", re.IGNORECASE
 )
 
-COVERAGE = "crossed human interval, 3 raters, 60 items: lowest coverage"
+COVERAGE = "interval over items and raters, 12 designs: lowest coverage"
+WIDEST = "interval over items and raters, 12 designs: highest coverage"
+POWER_OFF = "power, 12 designs: largest distance from the promised 80 % (points)"
 ORDERS = "six orders per rater: largest difference of counts"
 WORDS = "system and model names, items, paths, time stamps in packets"
+TAMPERED = "tampering after the lock that verify --lock does not name"
 CHANGES = "one-byte changes that verify does not name"
 LOST = "kill -9 while rating: acknowledged ratings lost"
 
@@ -57,65 +92,57 @@ def main() -> int:
 
 def measure() -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
     """Values of the bars, and what is compared with them."""
-    covered = [_coverage(spread, seed) for seed, spread in enumerate(SPREADS)]
-    print(json.dumps({"coverage": dict(zip(map(str, SPREADS), covered, strict=True))}), file=sys.stderr)
+    found = [_simulate(design, seed) for seed, design in enumerate(DESIGNS)]
+    print(json.dumps({"designs": dict(zip(map(str, DESIGNS), found, strict=True))}, indent=1), file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="steptune-bench-") as scratch:
         unnamed = _unnamed_changes(Path(scratch) / "changed")
+        tampered = _unnamed_tampering(Path(scratch) / "tampered")
         kills = kill_trials(_packet(make_study(Path(scratch) / "killed", ("anna",))), KILLS)
         imbalance, told = _largest_imbalance_and_words(Path(scratch) / "drawn")
     values = {
-        COVERAGE: min(found["crossed"] for found in covered),
+        COVERAGE: min(each["coverage"] for each in found),
+        WIDEST: max(each["coverage"] for each in found),
+        POWER_OFF: max(abs(100 * each["power"] - 80) for each in found),
         ORDERS: imbalance,
         WORDS: told,
+        TAMPERED: tampered,
         CHANGES: unnamed,
         LOST: kills.lost,
     }
     beside: dict[str, dict[str, Any]] = {
-        COVERAGE: {
-            "independent ratings": min(found["independent"] for found in covered),
-            "percentiles": min(found["percentile"] for found in covered),
-        },
+        COVERAGE: {"independent ratings": min(each["independent"] for each in found)},
+        TAMPERED: {"changes": CHANGES_MADE, "kinds": len(KINDS)},
         CHANGES: {"changes": BYTE_CHANGES},
         LOST: {"kills": kills.kills, "acknowledged": kills.acknowledged},
     }
     return values, beside
 
 
-def _coverage(spread: tuple[float, float, float], seed: int) -> dict[str, float]:
-    """Share of simulated studies whose interval holds the true difference, which is 0."""
+def _simulate(simulated: Simulated, seed: int) -> dict[str, float]:
+    """Of studies whose true difference is the smallest that the plan promises: shares whose interval lies above 0,
+    holds the truth, and would hold it if ratings were independent.
+    """
     generator = random.Random(seed)
-    item_sd, rater_sd, residual_sd = spread
+    raters = [f"r{number}" for number in range(simulated.raters)]
+    given = assign([f"i{number}" for number in range(simulated.items)], raters, simulated.core, generator)
+    cells = sorted((item, rater) for rater, items in given.items() for item in items)
+    design = Design(cells)
+    assumed = Assumptions(item_sd=simulated.item_sd, rater_sd=simulated.rater_sd, residual_sd=simulated.residual_sd)
+    effect = Power(design, assumed).smallest() or 0.0
     hits: Counter[str] = Counter()
-    for study in range(STUDIES):
-        items, raters = (
-            [generator.gauss(0, item_sd) for _ in range(ITEMS)],
-            [generator.gauss(0, rater_sd) for _ in range(RATERS)],
-        )
-        cells = {
-            (f"i{i}", f"r{r}"): round(4 * (items[i] + raters[r] + generator.gauss(0, residual_sd))) / 4
-            for i in range(ITEMS)
-            for r in range(RATERS)
-        }
-        found = crossed_mean(cells, RESAMPLES, study)
-        hits["crossed"] += found.ci95 is not None and found.ci95[0] <= 0 <= found.ci95[1]
-        deviation = math.sqrt(sum((value - found.mean) ** 2 for value in cells.values()) / (len(cells) - 1))
-        hits["independent"] += abs(found.mean) <= 1.96 * deviation / math.sqrt(len(cells))
-        hits["percentile"] += _percentile_holds(cells, generator)
-    return {name: round(count / STUDIES, 3) for name, count in hits.items()}
-
-
-def _percentile_holds(cells: dict[tuple[str, str], float], generator: random.Random) -> bool:
-    """The plain pigeonhole bootstrap: its percentiles, without the two corrections for few raters."""
-    columns = [[cells[f"i{i}", f"r{r}"] for i in range(ITEMS)] for r in range(RATERS)]
-    means = []
-    for _ in range(RESAMPLES):
-        items = generator.choices(range(ITEMS), k=ITEMS)
-        means.append(
-            sum(sum(map(columns[r].__getitem__, items)) for r in generator.choices(range(RATERS), k=RATERS))
-            / (ITEMS * RATERS)
-        )
-    means.sort()
-    return means[int(0.025 * RESAMPLES)] <= 0 <= means[int(0.975 * RESAMPLES)]
+    for _ in range(STUDIES):
+        item = {f"i{number}": generator.gauss(0, simulated.item_sd) for number in range(simulated.items)}
+        rater = {name: generator.gauss(0, simulated.rater_sd) for name in raters}
+        values = [
+            round(4 * (effect + item[i] + rater[r] + generator.gauss(0, simulated.residual_sd))) / 4 for i, r in cells
+        ]
+        found = design.mean(values)
+        low, high = found.ci95 or (0.0, 0.0)
+        hits["power"] += low > 0
+        hits["coverage"] += low <= effect <= high
+        deviation = math.sqrt(sum((value - found.mean) ** 2 for value in values) / (len(values) - 1))
+        hits["independent"] += abs(found.mean - effect) <= 1.96 * deviation / math.sqrt(len(values))
+    return {"promised at": round(effect, 3), **{name: count / STUDIES for name, count in hits.items()}}
 
 
 def _largest_imbalance_and_words(scratch: Path) -> tuple[int, int]:
@@ -159,6 +186,28 @@ def _unnamed_changes(scratch: Path) -> int:
         unnamed += named not in _changes(made)
         path.write_bytes(original)
     shutil.rmtree(scratch)
+    return unnamed
+
+
+def _unnamed_tampering(scratch: Path) -> int:
+    """Changes of every kind to a locked and opened study, by somebody with the key and all files: how many the
+    handed-out hash does not show.
+    """
+    made = make_study(scratch / "original")
+    for rater in ("anna", "ben"):
+        rate_all(made, rater)
+    lock(made.folder)
+    unblind(made.folder, made.key_file)
+    handed_out, unnamed = made.folder.lock_hash(), 0
+    assert named_changes(made, handed_out) == []
+    for number in range(CHANGES_MADE):
+        place = scratch / str(number)
+        shutil.copytree(made.folder.path, place / "study")
+        shutil.copy2(made.key_file, place / "study.key")
+        copy = Created(open_study(place / "study"), place / "study.key", made.sample)
+        tamper(copy, KINDS[number % len(KINDS)], random.Random(number))
+        unnamed += not named_changes(copy, handed_out)
+        shutil.rmtree(place)
     return unnamed
 
 

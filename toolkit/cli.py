@@ -279,7 +279,12 @@ def _add_study(command: argparse.ArgumentParser) -> None:
     add("report", "what the ratings show").add_argument(
         "--results", metavar="FILE", help="results.json of evaluate, to compare its metrics with people"
     )
-    with_key(add("verify", "name whatever was changed in plan, answers, packets, ratings or key"))
+    verify = add("verify", "name whatever was changed in plan, answers, packets, ratings, key or report")
+    verify.add_argument("--lock", metavar="HASH", help="the hash that `lock` printed and that was handed out")
+    verify.add_argument(
+        "--receipt", metavar="TEXT", action="append", default=[], help="a rater's receipt; once or several times"
+    )
+    with_key(verify)
 
 
 def _add_curate(command: argparse.ArgumentParser) -> None:

@@ -37,7 +37,11 @@ def main(settings: EvaluateSettings, run: Run) -> Outcome:
     systems = [read_system(name, path, items) for name, path in settings.predictions.items()]
     require_comparable_runs(systems)
     human = human_system(items, source)
-    study = read_study(settings.study_results, items) if settings.study_results else None
+    study = None
+    if settings.study_results:
+        inputs = {system.name: system.source for system in (*systems, human)}
+        study = read_study(settings.study_results, items, inputs, settings.study_lock)
+        say(study.provenance)
 
     results = evaluate_systems(items, systems, human, settings, run.recorder, study, settings.judge)
     ranks.finish()

@@ -5,17 +5,16 @@ from __future__ import annotations
 import argparse
 import getpass
 import os
+import re
 import sys
 from pathlib import Path
 
 from toolkit.bundled import resolve_bundled
 from toolkit.dataset_folder.names import split_file
 from toolkit.errors import EXIT_DONE, EXIT_FAILED, DataError, UsageError
-from toolkit.records import JSON, read_examples, write_json, write_text
+from toolkit.records import JSON, write_json, write_text
 from toolkit.review.study.folder import StudyFolder, open_study
 from toolkit.review.study.key import Key, is_encrypted, read_key
-from toolkit.review.study.packets import Question
-from toolkit.review.study.plan import HUMAN
 from toolkit.terminal.output import ask, say, say_json
 
 
@@ -24,6 +23,7 @@ def new(args: argparse.Namespace) -> int:
     from toolkit.review.study.create import create_study
     from toolkit.review.study.inputs import read_inputs
     from toolkit.review.study.plan import read_plan
+    from toolkit.review.study.power import power_sentence
 
     changes = {
         name: value
@@ -37,9 +37,7 @@ def new(args: argparse.Namespace) -> int:
     key_file = Path(args.key) if args.key else folder.default_key_file
     passphrase = _passphrase(args, confirm=True) if args.passphrase or args.passphrase_file else ""
     raters = [name.strip() for name in args.raters.split(",") if name.strip()]
-    languages = [question.language for question in inputs.questions]
-    spare = _sample_questions(max(sorted(set(languages)), key=languages.count) if languages else "en")
-    created = create_study(folder.path, inputs, raters, plan, key_file, passphrase, spare, args.acknowledge_leaks)
+    created = create_study(folder.path, inputs, raters, plan, key_file, passphrase, args.acknowledge_leaks)
     if args.json:
         say_json(
             {"study": str(folder.path), "key": str(key_file), "raters": raters, "sample": created.sample.model_dump()}
@@ -47,10 +45,9 @@ def new(args: argparse.Namespace) -> int:
         return EXIT_DONE
     effect = created.sample.smallest_detectable_effect
     say(f"{folder.path}: {created.sample.items} questions, {len(raters)} raters: {', '.join(raters)}.")
-    say(
-        "Smallest difference that it finds with 80 % power:"
-        f" {f'{effect:g} points' if effect is not None else 'none, with one question'}."
-    )
+    say(f"Smallest difference that it finds with 80 % power: {f'{effect:g} points' if effect is not None else 'none'}.")
+    for claim in created.sample.claims:
+        say(f"  {power_sentence(claim, created.sample.raters)}")
     say(f"Key: {key_file}. Keep it from the raters, and keep it: without it the study cannot be opened.")
     say(f"Next: steptune study rate {folder.path} --rater {raters[0]}, or send packets/{raters[0]}.jsonl.")
     return EXIT_DONE
@@ -76,12 +73,18 @@ def lock(args: argparse.Namespace) -> int:
     """Fix the ratings as they are."""
     from toolkit.review.study.closing import lock as lock_ratings
 
-    counts = lock_ratings(open_study(Path(args.study)), args.incomplete)
-    _say_result(
-        args,
-        {"locked": counts},
-        [f"{rater}: {count['done']} of {count['tasks']}" for rater, count in counts.items()] + ["locked"],
-    )
+    folder = open_study(Path(args.study))
+    counts = lock_ratings(folder, args.incomplete)
+    handed_out = folder.lock_hash()
+    receipts = {rater: f"{rater}:{row.lines}:{row.receipt}" for rater, row in folder.lock().ratings.items()}
+    lines = [f"{rater}: {count['done']} of {count['tasks']}" for rater, count in counts.items()]
+    lines += [f"Receipt: {receipt}" for receipt in receipts.values()]
+    lines += [
+        f"Locked: {handed_out}",
+        "Hand this hash out now, to the raters and to somebody who has not the key: `steptune study verify"
+        f" {folder.path} --lock {handed_out[:8]}...` then names whatever is changed from here on, whoever changes it.",
+    ]
+    _say_result(args, {"locked": counts, "lock": handed_out, "receipts": receipts}, lines)
     return EXIT_DONE
 
 
@@ -126,9 +129,13 @@ def report(args: argparse.Namespace) -> int:
 
 def verify(args: argparse.Namespace) -> int:
     """Recompute every hash; 1 if something was changed."""
-    from toolkit.review.study.verify import find_changes
+    from toolkit.review.study.report_check import find_report_changes
+    from toolkit.review.study.verify import find_changes, read_receipt
 
     folder = open_study(Path(args.study))
+    receipts = [read_receipt(text) for text in args.receipt]
+    if args.lock and not re.fullmatch(r"[0-9a-fA-F]{64}", args.lock.strip()):
+        raise UsageError(f"--lock {args.lock}: expected the 64 hex digits that `steptune study lock` printed.")
     key_file = Path(args.key) if args.key else folder.default_key_file
     key: Key | None = None
     changes: list[str] = []
@@ -137,10 +144,23 @@ def verify(args: argparse.Namespace) -> int:
             key = read_key(key_file, _passphrase_for(key_file, args))
         except DataError as error:
             changes.append(str(error))
-    changes += find_changes(folder, key)
-    what = "with the key" if key else "without the key: what it holds was not checked"
-    lines = [f"changed: {change}" for change in changes] or [f"{folder.path}: nothing was changed ({what})."]
-    _say_result(args, {"ok": not changes, "key_checked": key is not None, "changes": changes}, lines)
+    changes += find_changes(folder, key, args.lock, receipts)
+    if not changes and folder.unblinded_file.exists():
+        changes = find_report_changes(folder)
+    unchecked = [] if key else ["the key was not checked: it is not here"]
+    if not args.lock:
+        unchecked.append(
+            "no handed-out hash (--lock): whoever has the key and every file can have written all of it anew"
+        )
+    lines = [f"changed: {change}" for change in changes] or [f"{folder.path}: nothing was changed."]
+    document: JSON = {
+        "ok": not changes,
+        "key_checked": key is not None,
+        "lock_checked": bool(args.lock),
+        "receipts_checked": [kept.rater for kept in receipts],
+        "changes": changes,
+    }
+    _say_result(args, document, lines + [f"not shown: {text}." for text in unchecked])
     return EXIT_FAILED if changes else EXIT_DONE
 
 
@@ -156,19 +176,6 @@ def _systems(given: list[str]) -> dict[str, Path]:
             raise UsageError(f"--system {name} is given twice; each system needs a name of its own.")
         systems[name] = Path(path)
     return systems
-
-
-def _sample_questions(language: str) -> list[Question]:
-    """Questions of the bundled sample for practice, those of the study's language first."""
-    rows = [
-        row
-        for path in sorted(resolve_bundled("bundled:sample/howto").glob("*.jsonl"))
-        for row in read_examples(path)[::8]
-    ]
-    found = [
-        Question(row.id, row.prompt, {HUMAN: row.output}, row.id, str(row.meta.get("language", "en"))) for row in rows
-    ]
-    return sorted(found, key=lambda question: question.language != language)
 
 
 def _passphrase(args: argparse.Namespace, confirm: bool = False) -> str:

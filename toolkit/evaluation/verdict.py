@@ -127,7 +127,7 @@ def _of_people(claims: Sequence[HumanComparison], a: str) -> _Findings:
         sign = 1 if row.a == a else -1
         ends = row.ci95 and tuple(sorted(sign * end for end in row.ci95))
         least = -(row.margin or 0.0) if row.claim == "non_inferiority" else 0.0
-        if ends and ends[1] <= least:
+        if ends and ends[1] <= least and row.met is not None:
             found.refuted.append(f"people rate its {row.criterion} lower")
         elif not (row.a == a and row.met):
             found.open.append(f"people rate its {row.criterion} as claimed")

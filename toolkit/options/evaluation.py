@@ -30,7 +30,14 @@ class EvidenceOptions(Options):
         None, description="Adapter folder of the tuned system; its training.json goes into the model card."
     )
     study_results: OptionalPath = Field(
-        None, description="Finished blind study to join: its folder, or the JSON of `steptune study report`."
+        None,
+        description=(
+            "Finished blind study to join: its folder, which is verified, or the JSON of its report alone, which cannot"
+            " be."
+        ),
+    )
+    study_lock: OptionalText = Field(
+        None, description="Hash that `steptune study lock` printed: the joined study must still have that lock."
     )
     fail_under: dict[str, float] = Field(
         default_factory=dict,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, WithJsonSchema
@@ -175,6 +176,20 @@ class Comment(Part):
     comment: str
 
 
+class ClaimPower(Part):
+    """What a declared claim can come to, after the first step of Holm's correction, if the plan's assumptions hold."""
+
+    a: str
+    b: str
+    claim: Literal["superiority", "non_inferiority"]
+    margin: float | None
+    difference: float = Field(description="The true difference that is assumed, in points: 0 for non-inferiority.")
+    power: Share | None = Field(description="Probability that the claim is met then; null for fewer than three raters.")
+    smallest: float | None = Field(
+        description="Distance of the true difference from 0 or from minus the margin that is found with 80 % power."
+    )
+
+
 class Sample(Part):
     """The size of a study, and the difference that it can find."""
 
@@ -186,6 +201,7 @@ class Sample(Part):
     power: Share
     alpha: Share
     leaks_acknowledged: Count
+    claims: list[ClaimPower] = Field(default_factory=list, description="The declared claims with their power.")
 
 
 class HumanCorrelation(Correlation):
@@ -209,6 +225,12 @@ class StudyResults(Part):
     study_schema: Literal[1]
     study_id: str = Field(description="Name or hash that identifies the sealed plan.")
     title: str = ""
+    sources: dict[str, str] = Field(
+        default_factory=dict, description="SHA-256 of the file that each system's answers came from."
+    )
+    checked_here: Literal["nothing", "folder", "folder and lock"] | None = Field(
+        None, description="What evaluate itself verified when it joined the study."
+    )
     verified: bool = Field(description="Whether every hash of the study still held when the report was made.")
     items: Count
     raters: Count
@@ -250,6 +272,18 @@ class StudyResults(Part):
         default_factory=list, description="The claims with nobody left out, where somebody was."
     )
 
+    @property
+    def provenance(self) -> str:
+        """What of this study was verified where it was joined, in a sentence."""
+        if self.checked_here == "folder and lock":
+            return "The study's folder was verified here, with the hash of its lock that was handed out."
+        if self.checked_here == "folder":
+            return (
+                "The study's folder was verified here, without a handed-out hash of its lock (study_lock=HASH): whoever"
+                " has the key and every file could have written it anew."
+            )
+        return "The study was not verified here: only the JSON of its report was given, not its folder."
+
     def to_json(self) -> JSON:
         """The document as written: what was not measured is left out."""
         return self.model_dump(mode="json", exclude_unset=True)
@@ -257,3 +291,15 @@ class StudyResults(Part):
     def rounded(self) -> StudyResults:
         """Floats at six significant digits, as in results.json."""
         return StudyResults.model_validate(round_numbers(self.to_json()))
+
+
+def other_sources(study: Mapping[str, str], evaluated: Mapping[str, str]) -> str:
+    """What is wrong where a system of both has another file; "" where nothing is."""
+    others = [name for name, found in evaluated.items() if study.get(name, found) != found]
+    if not others:
+        return ""
+    first = others[0]
+    return (
+        f"is about other answers of {', '.join(others)}: SHA-256 {evaluated[first][:12]}, and {study[first][:12]} in"
+        " the study"
+    )

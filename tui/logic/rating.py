@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from toolkit.review.study.packet import Packet
-from toolkit.review.study.plain import LETTERS, practice_note
+from toolkit.review.study.plain import LETTERS, practice_note, receipt_note
 from toolkit.review.study.plan import HIGHEST, LOWEST
 from toolkit.review.study.ratings import GUESS, RANK, SCORES
 from toolkit.review.study.session import Session, Task
@@ -140,6 +140,12 @@ class Rating:
                 (),
                 line(("  All done. Thank you: everything is saved.", "good")),
                 line(("  esc leaves; b goes back to change something", "dim")),
+                (),
+                *(
+                    line((f"  {part}", ""))
+                    for text in receipt_note(self.session).splitlines()
+                    for part in wrap(text, width - 4)
+                ),
             ]
         if self.task.answer is not None:
             return _answer_lines(self.task.unit.answers[self.task.answer], width)

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from tests.unit.evaluation.evaluation_samples import numbered
+from tests.unit.review.study_case import make_study, rate_all
 from toolkit.cli import build_parser
 from toolkit.errors import DataError
 from toolkit.evaluation.gate import BelowThresholdError, Gate, NotEnoughRowsError, junit, require_at_least
@@ -23,10 +24,13 @@ from toolkit.evaluation.report import render_html, render_markdown
 from toolkit.evaluation.results import evaluate_systems
 from toolkit.evaluation.study_join import read_study
 from toolkit.options.evaluation import EvaluateOptions, JudgeOptions, MetricOptions
-from toolkit.records import write_json
+from toolkit.records import write_json, write_text
 from toolkit.results.document import Results
 from toolkit.results.measured import Measured, measured
 from toolkit.results.schema import json_schema
+from toolkit.review.study.analysis import analyse
+from toolkit.review.study.closing import lock, unblind
+from toolkit.review.study.report_text import markdown
 from toolkit.runs.recorder import Recorder
 
 REFERENCES = [numbered("Open the app.", "Choose settings.", f"Tap wifi {index}.") for index in range(8)]
@@ -99,7 +103,8 @@ def evaluated(
     study = None
     if report is not None:
         write_json(folder / "study.json", report)
-        study = read_study(folder / "study.json", items)
+        inputs = {system.name: system.source for system in systems}
+        study = read_study(folder / "study.json", items, inputs)
     options = MetricOptions(
         bertscore_model=str(tiny_bert), bertscore_cache=False, sensitivity_items=4, bootstrap_samples=200
     )
@@ -143,6 +148,10 @@ def test_a_joined_study_is_shown_before_wins_and_correlated(test_set: Callable[.
     assert "no variation" in html
     assert "tuned is better than baseline, accuracy: +3.000 (+2.500 to +3.500): met" in text
     assert "No person has judged" not in html
+    assert results.study is not None
+    assert results.study.checked_here == "nothing"
+    assert "The study was not verified here" in html
+    assert "The study was not verified here" in text
 
 
 def test_without_a_study_the_report_says_that_no_person_has_judged(
@@ -159,6 +168,7 @@ def test_without_a_study_the_report_says_that_no_person_has_judged(
         ({"verified": False}, "did not verify"),
         ({"criteria": "accuracy"}, "criteria: Input should be a valid list"),
         ({"study_schema": 7}, "study_schema"),
+        ({"sources": {"tuned": "0" * 64}}, "about other answers of tuned: SHA-256"),
         (
             {"item_scores": [{"item": "x1", "system": "tuned", "scores": {}, "raters": 1}]},
             "rates 1 items that are not evaluated here, such as x1",
@@ -174,7 +184,38 @@ def test_a_study_that_does_not_fit_is_refused(
 
 def test_a_study_without_a_report_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="`steptune study report` writes it"):
-        read_study(tmp_path, [])
+        read_study(tmp_path, [], {})
+
+
+def test_a_study_folder_is_verified_where_it_is_joined(tmp_path: Path) -> None:
+    made = make_study(tmp_path)
+    for rater in ("anna", "ben"):
+        rate_all(made, rater)
+    lock(made.folder)
+    key = unblind(made.folder, made.key_file)
+    report = analyse(made.folder, key)
+    write_json(made.folder.report_file, report.to_json())
+    write_text(made.folder.report_file.with_suffix(".md"), markdown(report))
+    items, _ = read_references(tmp_path / "references.jsonl", "test")
+    found = read_study(made.folder.path, items, {})
+    assert found.checked_here == "folder"
+    assert "whoever has the key and every file" in found.provenance
+    found = read_study(made.folder.report_file, items, {}, made.folder.lock_hash())
+    assert found.checked_here == "folder and lock"
+    alone = tmp_path / "alone.json"
+    write_json(alone, report.to_json())
+    assert read_study(alone, items, {}).checked_here == "nothing"
+    with pytest.raises(DataError, match="a hash cannot be checked with it"):
+        read_study(alone, items, {}, "0" * 64)
+    with pytest.raises(DataError, match="not the one whose hash was handed out"):
+        read_study(made.folder.path, items, {}, "0" * 64)
+    write_json(made.folder.report_file, {**report.to_json(), "items": 5})
+    with pytest.raises(DataError, match="is not what these ratings give"):
+        read_study(made.folder.path, items, {})
+    ratings = made.folder.ratings_file("anna")
+    ratings.write_text(ratings.read_text().replace('"critical": false', '"critical": true', 1))
+    with pytest.raises(DataError, match="anna"):
+        read_study(made.folder.path, items, {})
 
 
 class Judge(BaseHTTPRequestHandler):

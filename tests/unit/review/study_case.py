@@ -13,7 +13,6 @@ from toolkit.review.study.create import Created, create_study
 from toolkit.review.study.inputs import read_inputs
 from toolkit.review.study.key import read_key
 from toolkit.review.study.packet import find_packet, read_packet
-from toolkit.review.study.packets import Question
 from toolkit.review.study.plan import StudyPlan
 from toolkit.review.study.session import Session, Task
 
@@ -48,7 +47,7 @@ def sample_files(folder: Path, count: int = 12) -> tuple[Path, dict[str, Path]]:
 def make_study(
     folder: Path, raters: Sequence[str] = ("anna", "ben"), passphrase: str = "", count: int = 12, **plan: object
 ) -> Created:
-    """A study of six questions in `folder`/study; the other six of the twelve are for practice."""
+    """A study of six of twelve questions in `folder`/study."""
     references, files = sample_files(folder, count)
     options: JSON = {
         "items": 6,
@@ -58,17 +57,11 @@ def make_study(
         "guess_units": 2,
         **plan,
     }
-    spare = [
-        Question(row.id, row.prompt, {"human": row.output}, row.id)
-        for row in read_examples(SAMPLE / "travel.jsonl")[-8:]
-    ]
     inputs, checked = read_inputs(references, files), StudyPlan.model_validate(options)
     with patch(
         "secrets.token_hex", return_value=sha256_text(folder.name)
     ):  # what is random in earnest is the same each time here
-        return create_study(
-            folder / "study", inputs, list(raters), checked, folder / "study.key", passphrase, spare, True
-        )
+        return create_study(folder / "study", inputs, list(raters), checked, folder / "study.key", passphrase, True)
 
 
 def answer(session: Session, task: Task, source: str, sources: Sequence[str], rule: Rule, noise: random.Random) -> None:

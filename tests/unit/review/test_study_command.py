@@ -59,6 +59,7 @@ def test_new_says_where_the_key_is_and_what_comes_next(typed: Typed) -> None:
 def test_margin_core_and_title_reach_the_plan(typed: Typed) -> None:
     made = json.loads(typed.new("--margin", "0.5", "--core", "1", "--title", "Two manuals", "--json"))
     plan = json.loads((typed.study / "plan.json").read_text())["plan"]
+    assert "tuned" not in (typed.study / "plan.json").read_text()
     assert [(claim["kind"], claim["margin"]) for claim in plan["comparisons"]] == [
         ("superiority", 0.0),
         ("non_inferiority", 0.5),
@@ -71,6 +72,8 @@ def test_margin_core_and_title_reach_the_plan(typed: Typed) -> None:
     [
         (["--items", "0"], "items: found 0, expected greater than or equal to 1"),
         (["--margin", "9"], "comparisons.1.margin: found 9.0"),
+        (["--margin", "0"], "a margin of 0 holds for no interval"),
+        (["--title", "Is TUNED better?"], "names the system tuned"),
         (["--plan", "nowhere.yaml"], "the file does not exist"),
         (["--system", "tuned"], "expected NAME=FILE"),
         (["--system", "tuned=again.jsonl"], "given twice"),
@@ -110,8 +113,11 @@ def test_rating_from_a_pipe_lock_unblind_report_and_verify(typed: Typed, monkeyp
                 else [f"{n + 1} 3 4 4" for n in range(count)] + [" ".join("123"[:count])]
             )
         monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(answers) + "\n"))
-        assert "All done. Thank you" in typed("rate", str(typed.study), "--rater", rater, "--plain")
-    locked = json.loads(typed("lock", str(typed.study), "--json"))["locked"]
+        said = typed("rate", str(typed.study), "--rater", rater, "--plain")
+        assert "All done. Thank you" in said
+        assert f"Your receipt: {rater}:" in said
+    locked_document = json.loads(typed("lock", str(typed.study), "--json"))
+    locked = locked_document["locked"]
     assert all(count["done"] == count["tasks"] for count in locked.values())
     assert "does not open" in typed("unblind", str(typed.study), "--passphrase-file", str(typed.references), code=2)
     assert json.loads(typed("unblind", str(typed.study), "--passphrase-file", str(secret), "--json")) == {
@@ -121,7 +127,20 @@ def test_rating_from_a_pipe_lock_unblind_report_and_verify(typed: Typed, monkeyp
     assert (report["items"], report["raters"]) == (3, 2)
     assert (typed.study / "report" / "study_report.md").read_text().startswith("# Which answers are better?")
     verified = json.loads(typed("verify", str(typed.study), "--passphrase-file", str(secret), "--json"))
-    assert verified == {"ok": True, "key_checked": True, "changes": []}
+    assert (verified["ok"], verified["key_checked"], verified["lock_checked"]) == (True, True, False)
+    handed_out = [f"--lock={locked_document['lock']}", f"--receipt={locked_document['receipts']['ben']}"]
+    verify = ("verify", str(typed.study), "--passphrase-file", str(secret))
+    checked = json.loads(typed(*verify, *handed_out, "--json"))
+    assert (checked["ok"], checked["lock_checked"], checked["receipts_checked"]) == (True, True, ["ben"])
+    assert "whoever has the key and every file" in typed(*verify)
+    assert "lock.json is not the one whose hash was handed out" in typed(*verify, f"--lock={'0' * 64}", code=1)
+    assert "expected the 64 hex digits" in typed(*verify, "--lock=abc", code=2)
+    assert "expected what `steptune study rate` showed" in typed(*verify, "--receipt=ben", code=2)
+    written = typed.study / "report" / "study_report.json"
+    honest = written.read_text()
+    written.write_text(honest.replace('"mean": 3', '"mean": 4', 1))
+    assert "study_report.json: `means` is not what these ratings give" in typed(*verify, code=1)
+    written.write_text(honest)
     with (typed.study / "outputs.jsonl").open("a") as file:
         file.write("\n")
     assert "changed: outputs.jsonl" in typed("verify", str(typed.study), "--passphrase-file", str(secret), code=1)

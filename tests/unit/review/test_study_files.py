@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import stat
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.review.study_case import make_study, rate_all, sample_files
+from tests.unit.review.tampering import KINDS, entries_of, named_changes, tamper
 from toolkit.errors import ConfigError, DataError, SteptuneError, UsageError
 from toolkit.records import sha256_text
 from toolkit.review.study.closing import lock, opened_key, unblind
@@ -19,9 +21,9 @@ from toolkit.review.study.inputs import read_inputs
 from toolkit.review.study.key import canonical, is_encrypted, read_key
 from toolkit.review.study.packet import find_packet, read_packet
 from toolkit.review.study.plan import StudyPlan, read_plan
-from toolkit.review.study.ratings import read_ratings
+from toolkit.review.study.ratings import read_ratings, receipt_of
 from toolkit.review.study.session import Session
-from toolkit.review.study.verify import find_changes
+from toolkit.review.study.verify import find_changes, read_receipt
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +91,7 @@ def test_the_key_is_its_owners_and_committed_to(tmp_path: Path) -> None:
     assert stat.S_IMODE(made.key_file.stat().st_mode) == 0o600
     assert not made.key_file.is_relative_to(made.folder.path)
     key = read_key(made.key_file)
-    assert made.folder.manifest()["commitment"] == sha256_text(key.nonce + canonical(key.body).decode())
+    assert made.folder.manifest().commitment == sha256_text(key.nonce + canonical(key.body).decode())
 
 
 def test_a_passphrase_hides_the_key_and_a_wrong_one_does_not_open_it(tmp_path: Path) -> None:
@@ -276,3 +278,34 @@ def test_a_plan_with_mistakes_names_them_all(tmp_path: Path) -> None:
     assert [problem.key for problem in found.value.problems] == ["criteria.0.anchors", "core_items", "itmes"]
     with pytest.raises(ConfigError, match=r"descriptions\.other"):
         StudyPlan().for_systems(["other", "human"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_rewritten_after_the_lock_is_named_by_the_handed_out_hash(
+    finished: Created, tmp_path: Path, kind: str
+) -> None:
+    made = copy_of(finished, tmp_path)
+    handed_out = made.folder.lock_hash()
+    assert find_changes(made.folder, read_key(made.key_file), handed_out) == []
+    for number in range(2):
+        place = tmp_path / f"{number}"
+        place.mkdir()
+        changed = copy_of(made, place)
+        tamper(changed, kind, random.Random(number))
+        assert named_changes(changed, handed_out), kind
+
+
+def test_a_rewritten_rating_with_all_hashes_anew_passes_without_the_hash_and_shows_in_receipts(
+    finished: Created, tmp_path: Path
+) -> None:
+    made = copy_of(finished, tmp_path)
+    packet = read_packet(made.folder.packet_file("anna"))
+    receipt = read_receipt(receipt_of("anna", entries_of(made, "anna")))
+    handed_out = made.folder.lock_hash()
+    tamper(made, "score rewritten, chain and lock anew", random.Random(1))
+    assert find_changes(made.folder, read_key(made.key_file)) == []
+    assert "rewritten or locked again since" in find_changes(made.folder, lock_hash=handed_out)[0]
+    assert find_changes(made.folder, receipts=[receipt]) == [
+        f"ratings/anna.jsonl does not hold what anna's receipt is of: {receipt.lines} lines that end otherwise"
+    ]
+    assert packet.rater == "anna"

@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.review.study_case import make_study
+from tests.unit.review.study_case import SAMPLE, make_study
 from toolkit.damage import DAMAGES, Damage
+from toolkit.records import read_examples
 from toolkit.review.study.key import read_key
 from toolkit.review.study.leaks import find_leaks
 from toolkit.review.study.packets import Drawn, Question, assign, balanced_orders, draw_packets
@@ -192,3 +193,33 @@ def test_the_leak_scan_lets_ordinary_answers_be() -> None:
         )
         == []
     )
+
+
+def test_a_control_is_far_from_its_original_and_practice_is_from_nobody_who_is_compared() -> None:
+    for seed in range(12):
+        drawn = draw(24, 2, 24, seed, control_share=0.25)
+        for rater, rows in drawn.packets.items():
+            units = [drawn.units[rater][row["unit"]] for row in rows]
+            rated = [unit for unit in units if unit["kind"] in ("item", "control", "repeat")]
+            for at, unit in enumerate(rated):
+                if unit["kind"] == "control":
+                    others = [
+                        abs(at - place) for place, o in enumerate(rated) if o["item"] == unit["item"] and o != unit
+                    ]
+                    assert min(others) >= 6
+
+
+def test_the_sealed_plan_names_no_system_and_practice_teaches_nobodys_style(tmp_path: Path) -> None:
+    made = make_study(tmp_path)
+    plan = (made.folder.path / "plan.json").read_text(encoding="utf-8")
+    assert not re.search(r"baseline|tuned|human|model|person", plan)
+    key = read_key(made.key_file).body
+    assert made.folder.plan(key["marks"]).comparisons == StudyPlan().comparisons
+    answers = {json.loads(line)["text"] for line in made.folder.outputs_file.read_text(encoding="utf-8").splitlines()}
+    references = {row.output for path in SAMPLE.glob("*.jsonl") for row in read_examples(path)}
+    first, *rows = [json.loads(line) for line in made.folder.packet_file("anna").read_text("utf-8").splitlines()]
+    practised = {text for row in rows if row["part"] == "practice" for text in row["answers"]}
+    assert practised
+    assert not practised & (answers | references)
+    assert "nothing was wrong with it" in str(rows)
+    assert first["guess_options"]

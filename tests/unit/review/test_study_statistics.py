@@ -5,14 +5,16 @@ from __future__ import annotations
 import random
 from itertools import pairwise, product
 from math import exp, log, sqrt
+from statistics import fmean
 
 import pytest
 
 from toolkit.review.study.blinding import Guess, blinding_index
 from toolkit.review.study.bradley_terry import Counts, fit_bradley_terry
-from toolkit.review.study.crossed import crossed_mean
+from toolkit.review.study.crossed import Design, crossed_mean
 from toolkit.review.study.judgements import Judgements, Scored
-from toolkit.review.study.plan import Assumptions, Comparison, Criterion, StudyPlan, smallest_detectable_effect
+from toolkit.review.study.plan import Assumptions, Comparison, Criterion, StudyPlan
+from toolkit.review.study.power import Power, power_sentence, powers
 from toolkit.review.study.tables import StudyTables
 
 # Agresti, Categorical Data Analysis: American League 1987, wins of the home team and of the visitors.
@@ -87,12 +89,12 @@ def test_strengths_that_do_not_exist_are_none() -> None:
 def test_the_crossed_interval_holds_the_truth_where_a_naive_one_does_not(rater_sd: float) -> None:
     generator = random.Random(5)
     covered, naive, trials = 0, 0, 120
-    for trial in range(trials):
+    for _ in range(trials):
         items, raters = [generator.gauss(0, 0.5) for _ in range(60)], [generator.gauss(0, rater_sd) for _ in range(3)]
         cells = {
             (f"i{i}", f"r{r}"): items[i] + raters[r] + generator.gauss(0, 0.7) for i in range(60) for r in range(3)
         }
-        found = crossed_mean(cells, 100, trial)
+        found = crossed_mean(cells)
         assert found.ci95 is not None
         covered += found.ci95[0] <= 0 <= found.ci95[1]
         sd = (sum((value - found.mean) ** 2 for value in cells.values()) / 179) ** 0.5
@@ -106,43 +108,101 @@ def test_items_of_one_group_count_once() -> None:
     cells = {(f"i{i}", r): generator.gauss(0, 1) for i in range(30) for r in ("x", "y")}
     double = {**cells, **{(item + "again", rater): value for (item, rater), value in cells.items()}}
     groups = {item: item.removesuffix("again") for item, _ in double}
-    one, two = crossed_mean(cells, 200, 1), crossed_mean(double, 200, 1, groups)
+    one, two = crossed_mean(cells), crossed_mean(double, groups)
     assert two.standard_error == pytest.approx(one.standard_error, rel=0.05)
 
 
 def test_nothing_to_estimate_is_said_and_does_not_crash() -> None:
-    assert crossed_mean({("i", "r"): 3.0, ("i", "s"): 4.0}, 100, 1).note == "one item"
-    same = crossed_mean({(item, rater): 5.0 for item in "abc" for rater in "xy"}, 100, 1)
+    assert crossed_mean({("i", "r"): 3.0, ("i", "s"): 4.0}).note == "one item"
+    same = crossed_mean({(item, rater): 5.0 for item in "abc" for rater in "xy"})
     assert (same.mean, same.ci95, same.note) == (5.0, None, "no variation")
-    assert "one rater" in crossed_mean({("a", "r"): 3.0, ("b", "r"): 4.0}, 100, 1).note
-    assert "one group" in crossed_mean({("a", "r"): 3.0, ("b", "r"): 4.0}, 100, 1, {"a": "g", "b": "g"}).note
+    assert "one rater" in crossed_mean({("a", "r"): 3.0, ("b", "r"): 4.0}).note
+    assert "one group" in crossed_mean({("a", "r"): 3.0, ("b", "r"): 4.0}, {"a": "g", "b": "g"}).note
     with pytest.raises(ValueError, match="no ratings"):
-        crossed_mean({}, 100, 1)
+        crossed_mean({})
 
 
 def test_blinding_is_zero_by_chance_and_one_when_everything_is_seen_through() -> None:
     names = ("human", "tuned", "baseline")
     seen = [Guess(f"i{i}", rater, "human", "human") for i in range(5) for rater in ("x", "y")]
-    assert blinding_index(seen, "human", 3, 100, 1).value == 1.0
+    assert blinding_index(seen, "human", 3).value == 1.0
     even = [Guess(f"i{i}", rater, "human", names[i % 3]) for i in range(6) for rater in ("x", "y")]
-    found = blinding_index(even, "human", 3, 100, 1)
+    found = blinding_index(even, "human", 3)
     assert (found.n, found.right, found.wrong, found.dont_know) == (12, 4, 8, 0)
     assert found.value == pytest.approx(0.0)
-    assert blinding_index([], "human", 3, 100, 1).value is None
+    assert blinding_index([], "human", 3).value is None
 
 
 def test_bangs_index_of_two_arms_is_right_minus_wrong_over_all() -> None:
     guesses = [Guess(f"i{i}", "x", "a", "a" if i < 6 else "b" if i < 8 else None) for i in range(10)]
-    assert blinding_index(guesses, "a", 2, 100, 1).value == pytest.approx((6 - 2) / 10)
+    assert blinding_index(guesses, "a", 2).value == pytest.approx((6 - 2) / 10)
+
+
+def design(items: int, raters: int, group: int = 1) -> Design:
+    cells = [(f"q{i}", f"r{r}") for i in range(items) for r in range(raters)]
+    return Design(cells, {f"q{i}": f"g{i // group}" for i in range(items)})
 
 
 def test_more_items_and_raters_find_smaller_differences() -> None:
-    effects = [
-        smallest_detectable_effect(Assumptions(), items, raters, items * raters)
-        for items, raters in ((30, 2), (60, 3), (240, 6))
-    ]
+    effects = [Power(design(items, raters), Assumptions()).smallest() for items, raters in ((30, 3), (60, 4), (240, 6))]
     assert all(a is not None and b is not None and a > b for a, b in pairwise(effects))
-    assert smallest_detectable_effect(Assumptions(), 1, 3, 3) is None
+    assert Power(design(1, 3), Assumptions()).smallest() is None
+    assert Power(design(60, 2), Assumptions()).smallest() is None
+
+
+def test_the_promised_power_is_reached_and_the_interval_holds_the_truth() -> None:
+    assumed, plan = Assumptions(rater_sd=0.2), design(24, 4)
+    effect = Power(plan, assumed).smallest()
+    assert effect is not None
+    generator, trials = random.Random(3), 800
+    found = met = held = 0
+    for _ in range(trials):
+        items, raters = [[generator.gauss(0, sd) for _ in range(n)] for sd, n in ((0.6, 24), (0.2, 4))]
+        drawn = plan.mean([effect + i + r + generator.gauss(0, 0.8) for i in items for r in raters])
+        assert drawn.ci95 is not None
+        met += drawn.ci95[0] > 0
+        held += drawn.ci95[0] <= effect <= drawn.ci95[1]
+        found += 1
+    assert 0.75 <= met / found <= 0.85
+    assert 0.93 <= held / found <= 0.98
+
+
+def test_the_components_of_an_unbalanced_design_are_those_that_were_planted() -> None:
+    generator = random.Random(8)
+    cells = [(f"q{i}", f"r{r}") for i in range(90) for r in range(5) if i < 20 or (i + r) % 5 < 2]
+    plan = Design(cells)
+    errors = []
+    for _ in range(60):
+        items, raters = [generator.gauss(0, 0.6) for _ in range(90)], [generator.gauss(0, 0.4) for _ in range(5)]
+        found = plan.mean([items[int(i[1:])] + raters[int(r[1:])] + generator.gauss(0, 0.8) for i, r in cells])
+        errors.append((found.standard_error or 0.0) ** 2)
+    group, rater = plan.shares
+    assert fmean(errors) == pytest.approx(0.36 * group + 0.16 * rater + 0.64 / len(cells), rel=0.2)
+
+
+def test_a_margin_that_cannot_be_met_is_said() -> None:
+    claims = [Comparison(a="a", b="b", kind="non_inferiority", margin=margin) for margin in (0.1, 3.0)]
+    hard, easy = powers(claims, design(60, 3), Assumptions())
+    assert "cannot be relied on" in power_sentence(hard, 3)
+    assert f"a margin of {hard.smallest:g} points would have 80 %" in power_sentence(hard, 3)
+    assert "power 100% if they are equal" in power_sentence(easy, 3)
+    (two,) = powers(claims[:1], design(60, 2), Assumptions())
+    assert "cannot be met (2 raters, a claim takes 3)" in power_sentence(two, 2)
+    with pytest.raises(ValueError, match="margin of 0 holds for no interval"):
+        Comparison(a="a", b="b", kind="non_inferiority")
+
+
+def test_two_raters_carry_no_claim() -> None:
+    rows = [
+        Scored(f"i{i}", rater, system, "item", 0, {"accuracy": level}, False, "")
+        for i in range(12)
+        for rater in ("x", "y")
+        for system, level in (("a", 5), ("b", 2 + i % 2))
+    ]
+    plan = StudyPlan(comparisons=[Comparison(a="a", b="b", kind="superiority")])
+    (claim,) = StudyTables(plan, Judgements(rows), {}, ["a", "b"]).claims()
+    assert (claim.met, claim.met_alone) == (None, None)
+    assert claim.note == "two raters: the interval is about new items, not about other raters; a claim takes 3 raters"
 
 
 def test_claims_are_corrected_by_holm_over_those_that_were_tested() -> None:

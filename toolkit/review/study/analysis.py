@@ -21,6 +21,7 @@ from toolkit.results.study import (
 )
 from toolkit.review.study.agreement_table import agreement
 from toolkit.review.study.correlation import metric_correlations
+from toolkit.review.study.crossed import FEWEST_RATERS
 from toolkit.review.study.folder import StudyFolder
 from toolkit.review.study.judgements import OVERALL, Judgements, Scored, read_judgements
 from toolkit.review.study.key import Key
@@ -37,7 +38,7 @@ def analyse(folder: StudyFolder, key: Key, results_file: Path | None = None) -> 
     Raises:
         DataError: nobody rated an ordinary unit, or `results_file` does not belong to the study.
     """
-    plan, everyone = folder.plan(), read_judgements(folder, key)
+    plan, everyone = folder.plan(key.body["marks"]), read_judgements(folder, key)
     if not everyone.ordinary:
         raise DataError(
             f"{folder.path} has no ratings of ordinary units, only practice; go on rating before it is locked."
@@ -51,6 +52,7 @@ def analyse(folder: StudyFolder, key: Key, results_file: Path | None = None) -> 
         study_schema=STUDY_SCHEMA,
         study_id=key.body["study"],
         title=plan.title,
+        sources=key.body["sources"],
         verified=True,
         items=report.items,
         raters=report.raters,
@@ -68,7 +70,7 @@ def analyse(folder: StudyFolder, key: Key, results_file: Path | None = None) -> 
         preferences=[win_tie_loss(used.preferred, a, b) for a, b in report.pairs],
         position_effect=report.position_effect(),
         blinding=report.blinding(),
-        sensitivity=sensitivity(used, plan.bootstrap_samples, plan.seed),
+        sensitivity=sensitivity(used),
         controls=controls_by_kind(used),
         repeats=_repeats({rater: summaries[rater] for rater in kept}),
         rater_summaries=summaries,
@@ -78,15 +80,22 @@ def analyse(folder: StudyFolder, key: Key, results_file: Path | None = None) -> 
             for row in used.scored
             if row.comment.strip()
         ],
-        sample=folder.sample(),
+        sample=folder.sample(key.body["marks"]),
         limits=_limits(report, kept, summaries),
         correlations=metric_correlations(
-            report.human_scores(), results_file, groups, min(SAMPLES, plan.bootstrap_samples), plan.seed
+            report.human_scores(),
+            results_file,
+            key.body["sources"],
+            groups,
+            min(SAMPLES, plan.bootstrap_samples),
+            plan.seed,
         )
         if results_file
         else [],
         environment=StudyEnvironment(
-            seed=plan.seed, bootstrap_samples=plan.bootstrap_samples, interval="crossed item x rater bootstrap"
+            seed=plan.seed,
+            bootstrap_samples=plan.bootstrap_samples,
+            interval="crossed items and raters, components of variance",
         ),
     )
     if found.excluded:
@@ -133,10 +142,11 @@ def _item_scores(rows: Sequence[Scored], criteria: Sequence[str]) -> list[HumanS
 
 def _limits(report: StudyTables, kept: Sequence[str], summaries: Mapping[str, RaterSummary]) -> list[str]:
     limits = []
-    if len(kept) == 1:
-        limits.append("One rater: the intervals are about other questions, not about other raters.")
-    elif len(kept) < 3:
-        limits.append("Two raters: the intervals are wide, since two people say little about a third.")
+    if len(kept) < FEWEST_RATERS:
+        limits.append(
+            f"{'One rater' if len(kept) == 1 else 'Two raters'}: the intervals are about other questions, not about"
+            f" other raters; no claim can be carried by fewer than {FEWEST_RATERS}."
+        )
     if report.items < 20:
         limits.append(f"{report.items} questions: fewer than 20 leave much to chance.")
     limits += [

@@ -24,7 +24,7 @@ class Guess:
     guessed: str | None
 
 
-def blinding_index(guesses: Sequence[Guess], system: str, options: int, samples: int, seed: int) -> Blinding:
+def blinding_index(guesses: Sequence[Guess], system: str, options: int) -> Blinding:
     """Counts of right, wrong and no guesses about a system's answers, and the index with its interval; `options` is how
     many answers are possible.
     """
@@ -50,6 +50,6 @@ def blinding_index(guesses: Sequence[Guess], system: str, options: int, samples:
         else -1.0 / max(1, options - 1)
         for guess in own
     }
-    index = crossed_mean(cells, samples, seed)
+    index = crossed_mean(cells)
     found.value, found.ci95, found.note = index.mean, index.ci95, index.note
     return found

@@ -155,10 +155,10 @@ def _derivatives(designs: list[Design], values: list[float], size: int) -> tuple
 def solve(matrix: Sequence[Sequence[float]], right: Sequence[float]) -> list[float] | None:
     """The solution of a linear system by elimination with row exchange; None for a singular one."""
     rows = [[*row, value] for row, value in zip(matrix, right, strict=True)]
-    size = len(rows)
+    size, largest = len(rows), max(abs(value) for row in matrix for value in row)
     for k in range(size):
         pivot = max(range(k, size), key=lambda row: abs(rows[row][k]))
-        if abs(rows[pivot][k]) < 1e-12:
+        if abs(rows[pivot][k]) <= 1e-12 * largest:
             return None
         rows[k], rows[pivot] = rows[pivot], rows[k]
         for row in range(k + 1, size):

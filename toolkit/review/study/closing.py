@@ -18,15 +18,14 @@ def progress(folder: StudyFolder) -> JSON:
     """Per rater how many tasks are done, of how many; reads every rating file and checks its chain.
 
     Raises:
-        DataError: a rating file that was changed or belongs elsewhere, or two files of one rater.
+        DataError: a rating file that was changed or belongs elsewhere.
     """
     manifest = folder.manifest()
-    _require_one_file_each(folder, manifest["raters"])
     counts: JSON = {}
-    for rater in manifest["raters"]:
+    for rater in manifest.raters:
         packet = read_packet(folder.packet_file(rater))
         entries = read_ratings(
-            folder.ratings_file(rater), manifest["study"], rater, manifest["files"][f"packets/{rater}.jsonl"]
+            folder.ratings_file(rater), manifest.study, rater, manifest.files[f"packets/{rater}.jsonl"]
         )
         tasks = tasks_of(packet)
         values = latest_values(entries)
@@ -61,15 +60,15 @@ def lock(folder: StudyFolder, accept_incomplete: bool = False) -> JSON:
         raise UsageError(f"{folder.path} has no ratings yet; rate first with `steptune study rate`.")
     manifest = folder.manifest()
     ratings: JSON = {}
-    for rater in manifest["raters"]:
+    for rater in manifest.raters:
         path = folder.ratings_file(rater)
-        if not path.exists():
+        entries = read_ratings(path, manifest.study, rater, manifest.files[f"packets/{rater}.jsonl"])
+        if not entries:
             continue
-        entries = read_ratings(path, manifest["study"], rater, manifest["files"][f"packets/{rater}.jsonl"])
-        ratings[rater] = {"lines": len(entries), "sha256": sha256_file(path)}
+        ratings[rater] = {"lines": len(entries), "sha256": sha256_file(path), "receipt": entries[-1]["hash"]}
     write_json(
         folder.lock_file,
-        sealed({"study": manifest["study"], "manifest": sha256_file(folder.manifest_file), "ratings": ratings}),
+        sealed({"study": manifest.study, "manifest": sha256_file(folder.manifest_file), "ratings": ratings}),
     )
     return counts
 
@@ -120,22 +119,3 @@ def _refusal(folder: StudyFolder, changes: list[str], what: str) -> str:
         f"{folder.path} cannot be {what}: {len(changes)} things are not as they were sealed.{lines}\nTake the files"
         " from a copy that was not changed."
     )
-
-
-def _require_one_file_each(folder: StudyFolder, raters: list[str]) -> None:
-    """A second file of a rater (`anna (2).jsonl`, `anna.ratings.jsonl`) means that two people used one name, or a stray
-    copy.
-    """
-    expected = {folder.ratings_file(rater).name for rater in raters}
-    ratings = folder.path / "ratings"
-    strange = (
-        sorted(path.name for path in ratings.iterdir() if path.name not in expected and not path.name.startswith("."))
-        if ratings.is_dir()
-        else []
-    )
-    if strange:
-        raise DataError(
-            f"{ratings} holds {', '.join(strange)}, which is no rater's file; expected {', '.join(sorted(expected))}."
-            " If two people rated under one name, keep the file of one; each rater needs a name and a packet of their"
-            " own."
-        )

@@ -12,7 +12,7 @@ from statistics import fmean
 from toolkit.errors import DataError
 from toolkit.results.document import Item
 from toolkit.results.reading import read_results
-from toolkit.results.study import HumanCorrelation
+from toolkit.results.study import HumanCorrelation, other_sources
 from toolkit.review.study.judgements import OVERALL
 from toolkit.statistics.correlation import rank_correlation, sign
 
@@ -21,16 +21,25 @@ Points = dict[str, dict[str, tuple[float, float]]]  # item -> system -> (metric,
 
 
 def metric_correlations(
-    human: HumanScores, results_file: Path, groups: Mapping[str, str], samples: int, seed: int
+    human: HumanScores,
+    results_file: Path,
+    sources: Mapping[str, str],
+    groups: Mapping[str, str],
+    samples: int,
+    seed: int,
 ) -> list[HumanCorrelation]:
     """A row per metric, as in results.json, and how often the metric orders two answers to one question as people do.
 
-    `groups` names the group of each item.
+    `groups` names the group of each item; `sources` has the SHA-256 of the file of each system's answers.
 
     Raises:
-        DataError: the file is not a results.json that can be read, or shares no item and system with the study.
+        DataError: the file is not a results.json that can be read, is of other files of answers, or shares no item and
+            system with the study.
     """
-    items = read_results(results_file).items
+    results = read_results(results_file)
+    items = results.items
+    if other := other_sources(sources, {name: found.sha256 for name, found in results.environment.inputs.items()}):
+        raise DataError(f"{results_file} {other}; give the results.json of the files that the study was made of.")
     points = {metric: _points(human, items, metric) for metric in _metrics(items)}
     rows = [_correlation(metric, found, groups, samples, seed) for metric, found in points.items() if found]
     if not rows:

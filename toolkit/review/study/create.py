@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+import re
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +14,16 @@ from toolkit.errors import DataError, UsageError
 from toolkit.records import JSON, sha256_file, write_json, write_jsonl
 from toolkit.results.study import Sample
 from toolkit.review.journal import check_name
+from toolkit.review.study.crossed import Design
 from toolkit.review.study.folder import SCHEMA, StudyFolder, sealed
 from toolkit.review.study.inputs import Inputs
 from toolkit.review.study.key import Key, new_key, write_key
 from toolkit.review.study.leaks import Leak
 from toolkit.review.study.packet import header
-from toolkit.review.study.packets import Drawn, Question, draw_packets
-from toolkit.review.study.plan import StudyPlan, smallest_detectable_effect
+from toolkit.review.study.packets import ITEM, Drawn, Question, draw_packets
+from toolkit.review.study.plan import StudyPlan
+from toolkit.review.study.power import POWER, Power, powers
+from toolkit.review.study.practice import practice_questions
 
 
 @dataclass(frozen=True)
@@ -38,14 +42,13 @@ def create_study(
     plan: StudyPlan,
     key_file: Path,
     passphrase: str = "",
-    spare: Sequence[Question] = (),
     leaks_acknowledged: bool = False,
 ) -> Created:
-    """Make a study folder; nothing is left behind if it fails. `spare` are questions for practice where the data
-    have none left.
+    """Make a study folder; nothing is left behind if it fails.
 
     Raises:
-        UsageError: the folder or the key exists already, two raters have one name, or the key would lie in the folder.
+        UsageError: the folder or the key exists already, two raters have one name, the key would lie in the folder, or
+            the title names a system.
         DataError: leaks that were not acknowledged, or no questions.
     """
     folder = StudyFolder(path)
@@ -53,16 +56,18 @@ def create_study(
     if not inputs.questions:
         raise DataError("the references have no rows; expected at least one question.")
     plan = plan.for_systems(list(inputs.questions[0].answers))
+    _require_silent_title(plan)
     secret = secrets.token_hex(32)
     generator = random.Random(secret)
     shuffled = generator.sample(inputs.questions, len(inputs.questions))
-    chosen, over = shuffled[: plan.items], shuffled[plan.items :]
+    chosen = shuffled[: plan.items]
     chosen_ids = {question.id for question in chosen}
     leaks = [leak for leak in inputs.leaks if leak.item in chosen_ids]
     if leaks and not leaks_acknowledged:
         raise DataError(leak_report(leaks))
     prompts = {question.prompt for question in chosen}
-    practice = (over + [question for question in spare if question.prompt not in prompts])[: plan.practice_units]
+    languages = [question.language for question in chosen]
+    practice = practice_questions(max(sorted(set(languages)), key=languages.count), prompts)[: plan.practice_units]
     drawn = draw_packets(chosen, practice, raters, plan, generator)
     path.mkdir(parents=True)
     try:
@@ -104,6 +109,20 @@ def _require_fresh(folder: StudyFolder, key_file: Path, raters: Sequence[str]) -
         seen[rater.casefold()] = rater
 
 
+def _require_silent_title(plan: StudyPlan) -> None:
+    """Raters see the title."""
+    for name in plan.descriptions:
+        if re.search(rf"\b{re.escape(name)}\b", plan.title, re.IGNORECASE):
+            raise UsageError(
+                f"the title {plan.title!r} names the system {name}, and raters see it; give another with --title."
+            )
+
+
+def _marked(content: JSON, claims: str, marks: Mapping[str, str]) -> JSON:
+    """The content with marks for the systems' names in its claims: plan.json lies where raters can read it."""
+    return {**content, claims: [{**row, "a": marks[row["a"]], "b": marks[row["b"]]} for row in content[claims]]}
+
+
 def _write(
     folder: StudyFolder,
     chosen: list[Question],
@@ -122,7 +141,12 @@ def _write(
     order = generator.sample(systems, len(systems))
     answers = _name_answers(chosen, drawn, generator)
     sample = _sample_size(chosen, drawn, plan, len(leaks))
-    write_json(folder.plan_file, {"plan": plan.model_dump(), "sample": sample.model_dump()})
+    marks = {system: f"S{place}" for place, system in enumerate(generator.sample(systems, len(systems)), start=1)}
+    public = plan.model_dump(exclude={"descriptions"})
+    write_json(
+        folder.plan_file,
+        {"plan": _marked(public, "comparisons", marks), "sample": _marked(sample.model_dump(), "claims", marks)},
+    )
     write_jsonl(folder.outputs_file, ({"answer": name, "text": text} for name, (_, _, text) in sorted(answers.items())))
     for rater in raters:
         first = header(study, rater, plan, [plan.descriptions[system] for system in order])
@@ -132,6 +156,7 @@ def _write(
         {
             "study": study,
             "systems": systems,
+            "marks": {mark: system for system, mark in marks.items()},
             "guess_options": order,
             "items": {question.id: {"group": question.group} for question in chosen},
             "answers": {name: [item, source] for name, (item, source, _) in answers.items()},
@@ -158,19 +183,21 @@ def _name_answers(chosen: list[Question], drawn: Drawn, generator: random.Random
 
 
 def _sample_size(chosen: list[Question], drawn: Drawn, plan: StudyPlan, leaks: int) -> Sample:
-    rated = sum(unit["kind"] == "item" for units in drawn.units.values() for unit in units.values())
-    effect = smallest_detectable_effect(
-        plan.assumptions, len({question.group for question in chosen}), len(drawn.units), rated
-    )
+    rated = [
+        (unit["item"], rater) for rater, units in drawn.units.items() for unit in units.values() if unit["kind"] == ITEM
+    ]
+    design = Design(rated, {question.id: question.group for question in chosen})
+    effect = Power(design, plan.assumptions).smallest()
     return Sample(
-        items=len(chosen),
-        groups=len({question.group for question in chosen}),
-        raters=len(drawn.units),
-        ratings_per_system=rated,
+        items=design.items,
+        groups=design.groups,
+        raters=design.raters,
+        ratings_per_system=design.ratings,
         smallest_detectable_effect=None if effect is None else round(effect, 3),
-        power=0.8,
+        power=POWER,
         alpha=0.05,
         leaks_acknowledged=leaks,
+        claims=powers(plan.comparisons, design, plan.assumptions),
     )
 
 

@@ -14,14 +14,51 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from toolkit.errors import DataError, UsageError
-from toolkit.records import JSON, read_json, sha256_json
+from toolkit.records import JSON, read_json, sha256_file, sha256_json
 from toolkit.results.study import STUDY_REPORT, Sample
 from toolkit.review.study.plan import StudyPlan
 
-SCHEMA = 1
+SCHEMA: Final = 2
+
+
+class _Sealed(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    seal: str
+
+
+class Manifest(_Sealed):
+    """manifest.json: what was fixed before the first rating."""
+
+    schema_: Literal[2] = Field(alias="schema")
+    study: str
+    title: str
+    raters: list[str]
+    commitment: str
+    files: dict[str, str]
+
+
+class LockedRatings(BaseModel):
+    """A rater's file when it was locked; `receipt` is the hash of its last line, as in the rater's own receipt."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    lines: int
+    sha256: str
+    receipt: str
+
+
+class Lock(_Sealed):
+    """lock.json. Its own SHA-256 is the hash to hand out: it fixes the manifest, and all that the manifest names."""
+
+    study: str
+    manifest: str
+    ratings: dict[str, LockedRatings]
 
 
 @dataclass(frozen=True)
@@ -65,21 +102,32 @@ class StudyFolder:
     def ratings_file(self, rater: str) -> Path:
         return self.path / "ratings" / f"{rater}.jsonl"
 
-    def manifest(self) -> JSON:
-        """Raises DataError if it is missing or does not have its own seal any more."""
+    def manifest(self) -> Manifest:
+        """Raises DataError if it is missing, of another form, or does not have its own seal any more."""
         found = read_sealed(self.manifest_file)
         if found.get("schema") != SCHEMA:
             raise DataError(
                 f"{self.manifest_file} has schema {found.get('schema')!r}; this version of steptune reads {SCHEMA}."
             )
-        return found
+        return _checked(Manifest, found, self.manifest_file)
 
-    def plan(self) -> StudyPlan:
-        return StudyPlan.model_validate(self._plan_content()["plan"])
+    def lock(self) -> Lock:
+        """Raises DataError if it is missing, of another form, or does not have its own seal any more."""
+        return _checked(Lock, read_sealed(self.lock_file), self.lock_file)
 
-    def sample(self) -> Sample:
-        """The sample size section of the plan."""
-        return Sample.model_validate(self._plan_content()["sample"])
+    def lock_hash(self) -> str:
+        """The hash that is handed out after the lock."""
+        return sha256_file(self.lock_file)
+
+    def plan(self, systems: dict[str, str]) -> StudyPlan:
+        """The plan with the systems' names, which plan.json does not have: `systems` (of the key) says whose name each
+        mark stands for.
+        """
+        return StudyPlan.model_validate(_named(self._plan_content()["plan"], "comparisons", systems))
+
+    def sample(self, systems: dict[str, str]) -> Sample:
+        """The sample size section of the plan, with the systems' names."""
+        return Sample.model_validate(_named(self._plan_content()["sample"], "claims", systems))
 
     def _plan_content(self) -> JSON:
         content = read_json(self.plan_file)
@@ -88,7 +136,7 @@ class StudyFolder:
         return content
 
     def raters(self) -> list[str]:
-        return list(self.manifest()["raters"])
+        return self.manifest().raters
 
 
 def open_study(path: Path) -> StudyFolder:
@@ -97,6 +145,24 @@ def open_study(path: Path) -> StudyFolder:
     if not folder.manifest_file.is_file():
         raise UsageError(f"{path} holds no study (no manifest.json); give the folder that `steptune study new` made.")
     return folder
+
+
+_Form = TypeVar("_Form", bound=_Sealed)
+
+
+def _checked(form: type[_Form], found: JSON, path: Path) -> _Form:
+    try:
+        return form.model_validate(found)
+    except ValidationError as error:
+        place = ".".join(map(str, error.errors()[0]["loc"]))
+        raise DataError(
+            f"{path} was changed: `{place}` is not what steptune writes; take it from your copy of the study."
+        ) from None
+
+
+def _named(content: JSON, claims: str, systems: dict[str, str]) -> JSON:
+    rows = [{**row, "a": systems[row["a"]], "b": systems[row["b"]]} for row in content[claims]]
+    return {**content, claims: rows}
 
 
 def sealed(content: JSON) -> JSON:

@@ -75,7 +75,7 @@ def read_judgements(folder: StudyFolder, key: Key) -> Judgements:
     """What every rater said last about every task, without practice."""
     found = Judgements()
     manifest = folder.manifest()
-    for rater in manifest["raters"]:
+    for rater in manifest.raters:
         packet = read_packet(folder.packet_file(rater))
         values = latest_values(read_ratings(folder.ratings_file(rater), packet.study, rater, packet.sha256))
         tasks = tasks_of(packet)

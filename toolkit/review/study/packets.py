@@ -22,7 +22,7 @@ from toolkit.review.study.plan import HUMAN, StudyPlan
 ITEM, CONTROL, REPEAT, PRACTICE, GUESS = "item", "control", "repeat", "practice", "guess"
 CONTROL_SOURCE = "control:"
 _NOTES = {
-    "intact": "as a person wrote it",
+    "intact": "nothing was wrong with it",
     "shuffle": "the steps were put into another order",
     "drop": "one step was taken out",
     "duplicate": "one step was there twice",
@@ -59,7 +59,7 @@ def draw_packets(
     plan: StudyPlan,
     generator: random.Random,
 ) -> Drawn:
-    """One packet for each rater. `practice` are questions from outside the study; only their human answers are used."""
+    """One packet for each rater. `practice` are questions from outside the study and its systems (`practice.py`)."""
     systems = list(questions[0].answers)
     drawn = Drawn()
     for rater, items in assign([question.id for question in questions], raters, plan.core_items, generator).items():
@@ -117,7 +117,8 @@ def _draw_one(
     placed = [(*unit, order) for unit, order in zip([*units, *hidden], orders, strict=True)]
     sequence = placed[: len(units)]
     for late in placed[len(units) :]:
-        sequence.insert(generator.randint(min(len(sequence), len(own) // 2 + len(repeats)), len(sequence)), late)
+        first = len(own) // 2 + len(repeats) if late[1]["kind"] == REPEAT else 0
+        sequence.insert(_far_place([row[0].id for row in sequence], late[0].id, first, generator), late)
     writer = _Writer(generator)
     for question in practice[: plan.practice_units]:
         writer.practice(question, practice, len(systems))
@@ -128,6 +129,24 @@ def _draw_one(
             "guess", question, {"kind": GUESS}, question.answers, tuple(generator.sample(systems, len(systems)))
         )
     drawn.packets[rater], drawn.units[rater] = writer.rows, writer.key
+
+
+def _far_place(items: Sequence[str], item: str, first: int, generator: random.Random) -> int:
+    """A random place, from `first` on, that is far from the other units about the same question: a third of the packet
+    where there is one, else half of that, and so on. Units that are put in later only move them further apart.
+    """
+    places = [at for at, other in enumerate(items) if other == item]
+    gap = len(items) // 3
+    while gap:
+        free = [
+            at
+            for at in range(min(first, len(items)), len(items) + 1)
+            if all(at - place > gap or place - at >= gap for place in places)
+        ]
+        if free:
+            return generator.choice(free)
+        gap //= 2
+    return len(items)
 
 
 def _controls(

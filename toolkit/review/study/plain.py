@@ -36,7 +36,7 @@ def rate_plain(session: Session, read: Callable[[str], str], write: Callable[[st
         except EOFError:
             said = "q"
         if said == "q":
-            write(f"{session.done} of {len(session.tasks)} done; everything is saved.")
+            write(f"{session.done} of {len(session.tasks)} done; everything is saved.\n{receipt_note(session)}")
             return
         if said in ("b", "n"):
             at, shown = (max(0, at - 1) if said == "b" else min(at + 1, len(session.tasks) - 1)), None
@@ -49,7 +49,12 @@ def rate_plain(session: Session, read: Callable[[str], str], write: Callable[[st
             if note := practice_note(task):
                 write(note)
             at = session.next_open(at)
-    write("All done. Thank you: everything is saved.")
+    write(f"All done. Thank you: everything is saved.\n{receipt_note(session)}")
+
+
+def receipt_note(session: Session) -> str:
+    """The rater's receipt, and what it is for."""
+    return f"Your receipt: {session.receipt}\nKeep it: it shows later whether your ratings were changed."
 
 
 def describe(session: Session, task: Task) -> str:

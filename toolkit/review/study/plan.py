@@ -5,10 +5,8 @@ Reads a YAML file with any of the fields of `StudyPlan`; what it leaves out has 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
-from statistics import NormalDist
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -16,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from toolkit.config_problems import problem_of, root_causes
 from toolkit.errors import ConfigError, Problem
-from toolkit.statistics.student import t_quantile
 
 HUMAN = "human"
 LOWEST, HIGHEST = 1, 5
@@ -91,6 +88,20 @@ class Comparison(_Part):
         0.0, description="Non-inferiority: a may be worse than b by at most this, in points."
     )
 
+    @model_validator(mode="after")
+    def _margin_can_be_met(self) -> Comparison:
+        if self.kind == "non_inferiority" and self.margin == 0:
+            raise ValueError(
+                "a non-inferiority claim with a margin of 0 holds for no interval of equal systems; give a margin above"
+                " 0, in points, or claim superiority"
+            )
+        return self
+
+    @property
+    def bound(self) -> float:
+        """What the difference must be above: 0, or minus the margin."""
+        return -self.margin if self.kind == "non_inferiority" else 0.0
+
 
 class Exclusion(_Part):
     """Raters who are left out of the main analysis; the report gives the numbers with them as well."""
@@ -108,11 +119,14 @@ class Exclusion(_Part):
 
 
 class Assumptions(_Part):
-    """Standard deviations of a paired difference on the scale of 1 to 5, behind the smallest detectable effect."""
+    """Standard deviations of a paired difference on the scale of 1 to 5, and the difference, behind the power."""
 
     item_sd: Annotated[float, Field(ge=0)] = Field(0.6, description="Between items.")
     rater_sd: Annotated[float, Field(ge=0)] = Field(0.15, description="Between raters.")
     residual_sd: Annotated[float, Field(gt=0)] = Field(0.8, description="What is left.")
+    difference: Annotated[float, Field(gt=0, le=4)] = Field(
+        0.5, description="True difference in points for which the power of a superiority claim is given."
+    )
 
 
 class StudyPlan(_Part):
@@ -151,7 +165,7 @@ class StudyPlan(_Part):
     repeat_share: Annotated[float, Field(ge=0, le=1)] = Field(
         0.1, description="Units that come a second time, per ordinary unit."
     )
-    practice_units: Annotated[int, Field(ge=0, le=20)] = Field(6, description="Units at the start that do not count.")
+    practice_units: Annotated[int, Field(ge=0, le=6)] = Field(6, description="Units at the start that do not count.")
     guess_units: Annotated[int, Field(ge=0, le=50)] = Field(
         4, description="Units at the end for which the rater guesses where the answers are from."
     )
@@ -236,18 +250,3 @@ def _values_of(path: Path) -> dict[str, Any]:
             [Problem("", f"found {type(values).__name__}, expected options as `name: value` lines", str(path))]
         )
     return values
-
-
-def smallest_detectable_effect(
-    assumed: Assumptions, items: int, raters: int, ratings: int, power: float = 0.8, alpha: float = 0.05
-) -> float | None:
-    """The smallest true difference, in points, that the two-sided interval leaves 0 out for with this power; None for
-    one item.
-    """
-    if items < 2:
-        return None
-    by_item, by_rater = assumed.item_sd**2 / items, (assumed.rater_sd**2 / raters if raters > 1 else 0.0)
-    variance = by_item + by_rater + assumed.residual_sd**2 / ratings
-    spread = by_item**2 / (items - 1) + (by_rater**2 / (raters - 1) if raters > 1 else 0.0)
-    degrees = variance**2 / spread if spread else float(ratings - 1)
-    return (t_quantile(1 - alpha / 2, degrees) + NormalDist().inv_cdf(power)) * math.sqrt(variance)

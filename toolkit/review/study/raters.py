@@ -42,12 +42,12 @@ def _exclusion_reason(share: float, controls: Detection, rule: Exclusion) -> str
     return None
 
 
-def sensitivity(judgements: Judgements, samples: int, seed: int) -> ControlSensitivity:
+def sensitivity(judgements: Judgements) -> ControlSensitivity:
     """How often a damaged answer scored below an intact human one of the same rater (ties count half; 0.5: chance)."""
     detections = _detections(judgements.scored, OVERALL)
     if not detections:
         return ControlSensitivity(value=None, ci95=None, n=0, note="no controls")
-    mean = crossed_mean(detections, samples, seed)
+    mean = crossed_mean(detections)
     return ControlSensitivity(value=mean.mean, ci95=mean.ci95, n=len(detections), note=mean.note)
 
 

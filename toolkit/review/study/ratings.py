@@ -31,6 +31,11 @@ def open_ratings(path: Path, study: str, rater: str, packet_sha256: str) -> Jour
     return journal
 
 
+def receipt_of(rater: str, entries: list[JSON]) -> str:
+    """What a rater keeps: name, number of lines and the hash of the last one, by which all lines are fixed."""
+    return f"{rater}:{len(entries)}:{entries[-1]['hash'] if entries else ''}"
+
+
 def chained_entry(entries: list[JSON], kind: str, fields: JSON) -> JSON:
     """The next entry of a chain."""
     entry = {"n": len(entries) + 1, "kind": kind, **fields, "previous": entries[-1]["hash"] if entries else ""}

@@ -27,7 +27,7 @@ def markdown(report: StudyResults) -> str:
         (
             f"{report.items} questions, {report.raters} raters, {report.ratings} rated answers on a scale of"
             f" {report.scale[0]} to {report.scale[1]}; {report.excluded} left out by the rules declared"
-            " beforehand. Intervals are 95 % and hold for other questions and other raters (crossed bootstrap)."
+            " beforehand. Intervals are 95 % and hold for other questions and other raters (crossed items and raters)."
             f" {_sample_sentence(report.sample)}"
         ),
         "## Means",

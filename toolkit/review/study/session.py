@@ -14,7 +14,7 @@ from toolkit.records import JSON
 from toolkit.review.study.folder import StudyFolder
 from toolkit.review.study.packet import Packet, Unit
 from toolkit.review.study.plan import HIGHEST, LOWEST
-from toolkit.review.study.ratings import GUESS, RANK, SCORES, open_ratings
+from toolkit.review.study.ratings import GUESS, RANK, SCORES, open_ratings, receipt_of
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,11 @@ class Session(Closing):
     @property
     def done(self) -> int:
         return sum(task.identity in self.values for task in self.tasks)
+
+    @property
+    def receipt(self) -> str:
+        """By this `steptune study verify --receipt` shows whether what was recorded so far is still there unchanged."""
+        return receipt_of(self.packet.rater, self._journal.entries)
 
     def next_open(self, after: int = -1) -> int | None:
         """Index of the first open task after `after`, else of the first open one; None when all is done."""

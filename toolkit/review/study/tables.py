@@ -8,7 +8,7 @@ from statistics import fmean
 from toolkit.results.parts import Rate
 from toolkit.results.study import Blinding, Coefficient, HumanComparison, HumanDifference, HumanMean
 from toolkit.review.study.blinding import blinding_index
-from toolkit.review.study.crossed import CrossedMean, crossed_mean
+from toolkit.review.study.crossed import FEWEST_RATERS, CrossedMean, crossed_mean
 from toolkit.review.study.judgements import OVERALL, Judgements, Scored, cells_of, paired_cells
 from toolkit.review.study.plan import Comparison, StudyPlan
 from toolkit.statistics.intervals import LEVEL, holm, wilson_interval
@@ -16,7 +16,7 @@ from toolkit.statistics.student import t_cdf
 
 
 class StudyTables:
-    """`groups` names the group of each item; intervals resample groups of items and raters together."""
+    """`groups` names the group of each item; intervals are for other groups of items and other raters."""
 
     def __init__(self, plan: StudyPlan, judgements: Judgements, groups: Mapping[str, str], systems: list[str]) -> None:
         self.plan, self.judgements, self.groups, self.systems = plan, judgements, groups, systems
@@ -105,11 +105,8 @@ class StudyTables:
         return Coefficient(value=mean.mean, ci95=mean.ci95, note=mean.note)
 
     def blinding(self) -> dict[str, Blinding]:
-        samples, seed = self.plan.bootstrap_samples, self.plan.seed
-        return {
-            system: blinding_index(self.judgements.guesses, system, len(self.systems), samples, seed)
-            for system in self.systems
-        }
+        guesses, options = self.judgements.guesses, len(self.systems)
+        return {system: blinding_index(guesses, system, options) for system in self.systems}
 
     def human_scores(self) -> dict[str, dict[str, float]]:
         """item -> system -> mean overall score."""
@@ -128,7 +125,7 @@ class StudyTables:
         return self._crossed_cells(cells_of(rows, lambda row: row.value(name)))
 
     def _crossed_cells(self, cells: Mapping[tuple[str, str], float]) -> CrossedMean:
-        return crossed_mean(cells, self.plan.bootstrap_samples, self.plan.seed, self.groups)
+        return crossed_mean(cells, self.groups)
 
 
 def _mean(mean: CrossedMean) -> HumanMean:
@@ -137,7 +134,7 @@ def _mean(mean: CrossedMean) -> HumanMean:
 
 def _claim(claim: Comparison, difference: CrossedMean, p: float | None, p_holm: float | None) -> HumanComparison:
     """`met` is the claim after correction, None where it could not be tested; `met_alone` is what its interval says."""
-    above = difference.mean > _bound(claim)
+    above, few = difference.mean > claim.bound, difference.raters < FEWEST_RATERS
     return HumanComparison(
         a=claim.a,
         b=claim.b,
@@ -148,23 +145,18 @@ def _claim(claim: Comparison, difference: CrossedMean, p: float | None, p_holm: 
         p=p,
         p_holm=p_holm,
         margin=claim.margin if claim.kind == "non_inferiority" else None,
-        met=None if p_holm is None else above and p_holm <= 1 - LEVEL + 1e-12,
-        met_alone=None if difference.ci95 is None else difference.ci95[0] > _bound(claim),
+        met=None if p_holm is None or few else above and p_holm <= 1 - LEVEL + 1e-12,
+        met_alone=None if difference.ci95 is None or few else difference.ci95[0] > claim.bound,
         n_items=difference.items,
         n_raters=difference.raters,
         standard_error=difference.standard_error,
         degrees=difference.degrees,
-        note=difference.note,
+        note=f"{difference.note}; a claim takes {FEWEST_RATERS} raters" if few and p is not None else difference.note,
     )
-
-
-def _bound(claim: Comparison) -> float:
-    """What the difference must be above: 0, or minus the margin."""
-    return -claim.margin if claim.kind == "non_inferiority" else 0.0
 
 
 def _p_value(claim: Comparison, difference: CrossedMean) -> float | None:
     """Two-sided, of the difference against its bound, by the t distribution of the interval."""
     if not difference.standard_error or difference.degrees is None:
         return None
-    return 2 * t_cdf(-abs(difference.mean - _bound(claim)) / difference.standard_error, difference.degrees)
+    return 2 * t_cdf(-abs(difference.mean - claim.bound) / difference.standard_error, difference.degrees)

@@ -22,9 +22,6 @@ NO_VARIATION = "no variation"
 FEWEST_RATERS = 3  # two people's difference has one degree of freedom: it says nothing about a third
 Cells = Mapping[tuple[str, str], float]  # (item, rater) -> value
 _LEAST_SHARE = 0.2  # of the items' part: a raters' part that comes out negative takes no more than this away
-# Of the raters' share of the variance in the degrees of freedom, where Satterthwaite has the square: with three raters
-# the square trusts a share that came out small too much.
-_RATERS_POWER = 1.3
 
 
 @dataclass(frozen=True)
@@ -61,10 +58,12 @@ class MeanSquares:
 
     @property
     def degrees(self) -> float:
-        """Satterthwaite's, at least 1."""
+        """Satterthwaite's, at least 1, with the raters' share itself in place of its square: with so few raters a share
+        that came out small by chance would be trusted too much.
+        """
         share = self.by_group / self.variance if self.variance else 0.0
         raters = max(0.0, self.by_rater / self.variance) if self.variance else 0.0
-        spread = share**2 / (self.groups - 1) + raters**_RATERS_POWER / (self.raters - 1)
+        spread = share**2 / (self.groups - 1) + raters / (self.raters - 1)
         return max(1.0, min(1 / spread, self.ratings - 1.0)) if spread else self.ratings - 1.0
 
 

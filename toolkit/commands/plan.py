@@ -15,12 +15,14 @@ from toolkit.records import JSON, read_json
 from toolkit.results.document import RESULTS_FILE, Comparison, Results, VarianceSplit
 from toolkit.results.metrics import COMPARED, LABELS
 from toolkit.results.reading import read_results
-from toolkit.review.study.plan import Assumptions, smallest_detectable_effect
+from toolkit.review.study.crossed import Design as RatedBy
+from toolkit.review.study.plan import Assumptions
+from toolkit.review.study.power import Power
 from toolkit.statistics.claim import Design, groups_for
 from toolkit.terminal.output import say, say_json
 
 TRAININGS = (1, 3, 5)
-RATERS = (2, 3, 4, 6)
+RATERS = (3, 4, 6)  # fewer carry no claim
 _MOST_QUESTIONS = 1_000
 _SECONDS = 3600
 
@@ -156,8 +158,9 @@ def _people_need(args: argparse.Namespace, raters: int) -> PeopleNeed:
     assumed = Assumptions(item_sd=args.item_sd, rater_sd=args.rater_sd, residual_sd=args.residual_sd)
 
     def shows(questions: int) -> bool:
-        effect = smallest_detectable_effect(assumed, questions, raters, questions * raters, args.power)
-        return effect is not None and effect <= args.points
+        design = RatedBy([(str(question), str(rater)) for question in range(questions) for rater in range(raters)])
+        power = Power(design, assumed)
+        return power.possible and power.at(args.points) >= args.power
 
     if not shows(_MOST_QUESTIONS):
         return PeopleNeed(raters, None, None, None)

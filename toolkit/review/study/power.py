@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from functools import lru_cache
 from statistics import NormalDist, fmean
 
 from toolkit.results.study import ClaimPower
@@ -41,12 +42,12 @@ class Power:
         degrees = (design.groups - 1, design.raters - 1, max(1, design.ratings - design.groups - design.raters + 1))
         level = 1 - (1 - LEVEL) / 2 / tests
         for _ in range(_DRAWS):
-            drawn = [
+            by_group, by_rater, left = (
                 mean * generator.gammavariate(free / 2, 2 / free)
                 for mean, free in zip((group + rest, rater + rest, rest), degrees, strict=True)
-            ]
-            squares = MeanSquares(*drawn, design.groups, design.raters, design.ratings)
-            self._reach.append(t_quantile(level, squares.degrees) * math.sqrt(squares.variance))
+            )
+            squares = MeanSquares(by_group, by_rater, left, design.groups, design.raters, design.ratings)
+            self._reach.append(_quantile(level, round(100 * math.log(squares.degrees))) * math.sqrt(squares.variance))
 
     def at(self, distance: float) -> float:
         """The probability that the interval lies above the bound, if the true difference is `distance` above it."""
@@ -63,6 +64,12 @@ class Power:
             middle = (low + high) / 2
             low, high = (middle, high) if self.at(middle) < power else (low, middle)
         return high
+
+
+@lru_cache(maxsize=4096)
+def _quantile(level: float, hundredths: int) -> float:
+    """Of t at degrees of freedom that are known to 1 %: their logarithm in hundredths."""
+    return t_quantile(level, math.exp(hundredths / 100))
 
 
 def powers(claims: Sequence[Comparison], design: Design, assumed: Assumptions) -> list[ClaimPower]:

@@ -1,7 +1,8 @@
 """Two systems that are the same one, each trained several times: how often is one called better? Part of
 `make bench-eval`; fixed seeds, the trainings are simulated.
 
-An answer's score is the item's, plus what the training's seed adds to all items and to this one.
+An answer's score is the item's, plus what the training's seed adds to all items and to this one. Only the primary
+metric has a value; the family of the correction is as large as ever.
 """
 
 from __future__ import annotations
@@ -55,4 +56,5 @@ def _system(name: str, trainings: int) -> System:
 
 def _scores(generator: np.random.Generator) -> dict[str, MetricScores]:
     values = 0.5 + generator.normal(0, SEED_SD) + generator.normal(0, ITEM_SD, ITEMS)
-    return {metric: MetricScores(values, np.full(ITEMS, 0.2), "", "") for metric in COMPARED}
+    nothing = MetricScores(np.full(ITEMS, np.nan), np.full(ITEMS, np.nan), "", "")
+    return {metric: nothing for metric in COMPARED} | {PRIMARY: MetricScores(values, np.full(ITEMS, 0.2), "", "")}

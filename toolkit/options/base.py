@@ -51,6 +51,14 @@ def _must_exist(path: Path) -> Path:
     return path
 
 
+def _one_or_more(value: Any) -> Any:
+    """Checked here, so that a path that is missing is told as one and not as "no list" as well."""
+    if isinstance(value, list | tuple):
+        return [_one_or_more(part) for part in value]
+    path = _absolute(value)
+    return _must_exist(path) if isinstance(path, Path) else path
+
+
 def none_word(value: Any) -> Any:
     """`none`, `null` and an empty text are no value."""
     return None if isinstance(value, str) and value.strip().lower() in {"", "none", "null"} else value
@@ -68,6 +76,7 @@ def _folder_is_absolute(value: str) -> str:
 
 ModelName = Annotated[str, AfterValidator(_folder_is_absolute)]
 ExistingPath = Annotated[Path, BeforeValidator(_absolute), AfterValidator(_must_exist)]
+OneOrMorePaths = Annotated[Path | list[Path], BeforeValidator(_one_or_more)]
 OptionalPath = Annotated[ExistingPath | None, BeforeValidator(none_word)]
 OptionalText = Annotated[str | None, BeforeValidator(none_word)]
 OptionalCount = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(none_word)]

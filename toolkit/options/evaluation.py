@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from toolkit.options.base import ExistingPath, OptionalCount, OptionalPath, OptionalShare, OptionalText, Options
+from toolkit.options.base import OneOrMorePaths, OptionalCount, OptionalPath, OptionalShare, OptionalText, Options
 from toolkit.options.shared import HeldOutOptions, SeedOptions, StepRangeOptions
 from toolkit.results.metrics import KINDS, NUMBERS, reach_of, split_name
 
@@ -14,7 +14,7 @@ from toolkit.results.metrics import KINDS, NUMBERS, reach_of, split_name
 class PredictionsOptions(Options):
     """The systems."""
 
-    predictions: dict[str, ExistingPath | list[ExistingPath]] = Field(
+    predictions: dict[str, OneOrMorePaths] = Field(
         default_factory=dict,
         description=(
             "Predictions file of each system, for example baseline and tuned; [FILE, FILE] for several trainings or"

@@ -22,7 +22,7 @@ from toolkit.runs.recorder import Recorder
 
 TRIALS = 200
 ITEMS = 48
-SEED_SD, ITEM_SD = 0.02, 0.08  # of a training's mean, and of one item from training to training
+SEED_SD, ITEM_SD = 0.03, 0.08  # of a training's mean, and of one item from training to training
 
 
 def trainings_called_better() -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
@@ -57,4 +57,4 @@ def _system(name: str, trainings: int) -> System:
 def _scores(generator: np.random.Generator) -> dict[str, MetricScores]:
     values = 0.5 + generator.normal(0, SEED_SD) + generator.normal(0, ITEM_SD, ITEMS)
     nothing = MetricScores(np.full(ITEMS, np.nan), np.full(ITEMS, np.nan), "", "")
-    return {metric: nothing for metric in COMPARED} | {PRIMARY: MetricScores(values, np.full(ITEMS, 0.2), "", "")}
+    return dict.fromkeys(COMPARED, nothing) | {PRIMARY: MetricScores(values, np.full(ITEMS, 0.2), "", "")}

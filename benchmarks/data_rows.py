@@ -36,10 +36,10 @@ from toolkit.data.cleaning.anonymise import anonymise_row, find_personal
 from toolkit.data.cleaning.typos import WORD, WordCounts, repair_typos
 from toolkit.data.pii.spans import KINDS
 from toolkit.data.rows import Batch, Row
-from toolkit.data.selection.grams import GramSets, comparable
 from toolkit.data.selection.leak_check import find_leaks
 from toolkit.data.selection.similarity import similar_pairs
 from toolkit.data.stages import Stages
+from toolkit.grams import GramSets, comparable
 from toolkit.options.data import DuplicateOptions, MaskingOptions, SplitOptions
 from toolkit.runs.recorder import Recorder
 

@@ -1,4 +1,4 @@
-"""generate: answer every prompt of a data set with a base model, with the model that sft tuned, or with both.
+"""generate: answer every prompt of a data set with a base model, with examples in its prompt, with the tuned model.
 
     python recipes/generate/run.py --run-dir DIR      (steptune run generate starts it)
 
@@ -7,11 +7,13 @@ in the order of the prompts, generation.json next to it, and partial.jsonl, from
 with two systems each in a folder of its own.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from toolkit.generation.answers import Job, Throughput, answer_requests
 from toolkit.generation.choice import decided
 from toolkit.generation.environment import set_engine_environment
+from toolkit.generation.few_shot import FEW_SHOT, Shots, read_shots, require_room
 from toolkit.generation.journal import Journal
 from toolkit.generation.prompts import Prompt, build_requests, read_prompts
 from toolkit.generation.proof import with_proof
@@ -37,7 +39,11 @@ def main(settings: GenerateSettings, run: Run) -> Outcome:
     options = decided(settings, prompts, run.recorder)
     systems = prepare_systems(settings, options, prompts, run)
     folders = {name: run.dir / name if len(systems) > 1 else run.dir for name in systems}
-    jobs = {name: prepare_job(system, settings, options, prompts, folders[name]) for name, system in systems.items()}
+    shots = read_shots(settings) if FEW_SHOT in systems else None
+    jobs = {
+        name: prepare_job(system, settings, options, prompts, folders[name], shots if name == FEW_SHOT else None)
+        for name, system in systems.items()
+    }
 
     throughput: dict[str, Throughput] = {}
     for group in shared_engines(systems):
@@ -63,7 +69,7 @@ def prepare_systems(
     in_nf4 = options.weights == "nf4"
     systems: dict[str, System] = {}
     for name in settings.wanted:
-        if name == "baseline":
+        if name in ("baseline", FEW_SHOT):
             systems[name] = base_system(settings, run.recorder, in_nf4)
         else:
             by_peft = options.backend == "transformers"
@@ -86,13 +92,16 @@ def prepare_job(
     options: EngineOptions,
     prompts: list[Prompt],
     folder: Path,
+    shots: Shots | None,
 ) -> Job:
     """A system's requests, and the journal that knows which of them are answered."""
-    codec = load_codec(system, settings.prompt_format)
+    codec = replace(load_codec(system, settings.prompt_format), shots=shots)
     context = context_limit(system, settings.generator.max_model_len)
     lossy = ["fp8"] if options.quantization == "fp8" else []  # NF4 is in the system's own fingerprint
     decides = sha256_json([system.fingerprint, options.engine, options.precision, *lossy])
     requests = build_requests(prompts, codec, settings, context, decides, system.adapter if system.unmerged else None)
+    if shots:
+        require_room(requests, shots, settings.max_new_tokens, context)
     folder.mkdir(exist_ok=True)
     return Job(system, codec, requests, Journal(folder))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from toolkit.errors import PreflightError
 from toolkit.generation.adapter import Adapter, read_adapter
 from toolkit.generation.base_model import check_base
 from toolkit.generation.environment import choose_dtype, engines_for, on_cpu
+from toolkit.generation.few_shot import FEW_SHOT, read_shots
 from toolkit.generation.prompts import Prompt, build_requests
 from toolkit.generation.system import System, base_system, context_limit, load_codec
 from toolkit.generation.tensor_stream import read_header
@@ -66,6 +68,9 @@ def _served(settings: GenerateOptions, system: System, adapter: Adapter | None, 
     codec = load_codec(system, settings.prompt_format)
     context = context_limit(system, settings.generator.max_model_len)
     requests = build_requests(prompts, codec, settings, context, "")
+    if FEW_SHOT in settings.wanted:
+        shown = replace(codec, shots=read_shots(settings))
+        requests += build_requests(prompts, shown, settings, context, "")
     longest = max((request for request in requests), key=lambda request: len(request.prompt_ids) + request.max_tokens)
     config = read_json(system.folder / "config.json") or {}
     return Served(

@@ -12,9 +12,10 @@ from typing import Any
 
 from toolkit.dataset_folder.names import split_file
 from toolkit.errors import DataError
+from toolkit.generation.few_shot import Shots
 from toolkit.options.generation import SamplingOptions
 from toolkit.options.shared import HeldOutOptions
-from toolkit.prompting import CHAT_TEMPLATE, PromptFormat, decode_answer, render_prompt
+from toolkit.prompting import CHAT_TEMPLATE, PromptFormat, decode_answer, render_prompt, render_with_shots
 from toolkit.records import iter_jsonl, row_id, sha256_json, sha256_text
 
 EMPTY_PROMPT = "empty_prompt"
@@ -38,8 +39,11 @@ class Codec:
     tokenizer: Any
     prompt_format: PromptFormat
     stop_ids: list[int]
+    shots: Shots | None = None  # rows of train that stand before each question
 
     def encode(self, prompt: str) -> list[int]:
+        if self.shots:
+            return render_with_shots(prompt, self.shots.for_question(prompt), self.prompt_format, self.tokenizer)
         return render_prompt(prompt, self.prompt_format, self.tokenizer)
 
     def decode(self, token_ids: list[int]) -> str:

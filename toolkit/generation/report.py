@@ -35,6 +35,7 @@ def write_generation(
         "unmerged": system.unmerged,
         "system_fingerprint": system.fingerprint,
         "prompt_format": asdict(job.codec.prompt_format),
+        "shots": job.codec.shots.record({row.id: row.prompt for row in job.requests}) if job.codec.shots else None,
         "sampling": SamplingOptions.of(sampling).model_dump(),
         "engine": _engine(options, system),
         "answers": len(predictions),

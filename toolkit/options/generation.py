@@ -11,13 +11,13 @@ from toolkit.options.base import OptionalCount, OptionalPath, OptionalText, Opti
 from toolkit.options.merge import MergeChoice
 from toolkit.options.shared import HeldOutOptions, ModelOptions, PromptOptions, SeedOptions
 
-SystemName = Literal["baseline", "tuned"]
+SystemName = Literal["baseline", "few_shot", "tuned"]
 ServedWeights = Literal["none", "nf4", "fp8"]
 ServedQuantization = Annotated[Literal["auto", "none", "nf4", "fp8"], BeforeValidator(off_is_none)]
 
 
 class SystemOptions(ModelOptions):
-    """The base model, the adapter over it, and which of the two systems answer."""
+    """The base model, the adapter over it, and which systems answer."""
 
     adapter: OptionalPath = Field(
         None, description="Adapter folder that sft wrote; none generates with the base model."
@@ -25,8 +25,15 @@ class SystemOptions(ModelOptions):
     systems: list[SystemName] = Field(
         default_factory=list,
         description=(
-            "Systems to answer with: baseline (the model alone), tuned (with the adapter), or both in one go; if empty,"
-            " tuned where there is an adapter."
+            "Systems to answer with, in one go: baseline (the model alone), few_shot (the model with rows of train in"
+            " its prompt), tuned (with the adapter); if empty, tuned where there is an adapter."
+        ),
+    )
+    shots: int = Field(4, ge=1, le=64, description="Rows of train in each prompt of few_shot.")
+    shots_by: Literal["fixed", "nearest"] = Field(
+        "fixed",
+        description=(
+            "Rows that few_shot shows: fixed draws them once by the seed, nearest takes the most alike questions."
         ),
     )
     merge_mode: MergeChoice = Field(

@@ -72,7 +72,11 @@ class Pipeline:
         for step in catalog.STAGES:
             self.recorder.check_stop()
             done = self._run_stage(Stage(step.name, self.settings.stage(step.name, made)))
-            made[step.kept_as] = done.output(catalog.RECIPES[step.recipe].output)
+            output = catalog.RECIPES[step.recipe].output
+            several = [
+                name for name in done.run.outputs() if step.recipe == "generate" and name.startswith(f"{output}_")
+            ]
+            made |= {name: done.output(name) for name in several} or {step.kept_as: done.output(output)}
         return made, done.run.result
 
     def _run_stage(self, stage: Stage) -> StageResult:

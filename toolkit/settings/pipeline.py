@@ -34,6 +34,13 @@ class PipelineSettings(Settings):
         default_factory=GenerateSettings, description="Settings of generate, for both systems."
     )
     evaluate: EvaluateSettings = Field(default_factory=EvaluateSettings, description="Settings of evaluate.")
+    few_shot: bool = Field(
+        False,
+        description=(
+            "Answer with the untuned model with rows of train in its prompt as well, as the system few_shot (options"
+            " generate.shots and generate.shots_by)."
+        ),
+    )
     reuse: bool = Field(
         True,
         description=(
@@ -57,7 +64,8 @@ class PipelineSettings(Settings):
             return self.sft.with_options(TrainingDataOptions(data=dataset))
         adapter = made["adapter"]
         if name == "evaluate":
-            predictions = {system: made[f"predictions_{system}"] for system in ("baseline", "tuned")}
+            systems = ("baseline", *(["few_shot"] if self.few_shot else []), "tuned")  # the verdict is about the last
+            predictions = {system: made[f"predictions_{system}"] for system in systems}
             return self.evaluate.with_options(
                 HeldOutOptions.of(self.generate),
                 HeldOutOptions(data=dataset),
@@ -65,6 +73,8 @@ class PipelineSettings(Settings):
                 EvidenceOptions(adapter=adapter),
             )
         system = SystemOptions(adapter=adapter if name == "generate-tuned" else None)
+        if self.few_shot and name == "generate-baseline":
+            system = SystemOptions(adapter=None, systems=["baseline", "few_shot"])
         return self.stage_settings()["generate"].with_options(HeldOutOptions(data=dataset), system)
 
     @property

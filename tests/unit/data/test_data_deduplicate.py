@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from toolkit.data.rows import Batch, Row
 from toolkit.data.selection.deduplicate import are_different_tasks, find_copies
-from toolkit.data.selection.grams import GramSets, comparable
 from toolkit.data.selection.similarity import crossing_pairs, plan_bands, similar_pairs
+from toolkit.grams import GramSets, comparable
 from toolkit.runs.recorder import Recorder
 
 PIN = (

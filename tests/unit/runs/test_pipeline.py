@@ -11,7 +11,7 @@ from toolkit.records import sha256_tree, write_json, write_text
 from toolkit.run_folder.folder import RunFolder
 from toolkit.runs.pipeline import Pipeline, Stage, stage_key
 from toolkit.runs.recorder import Recorder
-from toolkit.settings import SftSettings
+from toolkit.settings import EvaluateSettings, GenerateSettings, PipelineSettings, SftSettings
 
 
 def sft_stage(data: Path, **changes: object) -> Stage:
@@ -77,3 +77,19 @@ def test_reuse_false_takes_nothing_from_earlier_pipelines(runs: Path) -> None:
     finished_stage(runs / "first", "sft", "k1")
     settings = config.resolve("pipeline", "demo", overrides=["reuse=false"])
     assert Pipeline(settings, runs / "second", "cpu", Recorder(None))._find_finished("sft", "k1") is None  # type: ignore[arg-type]
+
+
+def test_few_shot_answers_with_the_baseline_and_is_evaluated_before_tuned(dataset: Path) -> None:
+    settings = config.resolve("pipeline", "demo", overrides=["few_shot=true", "generate.shots=2"])
+    assert isinstance(settings, PipelineSettings)
+    made = {"dataset": dataset, "adapter": dataset}
+    generate = settings.stage("generate-baseline", made)
+    assert isinstance(generate, GenerateSettings)
+    assert (generate.wanted, generate.shots) == (["baseline", "few_shot"], 2)
+    tuned = settings.stage("generate-tuned", made)
+    assert isinstance(tuned, GenerateSettings)
+    assert tuned.wanted == ["tuned"]
+    predictions = {f"predictions_{name}": dataset for name in ("tuned", "few_shot", "baseline")}
+    evaluate = settings.stage("evaluate", {**made, **predictions})
+    assert isinstance(evaluate, EvaluateSettings)
+    assert list(evaluate.predictions) == ["baseline", "few_shot", "tuned"]

@@ -15,10 +15,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from toolkit.data.cleaning.row_language import row_language
 from toolkit.data.rows import Row
-from toolkit.data.selection.grams import GramSets, comparable
 from toolkit.data.selection.similarity import similar_pairs
 from toolkit.data.words.languages import KNOWN
 from toolkit.data.words.task_words import OPPOSITES
+from toolkit.grams import GramSets, comparable
 from toolkit.runs.recorder import Recorder
 
 WORD = re.compile(r"[^\W_]+(?:[-'’+#.][^\W_]+)*[+#]*")

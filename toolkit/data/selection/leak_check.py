@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from toolkit.data.selection.grams import GramSets, comparable
 from toolkit.data.selection.questions import CERTIFIED_FROM, count_repeated, question_key
 from toolkit.data.selection.similarity import crossing_pairs, similar_pairs
 from toolkit.dataset_folder.documents import LeakCertificate
 from toolkit.dataset_folder.names import SPLITS, split_file
 from toolkit.errors import DataError
+from toolkit.grams import GramSets, comparable
 from toolkit.records import JSON, iter_jsonl, sha256_file
 
 MOST_EXACT_PAIRS = 5_000_000  # about 4,500 rows; seconds

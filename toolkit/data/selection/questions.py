@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 from toolkit.data.rows import Row
-from toolkit.data.selection.grams import comparable
 from toolkit.data.words.task_words import words
+from toolkit.grams import comparable
 
 # Jaccard of character 4-grams from which two questions are grouped, and the one from which the certificate fails: a
 # search by MinHash misses one of a thousand pairs right at its limit.

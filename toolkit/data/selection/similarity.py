@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rensa import RMinHash
 
-from toolkit.data.selection.grams import AT_ONCE, GramSets, mixed
+from toolkit.grams import AT_ONCE, GramSets, mixed
 
 PERMUTATIONS = 128
 RECALL = 0.999  # least chance that a pair right at the threshold becomes a candidate

@@ -16,9 +16,9 @@ from functools import lru_cache, partial
 from itertools import chain
 
 from toolkit.data.rows import SYNTHETIC, Batch, Dropped, Row, Selected, row_ids
-from toolkit.data.selection.grams import GramSets, comparable
 from toolkit.data.selection.questions import GROUPED_FROM, comparable_question, question_key
 from toolkit.data.selection.similarity import similar_pairs
+from toolkit.grams import GramSets, comparable
 from toolkit.options.data import SplitOptions
 
 SHARES_A_GROUP = "the teacher's row resembles a held-out row or shares its section, and stays out of the test"

@@ -13,13 +13,13 @@ from dataclasses import replace
 
 from toolkit.data.pages.written_steps import one_line
 from toolkit.data.rows import Batch, Dropped, Row
-from toolkit.data.selection.grams import GramSets, comparable
 from toolkit.data.selection.oversample import add_to_train
 from toolkit.data.selection.questions import GROUPED_FROM, comparable_question, question_key
 from toolkit.data.selection.similarity import crossing_pairs
 from toolkit.data.selection.split import Split
 from toolkit.data.teacher.synthesis_prompts import PARAPHRASE_SYSTEM, Paraphrases, paraphrase_prompt
 from toolkit.data.teacher.teacher import Ask, Reply, Teacher
+from toolkit.grams import GramSets, comparable
 from toolkit.options.data import BalanceOptions, SplitOptions
 from toolkit.records import JSON
 

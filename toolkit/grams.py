@@ -105,3 +105,11 @@ def mixed(low: NDArray[np.uint64], high: NDArray[np.uint64]) -> NDArray[np.uint6
     value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     mixed: NDArray[np.uint64] = value ^ (value >> np.uint64(31))
     return mixed
+
+
+def similarities(query: Grams, rows: GramSets) -> NDArray[np.float64]:
+    """Jaccard similarity of a set of grams to each row, [rows]."""
+    row = np.repeat(np.arange(len(rows)), rows.sizes)
+    at = np.minimum(np.searchsorted(query, rows.flat), len(query) - 1)
+    shared = np.bincount(row[query[at] == rows.flat], minlength=len(rows))
+    return np.asarray(shared / (len(query) + rows.sizes - shared), dtype=np.float64)

@@ -26,7 +26,7 @@ CORE = sorted(
         *(ROOT / "review").glob("*.py"),
         *(ROOT / "review" / "study").glob("[ac]*.py"),  # with all that analysis, closing and create import
     ]
-    if path.stem not in ("__init__", "models", "prompting")
+    if path.stem not in ("__init__", "grams", "models", "prompting")
 )
 
 

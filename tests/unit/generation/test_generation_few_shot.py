@@ -9,12 +9,12 @@ import pytest
 
 from tests.unit.generation.conftest import make_base
 from tests.unit.generation.generate_recipe import rows, run_generate
+from tests.unit.models.families import FAMILIES, build_tokenizer
 from toolkit.errors import DataError, ModelError
 from toolkit.generation.few_shot import Shots, read_shots
 from toolkit.grams import GramSets, comparable, similarities
-from toolkit.models import resolve_model
 from toolkit.options.generation import GenerateOptions
-from toolkit.prompting import HOWTO, choose_format, render_prompt, render_with_shots
+from toolkit.prompting import HOWTO, choose_format, control_tokens, render_prompt, render_with_shots
 from toolkit.records import Example, read_json, sha256_file
 
 TRAIN = ["Open a jar?", "Boil an egg?", "Mend a tyre?", "Boil two eggs?", "Fold a map?"]
@@ -73,25 +73,42 @@ def test_what_would_leak_or_is_not_there_is_refused(dataset: Path, options: dict
         shots_of(dataset, **options)
 
 
-def test_examples_are_turns_of_the_models_own_template() -> None:
+@pytest.mark.parametrize("name", ["smollm2", "llama2", "llama3", "qwen3"])
+def test_examples_are_turns_of_the_models_own_template(name: str, tmp_path: Path) -> None:
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(resolve_model("embedded:smollm2-135m-instruct"))
-    shown = [Example("a", "How?", "1. So.\n2. And <|im_end|> so."), Example("b", "Why?", "1. Thus.")]
-    ids = render_with_shots("Where?", shown[1:], choose_format("chat_template", "", tokenizer), tokenizer)
-    told = [("user", "Why?"), ("assistant", "1. Thus."), ("user", "Where?")]
+    family = next(family for family in FAMILIES if family.name == name)
+    build_tokenizer(family, tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    frozen = choose_format("chat_template", str(tmp_path), tokenizer)
+    shown = [Example("a", "Why?", "1. Thus."), Example("b", "How?", "1. So.\n2. And so.")]
+    told = [("user", "Why?"), ("assistant", "1. Thus."), ("user", "How?"), ("assistant", "1. So.\n2. And so.")]
     truth = tokenizer.apply_chat_template(
-        [{"role": role, "content": content} for role, content in told], add_generation_prompt=True, return_dict=False
+        [{"role": role, "content": content} for role, content in [*told, ("user", "Where?")]],
+        add_generation_prompt=True,
+        tokenize=True,
+        return_dict=False,
+        **family.kwargs,
     )
+    ids = render_with_shots("Where?", shown, frozen, tokenizer)
     assert ids == list(truth)
-    frozen = choose_format("chat_template", "", tokenizer)
-    end = tokenizer.convert_tokens_to_ids("<|im_end|>")
-    with_text = render_with_shots("Where?", shown, frozen, tokenizer)
-    assert with_text.count(end) == ids.count(end) + 2  # a row's own "<|im_end|>" is text
     assert render_with_shots("Where?", [], frozen, tokenizer) == render_prompt("Where?", frozen, tokenizer)
-    plain = tokenizer.decode(render_with_shots("Where?", shown[1:], HOWTO, tokenizer))
+    mark = tokenizer.convert_ids_to_tokens(ids[-1]) if name != "llama2" else "</s>"
+    said = render_with_shots("Where?", [Example("a", f"Why {mark}?", "1. Thus."), shown[1]], frozen, tokenizer)
+    number = tokenizer.convert_tokens_to_ids(mark)
+    assert number not in control_tokens(tokenizer) or said.count(number) == ids.count(number)  # a row's own is text
+
+
+def test_a_plain_format_is_written_again_for_each_example(tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    build_tokenizer(next(family for family in FAMILIES if family.name == "smollm2"), tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    ids = render_with_shots("Where?", [Example("a", "Why?", "1. Thus.")], HOWTO, tokenizer)
     heading = "### Answer: numbered steps\n"
-    assert plain.endswith(f"### Question\nWhy?\n\n{heading}1. Thus.\n\n### Question\nWhere?\n\n{heading}")
+    assert tokenizer.decode(ids).endswith(
+        f"### Question\nWhy?\n\n{heading}1. Thus.\n\n### Question\nWhere?\n\n{heading}"
+    )
 
 
 def test_few_shot_answers_beside_the_baseline_and_is_recorded(dataset: Path, tmp_path: Path) -> None:

@@ -54,6 +54,14 @@ class StageResult:
             )
         return outputs[name]
 
+    def made_as(self, step: catalog.PipelineStage) -> dict[str, Path]:
+        """The stage's output by the name that it is recorded under; of several systems each under its own."""
+        name = catalog.RECIPES[step.recipe].output
+        several = [found for found in self.run.outputs() if found.startswith(f"{name}_")]
+        if name in self.run.outputs() or not several:
+            return {step.kept_as: self.output(name)}
+        return {found: self.output(found) for found in several}
+
 
 class Pipeline:
     """Runs the stages in order inside `run_dir`; what ran before the last stop is taken up where it was."""
@@ -72,11 +80,7 @@ class Pipeline:
         for step in catalog.STAGES:
             self.recorder.check_stop()
             done = self._run_stage(Stage(step.name, self.settings.stage(step.name, made)))
-            output = catalog.RECIPES[step.recipe].output
-            several = [
-                name for name in done.run.outputs() if step.recipe == "generate" and name.startswith(f"{output}_")
-            ]
-            made |= {name: done.output(name) for name in several} or {step.kept_as: done.output(output)}
+            made |= done.made_as(step)
         return made, done.run.result
 
     def _run_stage(self, stage: Stage) -> StageResult:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from toolkit import config
+from toolkit.catalog import STAGES
 from toolkit.records import sha256_tree, write_json, write_text
 from toolkit.run_folder.folder import RunFolder
-from toolkit.runs.pipeline import Pipeline, Stage, stage_key
+from toolkit.runs.pipeline import Pipeline, Stage, StageResult, stage_key
 from toolkit.runs.recorder import Recorder
 from toolkit.settings import EvaluateSettings, GenerateSettings, PipelineSettings, SftSettings
 
@@ -93,3 +95,12 @@ def test_few_shot_answers_with_the_baseline_and_is_evaluated_before_tuned(datase
     evaluate = settings.stage("evaluate", {**made, **predictions})
     assert isinstance(evaluate, EvaluateSettings)
     assert list(evaluate.predictions) == ["baseline", "few_shot", "tuned"]
+
+
+def test_outputs_of_several_systems_are_recorded_each_under_its_own_name(tmp_path: Path) -> None:
+    step = next(step for step in STAGES if step.name == "generate-baseline")
+    one = SimpleNamespace(outputs=lambda: {"predictions": tmp_path, "generation": tmp_path})
+    assert StageResult(one, False).made_as(step) == {"predictions_baseline": tmp_path}  # type: ignore[arg-type]
+    names = ("predictions_baseline", "predictions_few_shot", "generation_baseline", "generation_few_shot")
+    both = SimpleNamespace(outputs=lambda: dict.fromkeys(names, tmp_path))
+    assert list(StageResult(both, False).made_as(step)) == list(names[:2])  # type: ignore[arg-type]

@@ -5,10 +5,12 @@ one does.
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import PreTrainedModel
 
 from toolkit.errors import Cancelled, PreflightError, SteptuneError
 from toolkit.options.training import SftOptions
@@ -181,6 +183,29 @@ def test_other_precisions_and_adapters_train(
     assert len([name for name in adapter(trained) if "magnitude" in name]) == (2 if other.use_dora else 0)
     assert trained.steps == 2
     assert 9 < trained.train_loss < 12  # ln 32000 = 10.4: nothing is known yet
+
+
+@pytest.mark.slow
+def test_recomputing_part_of_the_layers_trains_the_same_adapter(
+    tiny_model: Path, dataset: Path, mistral_tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    enable = PreTrainedModel.gradient_checkpointing_enable
+
+    def noted(model: PreTrainedModel, **options: Any) -> None:
+        asked.append(options["every_n_layers"])
+        enable(model, **options)
+
+    monkeypatch.setattr(PreTrainedModel, "gradient_checkpointing_enable", noted)
+    trained = {}
+    for every in ("false", 2):
+        options = ON_CPU.with_options(
+            SftOptions(max_steps=2, gradient_accumulation_steps=2, gradient_checkpointing=every)
+        )
+        trained[every] = adapter(train(tiny_model, dataset, mistral_tokenizer, tmp_path / str(every), options))
+    assert asked == [2]
+    for name, matrix in trained["false"].items():
+        assert torch.allclose(matrix, trained[2][name], atol=1e-6), name
 
 
 @pytest.mark.slow

@@ -149,7 +149,7 @@ class EngineOptions(Options):
             "How vLLM starts the workers of one engine: mp on one machine, ray on several; auto leaves it to vLLM."
         ),
     )
-    gpu_memory_utilization: float = Field(0.9, gt=0.0, le=1.0, description="Share of GPU memory that vLLM may take.")
+    gpu_memory_utilization: float = Field(0.92, gt=0.0, le=1.0, description="Share of GPU memory that vLLM may take.")
     cpu_kv_cache_gib: float = Field(1.0, gt=0.0, description="Memory for the key-value cache on CPU, in GiB.")
     enforce_eager: bool = Field(False, description="No graph capture or compilation: quicker start, slower tokens.")
     unmerged: bool = Field(

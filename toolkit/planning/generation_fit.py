@@ -20,7 +20,7 @@ import psutil
 from toolkit.machine import packages
 from toolkit.machine.gpus import Gpu, my_gpus
 from toolkit.options.generation import EngineOptions
-from toolkit.planning.generation_memory import EngineMemory, ServedModel, cpu_memory, gpu_memory
+from toolkit.planning.generation_memory import EngineMemory, ServedModel, batched_tokens, cpu_memory, gpu_memory
 from toolkit.planning.training_shape import GIB
 
 # Requests in flight from which a batch keeps a card busy.
@@ -184,7 +184,8 @@ def _judge(options: EngineOptions, wanted: int, served: Served, machine: Serving
         needed = (memory.weights + memory.cache + memory.rest) * (options.data_parallel_size or 1)
         return EngineChoice(options, dtype, needed <= machine.free and memory.requests > 0, memory, "")
     usable = machine.total * options.gpu_memory_utilization if options.backend == "vllm" else machine.free * 0.95
-    memory = gpu_memory(served.model, options, dtype, machine.total, usable, served.longest)
+    batched = batched_tokens(machine.name, machine.total)
+    memory = gpu_memory(served.model, options, dtype, batched, usable, served.longest)
     return EngineChoice(options, dtype, memory.requests >= wanted, memory, "")
 
 

@@ -16,10 +16,12 @@ from toolkit.planning.training_shape import GIB, ModelShape, read_shape
 # Ranks of unmerged adapters that vLLM makes buffers for (vllm.config.lora.MaxLoRARanks of vLLM 0.32 and 0.33).
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 DTYPE_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
-# Tokens of a pass as vLLM's own LLM class plans them, by the card's memory (EngineArgs.get_batch_defaults).
+# Tokens of a pass as vLLM's own LLM class plans them (EngineArgs.get_batch_defaults): more on cards with this memory,
+# but for two kinds that are slower for it.
 BATCHED_TOKENS = 8192
 BATCHED_TOKENS_LARGE = 16384
 LARGE_CARD = 70 * GIB
+NOT_FASTER = ("A100", "GB10")
 # Graphs of the usual batch sizes; vLLM captures them after the cache is planned and counts them against it.
 GRAPH_BYTES = GIB // 2
 # Per request in flight and word of the vocabulary: scores, probabilities and the sort of the sampler.
@@ -104,14 +106,22 @@ class EngineMemory:
         )
 
 
+def batched_tokens(card: str, size: float) -> int:
+    """Tokens that vLLM computes at once on a card of this name and of `size` bytes."""
+    large = size >= LARGE_CARD and not any(kind in card for kind in NOT_FASTER)
+    return BATCHED_TOKENS_LARGE if large else BATCHED_TOKENS
+
+
 def gpu_memory(
-    model: ServedModel, options: EngineOptions, dtype: str, card_bytes: float, usable: float, longest: int
+    model: ServedModel, options: EngineOptions, dtype: str, batched: int, usable: float, longest: int
 ) -> EngineMemory:
-    """An engine's memory on each of its GPUs of `card_bytes`, of which it may take `usable`."""
+    """An engine's memory on each of its GPUs, of which it may take `usable` bytes; `batched`: tokens of a pass in
+    vLLM.
+    """
     share, precision = options.gpus_each, DTYPE_BYTES[dtype]
     held = weight_bytes(model, options.weights, dtype) // share
     if options.backend == "vllm":
-        tokens = BATCHED_TOKENS_LARGE if card_bytes >= LARGE_CARD else BATCHED_TOKENS
+        tokens = batched
         rest = 0 if options.enforce_eager else GRAPH_BYTES
     else:
         tokens, rest = options.max_num_seqs * longest, 0

@@ -22,7 +22,7 @@ from toolkit.options.generation import EngineOptions
 from toolkit.planning import generation_checks
 from toolkit.planning.generation_checks import check_generation, served_by
 from toolkit.planning.generation_fit import EngineChoice, Served, ServingMachine, advice, choose_engine
-from toolkit.planning.generation_memory import read_served, weight_bytes
+from toolkit.planning.generation_memory import batched_tokens, read_served, weight_bytes
 from toolkit.planning.model_configs import SHIPPED
 from toolkit.planning.training_shape import GIB
 from toolkit.settings import GenerateSettings, SftSettings
@@ -97,7 +97,16 @@ def test_long_requests_tip_a_24_gb_card_to_nf4() -> None:
     machine = card("RTX 3090", 24576)
     assert chosen(machine, Served(MISTRAL, 1024, 512)).options.quantization == "none"
     long = chosen(machine, Served(MISTRAL, 8192, 512))
-    assert (long.options.quantization, long.memory and long.memory.requests) == ("nf4", 14)  # 1 GiB each
+    assert (long.options.quantization, long.memory and long.memory.requests) == ("nf4", 15)  # 1 GiB each
+
+
+def test_a_pass_has_as_many_tokens_as_vllms_own_class_batches() -> None:
+    cards = {"NVIDIA H100 80GB HBM3": 80, "NVIDIA A100-SXM4-80GB": 80, "NVIDIA GB10": 119, "NVIDIA B200": 180, "T4": 15}
+    assert [batched_tokens(name, size * GIB) for name, size in cards.items()] == [16384, 8192, 8192, 16384, 8192]
+
+
+def test_the_share_of_a_card_is_vllms_own() -> None:
+    assert EngineOptions().gpu_memory_utilization == 0.92
 
 
 def test_beside_other_programs_vllm_gets_what_they_leave() -> None:

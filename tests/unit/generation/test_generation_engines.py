@@ -116,7 +116,7 @@ def test_padded_batches_give_the_greedy_text_of_each_prompt_alone(tmp_path: Path
         "tensor_parallel_size": 1,
         "pipeline_parallel_size": 1,
         "distributed_executor_backend": None,
-        "gpu_memory_utilization": 0.9,
+        "gpu_memory_utilization": 0.92,
         "cpu_kv_cache_gib": 1.0,
         "enforce_eager": False,
         "trust_remote_code": False,

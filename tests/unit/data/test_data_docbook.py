@@ -74,5 +74,5 @@ def test_other_xml_is_named_and_bombs_do_no_harm(tmp_path: Path) -> None:
     batch = read(tmp_path)
     assert [item.reason.split(" (")[0] for item in batch.dropped] == [
         "not well-formed XML",
-        "XML that is neither DocBook nor Mallard",
+        "XML that is neither DocBook nor Mallard nor Confluence's",
     ]

@@ -4,6 +4,7 @@ import gzip
 import json
 import zipfile
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -191,7 +192,7 @@ def test_a_spreadsheet_is_read_below_its_title_and_other_sheets_are_named(tmp_pa
     assert "sheet 'FAQ'; question: `Question`, answer: `Answer`" in said(path)
 
 
-def write_xlsx(path: Path, sheets: dict[str, list[list[object]]]) -> None:
+def write_xlsx(path: Path | IO[bytes], sheets: dict[str, list[list[object]]]) -> None:
     """A spreadsheet with inline texts, as small as the format allows."""
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     relations = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"

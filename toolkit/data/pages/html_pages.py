@@ -32,10 +32,28 @@ def read_html(text: str, language: str = "") -> list[Section]:
     described = _described(root, language) if "ld+json" in text else []
     walker = Walker(root, language)
     visible = read_thread(root, text, language) or walker.read()
+    if not visible and _promoted(root):
+        walker = Walker(root, language)
+        visible = walker.read()
     sections = _merge(described, visible)
     if walker.saw_typed_number and not any(section.lists for section in sections):
         return _typed(text, root, language) or sections
     return sections
+
+
+def _promoted(root: Element) -> bool:
+    """Make headings of paragraphs that are bold as a whole, on a page without any; whether there were some."""
+    titles = [
+        paragraph
+        for paragraph in root.iter("p")
+        if len(paragraph) == 1
+        and paragraph[0].tag in ("b", "strong")
+        and not ((paragraph.text or "") + (paragraph[0].tail or "")).strip()
+        and "".join(paragraph.itertext()).strip()
+    ]
+    for paragraph in titles:
+        paragraph.tag = "h2"
+    return bool(titles)
 
 
 def read_answer(title: str, answer: str, line: int, language: str) -> list[Section]:

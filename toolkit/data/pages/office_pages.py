@@ -28,6 +28,7 @@ WORD_STYLES = "\n".join(
         "p[style-name='List Bullet'] => ul > li:fresh",
     ]
 )
+HTML_TAG = re.compile(r"<html\b[^>]*>")
 CONTAINER = "META-INF/container.xml"
 
 
@@ -124,7 +125,8 @@ def _restructured(text: str) -> str:
         "line_length_limit": 100_000,
     }
     try:
-        return str(publish_string(_without_sphinx(text), writer="html5", settings_overrides=settings))
+        page = str(publish_string(_without_sphinx(text), writer="html5", settings_overrides=settings))
+        return HTML_TAG.sub("<html>", page, count=1)  # docutils calls every text English
     except (SystemMessage, RecursionError, ValueError, AttributeError, TypeError) as error:
         raise UnreadableDocument(f"not readable reStructuredText ({str(error)[:80]})") from None
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from lxml import etree
 
+from toolkit.data.pages.confluence_pages import ROOT
 from toolkit.data.pages.markup_items import Element, local_name
 from toolkit.data.words.task_words import words
 
@@ -63,9 +64,11 @@ def xml_parser() -> etree.XMLParser:
 
 
 def xml_kind(page: Element, file: Path) -> str:
-    """ "mallard", "docbook", or "" for other XML and for parts that other files include."""
+    """ "mallard", "docbook", "confluence", or "" for other XML and for parts that other files include."""
     if file.suffix.lower() == ".page":
         return "mallard"
+    if page.tag == ROOT:
+        return "confluence"
     if "projectmallard.org" in str(page.tag):
         return "mallard" if local_name(page) == "page" else ""
     in_docbook = "docbook.org" in str(page.tag) or not str(page.tag).startswith("{")

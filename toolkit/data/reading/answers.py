@@ -9,6 +9,7 @@ from dataclasses import replace
 from toolkit.data.pages.html_pages import read_answer
 from toolkit.data.reading.section_rows import section_rows
 from toolkit.data.rows import Dropped, Row
+from toolkit.data.words.instructions import useful
 from toolkit.data.words.questions import ask
 from toolkit.text_files import MAX_LINE_BYTES
 
@@ -31,10 +32,13 @@ def answer_rows(title: str, answer: str, row: Row, language: str, as_asked: bool
     number = row.place.rsplit(":", 1)[-1]
     title = " ".join(title.split())
     try:
-        section = read_answer(title, answer, int(number) if number.isdigit() else 0, language)[0]
+        section, *others = read_answer(title, answer, int(number) if number.isdigit() else 0, language)
     except RecursionError:
         yield Dropped(row, "the answer is nested too deeply", unreadable=True)
         return
+    if not section.lists:  # a heading such as "Solution" is no task of its own
+        untitled = (other for other in others if other.lists and not useful(other.title))
+        section.lists = next((other.lists for other in untitled), [])
     section.group = f"forum:{row.source}:{row.given_id}" if row.given_id else ""
     section.has_text = True
     if as_asked and len(section.lists) == 1 and ask(title, language) is None:

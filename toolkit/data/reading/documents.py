@@ -16,6 +16,7 @@ from pathlib import Path
 
 from lxml import etree
 
+from toolkit.data.pages.confluence_pages import confluence_to_html
 from toolkit.data.pages.docbook_pages import read_docbook
 from toolkit.data.pages.html_pages import read_html
 from toolkit.data.pages.mallard_pages import read_mallard
@@ -138,7 +139,7 @@ def _read_file(file: Path, name: str, root: Path, source: DocumentsSource) -> It
         yield Dropped(Row(source.label, name), str(error), unreadable=True)
         return
     if sections is None:
-        yield Dropped(Row(source.label, name), "XML that is neither DocBook nor Mallard")
+        yield Dropped(Row(source.label, name), "XML that is neither DocBook nor Mallard nor Confluence's")
     elif not sections:
         yield Dropped(Row(source.label, name), "no headings")
     for section in sections or []:
@@ -154,7 +155,7 @@ def _read_sections(file: Path, root: Path, encoding: str, language: str) -> list
         if suffix in PDF:
             return read_pdf(raw)
         if suffix in XML:
-            return _read_xml_sections(raw, file, root)
+            return _read_xml_sections(raw, file, root, language)
         if suffix in CONVERTED:
             pages = html_pages(raw, suffix, lambda data: _decode(data, encoding, is_html=False))
             return [section for _, page in pages for section in read_html(page, language)]
@@ -172,11 +173,13 @@ def _read_sections(file: Path, root: Path, encoding: str, language: str) -> list
         raise _Unreadable("nested too deeply") from None
 
 
-def _read_xml_sections(raw: bytes, file: Path, root: Path) -> list[Section] | None:
+def _read_xml_sections(raw: bytes, file: Path, root: Path, language: str) -> list[Section] | None:
     page = read_xml(raw, file, root)
     kind = xml_kind(page, file)
     if kind == "mallard":
         return read_mallard(page, file)
+    if kind == "confluence":
+        return [section for text in confluence_to_html(page) for section in read_html(text, language)]
     return read_docbook(page) if kind == "docbook" else None
 
 

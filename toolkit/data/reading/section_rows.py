@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from toolkit.data.pages.sections import Section, StepList
 from toolkit.data.reading.language import is_in_language
 from toolkit.data.rows import Dropped, Row
-from toolkit.data.words.instructions import are_choices, tell_to_do, usage_of, useful
+from toolkit.data.words.instructions import JUDGED, are_choices, tell_to_do, usage_of, useful
+from toolkit.data.words.languages import surely
 from toolkit.data.words.questions import ask, is_asked_in
 
 # "If the number of pages is not a multiple of 4:" leads to a part of the task, not to all of it.
@@ -17,7 +18,7 @@ ONLY_IF = re.compile(r"(?:if|unless|in case|jika|bila|apabila|kalau)\b", re.IGNO
 
 def section_rows(section: Section, source: str, name: str, language: str) -> Iterator[Row | Dropped]:
     """The rows of a section. Where it has several lists, the line that leads to each tells what it is for."""
-    language = _code(section.language) or language
+    language = _code(section.language) or language or _other_language(section)
     title = useful(section.title) or section.above or section.title
     meta = {"task": title, **({"language": language} if language else {})}
     row = Row(
@@ -35,6 +36,15 @@ def section_rows(section: Section, source: str, name: str, language: str) -> Ite
         else:
             steps = "\n".join(f"{number}. {step}" for number, step in enumerate(step_list.steps, start=1))
             yield Row(source, row.place, prompt=question or "", output=steps, meta=meta, lineage=row.lineage)
+
+
+def _other_language(section: Section) -> str:
+    """The language of steps that tell nothing in English or Indonesian, where a classifier is sure of another one."""
+    steps = [step for step_list in section.lists for step in step_list.steps]
+    if not steps or tell_to_do(steps, "", is_procedure=False):
+        return ""
+    found = surely(" ".join([section.title, *steps]))
+    return "" if found in JUDGED else found
 
 
 def _code(language: str) -> str:

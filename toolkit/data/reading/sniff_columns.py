@@ -37,7 +37,8 @@ OTHER_NAMES = {
     "language": words("language lang locale sprache bahasa langue idioma"),
 }
 CONVERSATIONS = ("messages", "conversations", "conversation", "chat")
-DEEPEST = 3
+STEP_LISTS = words("step steps langkah schritte pasos étapes etapes passos instructions")
+DEEPEST = 5
 MOST_JUDGED = 60
 LEAST_SHARE = 0.5
 
@@ -125,8 +126,18 @@ def _leaves(value: Any, name: str, depth: int) -> Iterator[tuple[str, str]]:
                 yield from _leaves(inner, f"{name}.{key}" if name else str(key), depth + 1)
     elif isinstance(value, list) and value and all(isinstance(item, str) for item in value):
         yield name, "\n".join(f"{number}. {item}" for number, item in enumerate(value, start=1))
+    elif isinstance(value, list) and _plain(name) in STEP_LISTS and (key := _text_key(value)):
+        yield from _leaves([item[key] for item in value], f"{name}.{key}", depth)
     elif isinstance(value, list) and value and isinstance(value[0], Mapping) and depth < DEEPEST:
         yield from _leaves(value[0], f"{name}.0", depth + 1)
+
+
+def _text_key(steps: list[Any]) -> str | None:
+    """The key under which every object of a list of steps has its text."""
+    if not all(isinstance(step, Mapping) for step in steps):
+        return None
+    held = [key for key in (steps[0] if steps else ()) if all(isinstance(step.get(key), str) for step in steps)]
+    return max(held, key=lambda key: sum(len(step[key]) for step in steps), default=None)
 
 
 def _answer_column(texts: Mapping[str, list[str]]) -> str:

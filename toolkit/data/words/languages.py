@@ -28,6 +28,7 @@ SMALL_WORDS = {
     "id": words("yang dan atau untuk dengan pada anda ini itu akan tidak adalah dalam jika saat lalu kemudian oleh"),
 }
 PLAIN_FROM, PLAIN_WORDS = 0.12, 3  # share of a text's words, and how many different ones
+SURE_FROM = 0.9
 ENOUGH_CHARS = 400  # of a text, to tell its language by
 
 
@@ -62,6 +63,12 @@ def detected(text: str) -> str:
     if not any(character.isalpha() for character in text):
         return ""
     return code_of(str(identifier(CANDIDATES).classify(text)[0]))
+
+
+def surely(text: str) -> str:
+    """The language of a text where the classifier is sure of one of CANDIDATES, else ""."""
+    found, share = identifier(CANDIDATES).classify(text[:ENOUGH_CHARS])
+    return code_of(str(found)) if share >= SURE_FROM else ""
 
 
 @cache

@@ -138,3 +138,19 @@ def test_a_step_that_is_only_a_picture_leaves_the_row_out(step: str) -> None:
     assert result.reason == "a step is only a picture"
     beside = normalise_row(Row("s", "f:1", prompt="How?", output=f"1. Open it {step}\n2. Close it."))
     assert isinstance(beside, Row)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("1. Open it.\n2. Wait.\n3.\n4. Close it.", "step 3 is empty"), ("1) A b\n2)\n3) C d", "step 2 is empty")],
+)
+def test_a_number_without_a_step_is_named(text: str, reason: str) -> None:
+    item = normalise_row(Row("s", "f:1", prompt="How do I open it?", output=text))
+    assert isinstance(item, Dropped)
+    assert item.reason == reason
+
+
+def test_a_bare_number_at_the_end_is_noted() -> None:
+    item = normalise_row(Row("s", "f:1", prompt="How do I open it?", output="1. Open it.\n2. Wait.\n3."))
+    assert isinstance(item, Row)
+    assert (item.output, item.notes) == ("1. Open it.\n2. Wait.", ("text around the steps removed",))

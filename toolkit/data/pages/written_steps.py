@@ -86,7 +86,7 @@ def parse_steps(text: str) -> tuple[list[str], bool]:
     """The steps of an answer, each on one line, and whether other text stood around them.
 
     Raises:
-        NoSteps: no list form, or two numbered lists in one answer.
+        NoSteps: no list form, two numbered lists in one answer, a gap, or a number without a step.
     """
     steps, had_text_around = _parse_once(text)
     # One step may hold more of them, which only a number before it makes readable: "2) Open1. 2) Tap" is "1. Open1. 2)
@@ -105,11 +105,17 @@ def _parse_once(text: str) -> tuple[list[str], bool]:
     for line, mark in zip(lines, marks, strict=True):
         _read_line(line, mark, any(marks), reading)
     steps = [_finish(step, substeps) for step, substeps in zip(reading.steps, reading.substeps, strict=True)]
+    while steps and not steps[-1]:  # a number alone behind the last step is text around the steps
+        steps.pop()
+        reading.text_around = True
+    empty = [number for number, step in zip(reading.numbers, steps, strict=False) if not step]
     steps = [step for step in steps if step]
     if len(steps) < 2 and (inline := _inline_steps(" ".join(text_line.strip() for text_line in lines))):
         return inline
     if not steps:
         raise NoSteps("no numbered steps in the answer")
+    if empty:
+        raise NoSteps(f"step {empty[0]} is empty")
     _require_whole(reading.numbers)
     return steps, reading.text_around
 

@@ -14,6 +14,7 @@ import pytest
 
 from tests.unit.data.test_data_sniff import read, write_xlsx
 from toolkit.data.pages.written_steps import parse_steps
+from toolkit.errors import DataError
 
 Pair = tuple[str, list[str]]
 GERMAN: list[Pair] = [
@@ -738,3 +739,12 @@ def test_every_row_is_read_by_the_path_alone(case: str, tmp_path: Path) -> None:
 
 def steps_of(output: str) -> list[str]:
     return parse_steps(output)[0]
+
+
+def test_books_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    for name, content in (("bare.epub", zipped({"a.txt": "x"})), ("torn.epub", epub({"a.html": "<p>x</p>"})[:90])):
+        (tmp_path / name).write_bytes(content)
+    _, dropped = read(tmp_path / "bare.epub")
+    assert [item.reason[:26] for item in dropped] == ['not a readable EPUB ("Ther']
+    with pytest.raises(DataError, match="a damaged zip file is not read"):
+        read(tmp_path / "torn.epub")

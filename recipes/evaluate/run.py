@@ -2,9 +2,9 @@
 
     steptune run evaluate predictions.baseline=FILE predictions.tuned=FILE data=dataset
 
-Reads `predictions` (one JSONL file a system), `data` (the references), `adapter`/training.json and `study_results`.
-Writes report/ with results.json, report.md, report.html and model_card.md. With several processes all encode, rank 0
-does the rest.
+Reads `predictions` (one JSONL file a system), `data` (the references), `adapter`/training.json, `guard` (answers to the
+bundled items) and `study_results`. Writes report/ with results.json, report.md, report.html and model_card.md. With
+several processes all encode, rank 0 does the rest.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from toolkit.errors import DataError
 from toolkit.evaluation import ranks
 from toolkit.evaluation.encoder import encode_for_main, fetch_encoder, load_encoder
 from toolkit.evaluation.gate import require_at_least
+from toolkit.evaluation.guard import guard_systems
 from toolkit.evaluation.inputs import human_system, read_references, read_system
 from toolkit.evaluation.report import write_report
 from toolkit.evaluation.results import evaluate_systems
@@ -36,6 +37,7 @@ def main(settings: EvaluateSettings, run: Run) -> Outcome:
     items, source = read_references(settings.data, settings.split, settings.max_rows)
     systems = [read_system(name, path, items) for name, path in settings.predictions.items()]
     require_comparable_runs(systems)
+    guard = guard_systems(settings.guard, systems, settings.guard_margin)
     human = human_system(items, source)
     study = None
     if settings.study_results:
@@ -43,7 +45,7 @@ def main(settings: EvaluateSettings, run: Run) -> Outcome:
         study = read_study(settings.study_results, items, inputs, settings.study_lock)
         say(study.provenance)
 
-    results = evaluate_systems(items, systems, human, settings, run.recorder, study, settings.judge)
+    results = evaluate_systems(items, systems, human, settings, run.recorder, study, settings.judge, guard)
     ranks.finish()
 
     report = run.dir / "report"

@@ -4,7 +4,8 @@
 
 Reads config.yaml in DIR, the model, the adapter (merged once, then cached), and the prompts. Writes predictions.jsonl
 in the order of the prompts, generation.json next to it, and partial.jsonl, from which an interrupted run continues;
-with two systems each in a folder of its own.
+with two systems each in a folder of its own. With `guard_items` the bundled items of general ability are answered by
+the same engine, in guard/ beside them.
 """
 
 from dataclasses import replace
@@ -15,7 +16,7 @@ from toolkit.generation.choice import decided
 from toolkit.generation.environment import set_engine_environment
 from toolkit.generation.few_shot import FEW_SHOT, Shots, read_shots, require_room
 from toolkit.generation.journal import Journal
-from toolkit.generation.prompts import Prompt, build_requests, read_prompts
+from toolkit.generation.prompts import Codec, Prompt, Request, build_requests, guard_prompts, read_prompts
 from toolkit.generation.proof import with_proof
 from toolkit.generation.report import GENERATION_FILE, write_generation
 from toolkit.generation.system import (
@@ -26,7 +27,8 @@ from toolkit.generation.system import (
     server_system,
     tuned_system,
 )
-from toolkit.options.generation import EngineOptions
+from toolkit.guard import GUARD_FOLDER
+from toolkit.options.generation import EngineOptions, SamplingOptions
 from toolkit.predictions import PREDICTIONS_FILE
 from toolkit.records import sha256_json
 from toolkit.runs.recipe import Outcome, Run, run_recipe
@@ -36,7 +38,8 @@ from toolkit.settings.generate import GenerateSettings
 def main(settings: GenerateSettings, run: Run) -> Outcome:
     set_engine_environment()
     prompts = read_prompts(settings)
-    options = decided(settings, prompts, run.recorder)
+    guarding = guard_prompts() if settings.guard_items else []
+    options = decided(settings, [*prompts, *guarding], run.recorder)
     systems = prepare_systems(settings, options, prompts, run)
     folders = {name: run.dir / name if len(systems) > 1 else run.dir for name in systems}
     shots = read_shots(settings) if FEW_SHOT in systems else None
@@ -44,10 +47,16 @@ def main(settings: GenerateSettings, run: Run) -> Outcome:
         name: prepare_job(system, settings, options, prompts, folders[name], shots if name == FEW_SHOT else None)
         for name, system in systems.items()
     }
+    guards = {
+        name: guard_job(jobs[name], settings, options, guarding, folders[name] / GUARD_FOLDER)
+        for name in systems
+        if guarding and name != FEW_SHOT  # its weights are the baseline's
+    }
 
     throughput: dict[str, Throughput] = {}
     for group in shared_engines(systems):
-        done = answer_requests([jobs[name] for name in group], settings, options, run.recorder)
+        together = [*(jobs[name] for name in group), *(guards[name] for name in group if name in guards)]
+        done = answer_requests(together, settings, options, run.recorder)
         throughput |= dict.fromkeys(group, done)
 
     answers = 0
@@ -55,8 +64,12 @@ def main(settings: GenerateSettings, run: Run) -> Outcome:
         predictions = job.journal.write_predictions(job.requests)
         write_generation(folders[name] / GENERATION_FILE, job, settings, options, throughput[name], predictions)
         answers += len(predictions)
+    for name, job in guards.items():
+        predictions = job.journal.write_predictions(job.requests)
+        write_generation(job.journal.run_dir / GENERATION_FILE, job, settings, options, throughput[name], predictions)
     return Outcome(
-        outputs(folders), {"answers": answers, "tokens_per_second": next(iter(throughput.values())).tokens_per_second}
+        outputs(folders, guarded=list(guards)),
+        {"answers": answers, "tokens_per_second": next(iter(throughput.values())).tokens_per_second},
     )
 
 
@@ -96,14 +109,37 @@ def prepare_job(
 ) -> Job:
     """A system's requests, and the journal that knows which of them are answered."""
     codec = replace(load_codec(system, settings.prompt_format), shots=shots)
+    requests = requests_for(system, codec, settings, options, prompts, settings)
+    if shots:
+        require_room(requests, shots, settings.max_new_tokens, context_limit(system, settings.generator.max_model_len))
+    folder.mkdir(exist_ok=True)
+    return Job(system, codec, requests, Journal(folder))
+
+
+def guard_job(job: Job, settings: GenerateSettings, options: EngineOptions, prompts: list[Prompt], folder: Path) -> Job:
+    """The same system's answers to the items of the guard, one each."""
+    once = SamplingOptions.of(settings).model_copy(update={"n": 1})
+    folder.mkdir(exist_ok=True)
+    return replace(
+        job,
+        requests=requests_for(job.system, job.codec, settings, options, prompts, once),
+        journal=Journal(folder),
+    )
+
+
+def requests_for(
+    system: System,
+    codec: Codec,
+    settings: GenerateSettings,
+    options: EngineOptions,
+    prompts: list[Prompt],
+    sampling: SamplingOptions,
+) -> list[Request]:
+    """A system's requests, with keys that follow all that decides its answers."""
     context = context_limit(system, settings.generator.max_model_len)
     lossy = ["fp8"] if options.quantization == "fp8" else []  # NF4 is in the system's own fingerprint
     decides = sha256_json([system.fingerprint, options.engine, options.precision, *lossy])
-    requests = build_requests(prompts, codec, settings, context, decides, system.adapter if system.unmerged else None)
-    if shots:
-        require_room(requests, shots, settings.max_new_tokens, context)
-    folder.mkdir(exist_ok=True)
-    return Job(system, codec, requests, Journal(folder))
+    return build_requests(prompts, codec, sampling, context, decides, system.adapter if system.unmerged else None)
 
 
 def shared_engines(systems: dict[str, System]) -> list[list[str]]:
@@ -114,12 +150,14 @@ def shared_engines(systems: dict[str, System]) -> list[list[str]]:
     return list(by_folder.values())
 
 
-def outputs(folders: dict[str, Path]) -> dict[str, Path]:
-    if len(folders) == 1:
-        folder = next(iter(folders.values()))
-        return {"predictions": folder / PREDICTIONS_FILE, "generation": folder / GENERATION_FILE}
-    files = {"predictions": PREDICTIONS_FILE, "generation": GENERATION_FILE}
-    return {f"{kind}_{name}": folder / file for kind, file in files.items() for name, folder in folders.items()}
+def outputs(folders: dict[str, Path], guarded: list[str]) -> dict[str, Path]:
+    files = {"predictions": PREDICTIONS_FILE, "generation": GENERATION_FILE, "guard": GUARD_FOLDER}
+    return {
+        kind if len(folders) == 1 else f"{kind}_{name}": folder / file
+        for kind, file in files.items()
+        for name, folder in folders.items()
+        if kind != "guard" or name in guarded
+    }
 
 
 if __name__ == "__main__":

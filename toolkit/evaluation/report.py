@@ -22,6 +22,12 @@ from toolkit.results.metrics import COMPARED, HUMAN, LABELS
 _TEMPLATES = Path(__file__).parent / "templates"
 _MARKDOWN_SIGNS = re.compile(r"([\\`*_{}\[\]<>()#+!|~])")
 _SHORT = 90
+GUARD_OUTCOMES = {
+    "kept": "kept",
+    "lost": "lost",
+    "open": "not shown",
+    "blind": "not shown: the baseline passes too few",
+}
 GEMMA_NOTE = (
     "The base model is a Gemma model: use and distribution of it and of models derived from it, this one included, are"
     " subject to the Gemma Terms of Use (https://ai.google.dev/gemma/terms) and its prohibited-use policy."
@@ -87,6 +93,8 @@ def _common(results: Results) -> dict[str, Any]:
         "damage_rows": damage,
         "human": HUMAN,
         "prompts": {item.id: item.prompt for item in results.items},
+        "guard_outcomes": GUARD_OUTCOMES,
+        "guard_lost": report_view.lost_answers(results),
         "limits": report_view.limits(results),
     }
 

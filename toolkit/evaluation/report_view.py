@@ -13,6 +13,7 @@ from toolkit.evaluation.charts import IntervalRow, axis_range, interval_chart
 from toolkit.evaluation.rouge import tokenizer_for
 from toolkit.evaluation.verdict_words import signed
 from toolkit.results.document import Comparison, Item, Results, Sensitivity, System, VarianceSplit
+from toolkit.results.guard import GuardAnswer
 from toolkit.results.metrics import ALPHA, HUMAN, LABELS, PRIMARY
 from toolkit.results.parts import Interval
 from toolkit.results.study import StudyResults
@@ -163,6 +164,14 @@ def _primary(item: Item, system: str) -> float:
     return item.scores[system][PRIMARY] or 0.0  # every answer of a system has it; only references may have none
 
 
+def lost_answers(results: Results) -> list[GuardAnswer]:
+    """Items of the guard that the system of the verdict lost, with all answers, at most EXAMPLES."""
+    claim = results.guard.claim_of(results.verdict.system) if results.guard else None
+    if results.guard is None or claim is None:
+        return []
+    return [answer for answer in results.guard.answers if answer.id in claim.lost][:EXAMPLES]
+
+
 def limits(results: Results) -> list[str]:
     """What a reader should hold against these numbers."""
     environment = results.environment
@@ -185,6 +194,12 @@ def limits(results: Results) -> list[str]:
         found.append(
             "No person has judged these answers: join a blind study (`study_results`) before you call one system"
             " better."
+        )
+    if results.guard:
+        found.append(
+            f"General ability is {results.guard.claims[0].n} items of this project that are checked by rule: it shows"
+            " that following instructions, refusing and simple facts broke or did not, not how able a model is; other"
+            " abilities and other languages than English and Indonesian are not asked."
         )
     if results.judge and not results.judge.against_humans:
         found.append(

@@ -36,6 +36,7 @@ from toolkit.evaluation.verdict import reach_verdict
 from toolkit.options.evaluation import JudgeOptions, MetricOptions
 from toolkit.results import document
 from toolkit.results.document import SCHEMA, Environment, Item, Judge, Metric, Results, Sensitivity, Time
+from toolkit.results.guard import Guard
 from toolkit.results.headline import baseline_of
 from toolkit.results.metrics import COMPARED, HUMAN, PRIMARY, reach_of
 from toolkit.results.study import StudyResults
@@ -81,11 +82,13 @@ def evaluate_systems(
     recorder: Recorder,
     study: StudyResults | None = None,
     judge: JudgeOptions | None = None,
+    guard: Guard | None = None,
 ) -> Results:
     """The results of the systems and the human references; the same inputs give the same document except
     `environment.time`.
 
-    `study` is a finished blind study (`read_study`); there is a judge only where `judge` names a server.
+    `study` is a finished blind study (`read_study`), `guard` what `guard_systems` found; there is a judge only where
+    `judge` names a server.
 
     Raises:
         ModelError: the BERTScore encoder cannot be loaded.
@@ -104,7 +107,7 @@ def evaluate_systems(
     environment = _environment(items, everyone, options, started)
     first = _named(baseline, systems)
     same = {system.name for system in systems if not system.rest and system.outputs == first.outputs}
-    verdict = reach_verdict(described, comparisons, faults, slices, environment, study, same)
+    verdict = reach_verdict(described, comparisons, faults, slices, environment, study, same, guard)
     if verdict.baseline:
         subject = _named(verdict.system, systems)
         verdict.measured, verdict.not_measured = levels_measured(subject, first, verdict.rests_on)
@@ -119,6 +122,7 @@ def evaluate_systems(
         faults=faults,
         slices=slices,
         sensitivity=scored.sensitivity,
+        guard=guard,
         study=study,
         correlations=correlate(study, items, {name: runs[0] for name, runs in scored.runs.items()}, options.seed)
         if study

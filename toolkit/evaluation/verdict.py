@@ -3,7 +3,8 @@
 `better` needs the primary metric's difference above the floor to lie above 0, by its interval and by the test with
 Holm's correction; answers that say more than their question does; no declared metric and no fault significantly worse;
 and steps in order where they can be paired. `not_better` is said where one of these is refuted, `insufficient` where it
-is open. With a joined study the claims about people's ratings decide, and the metrics are told beside them.
+is open. With a joined study the claims about people's ratings decide, and the metrics are told beside them. Where the
+forgetting guard was asked, general ability must be kept as well, whoever decides.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from toolkit.evaluation.verdict_words import best_fact, numbers_of, plain_sentence, worst_fact
+from toolkit.evaluation.verdict_words import best_fact, guard_loss, numbers_of, plain_sentence, worst_fact
 from toolkit.results.document import Comparison, Environment, FaultDifference, Slice, System, Verdict
 from toolkit.results.fault_words import FAULT_WORDS
+from toolkit.results.guard import Guard, GuardClaim
 from toolkit.results.metrics import LABELS, PRIMARY
 from toolkit.results.study import HumanComparison, StudyResults
 
@@ -43,6 +45,7 @@ def reach_verdict(
     environment: Environment,
     study: StudyResults | None,
     same_as_baseline: set[str],
+    guard: Guard | None = None,
 ) -> Verdict:
     """The verdict on the last compared system; `insufficient` on the only system, as nothing is compared."""
     if not comparisons:
@@ -56,10 +59,15 @@ def reach_verdict(
     claims = [row for row in study.comparisons if {row.a, row.b} == {a, b}] if study else []
     if claims:
         found = _of_people(claims, a)
+    kept = guard.claim_of(a) if guard else None
+    if kept:
+        _judge_guard(kept, found)
     outcome = found.outcome
-    rows_enough = _rows_enough(systems[a], rows[PRIMARY], environment) if outcome == "insufficient" else None
+    open_guard = kept is not None and kept.outcome != "kept"  # more test rows add no items to it
+    is_open = outcome == "insufficient" and not open_guard
+    rows_enough = _rows_enough(systems[a], rows[PRIMARY], environment) if is_open else None
     best = best_fact(systems, rows, own_faults)
-    worst = worst_fact(systems, rows, own_faults, slices)
+    worst = worst_fact(systems, rows, own_faults, slices, kept)
     reasons = [*found.refuted, *found.open]
     return Verdict(
         outcome=outcome,
@@ -67,7 +75,12 @@ def reach_verdict(
         baseline=b,
         rests_on="people" if claims else "metrics",
         plain=plain_sentence(outcome, a, b, reasons, best, worst, rows_enough, environment),
-        numbers=numbers_of(rows[PRIMARY], environment, [row.criterion for row in claims]),
+        numbers=" ".join(
+            [
+                numbers_of(rows[PRIMARY], environment, [row.criterion for row in claims]),
+                *([kept.text] if kept else []),
+            ]
+        ),
         reasons=reasons,
         rows_enough=rows_enough,
     )
@@ -134,6 +147,16 @@ def _of_people(claims: Sequence[HumanComparison], a: str) -> _Findings:
     if not any(row.a == a and row.claim == "superiority" for row in claims):
         found.open.append("people rate it higher, which no declared claim is about")
     return found
+
+
+def _judge_guard(claim: GuardClaim, found: _Findings) -> None:
+    """A loss of general ability that is shown refutes `better`; that it was kept must be shown."""
+    if claim.outcome == "lost":
+        found.refuted.insert(0, guard_loss(claim))
+    elif claim.outcome != "kept":
+        found.open.append(
+            f"it kept its general ability ({claim.passed_a} of {claim.n} items, {claim.b} {claim.passed_b})"
+        )
 
 
 def _rows_enough(system: System, row: Comparison, environment: Environment) -> int | None:

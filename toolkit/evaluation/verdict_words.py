@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from toolkit.results.document import AboveFloor, Comparison, Environment, FaultDifference, Slice, System
 from toolkit.results.fault_words import FAULT_WORDS
+from toolkit.results.guard import GuardClaim
 from toolkit.results.metrics import LABELS, PRIMARY
 from toolkit.results.worst_slice import worst_slice
 
@@ -70,12 +71,17 @@ def worst_fact(
     rows: Mapping[str, Comparison],
     faults: Sequence[FaultDifference],
     slices: Sequence[Slice],
+    kept: GuardClaim | None = None,
 ) -> str:
-    """What is significantly worse; else the commonest fault, the slice with the fewest clean lists, or that none is."""
+    """What is significantly worse; else the part of general ability that fell most, the commonest fault, the slice with
+    the fewest clean lists, or that none is.
+    """
     losses = [(strength, row) for row in rows.values() if (strength := _strength(row, -1)) > 0]
     if losses:
         row = max(losses, key=lambda entry: entry[0])[1]
         return _with_counts(_FACTS[row.metric][1], row, systems)
+    if kept and (part := kept.worst) and (part.passed_b - part.passed_a) / part.n > kept.margin:
+        return f"{part.name}: {part.passed_a} of {part.n} ({kept.b} {part.passed_b})"
     a = next(iter(rows.values())).a
     form = systems[a].metrics[_FORMAT]
     if form.n and form.mean == 0:
@@ -86,6 +92,13 @@ def worst_fact(
     if common and common.count_a:
         return f"{common.count_a} of {common.n} answers {FAULT_WORDS[common.fault]} ({common.b} {common.count_b})"
     return "nothing that is measured is worse"
+
+
+def guard_loss(claim: GuardClaim) -> str:
+    """A shown loss of general ability, with the part that fell most."""
+    part = claim.worst
+    most = f", most of all {part.name} ({part.passed_a} of {part.n}, {claim.b} {part.passed_b})" if part else ""
+    return f"it lost general ability: {claim.passed_a} of {claim.n} bundled items, {claim.b} {claim.passed_b}{most}"
 
 
 def numbers_of(row: Comparison, environment: Environment, criteria: Sequence[str]) -> str:

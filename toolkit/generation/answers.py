@@ -21,7 +21,7 @@ from toolkit.runs.recorder import Recorder
 
 @dataclass(frozen=True)
 class Job:
-    """One system's share of the work: its requests, and where their answers go."""
+    """One system's share of the work: its requests, and where their answers go; the guard's items are a second one."""
 
     system: System
     codec: Codec
@@ -65,7 +65,7 @@ def answer_requests(
     if answered:
         recorder.event("resumed", answers=answered, missing=len(missing))
     if not missing:
-        return Throughput(systems=len(jobs))
+        return Throughput(systems=_systems(jobs))
     recorder.check_stop()
     requests = sorted(
         (request for request, _ in missing.values()), key=lambda request: len(request.prompt_ids), reverse=True
@@ -83,7 +83,7 @@ def answer_requests(
             seconds=startup_s,
         )
         served = _require_served(jobs, engine.checked, options, recorder)
-        done = _collect(engine.generate, missing, requests, startup_s, len(jobs), recorder)
+        done = _collect(engine.generate, missing, requests, startup_s, _systems(jobs), recorder)
         return replace(done, served=served)
 
 
@@ -126,6 +126,11 @@ def _collect(
 def _answer(finished: Finished, codec: Codec) -> Answer:
     text = codec.decode(finished.token_ids) if finished.text is None else finished.text.strip()
     return Answer(finished.request.key, text, finished.finish_reason, finished.generated, finished.prompt_tokens)
+
+
+def _systems(jobs: list[Job]) -> int:
+    """How many systems have these jobs, of which one may have two."""
+    return len({id(job.system) for job in jobs})
 
 
 def _tuned(jobs: list[Job]) -> Job | None:

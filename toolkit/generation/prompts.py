@@ -13,6 +13,7 @@ from typing import Any
 from toolkit.dataset_folder.names import split_file
 from toolkit.errors import DataError
 from toolkit.generation.few_shot import Shots
+from toolkit.guard import read_guard_items
 from toolkit.options.generation import SamplingOptions
 from toolkit.options.shared import HeldOutOptions
 from toolkit.prompting import CHAT_TEMPLATE, PromptFormat, decode_answer, render_prompt, render_with_shots
@@ -114,6 +115,11 @@ def read_prompts(rows: HeldOutOptions) -> list[Prompt]:
     if not prompts:
         raise DataError(f"{path} has no prompts; expected one JSON object with a `prompt` on each line.")
     return list(prompts.values())
+
+
+def guard_prompts() -> list[Prompt]:
+    """The bundled items of general ability."""
+    return [Prompt(item.id, item.prompt) for item in read_guard_items()]
 
 
 def build_requests(

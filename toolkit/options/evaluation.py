@@ -6,7 +6,15 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from toolkit.options.base import OneOrMorePaths, OptionalCount, OptionalPath, OptionalShare, OptionalText, Options
+from toolkit.options.base import (
+    ExistingPath,
+    OneOrMorePaths,
+    OptionalCount,
+    OptionalPath,
+    OptionalShare,
+    OptionalText,
+    Options,
+)
 from toolkit.options.shared import HeldOutOptions, SeedOptions, StepRangeOptions
 from toolkit.results.metrics import KINDS, NUMBERS, reach_of, split_name
 
@@ -38,6 +46,19 @@ class EvidenceOptions(Options):
     )
     study_lock: OptionalText = Field(
         None, description="Hash that `steptune study lock` printed: the joined study must still have that lock."
+    )
+    guard: dict[str, ExistingPath] = Field(
+        default_factory=dict,
+        description=(
+            "Answers to the bundled items of general ability, by system: the folder guard/ that generate writes with"
+            " guard_items, of the baseline and of each system that must not have forgotten more than guard_margin."
+        ),
+    )
+    guard_margin: float = Field(
+        0.1,
+        gt=0.0,
+        lt=1.0,
+        description="Largest share of the guard's items by which a system may fall below the baseline.",
     )
     fail_under: dict[str, float] = Field(
         default_factory=dict,

@@ -241,6 +241,13 @@ _STILL_OPEN = (
 class GenerateOptions(SamplingOptions, PromptOptions, HeldOutOptions, SystemOptions):
     """All that a generation takes: systems, prompts, sampling and engine."""
 
+    guard_items: bool = Field(
+        False,
+        description=(
+            "Answer the 80 bundled items of general ability as well (folder guard/), so that evaluate can tell what the"
+            " training made the model forget; few_shot does not."
+        ),
+    )
     generator: EngineOptions = Field(default_factory=EngineOptions, description="The engine that generates.")
 
     @model_validator(mode="after")

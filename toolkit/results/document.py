@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, WithJsonSchema
 
 from toolkit.records import JSON
+from toolkit.results.guard import Guard
 from toolkit.results.metrics import ALPHA
 from toolkit.results.parts import Correlation, Count, Interval, Part, Rate, Share, round_numbers
 from toolkit.results.study import StudyResults
@@ -319,6 +320,7 @@ class Results(Part):
     faults: list[FaultDifference]
     slices: list[Slice]
     sensitivity: list[Sensitivity]
+    guard: Guard | None = Field(None, description="What became of general ability; null where it was not asked.")
     study: StudyResults | None
     correlations: list[Correlation]
     judge: Judge | None

@@ -15,6 +15,7 @@ from typing import Any
 
 from toolkit import __version__, catalog, config
 from toolkit.errors import Cancelled, SteptuneError
+from toolkit.guard import GUARD_FOLDER
 from toolkit.planning.plan import LaunchPlan, plan_launch
 from toolkit.records import sha256_file, sha256_json, sha256_tree, write_json
 from toolkit.run_folder.documents import EventName, Progress, Result, StageKey
@@ -55,12 +56,15 @@ class StageResult:
         return outputs[name]
 
     def made_as(self, step: catalog.PipelineStage) -> dict[str, Path]:
-        """The stage's output by the name that it is recorded under; of several systems each under its own."""
+        """The stage's output by the name that it is recorded under, of several systems each under its own; answers to
+        the guard's items beside it.
+        """
         name = catalog.RECIPES[step.recipe].output
-        several = [found for found in self.run.outputs() if found.startswith(f"{name}_")]
-        if name in self.run.outputs() or not several:
-            return {step.kept_as: self.output(name)}
-        return {found: self.output(found) for found in several}
+        found = self.run.outputs()
+        if name in found or not any(other.startswith(f"{name}_") for other in found):
+            guard = {step.kept_as.replace(name, GUARD_FOLDER): found[GUARD_FOLDER]} if GUARD_FOLDER in found else {}
+            return {step.kept_as: self.output(name), **guard}
+        return {other: path for other, path in found.items() if other.startswith((f"{name}_", f"{GUARD_FOLDER}_"))}
 
 
 class Pipeline:

@@ -12,7 +12,7 @@ class EvaluateSettings(EvaluateOptions, Settings):
     """Metrics with floors and intervals, paired comparisons, report."""
 
     required: ClassVar[tuple[str, ...]] = ("predictions", "data")
-    from_pipeline: ClassVar[tuple[str, ...]] = ("predictions", "data", "split", "max_rows", "adapter")
+    from_pipeline: ClassVar[tuple[str, ...]] = ("predictions", "data", "split", "max_rows", "adapter", "guard")
 
     @property
     def loaded_models(self) -> tuple[str, ...]:

@@ -66,11 +66,13 @@ class PipelineSettings(Settings):
         if name == "evaluate":
             systems = ("baseline", *(["few_shot"] if self.few_shot else []), "tuned")  # the verdict is about the last
             predictions = {system: made[f"predictions_{system}"] for system in systems}
+            guarded = ("baseline", "tuned") if self.generate.guard_items else ()
+            guard = {system: made[f"guard_{system}"] for system in guarded}
             return self.evaluate.with_options(
                 HeldOutOptions.of(self.generate),
                 HeldOutOptions(data=dataset),
                 PredictionsOptions(predictions=predictions),
-                EvidenceOptions(adapter=adapter),
+                EvidenceOptions(adapter=adapter, guard=guard),
             )
         system = SystemOptions(adapter=adapter if name == "generate-tuned" else None)
         if self.few_shot and name == "generate-baseline":

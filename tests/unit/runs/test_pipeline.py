@@ -104,3 +104,33 @@ def test_outputs_of_several_systems_are_recorded_each_under_its_own_name(tmp_pat
     names = ("predictions_baseline", "predictions_few_shot", "generation_baseline", "generation_few_shot")
     both = SimpleNamespace(outputs=lambda: dict.fromkeys(names, tmp_path))
     assert list(StageResult(both, False).made_as(step)) == list(names[:2])  # type: ignore[arg-type]
+
+
+def test_the_guard_goes_from_both_generations_into_the_evaluation(dataset: Path, tmp_path: Path) -> None:
+    settings = config.resolve("pipeline", "demo", overrides=["generate.guard_items=true"])
+    assert isinstance(settings, PipelineSettings)
+    step = next(step for step in STAGES if step.name == "generate-tuned")
+    one = SimpleNamespace(outputs=lambda: dict.fromkeys(("predictions", "generation", "guard"), tmp_path))
+    assert list(StageResult(one, False).made_as(step)) == ["predictions_tuned", "guard_tuned"]  # type: ignore[arg-type]
+    names = ("predictions_baseline", "predictions_few_shot", "generation_baseline", "guard_baseline")
+    several = SimpleNamespace(outputs=lambda: dict.fromkeys(names, tmp_path))
+    of_baseline = StageResult(several, False).made_as(step)  # type: ignore[arg-type]
+    assert list(of_baseline) == ["predictions_baseline", "predictions_few_shot", "guard_baseline"]
+    made = {
+        "dataset": dataset,
+        "adapter": dataset,
+        **of_baseline,
+        "predictions_tuned": tmp_path,
+        "guard_tuned": dataset,
+    }
+    generate = settings.stage("generate-tuned", made)
+    assert isinstance(generate, GenerateSettings)
+    assert generate.guard_items
+    evaluate = settings.stage("evaluate", made)
+    assert isinstance(evaluate, EvaluateSettings)
+    assert evaluate.guard == {"baseline": tmp_path, "tuned": dataset}
+    plain = config.resolve("pipeline", "demo")
+    assert isinstance(plain, PipelineSettings)
+    unguarded = plain.stage("evaluate", made)
+    assert isinstance(unguarded, EvaluateSettings)
+    assert not unguarded.guard

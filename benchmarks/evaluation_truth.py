@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.evaluation_format import format_grammar
+from benchmarks.evaluation_guard import guard_claims
 from benchmarks.evaluation_seeds import trainings_called_better
 from tests.unit.evaluation.constructed_systems import EXPECTED, write_case
 from toolkit.evaluation.gate import Gate
@@ -196,6 +197,7 @@ PARTS = (
     pairs_of_proportions,
     gate_errors,
     trainings_called_better,
+    guard_claims,
     known_systems,
     format_grammar,
 )

@@ -96,14 +96,15 @@ def _claim(a: str, b: str, passed: Mapping[str, Floats], items: Sequence[GuardIt
         passed_b=int(before.sum()),
         difference=float((after - before).mean()),
         ci95=interval,
-        outcome=_outcome(float(before.mean()), interval, margin),
+        outcome=outcome_of(float(before.mean()), interval, margin),
         parts=_parts(after, before, items),
         lost=[ids[index] for index in np.flatnonzero(after < before)],
         gained=[ids[index] for index in np.flatnonzero(after > before)],
     )
 
 
-def _outcome(before: float, interval: Interval, margin: float) -> Outcome:
+def outcome_of(before: float, interval: Interval, margin: float) -> Outcome:
+    """What a difference's interval shows, where `before` is the share that the baseline passes."""
     if interval[1] < 0:
         return "lost"
     if before <= margin:

@@ -1,5 +1,5 @@
-"""What the forgetting guard says of simulated trainings: how often a loss is shown where nothing was lost, and how often
-what was kept or lost is shown. Part of `make bench-eval`; fixed seeds.
+"""What the forgetting guard says of simulated trainings: how often a loss is shown where nothing was lost, and how
+often what was kept or lost is shown. Part of `make bench-eval`; fixed seeds.
 
 A training changes the outcome of `changed` of the 80 items, `lost` of all items more to the worse than to the better.
 """

@@ -64,6 +64,7 @@ def reach_verdict(
         _judge_guard(kept, found)
     outcome = found.outcome
     open_guard = kept is not None and kept.outcome != "kept"  # more test rows add no items to it
+    rows_decide = len(found.open) > 1 or not open_guard
     is_open = outcome == "insufficient" and not open_guard
     rows_enough = _rows_enough(systems[a], rows[PRIMARY], environment) if is_open else None
     best = best_fact(systems, rows, own_faults)
@@ -74,7 +75,7 @@ def reach_verdict(
         system=a,
         baseline=b,
         rests_on="people" if claims else "metrics",
-        plain=plain_sentence(outcome, a, b, reasons, best, worst, rows_enough, environment),
+        plain=plain_sentence(outcome, a, b, reasons, best, worst, rows_enough, environment, rows_decide),
         numbers=" ".join(
             [
                 numbers_of(rows[PRIMARY], environment, [row.criterion for row in claims]),

@@ -38,8 +38,9 @@ def plain_sentence(
     worst: str,
     rows_enough: int | None,
     environment: Environment,
+    rows_decide: bool = True,
 ) -> str:
-    """The first sentence of a report."""
+    """The first sentence of a report; not `rows_decide` where all that is open is open whatever the test rows."""
     if outcome == "better":
         return f"{a} answers better than {b}: {best}; at worst, {worst}."
     if outcome == "not_better":
@@ -47,10 +48,8 @@ def plain_sentence(
         return f"{a} does not answer better than {b}: {reasons[0]}{good}."
     enough = f"; about {rows_enough} test rows would be enough if the rest stays as found" if rows_enough else ""
     good = f"; shown is {best}" if best else ""
-    return (
-        f"{environment.items} test rows are not enough to say whether {a} answers better than {b}: it is not shown that"
-        f" {reasons[0]}{good}{enough}."
-    )
+    lead = f"{environment.items} test rows are not enough to say" if rows_decide else "It is not settled"
+    return f"{lead} whether {a} answers better than {b}: it is not shown that {reasons[0]}{good}{enough}."
 
 
 def best_fact(systems: Mapping[str, System], rows: Mapping[str, Comparison], faults: Sequence[FaultDifference]) -> str:

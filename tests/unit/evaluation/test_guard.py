@@ -152,8 +152,9 @@ def test_a_loss_decides_the_verdict_and_stands_in_the_report(case: Path, tiny_be
 
 @pytest.mark.slow
 def test_generate_and_evaluate_headless_with_the_guard(
-    tmp_path: Path, test_set: Callable[..., Path], tiny_bert: Path
+    tmp_path: Path, test_set: Callable[..., Path], tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("STEPTUNE_CACHE", str(tmp_path / "cache"))
     folder = test_set([STEPS, STEPS], {})
     base = make_base(tmp_path / "base", dtype="bfloat16")
     training = {"base_model": str(base), "base_fingerprint": fingerprint_model(str(base)), "quantization": "nf4"}

@@ -181,7 +181,7 @@ def _fields(model: type) -> list:
 def test_a_resolved_config_is_plain_yaml() -> None:
     text = config.dump(config.resolve("pipeline", "demo"))
     values = yaml.safe_load(text)
-    assert set(values) == {"data", "sft", "generate", "evaluate", "reuse"}
+    assert set(values) == {"data", "sft", "generate", "evaluate", "few_shot", "reuse"}
     assert "predictions" not in values["evaluate"]
 
 

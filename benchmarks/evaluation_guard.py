@@ -1,7 +1,7 @@
 """What the forgetting guard says of simulated trainings: how often a loss is shown where nothing was lost, and how
 often what was kept or lost is shown. Part of `make bench-eval`; fixed seeds.
 
-A training changes the outcome of `changed` of the 80 items, `lost` of all items more to the worse than to the better.
+A training changes the outcome of `changed` of the 80 items, `fell` of all items more to the worse than to the better.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def guard_claims() -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
     for lost, changed in itertools.product((0.0, 0.1, 0.2), (0.05, 0.1, 0.2, 0.3)):
         if changed < lost:
             continue
-        outcomes = {"kept": 0, "lost": 0, "open": 0}
+        outcomes = {"kept": 0, "fell": 0, "open": 0}
         for worse, better in generator.multinomial(
             count, [(changed + lost) / 2, (changed - lost) / 2, 1 - changed], size=TRIALS
         )[:, :2]:
@@ -41,4 +41,4 @@ def guard_claims() -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
             outcomes[decided[key]] += 1
         said[f"{lost:.0%} lost, {changed:.0%} changed"] = {name: found / TRIALS for name, found in outcomes.items()}
     name = "guard: a loss is shown where nothing is lost"
-    return {name: max(found["lost"] for case, found in said.items() if case.startswith("0%"))}, {name: said}
+    return {name: max(found["fell"] for case, found in said.items() if case.startswith("0%"))}, {name: said}

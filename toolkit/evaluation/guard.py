@@ -106,7 +106,7 @@ def _claim(a: str, b: str, passed: Mapping[str, Floats], items: Sequence[GuardIt
 def outcome_of(before: float, interval: Interval, margin: float) -> Outcome:
     """What a difference's interval shows, where `before` is the share that the baseline passes."""
     if interval[1] < 0:
-        return "lost"
+        return "fell"
     if before <= margin:
         return "blind"
     return "kept" if interval[0] > -margin else "open"

@@ -24,7 +24,7 @@ _MARKDOWN_SIGNS = re.compile(r"([\\`*_{}\[\]<>()#+!|~])")
 _SHORT = 90
 GUARD_OUTCOMES = {
     "kept": "kept",
-    "lost": "lost",
+    "fell": "lost some",
     "open": "not shown",
     "blind": "not shown: the baseline passes too few",
 }

@@ -152,7 +152,7 @@ def _of_people(claims: Sequence[HumanComparison], a: str) -> _Findings:
 
 def _judge_guard(claim: GuardClaim, found: _Findings) -> None:
     """A loss of general ability that is shown refutes `better`; that it was kept must be shown."""
-    if claim.outcome == "lost":
+    if claim.outcome == "fell":
         found.refuted.insert(0, guard_loss(claim))
     elif claim.outcome != "kept":
         found.open.append(

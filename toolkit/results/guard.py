@@ -16,7 +16,7 @@ KIND_WORDS: Final = {
 LANGUAGE_WORDS: Final = {"en": "English", "id": "Indonesian"}
 
 
-Outcome = Literal["kept", "lost", "open", "blind"]
+Outcome = Literal["kept", "fell", "open", "blind"]
 
 
 class GuardPart(Part):
@@ -46,7 +46,7 @@ class GuardClaim(Part):
     ci95: Interval = Field(description="Tango's interval for paired proportions.")
     outcome: Outcome = Field(
         description=(
-            "`kept`: the interval lies above minus the margin; `lost`: it lies below 0, however little; `blind`: b"
+            "`kept`: the interval lies above minus the margin; `fell`: it lies below 0, however little; `blind`: b"
             " passes no more than the margin, so that hardly anything could be lost; else `open`."
         )
     )
@@ -68,7 +68,7 @@ class GuardClaim(Part):
         fell = f"; most fell {self.worst.name} ({_counts(self.worst, self.b)})" if self.worst else ""
         said = {
             "kept": f"it did not lose {self.margin:.0%} of them",
-            "lost": "it lost some of what it could do",
+            "fell": "it lost some of what it could do",
             "open": f"it is not shown that it lost less than {self.margin:.0%} of them",
             "blind": f"{self.b} passes too few to tell what was lost",
         }[self.outcome]

@@ -61,8 +61,8 @@ def claim_of(folder: Path, before: int, after: int, last: bool = False, margin: 
         (70, 70, False, "kept"),
         (70, 69, False, "kept"),
         (60, 75, False, "kept"),
-        (70, 40, False, "lost"),
-        (80, 75, False, "lost"),  # by its interval, though less than the margin
+        (70, 40, False, "fell"),
+        (80, 75, False, "fell"),  # by its interval, though less than the margin
         (40, 40, True, "open"),  # as many, but others: too much changed to be sure
         (5, 5, False, "blind"),
         (0, 60, False, "blind"),

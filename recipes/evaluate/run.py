@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from toolkit.errors import DataError
 from toolkit.evaluation import ranks
+from toolkit.evaluation.contamination import measure_contamination
 from toolkit.evaluation.encoder import encode_for_main, fetch_encoder, load_encoder
 from toolkit.evaluation.gate import require_at_least
 from toolkit.evaluation.guard import guard_systems
@@ -38,6 +39,8 @@ def main(settings: EvaluateSettings, run: Run) -> Outcome:
     systems = [read_system(name, path, items) for name, path in settings.predictions.items()]
     require_comparable_runs(systems)
     guard = guard_systems(settings.guard, systems, settings.guard_margin)
+    base = settings.contamination_model
+    contamination = measure_contamination(base, items, settings, run.recorder) if base else None
     human = human_system(items, source)
     study = None
     if settings.study_results:
@@ -45,7 +48,9 @@ def main(settings: EvaluateSettings, run: Run) -> Outcome:
         study = read_study(settings.study_results, items, inputs, settings.study_lock)
         say(study.provenance)
 
-    results = evaluate_systems(items, systems, human, settings, run.recorder, study, settings.judge, guard)
+    results = evaluate_systems(
+        items, systems, human, settings, run.recorder, study, settings.judge, guard, contamination
+    )
     ranks.finish()
 
     report = run.dir / "report"

@@ -195,6 +195,8 @@ def limits(results: Results) -> list[str]:
             "No person has judged these answers: join a blind study (`study_results`) before you call one system"
             " better."
         )
+    if results.contamination:
+        found.append(results.contamination.text)
     if results.guard:
         found.append(
             f"General ability is {results.guard.claims[0].n} items of this project that are checked by rule: it shows"

@@ -35,6 +35,7 @@ from toolkit.evaluation.study_join import correlate
 from toolkit.evaluation.verdict import reach_verdict
 from toolkit.options.evaluation import JudgeOptions, MetricOptions
 from toolkit.results import document
+from toolkit.results.contamination import Contamination
 from toolkit.results.document import SCHEMA, Environment, Item, Judge, Metric, Results, Sensitivity, Time
 from toolkit.results.guard import Guard
 from toolkit.results.headline import baseline_of
@@ -83,12 +84,13 @@ def evaluate_systems(
     study: StudyResults | None = None,
     judge: JudgeOptions | None = None,
     guard: Guard | None = None,
+    contamination: Contamination | None = None,
 ) -> Results:
     """The results of the systems and the human references; the same inputs give the same document except
     `environment.time`.
 
-    `study` is a finished blind study (`read_study`), `guard` what `guard_systems` found; there is a judge only where
-    `judge` names a server.
+    `study` is a finished blind study (`read_study`), `guard` what `guard_systems` found and `contamination` what
+    `measure_contamination` did; there is a judge only where `judge` names a server.
 
     Raises:
         ModelError: the BERTScore encoder cannot be loaded.
@@ -123,6 +125,7 @@ def evaluate_systems(
         slices=slices,
         sensitivity=scored.sensitivity,
         guard=guard,
+        contamination=contamination,
         study=study,
         correlations=correlate(study, items, {name: runs[0] for name, runs in scored.runs.items()}, options.seed)
         if study

@@ -60,6 +60,13 @@ class EvidenceOptions(Options):
         lt=1.0,
         description="Largest share of the guard's items by which a system may fall below the baseline.",
     )
+    contamination_model: OptionalText = Field(
+        None,
+        description=(
+            "Base model, loaded to measure whether it has seen the test questions (hub id, folder, or embedded:NAME);"
+            " not measured if left out."
+        ),
+    )
     fail_under: dict[str, float] = Field(
         default_factory=dict,
         description=(

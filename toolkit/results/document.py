@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, WithJsonSchema
 
 from toolkit.records import JSON
+from toolkit.results.contamination import Contamination
 from toolkit.results.guard import Guard
 from toolkit.results.metrics import ALPHA
 from toolkit.results.parts import Correlation, Count, Interval, Part, Rate, Share, round_numbers
@@ -321,6 +322,9 @@ class Results(Part):
     slices: list[Slice]
     sensitivity: list[Sensitivity]
     guard: Guard | None = Field(None, description="What became of general ability; null where it was not asked.")
+    contamination: Contamination | None = Field(
+        None, description="What the base model knows of the questions; null where it was not measured."
+    )
     study: StudyResults | None
     correlations: list[Correlation]
     judge: Judge | None

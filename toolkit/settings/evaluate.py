@@ -16,4 +16,4 @@ class EvaluateSettings(EvaluateOptions, Settings):
 
     @property
     def loaded_models(self) -> tuple[str, ...]:
-        return (self.bertscore_model,)
+        return (self.bertscore_model, *([self.contamination_model] if self.contamination_model else []))

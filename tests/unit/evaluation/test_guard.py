@@ -151,7 +151,7 @@ def test_a_loss_decides_the_verdict_and_stands_in_the_report(case: Path, tiny_be
 
 
 @pytest.mark.slow
-def test_generate_and_evaluate_headless_with_the_guard(
+def test_generate_and_evaluate_headless_with_all_that_is_asked_of_the_base(
     tmp_path: Path, test_set: Callable[..., Path], tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STEPTUNE_CACHE", str(tmp_path / "cache"))
@@ -182,6 +182,7 @@ def test_generate_and_evaluate_headless_with_the_guard(
             predictions={name: outcome.outputs[f"predictions_{name}"] for name in ("baseline", "tuned")},
             guard={name: outcome.outputs[f"guard_{name}"] for name in ("baseline", "tuned")},
             data=folder / "dataset",
+            contamination_model=str(base),
             bertscore_model=str(tiny_bert),
             bootstrap_samples=200,
         ),
@@ -191,3 +192,5 @@ def test_generate_and_evaluate_headless_with_the_guard(
     assert (written["guard"]["claims"][0]["outcome"], written["guard"]["claims"][0]["n"]) == ("blind", 80)
     assert written["verdict"]["outcome"] != "better"
     assert "General ability: tuned passes" in ended.stdout
+    report = (tmp_path / "evaluate" / "report" / "report.md").read_text(encoding="utf-8")
+    assert "has seen the test questions could not be measured: 0 of 2 test questions" in report

@@ -108,7 +108,9 @@ def prepare_job(
     shots: Shots | None,
 ) -> Job:
     """A system's requests, and the journal that knows which of them are answered."""
-    codec = replace(load_codec(system, settings.prompt_format), shots=shots)
+    codec = load_codec(system, settings.prompt_format)
+    if shots:
+        codec = replace(codec, shots=shots)
     requests = requests_for(system, codec, settings, options, prompts, settings)
     if shots:
         require_room(requests, shots, settings.max_new_tokens, context_limit(system, settings.generator.max_model_len))

@@ -31,14 +31,16 @@ def allowance(skewness: float, n: float) -> float:
 
 def skew_aware_p(t: float, skewness: float, degrees: float, n: float | None = None, share: Share = 1.0) -> Share:
     """Two-sided p of a mean that is t standard errors from 0: the larger of Johnson's (1978) t, which corrects for the
-    skewness that is seen, and a t that allows for what is not.
+    skewness that is seen, with Hall's cubic term where it would turn back, and a t that allows for what is not.
 
     `skewness` is that of the groups, `degrees` those of the standard error. Where only a `share` of the variance comes
     from the groups, `n` is how many they are (as degrees + 1), and the sum is less skewed than they.
     """
     n = degrees + 1 if n is None else n
     size, seen = abs(t), math.copysign(skewness, skewness * t) * share**1.5 if t else 0.0
-    corrected = size + seen * (1 / (6 * math.sqrt(n)) + size**2 / (3 * math.sqrt(n)))
+    corrected = size + seen * (1 + 2 * size**2) / (6 * math.sqrt(n))
+    if -seen * size > 1.5 * math.sqrt(n):  # from here on Johnson's turns back: a great difference would have a great p
+        corrected += seen**2 * size**3 / (27 * n)
     known = max(n, _FEWEST)
     unbiased = seen * math.sqrt(known * (known - 1)) / max(known - 2, 1.0)
     worst = min(unbiased - UNSEEN * skewness_error(n) * share**1.5, 0.0)

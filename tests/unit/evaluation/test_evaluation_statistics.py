@@ -12,7 +12,7 @@ from toolkit.evaluation.intervals import (
 from toolkit.evaluation.paired import compare, difference_p, effect_size, sign_flip_p
 from toolkit.evaluation.proportions import paired_proportion_interval, tango_interval
 from toolkit.evaluation.shuffles import other_items, shuffled_lines
-from toolkit.statistics.power import critical_t
+from toolkit.statistics.power import critical_t, skew_aware_p
 
 # Student's sleep data (Cushny and Peebles, 1905): extra hours of sleep of ten people with two drugs.
 SLEEP_1 = np.array([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0])
@@ -198,3 +198,17 @@ def test_shuffled_lines_keep_the_lines() -> None:
     versions = shuffled_lines("a\nb\nc", seed=1)
     assert all(sorted(version.splitlines()) == ["a", "b", "c"] for version in versions)
     assert versions == shuffled_lines("a\nb\nc", seed=1)
+
+
+def test_a_difference_that_nearly_all_items_have_is_shown_however_skewed_it_is() -> None:
+    """42 of 49 answers are lists and none of the other system's: the seven others skew the differences by -2."""
+    gained = cluster(np.array([1.0] * 42 + [0.0] * 7), [str(group) for group in range(49)])
+    assert gained.skewness < -1.9
+    assert difference_p(gained, seed=1) < 0.001
+
+
+@pytest.mark.parametrize("skewness", [-3.0, -1.0, 0.0, 1.0, 3.0])
+def test_a_greater_difference_never_has_a_greater_p(skewness: float) -> None:
+    for groups in (8, 49):
+        found = [skew_aware_p(t, skewness, degrees=groups - 1) for t in np.arange(0.1, 40, 0.1)]
+        assert np.diff(found).max() < 1e-12

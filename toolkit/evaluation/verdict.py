@@ -69,7 +69,7 @@ def reach_verdict(
     rows_enough = _rows_enough(systems[a], rows[PRIMARY], environment) if is_open else None
     best = best_fact(systems, rows, own_faults)
     worst = worst_fact(systems, rows, own_faults, slices, kept)
-    reasons = [*found.refuted, *found.open]
+    reasons = found.refuted or found.open  # what is open adds nothing to what is refuted
     return Verdict(
         outcome=outcome,
         system=a,

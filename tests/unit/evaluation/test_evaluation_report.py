@@ -59,6 +59,14 @@ def test_html_holds_no_markup_from_data(results: Results) -> None:
     assert not re.search(r'(src|href)="?http', html)
 
 
+@pytest.mark.parametrize(
+    ("outcome", "words"), [("insufficient", "Nor is it shown that"), ("not_better", "Also against it:")]
+)
+def test_further_reasons_are_named_as_what_they_are(results: Results, outcome: str, words: str) -> None:
+    verdict = results.verdict.model_copy(update={"outcome": outcome, "reasons": ["first", "second", "third"]})
+    assert f"{words} second; third." in render_html(results.model_copy(update={"verdict": verdict}))
+
+
 def test_html_opens_with_the_verdict_and_cuts_very_long_texts(results: Results) -> None:
     html = render_html(results)
     assert html.startswith("<!doctype html>")

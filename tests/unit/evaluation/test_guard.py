@@ -140,6 +140,7 @@ def test_a_loss_decides_the_verdict_and_stands_in_the_report(case: Path, tiny_be
     verdict = results.verdict
     assert verdict.outcome == "not_better"
     assert verdict.reasons[0].startswith("it lost general ability: 35 of 80 bundled items, baseline 70, most of all ")
+    assert len(verdict.reasons) == 1  # eight rows leave other things open, which add nothing to a loss
     assert verdict.plain.startswith(f"tuned does not answer better than baseline: {verdict.reasons[0]}")
     assert "General ability: tuned passes 35 of 80 bundled items, baseline 70 (−0.438" in verdict.numbers
     html, text = render_html(results), render_markdown(results)

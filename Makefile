@@ -6,7 +6,7 @@ SHELL := /bin/bash
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-fast check format bench-demo bench-tui bench-data bench-train bench-merge bench-generate bench-eval bench-7b bench-gpu gpu-pages clean
+.PHONY: help setup demo test test-all test-fast check format bench-demo bench-tui bench-data bench-train bench-merge bench-generate bench-eval bench-seeds bench-7b bench-gpu gpu-pages clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s "$$(printf '\t')"
@@ -58,6 +58,9 @@ bench-data: setup  ## extraction, masking, repair, duplicates, split, scale and 
 
 bench-eval: setup  ## metrics and statistics against the reference packages, the blind study; prints JSON
 	@status=0; for bench in evaluation study; do $(BIN)/python benchmarks/$$bench.py || status=1; done; exit $$status
+
+bench-seeds: setup  ## six trainings of the embedded model that differ by their seed alone: how often is one called better; prints JSON
+	@$(BIN)/python benchmarks/trainings.py
 
 gpu-pages: setup  ## docs/gpus.md and the goldens of the emulated machines again, after a change of what preflight says
 	@$(BIN)/python -m tests.emulated.pages

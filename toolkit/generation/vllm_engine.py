@@ -23,6 +23,7 @@ STREAM_INTERVAL = 8
 # NF4 is the package vllm-bnb-plugin's: each weight is rounded as it is loaded, as QLoRA does (blocks of 64, double
 # quantisation). fp8 is vLLM's own, weights and inputs with one scale each.
 _QUANTIZATION = {"none": None, "nf4": "bitsandbytes", "fp8": "fp8_per_tensor"}
+_PRESENCE_ON_CPU = "toolkit.generation.vllm_presence:PresencePenalty"
 
 
 @contextmanager
@@ -58,8 +59,8 @@ def vllm_engine(model: EngineModel, options: EngineOptions, max_model_len: int) 
 
 def engine_arguments(model: EngineModel, options: EngineOptions, max_model_len: int, on_cpu: bool) -> dict[str, Any]:
     """vLLM's engine arguments; memory is planned by the share of a GPU, or by the size of the cache on CPU."""
-    memory: dict[str, Any] = (
-        {"kv_cache_memory_bytes": int(options.cpu_kv_cache_gib * 2**30)}
+    by_device: dict[str, Any] = (
+        {"kv_cache_memory_bytes": int(options.cpu_kv_cache_gib * 2**30), "logits_processors": [_PRESENCE_ON_CPU]}
         if on_cpu
         else {"gpu_memory_utilization": options.gpu_memory_utilization}
     )
@@ -83,7 +84,7 @@ def engine_arguments(model: EngineModel, options: EngineOptions, max_model_len: 
         "trust_remote_code": model.trust_remote_code,
         "disable_log_stats": True,
         "stream_interval": STREAM_INTERVAL,
-        **memory,
+        **by_device,
         **lora,
     }
 
@@ -142,17 +143,24 @@ def _drain(
 
 
 def sampling_params(request: Request, sampling: SamplingOptions) -> SamplingParams:
-    """Every parameter that matters, set explicitly; the request's own seed makes draws independent of the batch."""
+    """Every parameter that matters, set explicitly; the request's own seed makes draws independent of the batch. On a
+    CPU the presence penalty is that of vllm_presence.
+    """
     from vllm import SamplingParams
+    from vllm.platforms import current_platform
     from vllm.sampling_params import RequestOutputKind
 
+    from toolkit.generation.vllm_presence import PENALTY
+
+    by_token = current_platform.is_cpu()
     return SamplingParams(
         temperature=sampling.temperature,
         top_p=sampling.top_p,
         top_k=0,
         min_p=0.0,
         repetition_penalty=1.0,
-        presence_penalty=sampling.presence_penalty,
+        presence_penalty=0.0 if by_token else sampling.presence_penalty,
+        extra_args={PENALTY: sampling.presence_penalty} if by_token else None,
         seed=None if sampling.greedy else request.seed,
         max_tokens=request.max_tokens,
         stop_token_ids=list(request.stop_ids),

@@ -343,6 +343,30 @@ def test_vllm_and_transformers_agree_and_vllm_leaves_no_process(tmp_path: Path) 
 
 
 @pytest.mark.slow
+def test_the_presence_penalty_on_a_cpu_gives_the_bits_of_vllms_own() -> None:
+    import torch
+    from vllm import SamplingParams
+    from vllm.model_executor.layers.utils import apply_penalties
+
+    from toolkit.generation.vllm_presence import PENALTY, PresencePenalty
+
+    generator = torch.Generator().manual_seed(3)
+    logits = torch.randn(3, 50, generator=generator) * 8
+    answers = [[7, 7, 49, 0], [], [3]]
+    penalties = [0.7, 0.7, 0.0]
+    padded = torch.tensor([[*answer, *[50] * (4 - len(answer))] for answer in answers])
+    prompts, nothing = torch.full((3, 1), 50), torch.zeros(3)
+    wanted = apply_penalties(logits.clone(), prompts, padded, torch.tensor(penalties), nothing, torch.ones(3))
+    processor = PresencePenalty(None, torch.device("cpu"), False)  # type: ignore[arg-type]
+    for row, (answer, penalty) in enumerate(zip(answers, penalties, strict=True)):
+        state = processor._new_state(SamplingParams(extra_args={PENALTY: penalty}), [1], answer)
+        if state:
+            processor.req_info[row] = state
+    assert torch.equal(processor.apply(logits), wanted)
+    assert sorted(processor.req_info) == [0, 1]
+
+
+@pytest.mark.slow
 def test_unmerged_adapter_and_its_base_share_an_engine_and_give_what_each_gives_alone(tmp_path: Path) -> None:
     base = make_base(tmp_path / "base")
     adapter = make_adapter(tmp_path / "adapter", base, r=3)

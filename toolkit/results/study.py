@@ -24,6 +24,19 @@ class HumanMean(Part):
     note: str = ""
 
 
+class HumanVariance(Part):
+    """Where the variance of a mean difference between ratings comes from: shares that are 1 together."""
+
+    items: Share = Field(description="From the questions that were drawn, with their groups.")
+    raters: Share = Field(description="From how differently raters see the difference.")
+    ratings: Share = Field(description="From single ratings: what no item and no rater has of its own.")
+
+    @property
+    def in_words(self) -> str:
+        parts = {"questions": self.items, "raters": self.raters, "single ratings": self.ratings}
+        return ", ".join(f"{name} {100 * share:.0f} %" for name, share in parts.items())
+
+
 class HumanComparison(Part):
     """a - b on one criterion, with the claim that was declared beforehand."""
 
@@ -42,6 +55,9 @@ class HumanComparison(Part):
     n_raters: Count
     standard_error: float | None = None
     degrees: float | None = Field(None, description="Degrees of freedom of the interval.")
+    variance: HumanVariance | None = Field(
+        None, description="Where it comes from; null where too few raters tell it apart."
+    )
     note: str = ""
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from toolkit.review.study.blinding import Guess, blinding_index
 from toolkit.review.study.bradley_terry import Counts, fit_bradley_terry
-from toolkit.review.study.crossed import Design, crossed_mean
+from toolkit.review.study.crossed import Design, Sources, crossed_mean
 from toolkit.review.study.judgements import Judgements, Scored
 from toolkit.review.study.plan import Assumptions, Comparison, Criterion, StudyPlan
 from toolkit.review.study.power import Power, power_sentence, powers
@@ -101,6 +101,29 @@ def test_the_crossed_interval_holds_the_truth_where_a_naive_one_does_not(rater_s
         naive += abs(found.mean) <= 1.96 * sd / 180**0.5
     assert covered / trials >= 0.90
     assert naive < covered
+
+
+def test_the_variance_is_split_into_items_raters_and_single_ratings() -> None:
+    generator = random.Random(7)
+
+    def shares(item_sd: float, rater_sd: float, rest_sd: float) -> Sources:
+        items = [generator.gauss(0, item_sd) for _ in range(40)]
+        raters = [generator.gauss(0, rater_sd) for _ in range(4)]
+        found = crossed_mean(
+            {
+                (f"i{i}", f"r{r}"): items[i] + raters[r] + generator.gauss(0, rest_sd)
+                for i in range(40)
+                for r in range(4)
+            }
+        )
+        assert found.sources is not None
+        assert found.sources.items + found.sources.raters + found.sources.ratings == pytest.approx(1)
+        return found.sources
+
+    assert shares(1.0, 0.0, 0.1).items > 0.9
+    assert shares(0.1, 1.0, 0.1).raters > 0.9
+    assert shares(0.0, 0.0, 1.0).ratings > 0.4
+    assert crossed_mean({(f"i{i}", r): i % 3 for i in range(9) for r in ("x", "y")}).sources is None
 
 
 def test_items_of_one_group_count_once() -> None:

@@ -25,8 +25,19 @@ _LEAST_SHARE = 0.2  # of the items' part: a raters' part that comes out negative
 
 
 @dataclass(frozen=True)
+class Sources:
+    """What has which share of the variance of a mean, together 1: items with their groups, raters, single ratings."""
+
+    items: float
+    raters: float
+    ratings: float
+
+
+@dataclass(frozen=True)
 class CrossedMean:
-    """A mean over items and raters. `ci95` is None where none can be had, and `note` says why."""
+    """A mean over items and raters. `ci95` is None where none can be had, and `note` says why; `sources` is None where
+    the design does not tell them apart.
+    """
 
     mean: float
     ci95: Interval | None
@@ -36,6 +47,7 @@ class CrossedMean:
     raters: int
     ratings: int
     note: str = ""
+    sources: Sources | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +77,13 @@ class MeanSquares:
         raters = max(0.0, self.by_rater / self.variance) if self.variance else 0.0
         spread = share**2 / (self.groups - 1) + raters / (self.raters - 1)
         return max(1.0, min(1 / spread, self.ratings - 1.0)) if spread else self.ratings - 1.0
+
+    @property
+    def sources(self) -> Sources | None:
+        """A part that comes out negative, as an estimate near 0 may, counts as 0; None where nothing is left."""
+        parts = [max(0.0, part) for part in (self.by_group - self.rest, self.by_rater - self.rest, self.rest)]
+        whole = math.fsum(parts)
+        return Sources(*(part / whole for part in parts)) if whole else None
 
 
 class Design:
@@ -103,7 +122,13 @@ class Design:
         degrees = squares.degrees if squares else self.groups - 1.0
         half = t_quantile((1 + LEVEL) / 2, degrees) * math.sqrt(variance)
         return CrossedMean(
-            mean, (mean - half, mean + half), math.sqrt(variance), degrees, *sizes, note=about_raters(self.raters)
+            mean,
+            (mean - half, mean + half),
+            math.sqrt(variance),
+            degrees,
+            *sizes,
+            note=about_raters(self.raters),
+            sources=squares.sources if squares else None,
         )
 
     def _mean_squares(self, values: Sequence[float], mean: float) -> MeanSquares | None:

@@ -58,9 +58,10 @@ def markdown(report: StudyResults) -> str:
 
 
 def _claim_sentence(claim: HumanComparison) -> str:
+    sources = f", variance from {claim.variance.in_words}" if claim.variance else ""
     numbers = (
         f"{_signed(claim.difference)} points{_between(claim.ci95, _signed)}, {claim.n_items} questions,"
-        f" {claim.n_raters} raters"
+        f" {claim.n_raters} raters{sources}"
     )
     margin = f" by more than {claim.margin:g}" if claim.margin is not None else ""
     words = f"{claim.a} is {_CLAIMS[claim.claim]} {claim.b}{margin}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from toolkit.results.parts import Rate
-from toolkit.results.study import Blinding, Coefficient, HumanComparison, HumanDifference, HumanMean
+from toolkit.results.study import Blinding, Coefficient, HumanComparison, HumanDifference, HumanMean, HumanVariance
 from toolkit.review.study.blinding import blinding_index
 from toolkit.review.study.crossed import FEWEST_RATERS, CrossedMean, crossed_mean
 from toolkit.review.study.judgements import OVERALL, Judgements, Scored, cells_of, paired_cells
@@ -151,8 +151,14 @@ def _claim(claim: Comparison, difference: CrossedMean, p: float | None, p_holm: 
         n_raters=difference.raters,
         standard_error=difference.standard_error,
         degrees=difference.degrees,
+        variance=_variance(difference),
         note=f"{difference.note}; a claim takes {FEWEST_RATERS} raters" if few and p is not None else difference.note,
     )
+
+
+def _variance(difference: CrossedMean) -> HumanVariance | None:
+    found = difference.sources
+    return HumanVariance(items=found.items, raters=found.raters, ratings=found.ratings) if found else None
 
 
 def _p_value(claim: Comparison, difference: CrossedMean) -> float | None:

@@ -90,13 +90,15 @@ class _FilesBelow(etree.Resolver):
         is_ours = file.is_relative_to(self.root) and file.is_file() and file.stat().st_size <= LARGEST_INCLUDE
         return file if is_ours else None
 
-    def resolve(self, url: str, public_id: str | None, context: object) -> object:
-        address = urlsplit(url or "")
+    # lxml-stubs lacks the context that lxml gives and wants back.
+    def resolve(self, system_url: str, public_id: str, context: Any) -> Any:  # type: ignore[override]
+        address = urlsplit(system_url or "")
         is_local = address.scheme in ("", "file") and not address.netloc
         if is_local and (file := self.at(Path(unquote(address.path).replace("\0", "")))):
             text = self.named(HEAD.sub(b"", file.read_bytes(), count=1))
             return self.resolve_string(text, context, base_url=file.as_uri())
-        return self.resolve_string(" ", context)  # after resolve_empty lxml goes on to read the file itself
+        # After resolve_empty lxml would go on to read the file itself.
+        return self.resolve_string(" ", context, base_url=system_url)
 
 
 def _path_in(quoted: bytes) -> str:

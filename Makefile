@@ -6,7 +6,7 @@ SHELL := /bin/bash
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-fast check format bench-demo bench-tui bench-data bench-train bench-merge bench-generate bench-eval bench-seeds bench-7b bench-gpu gpu-pages clean
+.PHONY: help setup demo test test-all test-fast check format bench-demo bench-tui bench-queue bench-data bench-train bench-merge bench-generate bench-eval bench-seeds bench-7b bench-gpu gpu-pages clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s "$$(printf '\t')"
@@ -37,6 +37,9 @@ bench-demo: setup  ## time, memory and start-up bars of the demo; prints JSON
 
 bench-tui: setup  ## paint, latency, CPU, memory and survival of the screens; prints JSON
 	@$(BIN)/python benchmarks/tui.py
+
+bench-queue: setup  ## 200 short runs in two slots under 60 kills of anything: none lost, none twice, in order; prints JSON
+	@$(BIN)/python benchmarks/queue_kills.py
 
 bench-train: setup  ## training against TRL's defaults on this CPU: speed, memory, loss, resume; prints JSON
 	@$(BIN)/python benchmarks/train.py

@@ -12,6 +12,12 @@ import sys
 from collections.abc import Callable, Sequence
 
 from toolkit import catalog
+from toolkit.commands.night_arguments import (
+    add_night_arguments,
+    add_notice_arguments,
+    add_queue_arguments,
+    add_sweep_arguments,
+)
 from toolkit.options.merge import add_merge_arguments
 
 _OVERRIDE = re.compile(r"^[A-Za-z_][\w.]*=", re.ASCII)
@@ -116,7 +122,16 @@ def build_parser() -> argparse.ArgumentParser:
     resume.add_argument(
         "overrides", nargs="*", metavar="KEY=VALUE", help="options that change on the way, for one after memory ran out"
     )
-    resume.add_argument("--detach", action="store_true", help="return once it is up again")
+    how = resume.add_mutually_exclusive_group()
+    how.add_argument("--detach", action="store_true", help="return once it is up again")
+    how.add_argument("--queue", action="store_true", help="put it at the end of the queue")
+    add_sweep_arguments(
+        add("sweep", "sweep:show", "the runs of a sweep as a table: setting and seed, mean and spread", json=True)
+    )
+    add_queue_arguments(
+        add("queue", "queue:show", "the runs that wait for their turn, and changes of their order", json=True)
+    )
+    add_notice_arguments(add("notice", "notice:notice", "what is done when a run or the queue has ended", json=True))
     compare = add(
         "compare", "compare:compare", "runs side by side: the settings that differ, and their numbers", json=True
     )
@@ -153,8 +168,10 @@ def _with_run(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 def _add_run(command: argparse.ArgumentParser) -> None:
     command.usage = (
-        "steptune run RECIPE [--preset NAME | -c FILE] [--on NAME] [--run-dir DIR] [--detach] [--dry-run] [--json]"
-        " [KEY=VALUE ...] [-- ACCELERATE ARGS]"
+        "steptune run RECIPE [--preset NAME | -c FILE] [--on NAME] [--run-dir DIR] [--detach | --queue [--share]]"
+        " [--sweep KEY=V1,V2 ...] [--seeds N] [--stop-after SHARE] [--submit slurm [--slurm NAME=VALUE ...]]"
+        " [--dry-run] [--json] [KEY=VALUE ...]"
+        " [-- ACCELERATE ARGS]"
     )
     *names, last = catalog.RECIPES
     gated = catalog.names_where(lambda recipe: recipe.fail_under)
@@ -177,6 +194,7 @@ def _add_run(command: argparse.ArgumentParser) -> None:
         help="folder of the run, new or empty (default: a new one in $STEPTUNE_RUNS or ./runs)",
     )
     command.add_argument("--detach", action="store_true", help="return once the recipe is up and has taken its config")
+    add_night_arguments(command)
     command.add_argument(
         "--dry-run", action="store_true", help="show config, command line and preflight, and start nothing"
     )

@@ -21,14 +21,34 @@ from toolkit.run_folder.folder import RunFolder
 from toolkit.runs import launch
 from toolkit.runs.change import changed_plan
 from toolkit.runs.follow import Follower
+from toolkit.runs.notice import ring
 from toolkit.runs.stop import ask_to_stop, stop_notice, wait_until_ended
+from toolkit.settings import Settings
 from toolkit.terminal.output import say, say_error, say_json, say_painted
 
 
 def run(args: argparse.Namespace) -> int:
     """Resolve, check, launch, follow; returns the run's exit code."""
+    if args.share and not (args.queue or args.sweep or args.seeds):
+        raise UsageError("--share belongs to --queue: it says that a run in the queue may share a GPU.")
+    if args.slurm and not args.submit:
+        raise UsageError("--slurm belongs to --submit slurm: it is an option of sbatch.")
+    if args.submit and (args.queue or args.detach or args.sweep or args.seeds):
+        raise UsageError(
+            "--submit hands one run to Slurm, which has a queue of its own; leave --queue and --sweep out."
+        )
+    if args.stop_after and not (args.sweep or args.seeds):
+        raise UsageError("--stop-after belongs to --sweep and --seeds: a run is judged by the others of its sweep.")
     overrides = [*args.overrides, *_thresholds(args.recipe, args.fail_under)]
+    if args.sweep or args.seeds:
+        from toolkit.commands import sweep
+
+        return sweep.start(args, overrides)
     settings = config.resolve(args.recipe, args.preset, Path(args.config) if args.config else None, overrides)
+    if args.submit and not args.dry_run:
+        return _submit(args, settings)
+    if args.queue and not args.dry_run:
+        return _queue(args, settings)
     plan = plan_launch(settings, args.on, args.accelerate_args, planning_only=args.dry_run, count_rows=True)
     run_dir = Path(args.run_dir) if args.run_dir else None
     checks = preflight.check_launch(plan, (run_dir or runs_root()).absolute())
@@ -37,6 +57,29 @@ def run(args: argparse.Namespace) -> int:
     preflight.require(checks)
     started = launch.start(plan, run_dir)
     return _detach(started, args.json) if args.detach else _follow(started, args.json)
+
+
+def _queue(args: argparse.Namespace, settings: Settings) -> int:
+    from toolkit.commands.queue import here, say_queued
+    from toolkit.runs.enqueue import Order, add
+
+    run_dir = Path(args.run_dir) if args.run_dir else None
+    return say_queued(add(here(), [Order(settings, args.on, args.accelerate_args, args.share, run_dir)]), args.json)
+
+
+def _submit(args: argparse.Namespace, settings: Settings) -> int:
+    from toolkit.runs.enqueue import Order
+    from toolkit.runs.slurm import parse_options
+    from toolkit.runs.submit import submit
+
+    run_dir = Path(args.run_dir) if args.run_dir else None
+    order = Order(settings, args.on, args.accelerate_args, run_dir=run_dir)
+    run, job = submit(order, parse_options(args.slurm))
+    if args.json:
+        say_json({"id": run.id, "recipe": run.recipe, "state": run.state(), "job": job, "run_dir": str(run.path)})
+    else:
+        say(f"{run.id} {run.state()}, Slurm's job {job}, in {run.path}")
+    return 0
 
 
 def _thresholds(recipe: str, given: list[str]) -> list[str]:
@@ -54,9 +97,19 @@ def resume(args: argparse.Namespace) -> int:
     plan = changed_plan(found, args.overrides) if args.overrides else None
     if plan is not None:
         preflight.require(preflight.check_launch(plan, found.path))
+    if args.queue:
+        return _queue_again(found, plan, args.json)
     for name, (before, now) in launch.resume(found, plan).items():
         say_error(f"config.yaml was edited: {name} was {before}, is {now} from here on (recorded in events.jsonl)")
     return _detach(found, args.json) if args.detach else _follow(found, args.json)
+
+
+def _queue_again(found: RunFolder, plan: LaunchPlan | None, as_json: bool) -> int:
+    from toolkit.commands.queue import here, say_queued
+    from toolkit.runs.enqueue import add_again
+
+    add_again(here(), found, plan)
+    return say_queued([found], as_json)
 
 
 def _show_plan(args: argparse.Namespace, plan: LaunchPlan, run_dir: Path | None, checks: list[Check]) -> int:
@@ -142,7 +195,8 @@ def _follow(started: RunFolder, as_json: bool) -> int:
     follower = Follower(started)
     while True:
         try:
-            follower.follow()
+            state = follower.follow()
+            ring(f"steptune: {started.id} {state}")
             return report(started, as_json)
         except KeyboardInterrupt:
             if _wants_to_leave(started):

@@ -13,6 +13,7 @@ from toolkit.records import read_growing_jsonl, read_json
 from toolkit.run_folder.config_values import read_config
 from toolkit.run_folder.find import find_run
 from toolkit.run_folder.folder import RunFolder
+from toolkit.runs.notice import ring
 from toolkit.terminal.numbers import headline_text
 from toolkit.terminal.output import say, say_json
 
@@ -65,6 +66,7 @@ def logs(args: argparse.Namespace) -> int:
         for path in _log_paths(run):
             positions[path] = _print_from(path, positions.get(path, 0))
         if ended:
+            ring(f"steptune: {run.id} {run.state()}")
             return 0
         time.sleep(FOLLOW_POLL_S)
     return 0

@@ -86,26 +86,60 @@ class Gpus:
     on_machine: int = 0
     problem: str | None = None
 
+    @property
+    def emptied(self) -> Gpus:
+        """The same cards with nothing on them."""
+        return replace(
+            self,
+            cards=tuple(
+                replace(card, memory_used_mib=None if card.memory_used_mib is None else 0) for card in self.cards
+            ),
+        )
+
+    def only(self, uuids: tuple[str, ...]) -> Gpus:
+        """Those of the cards."""
+        return replace(self, cards=tuple(card for card in self.cards if card.uuid in uuids))
+
 
 def my_gpus(visible: str | None = None, timeout_s: float = TIMEOUT_S) -> Gpus:
     """The cards that CUDA shows with `visible` as CUDA_VISIBLE_DEVICES; None takes the variable of this process."""
+    cards, slices, problem = _all_cards(timeout_s)
+    wanted = os.environ.get(VISIBLE_VARIABLE) if visible is None else visible
+    return Gpus(tuple(_shown(cards, slices, wanted)), len(cards), problem)
+
+
+def machine_gpus() -> Gpus:
+    """Every card of the machine, and every slice of those that are cut, whatever this process is shown."""
+    cards, slices, problem = _all_cards(TIMEOUT_S)
+    return Gpus((*(card for card in cards if not card.mig), *slices), len(cards), problem)
+
+
+def _all_cards(timeout_s: float) -> tuple[list[Gpu], list[Gpu], str | None]:
+    """(cards, slices, problem)."""
     program = shutil.which("nvidia-smi")
     if program is None:
-        return Gpus()
+        return [], [], None
     answer, problem = _ask(program, timeout_s, *_FIELDS, *_NEWER_FIELDS)
     if problem and "not a valid field" in problem:
         answer, problem = _ask(program, timeout_s, *_FIELDS)
     if problem:
-        return Gpus(problem=problem)
+        return [], [], problem
     cards = [card for line in answer.splitlines() if (card := _card(line))]
-    slices = _slices(program, timeout_s, cards) if any(card.mig for card in cards) else []
-    wanted = os.environ.get(VISIBLE_VARIABLE) if visible is None else visible
-    return Gpus(tuple(_shown(cards, slices, wanted)), len(cards))
+    return cards, _slices(program, timeout_s, cards) if any(card.mig for card in cards) else [], None
 
 
 def most_free(cards: tuple[Gpu, ...], count: int) -> tuple[Gpu, ...]:
     """The `count` cards with the most free memory, those first; of equals the first."""
     return tuple(sorted(cards, key=lambda card: -(card.free_bytes or 0)))[:count]
+
+
+def card_environment(cards: tuple[Gpu, ...]) -> dict[str, str]:
+    """What tells a run its cards, and by which it notices that one of them is gone; none clears an outer run's."""
+    promised = {PROMISED_VARIABLE: ",".join(card.uuid for card in cards)}
+    if not cards:
+        return promised
+    shown = ",".join(card.visible_as for card in cards)
+    return {**promised, VISIBLE_VARIABLE: shown, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 
 
 def pids_on(card: Gpu) -> list[int]:

@@ -87,6 +87,17 @@ def tagged_with(run_id: str) -> list[psutil.Process]:
     return found
 
 
+def live_run_ids() -> set[str]:
+    """The ids of all runs of which a process lives, as far as this user may see."""
+    mark, found = f"{RUN_ID_VARIABLE}=".encode(), set()
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):  # a zombie's environment is empty
+            if entry.name.isdigit():
+                lines = (entry / "environ").read_bytes().split(b"\0")
+                found |= {line[len(mark) :].decode("utf-8", "replace") for line in lines if line.startswith(mark)}
+    return found
+
+
 def has_variable(process: psutil.Process, name: str) -> bool:
     """Whether the process was started with this environment variable."""
     with contextlib.suppress(psutil.Error):

@@ -11,7 +11,7 @@ from pathlib import Path
 from toolkit import catalog, config
 from toolkit.embedded import is_embedded
 from toolkit.errors import UsageError
-from toolkit.machine.gpus import PROMISED_VARIABLE, VISIBLE_VARIABLE, Gpu, Gpus, most_free
+from toolkit.machine.gpus import VISIBLE_VARIABLE, Gpu, Gpus, card_environment, most_free
 from toolkit.options.training import MemoryOptions, SftOptions
 from toolkit.planning.accelerate_config import AccelerateConfig, default_on, read_accelerate_config
 from toolkit.planning.batch_choice import MachineChoice, RowLengths, is_open
@@ -59,6 +59,11 @@ class LaunchPlan:
         return self.accelerate.name
 
     @property
+    def asked_processes(self) -> int | None:
+        """N of `-- --num_processes N`, the last one given."""
+        return _asked_processes(self.accelerate_args)
+
+    @property
     def stages(self) -> list[tuple[catalog.Recipe, Settings]]:
         """What is run, with its record: the recipe itself, or the stages of a pipeline (both systems of generate as
         one).
@@ -102,18 +107,20 @@ def plan_launch(
     accelerate_args: tuple[str, ...] = (),
     planning_only: bool = False,
     count_rows: bool = False,
+    gpus: Gpus | None = None,
 ) -> LaunchPlan:
     """The plan for these settings on `on` (an accelerate config's name or path; by default what the machine has).
 
     `planning_only`: the plan is shown and not started, so that for several machines rank and address need not be known.
     `count_rows`: read and tokenise the data (seconds), so that `auto` is decided by its rows and not by max_length.
+    `gpus`: the cards that may be taken, in place of those that the accelerate config and this process see.
 
     Raises:
         UsageError: no such accelerate config, or arguments for accelerate where accelerate is not used.
     """
     recipe = catalog.recipe_of(type(settings))
     accelerate = read_accelerate_config(on or default_on())
-    gpus = accelerate.gpus()
+    gpus = accelerate.gpus() if gpus is None else gpus
     cards = trained_on(accelerate, gpus.cards, _asked_processes(accelerate_args))
     environment = _environment(accelerate, settings, recipe, cards, gpus.cards)
     machine = read_machine(accelerate, cards)
@@ -186,12 +193,3 @@ def _environment(
         # Threads that spin at every barrier lose whole time slices as soon as another process needs a core.
         environment["OMP_WAIT_POLICY"] = os.environ.get("OMP_WAIT_POLICY", "PASSIVE")
     return environment
-
-
-def card_environment(cards: tuple[Gpu, ...]) -> dict[str, str]:
-    """What tells a run its cards, and by which it notices that one of them is gone; none clears an outer run's."""
-    promised = {PROMISED_VARIABLE: ",".join(card.uuid for card in cards)}
-    if not cards:
-        return promised
-    shown = ",".join(card.visible_as for card in cards)
-    return {**promised, VISIBLE_VARIABLE: shown, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}

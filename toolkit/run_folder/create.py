@@ -20,14 +20,19 @@ from toolkit.run_folder.folder import RunFolder
 
 
 def create_run(
-    recipe: str, config_yaml: str, run_dir: Path | None = None, parent: str | None = None, model: str | None = None
+    recipe: str,
+    config_yaml: str,
+    run_dir: Path | None = None,
+    parent: str | None = None,
+    model: str | None = None,
+    run_id: str | None = None,
 ) -> RunFolder:
     """A new run folder with config.yaml and run.json.
 
     Raises:
         UsageError: `run_dir` already holds a run or other files; those are left as they are.
     """
-    run_id = f"{datetime.now():%Y%m%d-%H%M%S}-{recipe}-{secrets.token_hex(2)}"
+    run_id = run_id or new_id(recipe)
     path = run_dir.absolute() if run_dir else runs_root() / run_id
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -41,13 +46,18 @@ def create_run(
     return run
 
 
+def new_id(what: str) -> str:
+    """An id that begins with the time, so that folders lie in the order in which they were made."""
+    return f"{datetime.now():%Y%m%d-%H%M%S}-{what}-{secrets.token_hex(2)}"
+
+
 def _refuse_unless_empty(path: Path) -> None:
     if not path.is_dir():
         raise UsageError(f"--run-dir {path} is a file; give a folder that is new or empty.")
     existing = RunFolder(path)
     if existing.exists():
         state = existing.state()
-        advice = "follow it with `steptune logs -f`" if state.is_live else "continue it with `steptune resume`"
+        advice = "follow it with `steptune logs -f`" if not state.is_over else "continue it with `steptune resume`"
         raise UsageError(
             f"--run-dir {path} already holds the run {existing.id} ({state}); {advice}, or give another folder."
         )

@@ -23,6 +23,7 @@ class EventName(StrEnum):
     STARTED = "started"
     STOP_ASKED = "stop_asked"
     STOP_CUT_SHORT = "stop_cut_short"
+    STOPPED_BY_RULE = "stopped_by_rule"
     ENDING_LEFTOVERS = "ending_leftovers"
     ENDED = "ended"
     RESUMED = "resumed"
@@ -81,6 +82,49 @@ class Command:
 
     def to_json(self) -> JSON:
         return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A run's place in the queue: what it waits for, and in the end what it got.
+
+    `cards`: how many GPUs it asked for, 0 for a slot of the CPU. `may_take`: the UUIDs of the cards that it saw when it
+    was queued; `got`: those that it was given. `shares`: it takes a card together with others that share, by
+    `memory_mib`, the estimate for each of its cards. `slurm`: options for sbatch of a run that
+    was submitted: it waits in Slurm's queue and not in this one.
+    """
+
+    cards: int = 0
+    may_take: tuple[str, ...] = ()
+    got: tuple[str, ...] = ()
+    shares: bool = False
+    memory_mib: int | None = None
+    held: bool = False
+    queued_unix: float = 0.0
+    accelerate_args: tuple[str, ...] = ()
+    submitted: bool = False
+    slurm: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, row: JSON) -> Ticket:
+        memory_mib, slurm = as_finite(row.get("memory_mib")), row.get("slurm")
+        return cls(
+            int(as_finite(row.get("cards")) or 0),
+            _sentences(row.get("may_take")),
+            _sentences(row.get("got")),
+            row.get("shares") is True,
+            None if memory_mib is None else int(memory_mib),
+            row.get("held") is True,
+            as_finite(row.get("queued_unix")) or 0.0,
+            _sentences(row.get("accelerate_args")),
+            isinstance(slurm, dict),
+            {str(name): str(value) for name, value in slurm.items()} if isinstance(slurm, dict) else {},
+        )
+
+    def to_json(self) -> JSON:
+        lists = {"may_take": list(self.may_take), "got": list(self.got), "accelerate_args": list(self.accelerate_args)}
+        row = {**vars(self), **lists, "slurm": dict(self.slurm) if self.submitted else None}
+        return {name: value for name, value in row.items() if name != "submitted" and value is not None}
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from toolkit.records import JSON, append_jsonl, read_growing_jsonl, read_json
-from toolkit.run_folder.documents import Event, Note, Processes, Progress, Result, RunInfo
+from toolkit.run_folder.documents import Event, Note, Processes, Progress, Result, RunInfo, Ticket
 from toolkit.run_folder.states import State
 
 # A run that has not been proven alive after this long was never started.
 STARTING_S = 60.0
 # A log, metric or event is due far more often than this in every stage.
 STALLED_AFTER_S = 900.0
+_CLAIM = "ticket.claimed-"
 # What a stage's folder is renamed to when the pipeline runs it under other settings.
 _SET_ASIDE = ".before-"
 _STAGES, _NODES = "stages", "nodes"
@@ -89,6 +90,28 @@ class RunFolder:
         return self.path / "checkpoint.request"
 
     @property
+    def ticket_file(self) -> Path:
+        """There while the run waits in the queue."""
+        return self.path / "ticket.json"
+
+    @property
+    def used_ticket_file(self) -> Path:
+        """The ticket of a run that the queue has started."""
+        return self.path / "ticket.used.json"
+
+    @property
+    def job_script_file(self) -> Path:
+        """What was handed to sbatch."""
+        return self.path / "job.sh"
+
+    def claimed_ticket_file(self, token: str) -> Path:
+        """The ticket of a run that is being started; the supervisor that was given the token may use it."""
+        return self.path / f"{_CLAIM}{token}.json"
+
+    def claimed_ticket_files(self) -> list[Path]:
+        return list(self.path.glob(f"{_CLAIM}*.json"))
+
+    @property
     def records(self) -> tuple[Path, ...]:
         """The files with a line for whatever happened."""
         return self.metrics_file, self.hardware_file, self.events_file, self.notes_file
@@ -129,6 +152,11 @@ class RunFolder:
         return self.info.recipe
 
     @property
+    def is_part(self) -> bool:
+        """Whether it is a pipeline's stage, or another machine's part of a training."""
+        return self.path.parent.name in (_STAGES, _NODES)
+
+    @property
     def leader(self) -> RunFolder:
         """The first machine's run folder where several machines train together (toolkit.runs.nodes); otherwise this
         one.
@@ -155,6 +183,23 @@ class RunFolder:
     @property
     def processes(self) -> Processes:
         return Processes.from_json(read_json(self.processes_file) or {})
+
+    @property
+    def ticket(self) -> Ticket | None:
+        """The ticket of a run that waits in the queue, or that the queue has started; None for others."""
+        for file in (self.ticket_file, *self.claimed_ticket_files(), self.used_ticket_file):
+            if (row := read_json(file)) is not None:
+                return Ticket.from_json(row)
+        return None
+
+    def tear_up_ticket(self) -> None:
+        """The run has nothing to do with the queue any more."""
+        for file in (self.ticket_file, *self.claimed_ticket_files(), self.used_ticket_file):
+            file.unlink(missing_ok=True)
+
+    def is_queued(self) -> bool:
+        """Whether its ticket is not used yet."""
+        return self.ticket_file.exists() or bool(self.claimed_ticket_files())
 
     @property
     def stage_key(self) -> str | None:
@@ -215,8 +260,13 @@ class RunFolder:
         """What the result says; without one, what the supervisor's lock and the age of the files say."""
         if result := self.result:
             return result.state
+        is_queued = self.is_queued()  # before the lock, for who uses the ticket holds it
         if self.is_locked():
             return State.STALLED if time.time() - self.last_sign_of_work() > STALLED_AFTER_S else State.RUNNING
+        if is_queued:
+            return State.QUEUED
+        if result := self.result:  # it ended in between
+            return result.state
         never_started = not self.processes_file.exists()
         return (
             State.STARTING

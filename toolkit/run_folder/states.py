@@ -8,6 +8,7 @@ from enum import StrEnum
 class State(StrEnum):
     """The state of a run. The last three are a viewer's: no run records them of itself."""
 
+    QUEUED = "queued"
     STARTING = "starting"
     RUNNING = "running"
     STALLED = "stalled"
@@ -54,8 +55,8 @@ class State(StrEnum):
 
     @property
     def can_be_stopped(self) -> bool:
-        """A lost run may have left processes behind."""
-        return self.is_live or self is State.LOST
+        """A lost run may have left processes behind; a queued one is taken out of the queue."""
+        return self.is_live or self in (State.LOST, State.QUEUED)
 
     @property
     def can_be_resumed(self) -> bool:

@@ -28,6 +28,7 @@ _TOLD: dict[str, Callable[[JSON], str]] = {
     EventName.EARLY_STOPPED: lambda event: f"early stopping at step {event.get('step')}",
     EventName.RESUMED: lambda event: "resumed",
     EventName.STOP_ASKED: lambda event: "stopping: the recipe saves and ends",
+    EventName.STOPPED_BY_RULE: lambda event: str(event.get("message", "")),
     EventName.SUPERVISOR_GONE: lambda event: "the supervisor is gone; the recipe saves and ends",
 }
 

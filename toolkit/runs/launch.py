@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -14,20 +13,21 @@ from typing import Any
 from toolkit.catalog import recipe_of_run
 from toolkit.config import resolve
 from toolkit.errors import PreflightError, UsageError
-from toolkit.machine.gpus import PROMISED_VARIABLE, VISIBLE_VARIABLE, most_free, my_gpus
+from toolkit.machine.gpus import PROMISED_VARIABLE, VISIBLE_VARIABLE, card_environment, most_free, my_gpus
 from toolkit.machine.processes import RUN_ID_VARIABLE, tagged_with
-from toolkit.planning.plan import LaunchPlan, card_environment
+from toolkit.planning.plan import LaunchPlan
 from toolkit.records import read_json, write_json, write_text
 from toolkit.run_folder.config_values import edits_since_start
 from toolkit.run_folder.create import create_run
-from toolkit.run_folder.documents import Command, EventName
+from toolkit.run_folder.documents import Command, EventName, Ticket
 from toolkit.run_folder.folder import RunFolder
+from toolkit.runs import slurm
 from toolkit.runs.change import changes, require_changeable
 from toolkit.runs.nodes import node_folder
 from toolkit.runs.refusals import RunAsItIs, require
+from toolkit.runs.spawn import SUPERVISOR_TIMEOUT_S, spawn_supervisor
 
 LAUNCH_TIMEOUT_S = 180.0
-SUPERVISOR_TIMEOUT_S = 30.0
 # Names whose values explain a run; everything else of the environment may hold secrets and is not recorded.
 RECORDED_VARIABLES = (
     VISIBLE_VARIABLE,
@@ -48,15 +48,20 @@ def start(plan: LaunchPlan, run_dir: Path | None = None, parent: str | None = No
     if plan.nodes and plan.nodes.rank and run_dir:
         parent = RunFolder(run_dir).id
     run = create_run(plan.recipe.name, plan.config_yaml, folder, parent, plan.settings.trained_or_asked_model)
-    _write_command(run, plan)
+    write_command(run, plan.argv(run.leader.path), plan.environment, plan.on)
     start_supervisor(run)
     return run
 
 
-def _write_command(run: RunFolder, plan: LaunchPlan) -> None:
+def take_up_command(run: RunFolder) -> list[str]:
+    """What a run that waits starts with: it is planned then, on what it gets."""
+    return [sys.executable, "-P", "-m", "toolkit.runs.take_up", str(run.path)]
+
+
+def write_command(run: RunFolder, argv: list[str], environment: dict[str, str], on: str) -> None:
+    """What the run's supervisor starts, with the variables of this process that explain a run."""
     recorded = {name: os.environ[name] for name in RECORDED_VARIABLES if name in os.environ}
-    environment = {**recorded, **plan.environment, RUN_ID_VARIABLE: run.id}
-    command = Command(plan.argv(run.leader.path), os.getcwd(), environment, plan.on)
+    command = Command(argv, os.getcwd(), {**recorded, **environment, RUN_ID_VARIABLE: run.id}, on)
     write_json(run.command_file, command.to_json())
 
 
@@ -68,6 +73,28 @@ def resume(run: RunFolder, plan: LaunchPlan | None = None) -> dict[str, tuple[An
         UsageError: it is still running or already finished, or what was edited cannot change in the middle of it.
         PreflightError: it had more GPUs than are visible now.
     """
+    ticket = run.ticket
+    edits = make_ready(run, plan)
+    if ticket and ticket.submitted:
+        submit_again(run, ticket)
+        return edits
+    run.tear_up_ticket()
+    run.keep_earlier_result()
+    start_supervisor(run)
+    return edits
+
+
+def submit_again(run: RunFolder, ticket: Ticket) -> None:
+    """As a new job of Slurm, planned on the machine that it gets."""
+    command = Command.from_json(read_json(run.command_file) or {})
+    write_json(run.command_file, replace(command, argv=take_up_command(run)).to_json())
+    slurm.submit(run, ticket)
+    run.used_ticket_file.unlink(missing_ok=True)
+    run.keep_earlier_result()
+
+
+def make_ready(run: RunFolder, plan: LaunchPlan | None = None) -> dict[str, tuple[Any, Any]]:
+    """All of `resume` short of the start: what was recorded is as the next attempt needs it."""
     known = RunAsItIs.read(run)
     require(known.no_resume)
     if survivors := tagged_with(run.id):
@@ -77,8 +104,8 @@ def resume(run: RunFolder, plan: LaunchPlan | None = None) -> dict[str, tuple[An
         )
     edits = edits_since_start(run)
     require_changeable(run, list(edits))
-    _renew_cards(run)
-    run.keep_earlier_result()
+    if not (run.ticket and run.ticket.submitted):
+        _renew_cards(run)
     changed = dict(edits)
     if plan is not None:
         before = resolve(run.recipe, config_file=run.config_file)
@@ -88,7 +115,6 @@ def resume(run: RunFolder, plan: LaunchPlan | None = None) -> dict[str, tuple[An
     run.add_event(EventName.RESUMED, after=known.state, **recorded)
     if changed:
         shutil.copyfile(run.config_file, run.started_config_file)
-    start_supervisor(run)
     return edits
 
 
@@ -117,15 +143,7 @@ def _renew_cards(run: RunFolder) -> None:
 
 def start_supervisor(run: RunFolder) -> None:
     """Start the supervisor and wait until it holds the run's lock: before that the run would look lost."""
-    with run.log_file.open("ab") as log:
-        supervisor = subprocess.Popen(
-            [sys.executable, "-P", "-m", "toolkit.runs.supervisor", str(run.path)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            cwd=run.path,
-        )
+    supervisor = spawn_supervisor(run)
     deadline = time.monotonic() + SUPERVISOR_TIMEOUT_S
     while time.monotonic() < deadline and supervisor.poll() is None and not run.is_locked() and run.result is None:
         time.sleep(0.02)

@@ -7,6 +7,8 @@ depends on time stamps, nor on the versions of other libraries.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from toolkit.records import sha256_file, sha256_json, sha256_tree, write_json
 from toolkit.run_folder.documents import EventName, Progress, Result, StageKey
 from toolkit.run_folder.find import runs_root
 from toolkit.run_folder.folder import RunFolder
+from toolkit.run_folder.queue_folder import QueueFolder
 from toolkit.run_folder.states import State
 from toolkit.runs import launch
 from toolkit.runs.recorder import Recorder
@@ -90,6 +93,26 @@ class Pipeline:
     def _run_stage(self, stage: Stage) -> StageResult:
         plan = plan_launch(stage.settings, self.on, count_rows=True)
         key = stage_key(stage, _accelerate_path(plan))
+        with self._alone_with(stage.name, key):
+            return self._run_or_take(stage, plan, key)
+
+    @contextlib.contextmanager
+    def _alone_with(self, name: str, key: str) -> Iterator[None]:
+        """Of several pipelines at once, one does a stage that they share; the others wait for it."""
+        queue = QueueFolder(self.run.path.parent)
+        if not self.settings.reuse or not queue.exists():
+            yield
+            return
+        path = queue.stage_lock_file(key)
+        with path.open("ab") as lock:
+            while not _try_lock(lock.fileno()):
+                self.recorder.check_stop()
+                self.recorder.progress(f"waiting for {name} of another run", 0, 0)
+                time.sleep(POLL_S)
+            yield
+            path.unlink(missing_ok=True)  # who waits has it open, and finds the stage done
+
+    def _run_or_take(self, stage: Stage, plan: LaunchPlan, key: str) -> StageResult:
         if earlier := self._find_finished(stage.name, key):
             self.recorder.event(EventName.STAGE_SKIPPED, stage=stage.name, run=str(earlier.path), key=key)
             return StageResult(earlier, skipped=True)
@@ -153,6 +176,16 @@ class Pipeline:
                 self.recorder.metric(stage=stage.name, **values)
             time.sleep(POLL_S)
         return result
+
+
+def _try_lock(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks: the stage may be done twice
+        return True
+    return True
 
 
 def _stop(run: RunFolder) -> None:

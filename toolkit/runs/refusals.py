@@ -38,6 +38,8 @@ class RunAsItIs:
         if self.state is State.FINISHED:
             again = f"steptune run {self.recipe} -c {RunFolder(self.path).config_file}"
             return f"The run {self.id} is finished; there is nothing to resume. Start a new one with `{again}`."
+        if self.state is State.QUEUED:
+            return f"The run {self.id} waits in the queue; `steptune queue top {self.id}` moves it to the front."
         return (
             f"The run {self.id} is {self.state}; only a run that was stopped, failed or was lost can be resumed."
             f" `steptune logs -f {self.id}` follows it."
@@ -53,6 +55,8 @@ class RunAsItIs:
             return f"The run {self.id} is a {self.recipe} run, and only {names} writes checkpoints{hint}."
         if self.state.is_live:
             return ""
+        if self.state is State.QUEUED:
+            return f"The run {self.id} waits in the queue; a checkpoint can be asked for while it runs."
         return (
             f"The run {self.id} is {self.state}; a checkpoint can be asked for while it runs, and `steptune resume"
             f" {self.id}` continues it."
@@ -62,6 +66,8 @@ class RunAsItIs:
     def no_deletion(self) -> str:
         if self.state.is_over:
             return ""
+        if self.state is State.QUEUED:
+            return f"The run {self.id} waits in the queue; take it out with `steptune queue drop {self.id}` first."
         if not self.state.is_live:
             return f"{self.id} is {self.state}; only the folders of runs that have ended can be deleted."
         return f"The run {self.id} is {self.state}; stop it with `steptune stop {self.id}` before deleting it."

@@ -13,8 +13,11 @@ from toolkit.machine.processes import descendants, find_process, send, tagged_wi
 from toolkit.records import write_json
 from toolkit.run_folder.documents import Result
 from toolkit.run_folder.folder import RunFolder
+from toolkit.run_folder.queue_folder import QueueFolder
 from toolkit.run_folder.states import State
+from toolkit.runs import slurm
 from toolkit.runs.grace import KILL_GRACE_S, save_grace_s, stop_timeout_s, unit_s
+from toolkit.runs.queue import drop
 from toolkit.runs.refusals import RunAsItIs, require
 from toolkit.terminal.numbers import duration
 
@@ -31,11 +34,20 @@ def stop_notice(run: RunFolder) -> str:
 
 
 def ask_to_stop(run: RunFolder) -> None:
-    """Send the request; `wait_until_ended` waits for its effect. A second request cuts the wait for a step short.
+    """Send the request; `wait_until_ended` waits for its effect. A second request cuts the wait for a step short. A run
+    that waits in the queue is taken out of it.
 
     Raises:
         UsageError: the run has ended, or it runs on another machine.
     """
+    ticket = run.ticket
+    if ticket and ticket.submitted:
+        require(RunAsItIs.read(run).no_stop)
+        slurm.stop(run)
+        return
+    if run.state() is State.QUEUED:
+        drop(QueueFolder(run.path.parent), [run])
+        return
     if not tagged_with(run.id):  # an ended run may have left processes
         require(RunAsItIs.read(run).no_stop)
     host = run.info.host

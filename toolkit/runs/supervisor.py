@@ -1,9 +1,10 @@
 """The small process that owns a run: starts the recipe, watches it, stops it when asked, and writes result.json last.
 
-    python -P -m toolkit.runs.supervisor RUN_DIR          (started by toolkit.runs.launch)
+    python -P -m toolkit.runs.supervisor RUN_DIR [TOKEN]      (started by toolkit.runs.spawn)
 
 Reads command.json. Holds run.lock for as long as it lives, in a session of its own, with output to log.txt; it has no
-terminal to lose. It imports no machine-learning library.
+terminal to lose. It imports no machine-learning library. With the TOKEN of a claimed ticket it starts the recipe only
+if it can use the ticket up, and when the run has ended it starts what waits in the queue of the runs folder.
 """
 
 from __future__ import annotations
@@ -38,14 +39,20 @@ from toolkit.machine.processes import (
 from toolkit.records import append_jsonl, read_json, sha256_tree, write_json
 from toolkit.run_folder.documents import Command, Ended, EventName, Output, Processes, Result
 from toolkit.run_folder.folder import RunFolder, lock_exclusively
+from toolkit.run_folder.queue_folder import QueueFolder
 from toolkit.run_folder.states import State
+from toolkit.runs.advance import advance, ended
 from toolkit.runs.grace import KILL_GRACE_S, save_grace_s, term_grace_s
+from toolkit.runs.notice import announce, body_of_queue, body_of_run
+from toolkit.runs.stop_rule import StopRule
 from toolkit.terminal.output import say_error
 
 POLL_S = 0.25
 SAMPLE_EVERY_S = 3.0
 # Engines and data loaders of a recipe that ended well get this long to leave by themselves.
 LEFTOVER_GRACE_S = 5.0
+# Others may be starting runs at that moment.
+NEXT_WAIT_S = 300.0
 
 
 @dataclass
@@ -57,15 +64,34 @@ class _Watch:
     seen: dict[int, psutil.Process] = field(default_factory=dict)
     peak_memory_gib: float = 0.0
     visible: str | None = None  # the run's CUDA_VISIBLE_DEVICES
+    rule: StopRule | None = None
+    ended_by_rule: str = ""  # why
 
 
 def main() -> int:
-    run = RunFolder(Path(sys.argv[1]).absolute())
+    run, token = RunFolder(Path(sys.argv[1]).absolute()), (sys.argv[2:] or [""])[0]
     lock = lock_exclusively(run)
     if lock is None:
         say_error(f"steptune: the run {run.id} already has a supervisor.")
         return EXIT_FAILED
-    watch = _Watch()
+    with lock:
+        is_mine = not token or _use_ticket(run, token)
+        exit_code = _run(run) if is_mine else EXIT_DONE
+    _start_the_next(run, is_mine)
+    return exit_code
+
+
+def _use_ticket(run: RunFolder, token: str) -> bool:
+    """Whether this supervisor may start the recipe. Of several that think so the rename lets one alone pass."""
+    try:
+        os.rename(run.claimed_ticket_file(token), run.used_ticket_file)
+    except FileNotFoundError:  # taken back
+        return False
+    return True
+
+
+def _run(run: RunFolder) -> int:
+    watch = _Watch(rule=StopRule.of(run))
     _catch_signals(watch)
     become_subreaper()
     log_start = _size(run.log_file)
@@ -86,6 +112,19 @@ def main() -> int:
     result = _judge(run, child.returncode, watch, log_start)
     _write_result(run, result, started, watch)
     return result.exit_code
+
+
+def _start_the_next(run: RunFolder, has_ended: bool) -> None:
+    """Of the queue of the runs folder that the run lies in, where there is one; then tell who wants to know."""
+    queue = QueueFolder(run.path.parent, wait_s=NEXT_WAIT_S)
+    try:
+        advance(queue)
+        if has_ended and not run.is_part:
+            announce(run, body_of_run(run))
+        if queue.exists() and (states := ended(queue)) is not None:
+            announce(run, body_of_queue(queue.root, states))
+    except Exception as error:  # whatever it is, this run has its result
+        say_error(f"steptune: the queue could not be moved on ({error}); `steptune queue resume` does.")
 
 
 def _catch_signals(watch: _Watch) -> None:
@@ -133,6 +172,7 @@ def _watch_until_end(run: RunFolder, child: subprocess.Popen[bytes], watch: _Wat
         if now >= next_sample and not ended:
             next_sample = now + SAMPLE_EVERY_S
             _sample(run, watch)
+            _apply_rule(run, watch)
         if watch.stop_asked and stop_deadline is None:
             grace_s = save_grace_s(run)
             stop_deadline = now + grace_s
@@ -148,6 +188,13 @@ def _watch_until_end(run: RunFolder, child: subprocess.Popen[bytes], watch: _Wat
         if stop_deadline is not None and now > stop_deadline:
             return
         _wait_for(child, POLL_S)
+
+
+def _apply_rule(run: RunFolder, watch: _Watch) -> None:
+    """End a run that loses in its sweep."""
+    if watch.rule and not watch.stop_asked and (why := watch.rule.why_to_stop()):
+        run.add_event(EventName.STOPPED_BY_RULE, message=why)
+        watch.ended_by_rule, watch.stop_asked = why, True
 
 
 def _wait_for(child: subprocess.Popen[bytes], timeout_s: float) -> None:
@@ -227,6 +274,9 @@ def _judge(run: RunFolder, returncode: int, watch: _Watch, log_start: int) -> Re
         return Result(
             State.FINISHED, EXIT_DONE, outputs=outputs, headline=ended.headline, worth_a_look=ended.worth_a_look
         )
+    if watch.ended_by_rule:
+        message = f"{watch.ended_by_rule} `steptune resume {run.id}` continues it."
+        return Result(State.CANCELLED, EXIT_CANCELLED, message, EventName.STOPPED_BY_RULE)
     if watch.stop_asked or (ended and ended.kind == Cancelled.kind):
         return Result(State.CANCELLED, EXIT_CANCELLED, f"Stopped; `steptune resume {run.id}` continues it.")
     if ended and not ended.is_finished:

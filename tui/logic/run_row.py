@@ -23,6 +23,7 @@ STATE_SIGNS = {
     State.RUNNING: ("●", "good"),
     State.STALLED: ("◌", "warn"),
     State.STARTING: ("◔", "accent"),
+    State.QUEUED: ("○", "accent"),
     State.FINISHED: ("✓", "good"),
     State.FAILED: ("✗", "bad"),
     State.OUT_OF_MEMORY: ("✗", "bad"),

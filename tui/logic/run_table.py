@@ -120,6 +120,7 @@ _STATE_ORDER = {
             State.RUNNING,
             State.STALLED,
             State.STARTING,
+            State.QUEUED,
             State.FAILED,
             State.OUT_OF_MEMORY,
             State.LOST,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +13,7 @@ from toolkit import config
 from toolkit.catalog import STAGES
 from toolkit.records import sha256_tree, write_json, write_text
 from toolkit.run_folder.folder import RunFolder
+from toolkit.run_folder.queue_folder import QueueFolder
 from toolkit.runs.pipeline import Pipeline, Stage, StageResult, stage_key
 from toolkit.runs.recorder import Recorder
 from toolkit.settings import EvaluateSettings, GenerateSettings, PipelineSettings, SftSettings
@@ -79,6 +82,44 @@ def test_reuse_false_takes_nothing_from_earlier_pipelines(runs: Path) -> None:
     finished_stage(runs / "first", "sft", "k1")
     settings = config.resolve("pipeline", "demo", overrides=["reuse=false"])
     assert Pipeline(settings, runs / "second", "cpu", Recorder(None))._find_finished("sft", "k1") is None  # type: ignore[arg-type]
+
+
+def test_of_two_pipelines_in_the_queue_one_does_a_shared_stage_and_the_other_waits_for_it(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPTUNE_RUNS", str(runs))
+    with QueueFolder(runs).locked():
+        pass
+    at_once, most = [], []
+
+    def do(self: Pipeline, stage: Stage, plan: object, key: str) -> StageResult:
+        if earlier := self._find_finished(stage.name, key):
+            return StageResult(earlier, skipped=True)
+        at_once.append(key)
+        most.append(len(at_once))
+        time.sleep(0.5)
+        folder = finished_stage(self.run.path, stage.name, key)
+        at_once.remove(key)
+        return StageResult(RunFolder(folder), skipped=False)
+
+    monkeypatch.setattr(Pipeline, "_run_or_take", do)
+    monkeypatch.setattr("toolkit.runs.pipeline.plan_launch", lambda *_, **__: SimpleNamespace())
+    monkeypatch.setattr("toolkit.runs.pipeline._accelerate_path", lambda _plan: None)
+    settings = config.resolve("pipeline", "demo")
+    assert isinstance(settings, PipelineSettings)
+    found: list[StageResult] = []
+
+    def run(name: str) -> None:
+        found.append(Pipeline(settings, runs / name, "cpu", Recorder(None))._run_stage(Stage("sft", settings.sft)))
+
+    threads = [threading.Thread(target=run, args=(name,)) for name in ("first", "second", "third")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert sorted(result.skipped for result in found) == [False, True, True]
+    assert most == [1]
+    assert len({result.run.path for result in found}) == 1
 
 
 def test_few_shot_answers_with_the_baseline_and_is_evaluated_before_tuned(dataset: Path) -> None:

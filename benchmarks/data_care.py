@@ -1,11 +1,11 @@
 """Care for what data-build does not know: other languages, people of ten nations, questions that are asked twice.
 
     make bench-data
-    .venv/bin/python benchmarks/data_care.py
+    .venv/bin/python benchmarks/data_care.py [ROWS]     rows that are searched for half names; 20,000 if left out
 
-The texts of personal_texts.txt are this benchmark's own. Prose without personal data is Debian's LibreOffice help in
-six languages (help_text.py). Rows a second are by CPU seconds of one core,
-after the first hundred, which load models and lists.
+The texts of personal_texts.txt and personal_texts_unseen.txt are this benchmark's own. Prose without personal data is
+Debian's LibreOffice help in six languages (help_text.py). Rows a second are by CPU seconds of one core, after the first
+hundred, which load models and lists.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ HERE = Path(__file__).parent
 LANGUAGES = ("de", "es", "fr", "pt", "nl", "ja")
 QUIET = Recorder(None)
 PLANTED_PAIRS, FIRST_ROWS, CLEANED_ROWS, BOUND_ROWS = 200, 100, 2_000, 600
+HALF_NAME_ROWS = 20_000
 MARK = re.compile(r"\{([nep]):([^}]*)\}")
+OWN_TEXTS = {"own texts": "personal_texts.txt", "unseen texts": "personal_texts_unseen.txt"}
 KINDS = {"n": "names", "e": "e-mail", "p": "phones"}
 
 Values = dict[str, float]
@@ -59,6 +61,7 @@ def main() -> int:
     beside: dict[str, dict] = {}
     _own_texts(values, beside)
     _bound_keys(values)
+    _half_names(values, int(sys.argv[1]) if len(sys.argv) > 1 else HALF_NAME_ROWS)
     _equal_questions(values)
     _speed(values)
     with tempfile.TemporaryDirectory(prefix="steptune-bench-") as folder:
@@ -68,9 +71,9 @@ def main() -> int:
     return finish("data_care", values, beside)
 
 
-def own_texts() -> Iterator[Text]:
+def own_texts(file: str = "personal_texts.txt") -> Iterator[Text]:
     language = ""
-    for line in (HERE / "personal_texts.txt").read_text(encoding="utf-8").splitlines():
+    for line in (HERE / file).read_text(encoding="utf-8").splitlines():
         if line.startswith("["):
             language = line.strip("[]")
         elif not line.startswith("#"):
@@ -79,30 +82,30 @@ def own_texts() -> Iterator[Text]:
 
 
 def _own_texts(values: Values, beside: dict[str, dict]) -> None:
+    for name, file in OWN_TEXTS.items():
+        declared, detected = (_shares(file, declares) for declares in (True, False))
+        for what, share in declared.items():
+            values[f"{name}: {what}"] = share
+            beside[f"{name}: {what}"] = {"language detected": detected[what]}
+
+
+def _shares(file: str, declares: bool) -> Values:
     """What is found counts whole: no word of a name, no part of a number may stay. Each text is a row of its block's
-    language; beside it the same with the language left for detection.
+    language, or with the language left for detection.
     """
-    for name, declares in (("", True), ("language detected", False)):
-        found: Counter[str] = Counter()
-        total: Counter[str] = Counter()
-        for text in own_texts():
-            row = Row("s", "f:1", prompt=text.text, meta={"language": text.language} if declares else {})
-            masked = anonymise_row(row, MaskingOptions())
-            if not text.personal:
-                total["clean"] += 1
-                found["clean"] += bool(masked.masks)
-            for kind, who in text.personal:
-                total[kind] += 1
-                found[kind] += not any(
-                    re.search(rf"(?<!\w){re.escape(part)}(?!\w)", masked.prompt) for part in who.split()
-                )
-        shares = {f"own texts: {KINDS[kind]} found": round(found[kind] / total[kind], 4) for kind in KINDS}
-        shares["own texts: clean ones touched (%)"] = round(100 * found["clean"] / total["clean"], 2)
-        for what, share in shares.items():
-            if name:
-                beside[what] = {name: share}
-            else:
-                values[what] = share
+    found: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    for text in own_texts(file):
+        row = Row("s", "f:1", prompt=text.text, meta={"language": text.language} if declares else {})
+        masked = anonymise_row(row, MaskingOptions())
+        if not text.personal:
+            total["clean"] += 1
+            found["clean"] += bool(masked.masks)
+        for kind, who in text.personal:
+            total[kind] += 1
+            found[kind] += not any(re.search(rf"(?<!\w){re.escape(part)}(?!\w)", masked.prompt) for part in who.split())
+    shares = {f"{KINDS[kind]} found": round(found[kind] / total[kind], 4) for kind in KINDS}
+    return {**shares, "clean ones touched (%)": round(100 * found["clean"] / total["clean"], 2)}
 
 
 def _bound_keys(values: Values) -> None:
@@ -133,6 +136,27 @@ def _bound_keys(values: Values) -> None:
         masks = masked.prompt
         left += any(f"[{kind}_" in masks and stays for kind, stays in (*keys, ("HANDLE", handle in text)))
     values["a masked key anywhere else in its row (rows)"] = left
+
+
+def _half_names(values: Values, rows: int) -> None:
+    """Names that nobody has (the given name of one person, the family name of another) in the texts of all people: rows
+    in which a part of the name is masked and a part stays.
+    """
+    texts = [text for file in OWN_TEXTS.values() for text in own_texts(file)]
+    named = [(text, who) for text in texts for kind, who in text.personal if kind == "n"]
+    given, family = ([who.split()[at] for _, who in named if not who.startswith("Dr")] for at in (0, -1))
+    chooser = random.Random(716)
+    halves = found = 0
+    for _ in range(rows):
+        text, who = chooser.choice(named)
+        name = (chooser.choice(given), chooser.choice(family))
+        row = Row("s", "f:1", prompt=text.text.replace(who, " ".join(name)), meta={"language": text.language})
+        masked = anonymise_row(row, MaskingOptions()).prompt
+        left = sum(bool(re.search(rf"(?<!\w){re.escape(part)}(?!\w)", masked)) for part in name)
+        found += left == 0
+        halves += left == 1
+    values["made-up names: whole ones found"] = round(found / rows, 4)
+    values["made-up names: half a name left (rows of 100,000)"] = round(100_000 * halves / rows, 1)
 
 
 def _equal_questions(values: Values) -> None:

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from benchmarks.data_pages import HelpPage, fetch_package, fetch_pages, make_pdf, words_of
+from benchmarks.data_pages import HelpPage, fetch_package, fetch_pages, make_pdf, procedures, words_of
 from benchmarks.report import finish, skip
 from toolkit.data.cleaning.check import clean_row
 from toolkit.data.pages.html_pages import read_html
@@ -37,6 +37,10 @@ from toolkit.options.data import DataBuildOptions
 from toolkit.runs.recorder import Recorder
 
 PEERS = ("trafilatura", "resiliparse", "pypdf", "reportlab", "pyphen")
+# Where a package holds a manual in several languages: its folders in English.
+IN_ENGLISH = {"gnucash-docs": "gnucash-*-en", "apache2-doc": "manual/en", "dia-common": "html/en"}
+WITH_PROCEDURES = ("gimp-help-en", "gnucash-docs")
+FIRST_WORDS = 8  # of a step, by which it is known
 ROUNDS = 3
 BATCH = 200
 Reader = Callable[[str], str]
@@ -52,9 +56,9 @@ def main() -> int:
             return skip("data_extract", pages)
         values, beside = _html(pages)
         pdf_values, pdf_beside = _pdf(pages, Path(scratch))
-        precision = _precision(Path(scratch))
+        manuals = _manuals(Path(scratch))
     forms = {"question-answer forms found": _forms(), "forms of numbering, of 60": _numbering()}
-    return finish("data_extract", {**values, **pdf_values, **forms, **precision}, {**beside, **pdf_beside})
+    return finish("data_extract", {**values, **pdf_values, **forms, **manuals}, {**beside, **pdf_beside})
 
 
 def _html(pages: dict[str, list[HelpPage]]) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
@@ -230,23 +234,42 @@ def _steps(text: str) -> list[str]:
         return []
 
 
-def _precision(scratch: Path) -> dict[str, float]:
+def _manuals(scratch: Path) -> dict[str, float]:
     """Rows of Debian's manuals against the judgements of a person (data_precision.json): the share that is right among
-    those judged, and how many of the rows nobody has judged. A manual has as many rows as it has tasks with steps.
+    those judged, and how many of the rows nobody has judged; and the share of procedures that became rows. A manual has
+    as many rows as it has tasks with steps.
     """
     judged = json.loads(Path(__file__).with_name("data_precision.json").read_text("utf-8"))
     values: dict[str, float] = {}
     for manual in dict.fromkeys(line["manual"] for line in judged):
         right = {(line["file"], line["question"]): line["right"] for line in judged if line["manual"] == manual}
-        folder = fetch_package(manual, scratch)
-        if folder is None:
+        package = fetch_package(manual, scratch)
+        if package is None:
             continue
-        rows = [(row.place.rsplit("/", 1)[-1].rsplit(":", 1)[0], row.prompt) for row in _rows_of(folder)]
-        known = [right[row] for row in rows if row in right]
+        in_english = sorted(package.rglob(IN_ENGLISH[manual])) if manual in IN_ENGLISH else [package]
+        folders = [folder for folder in in_english if folder.is_dir()]
+        rows = [(_file_of(row), row.prompt, row.output) for folder in folders for row in _rows_of(folder)]
+        known = [right[row[:2]] for row in rows if row[:2] in right]
         values[f"precision {manual}: rows judged"] = len(known)
         values[f"precision {manual}: rows not judged"] = len(rows) - len(known)
         values[f"precision {manual}: share right"] = round(sum(known) / len(known), 3) if known else 0.0
+        if manual in WITH_PROCEDURES:
+            truth = [procedure for folder in folders for procedure in procedures(folder)]
+            found = sum(any(_is_of(output, procedure, at) for at, _, output in rows) for procedure in truth)
+            values[f"recall {manual}: procedures"] = len(truth)
+            values[f"recall {manual}: share that became rows"] = round(found / len(truth), 3)
     return values
+
+
+def _file_of(row: Row) -> str:
+    return row.place.rsplit("/", 1)[-1].rsplit(":", 1)[0]
+
+
+def _is_of(output: str, procedure: tuple[str, list[set[str]]], file: str) -> bool:
+    """Whether a row holds the first steps of a procedure: of the first words of each one may be another."""
+    name, wanted = procedure
+    steps = [set(words_of(step)[1 : 1 + FIRST_WORDS]) for step in output.split("\n")]
+    return name == file and all(len(step - words) <= 1 for step, words in zip(steps, wanted, strict=False))
 
 
 def _rows_of(folder: Path) -> Iterator[Row]:

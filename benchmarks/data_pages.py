@@ -59,6 +59,19 @@ def fetch_package(package: str, folder: Path) -> Path | None:
     return folder / package
 
 
+def procedures(folder: Path) -> list[tuple[str, list[set[str]]]]:
+    """The procedures of DocBook's HTML below a folder, by `class="procedure"` alone: the file's name, and the words of
+    the first two steps.
+    """
+    found = []
+    for file in sorted(folder.rglob("*.html")):
+        page: Any = html.document_fromstring(file.read_bytes())
+        for procedure in page.xpath("//div[contains(concat(' ', @class, ' '), ' procedure ')]"):
+            steps = [set(words_of(step.text_content())) for step in procedure.xpath(".//li")[:2]]
+            found.append((file.name, steps))
+    return found
+
+
 def read_help_page(file: Path) -> HelpPage:
     """The truth is read by the microdata alone (HowToSection, HowToStep), not by tags or classes."""
     text = file.read_text(encoding="utf-8")

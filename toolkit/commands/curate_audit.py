@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from toolkit.review.audit import AUDIT, QUESTIONS, audit_lines, audit_report, drawn, judged
+from toolkit.review.audited_card import write_audited_card
 from toolkit.review.curation import Curation
 from toolkit.review.curation_items import Item
 from toolkit.terminal.output import ask, say
@@ -28,6 +29,8 @@ def run_audit(curation: Curation, count: int) -> int:
         _take(curation, item, answer)
     report = audit_report(curation.everybody(), curation.items)
     say("\n".join(["", *(audit_lines(report) if report else ["No row was judged."])]))
+    if report and (card := write_audited_card(curation.dataset, report)):
+        say(f"card with the audit: {card}")
     return 0
 
 

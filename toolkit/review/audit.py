@@ -15,6 +15,7 @@ from toolkit.review.curation_items import Item
 from toolkit.review.journal import standing_entries
 from toolkit.statistics.intervals import wilson_interval
 
+AUDIT_TITLE = "Audit of rows drawn at random"  # of the card's section
 AUDIT = "audit"  # the kind of a journal's entries that count here
 QUESTIONS = {
     "row": "is it a how-to question that somebody would ask, with the answer to it",
@@ -57,6 +58,14 @@ def audit_report(
 def _proportion(right: int, count: int) -> Proportion:
     low, high = wilson_interval(right, count) or (0.0, 1.0)
     return Proportion(right, round(right / count, 4), round(low, 4), round(high, 4))
+
+
+def audit_rows(report: AuditReport) -> list[tuple[str, str, str, str]]:
+    """The report as the card's table has it: what, right, share, 95 % interval."""
+    return [
+        (what, f"{found.right} of {report.rows}", f"{found.share:.3f}", f"{found.low:.3f} to {found.high:.3f}")
+        for what, found in report.right.items()
+    ]
 
 
 def audit_lines(report: AuditReport) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from toolkit.catalog import recipe_of_run
 from toolkit.dataset_folder.documents import is_leak_free, split_sizes
-from toolkit.dataset_folder.names import CARD_TEXT_FILE
+from toolkit.review.audited_card import newest_card
 from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.outputs import output_of
 from toolkit.terminal.layout import wrap
@@ -42,7 +42,7 @@ def find_data_sets(rows: Iterable[RunRow]) -> list[DataSet]:
 def card_lines(path: Path, width: int) -> list[Line]:
     """card.md as lines: titles stand out, tables keep their columns."""
     try:
-        text = clean_text((path / CARD_TEXT_FILE).read_text(encoding="utf-8", errors="replace"))
+        text = clean_text(newest_card(path).read_text(encoding="utf-8", errors="replace"))
     except OSError:
         return [line(("  This data set has no card.", "dim"))]
     lines: list[Line] = []

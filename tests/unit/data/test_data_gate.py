@@ -48,6 +48,43 @@ def test_a_task_is_found_in_each_dress(body: str, tmp_path: Path) -> None:
     assert [(row.prompt, row.output) for row in rows] == [("How do I reset the router?", WANTED)]
 
 
+PLACES = [
+    f"<div class='procedure'><p class='title'>Procedure 1.{at}. On {name}</p>{STEPS}</div>"
+    for at, name in enumerate(("Linux", "Windows"))
+]
+
+
+@pytest.mark.parametrize(
+    ("body", "questions"),
+    [
+        (
+            f"<h1>Resetting the router</h1>{''.join(PLACES)}",
+            ["How do I reset the router on Linux?", "How do I reset the router on Windows?"],
+        ),
+        (
+            f"<h1>Reset the router</h1><p>On Linux:</p>{STEPS}<p>For Windows:</p>{STEPS}",
+            ["How do I reset the router on Linux?", "How do I reset the router for Windows?"],
+        ),
+        (f"<h1>Reset the router</h1><h2>Under Windows</h2>{STEPS}", ["How do I reset the router under Windows?"]),
+        (
+            f"<h1>Routers</h1><div class='procedure'><p class='title'>Procedure 3. Reset the router</p>{STEPS}</div>",
+            ["How do I reset the router?"],
+        ),
+        (
+            f"<h1>Routers</h1><p>Here is a trick that is good for resetting the router:</p>{STEPS}",
+            ["How do I reset the router?"],
+        ),
+        (f"<h1>Reset Tool</h1><h2>A Brief Tutorial</h2>{STEPS}", ["How do I use Reset Tool?"]),
+        (f"<h1>Routers</h1><p>There is a report. To print this report:</p>{STEPS}", []),
+        (f"<h1>Using example for the router</h1>{STEPS}", []),
+        ("<h1>Track parcels</h1><ol><li>Use the app. It is quick.</li><li>Use the phone. It is free.</li></ol>", []),
+    ],
+)
+def test_titles_and_lines_together_say_what_a_list_is_for(body: str, questions: list[str], tmp_path: Path) -> None:
+    rows, _ = read(tmp_path, f"<html><body>{body}</body></html>")
+    assert [row.prompt for row in rows] == questions
+
+
 def test_a_note_in_a_table_within_a_step_is_text(tmp_path: Path) -> None:
     note = "<table><tr><td><img alt='Note'></td><td>The lid may be hot, so wear gloves.</td></tr></table>"
     rows, _ = read(

@@ -8,7 +8,7 @@ import json
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
 import pytest
 
@@ -197,6 +197,23 @@ def workbook(sheets: dict[str, list[list[object]]]) -> bytes:
 
 def records(pairs: Sequence[Pair], question: str, answer: str, **more: object) -> list[dict[str, object]]:
     return [{question: asked, answer: dots(steps), **more} for asked, steps in pairs]
+
+
+def posts(pairs: Sequence[Pair], **question: str) -> str:
+    """Posts.xml of Stack Exchange: two answers to each question, of which the accepted one has fewer votes."""
+
+    def row(**attributes: object) -> str:
+        return f"<row {' '.join(f'{key}={quoteattr(str(value))}' for key, value in attributes.items())} />"
+
+    rows = []
+    for at, (asked, steps) in enumerate(pairs, start=1):
+        first = at * 10
+        rows += [
+            row(Id=first, PostTypeId=1, AcceptedAnswerId=first + 2, Score=3, Title=asked, Body="<p>?</p>", **question),
+            row(Id=first + 1, PostTypeId=2, ParentId=first, Score=40, Body=ordered(["Buy another one.", "Wait."])),
+            row(Id=first + 2, PostTypeId=2, ParentId=first, Score=1, Body=f"<p>So:</p>\r\n{ordered(steps)}"),
+        ]
+    return '<?xml version="1.0" encoding="utf-8"?>\r\n<posts>\r\n' + "\r\n".join(rows) + "\r\n</posts>\r\n"
 
 
 def message(question: str, steps: list[str]) -> dict[str, object]:
@@ -711,6 +728,30 @@ CASES: dict[str, tuple[str, bytes, Sequence[Pair]]] = {
                 "exportDescriptor.properties": "exportType=space",
             }
         ),
+        GERMAN,
+    ),
+    "alpaca: an indented array, nearly all inputs empty": (
+        "alpaca_data.json",
+        dump(
+            [{"instruction": q, "input": "", "output": dots(s)} for q, s in E]
+            + [{"instruction": "How do I do it on this system?", "input": "Debian 12", "output": dots(E[0][1])}],
+            indent=4,
+        ),
+        [*E, ("How do I do it on this system?\nDebian 12", E[0][1])],
+    ),
+    "alpaca: lines without an input, with the text of a prompt": (
+        "train.jsonl",
+        lines([{"instruction": q, "output": dots(s), "text": f"### Instruction:\n{q}"} for q, s in SPANISH]),
+        SPANISH,
+    ),
+    "Stack Exchange: tags, a BOM and CRLF": (
+        "Posts.xml",
+        b"\xef\xbb\xbf" + posts(E, Tags="<bluetooth><contacts>", ContentLicense="CC BY-SA 4.0").encode(),
+        E,
+    ),
+    "Stack Exchange: a German site under a name of its own": (
+        "de.stackexchange.xml",
+        posts(GERMAN, LastEditDate="2024-05-01T10:00:00.000").encode(),
         GERMAN,
     ),
     "Confluence: macros and links in steps": (

@@ -13,6 +13,7 @@ import pytest
 
 from tests.review_case import write_dataset
 from toolkit.errors import DataError, UsageError
+from toolkit.review.audited_card import newest_card
 from toolkit.review.curation import Curation
 from toolkit.review.rulings import read_journals, rulings
 
@@ -301,6 +302,8 @@ def test_two_different_edits_are_a_disagreement_and_the_text_that_nobody_accepts
 
 
 def test_an_audit_draws_the_same_rows_for_everybody_and_tells_shares_with_intervals(dataset: Path) -> None:
+    measured = "## Masking, as measured\n\n| what | value |\n"
+    (dataset / "card.md").write_text(f"# Data card\n\n{measured}\n## Settings\n\n| option | value |\n")
     script = "yyy\nyyn\nmaybe\nyny\nu\nyny\nyyy\n"
     done = steptune("curate", str(dataset), "--annotator", "ann", "--audit", "5", text=script)
     assert (done.returncode, done.stderr) == (0, "")
@@ -315,5 +318,11 @@ def test_an_audit_draws_the_same_rows_for_everybody_and_tells_shares_with_interv
     report = json.loads(steptune("curate", str(dataset), "--json").stdout)
     assert report["audit"]["rows"] == 5
     assert report["audit"]["right"]["masking"] == {"right": 4, "share": 0.8, "low": 0.3755, "high": 0.9638}
+    own, audited = (dataset / "card.md").read_text(), newest_card(dataset).read_text()
+    assert "card with the audit: " in again.stdout
+    assert ("## Masking, as measured" in own, "## Audit of rows" in own) == (True, False)  # as it was hashed
+    assert ("## Masking, as measured" in audited, audited.count("## Audit of rows")) == (False, 1)
+    assert "| masking | 4 of 5 | 0.800 | 0.376 to 0.964 |" in audited
+    assert audited.index("## Audit of rows") < audited.index("## Settings")
     refused = steptune("curate", str(dataset), "--audit", "0")
     assert (refused.returncode, "expected 1 or more" in refused.stderr) == (2, True)

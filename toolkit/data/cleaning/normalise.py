@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from toolkit.data.pages.sections import ONLY_A_PICTURE
 from toolkit.data.pages.written_steps import NoSteps, number_steps, one_line, parse_steps
 from toolkit.data.rows import Dropped, Row
 
@@ -25,6 +26,6 @@ def normalise_row(row: Row) -> Row | Dropped:
     except NoSteps as error:
         return Dropped(row, str(error))
     if any(PICTURE.fullmatch(step) for step in steps):
-        return Dropped(row, "a step is only a picture")
+        return Dropped(row, ONLY_A_PICTURE)
     notes = (*row.notes, "text around the steps removed") if had_text_around else row.notes
     return replace(row, prompt=one_line(row.prompt), output=number_steps(steps), notes=notes)

@@ -29,6 +29,7 @@ UNSAID = re.compile(
     r"|copybtn|edit-section|mw-editsection)(?:\s|$)",
     re.IGNORECASE,
 )
+PERMALINK_SIGNS = frozenset({"#", "¶", "§", "🔗", "⚓", "∞", "↩", "↑"})
 LONGEST_LABEL = 40  # characters of an alternative text that can be the label of a button
 XML_DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
 XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -53,8 +54,15 @@ def _text_of(element: Element) -> str | None:
     if name == "img":
         alt = element.get("alt", "")
         return alt if len(alt) <= LONGEST_LABEL and "." not in alt.strip(".") else ""
+    if name == "a" and _is_permalink(element):
+        return ""
     classes = element.get("class")
     return "" if classes and _is_unsaid(classes) else None
+
+
+def _is_permalink(link: Element) -> bool:
+    """Whether a link to a place of its own page shows nothing but a sign."""
+    return link.get("href", "").startswith("#") and "".join(link.itertext()).strip() in PERMALINK_SIGNS
 
 
 @lru_cache(maxsize=4096)

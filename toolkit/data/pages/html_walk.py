@@ -12,8 +12,9 @@ from copy import deepcopy
 from functools import cached_property, lru_cache
 
 from toolkit.data.pages.html_markup import ASIDE, HEADINGS, MARKUP, TITLE_MARKUP, XML_LANG, is_aside, language_of
-from toolkit.data.pages.markup_items import Element, inline_text, local_name, read_steps
+from toolkit.data.pages.markup_items import Element, framed_cells, inline_text, local_name, read_steps
 from toolkit.data.pages.sections import Section, StepList, TitlesAbove, join_parts, join_substeps
+from toolkit.data.pages.step_headings import Heading, step_headings
 from toolkit.data.pages.text_pages import QUESTION_LINE
 from toolkit.data.words.questions import ask, english_verb, indonesian_verb
 from toolkit.numbering import Mark, sure_mark
@@ -23,6 +24,8 @@ TRIGGER = re.compile(
     r"|(?:^|\s)question(?:-text)?(?:\s|$)",
     re.IGNORECASE,
 )
+NOTES = frozenset({"note", "tip", "warning", "important", "caution", "info", "hint", "admonition"})
+PROCEDURE_NUMBER = re.compile(r"\w+\s+\d+(?:\.\d+)*\.\s+")
 MARK_STARTS = frozenset("([（#*_sltpéekavbш第ス手步①❶")
 LINE_MARK = "\ue000"
 CONFLUENCE_TITLES = frozenset({"title-heading", "title-text"})  # "SPACE : Title of the page"
@@ -121,7 +124,7 @@ class Walker:
         """A heading opens a section, "Step 2: Open" goes on with the steps of the one before."""
         title = inline_text(element, TITLE_MARKUP)
         step = sure_mark(title)
-        if step and step.says_step:
+        if step and (step.says_step or element in self._step_headings):
             title = step.rest
             if self.current is not None and not _has_own_list(element) and self._typed_step(step.number, title):
                 self.in_heading_step = True
@@ -133,6 +136,21 @@ class Walker:
         self.current.above = self.above.title
         for child in element.iterchildren("ol", "details", "dl"):  # a heading without its end tag swallows what follows
             self._walk(child, language)
+
+    @cached_property
+    def _step_headings(self) -> frozenset[Element]:
+        """The headings "1. Open the lid", "2. Press the button" of a page that are steps of the task above them."""
+        elements = [element for element in self.root.iter(*HEADINGS, "ol") if not _stands_aside(element)]
+        headings = [element for element in elements if element.tag != "ol"]
+        before_list = {elements[at - 1] for at, element in enumerate(elements) if at and element.tag == "ol"}
+        found = step_headings(
+            [
+                Heading(int(element.tag[1:]), inline_text(element, TITLE_MARKUP), element in before_list)
+                for element in headings
+            ],
+            _code(self.language or language_of(self.root, "")),
+        )
+        return frozenset(headings[at] for at in found)
 
     def _open(self, element: Element, title: str, language: str) -> Section:
         section = Section(title, element.sourceline or 0, language_of(element, language))
@@ -238,9 +256,9 @@ class Walker:
         if self._is_substeps(steps):
             return
         self._remember_caption(self.current)
-        steps.caption = self.current.caption()
         around = element.getparent()
         steps.is_procedure = "procedure" in f"{element.get('class', '')} {around.get('class', '')}".split()
+        steps.caption = (_title_within(around) if steps.is_procedure else "") or self.current.caption()
         start = element.get("start", "1")
         self.current.add_list(steps, int(start) if start.isdigit() else 1)
 
@@ -248,7 +266,7 @@ class Walker:
         if self.current is None:
             return
         steps = read_steps(element, MARKUP)
-        if self._is_substeps(steps):
+        if self._is_substeps(steps) or (self.last_text is None and self.current.goes_on_with(steps)):
             return
         self._take_text(element, element.itertext())
         if len(steps.steps) > 1 and all(_instructs(step) for step in steps.steps):
@@ -295,6 +313,9 @@ class Walker:
         counted = [row for row in rows if row and row[0].strip(".)# ").isdecimal()]
         numbers = [int(row[0].strip(".)# ")) for row in counted]
         if self.current is None or len(numbers) < 2 or numbers != list(range(1, len(numbers) + 1)):
+            if self.current is not None and _is_note(element):
+                for cell in framed_cells(element) or ():
+                    self._walk_children(cell, self.current.language)
             return
         if len(rows) > len(counted) + 1 or any(len(row) < 2 for row in counted) or element.find(".//table") is not None:
             return
@@ -350,6 +371,23 @@ def _lines_of(element: Element) -> list[str]:
     for line_break in copied.iter("br"):
         line_break.tail = f"{LINE_MARK}{line_break.tail or ''}"
     return [line.strip() for line in inline_text(copied, MARKUP).split(LINE_MARK) if line.strip()]
+
+
+def _is_note(table: Element) -> bool:
+    """Whether a table frames a note, as DocBook's stylesheets write it, and not a page."""
+    around = table.getparent()
+    named = f"{table.get('class', '')} {table.get('summary', '')} {around.get('class', '')}".lower().split()
+    return not NOTES.isdisjoint(named)
+
+
+def _title_within(procedure: Element) -> str:
+    """The title of a procedure, as DocBook's stylesheets write it: "Procedure 3.1. On Windows"."""
+    title = next((child for child in procedure.iterchildren("p", "div") if child.get("class") == "title"), None)
+    return PROCEDURE_NUMBER.sub("", inline_text(title, MARKUP), count=1) if title is not None else ""
+
+
+def _stands_aside(element: Element) -> bool:
+    return any(is_aside(one, local_name(one)) for one in (element, *element.iterancestors()))
 
 
 def _has_own_list(heading: Element) -> bool:

@@ -9,9 +9,10 @@ from typing import Any
 
 from lxml import etree
 
-from toolkit.data.pages.sections import StepList, join_parts, join_substeps, tidy
+from toolkit.data.pages.sections import ONLY_A_PICTURE, StepList, gap, join_parts, join_substeps, tidy
 
 PICTURES = frozenset({"img", "media"})
+ALL_PICTURES = PICTURES | {"svg", "graphic", "inlinegraphic", "imagedata"}
 LONGEST_NOTE_WORD = 12  # characters: "Important", "Note", a number
 Element = Any  # lxml.etree._Element, which has no public name
 
@@ -72,17 +73,31 @@ def _without_namespace(tag: str) -> str:
 
 
 def read_steps(list_element: Element, markup: Markup) -> StepList:
-    """The steps of a list element, empty items left out."""
+    """The steps of a list element. Items without anything are left out; one that is a picture alone spoils the list."""
     steps, flaw = [], ""
+    numbers = [0]
     for child in markup.children(list_element):
         if local_name(child) in markup.items:
             item = _read_item(child, markup)
             flaw = flaw or item.flaw
+            numbers.append(_number_of(child, numbers[-1] + 1))
             if step := item.step():
                 steps.append(step)
+            if not (item.parts or item.after or item.substeps) and _shows_picture(child):
+                flaw = flaw or ONLY_A_PICTURE
         elif local_name(child) == "include":
             flaw = "a step stands in another file that cannot be read"
-    return StepList(steps, flaw=flaw)
+    return StepList(steps, flaw=flaw or gap(numbers[1:]))
+
+
+def _number_of(item: Element, expected: int) -> int:
+    """The number that an item of HTML says it has, else the next one."""
+    said = item.get("value", "")
+    return int(said) if said.isdecimal() and local_name(item) == "li" else expected
+
+
+def _shows_picture(item: Element) -> bool:
+    return any(local_name(inner) in ALL_PICTURES for inner in item.iter())
 
 
 def _read_item(element: Element, markup: Markup) -> _Item:
@@ -109,7 +124,7 @@ def _take(child: Element, item: _Item, markup: Markup) -> None:
         nested = read_steps(child, markup)
         item.substeps.extend(nested.steps)
         item.flaw = item.flaw or nested.flaw
-    elif name in markup.tables and (cells := _cells_of_note(child)) is not None:
+    elif name in markup.tables and (cells := framed_cells(child)) is not None:
         for cell in cells:
             item.close_paragraph()
             _walk(cell, item, markup)
@@ -133,7 +148,7 @@ def _take(child: Element, item: _Item, markup: Markup) -> None:
         _walk(child, item, markup)
 
 
-def _cells_of_note(table: Element) -> list[Element] | None:
+def framed_cells(table: Element) -> list[Element] | None:
     """The cells of a table that only frames a text, a note or a picture: one cell with text in two rows at most, next
     to which an icon or a word such as "Note" may stand. None for a table that holds a table's worth.
     """

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from toolkit.data.words.instructions import useful
 from toolkit.data.words.questions import english_verb, indonesian_verb
 
 EMPTY_BRACKETS = re.compile(r"\( ?\)")  # what an icon in brackets leaves
+ONLY_A_PICTURE = "a step is only a picture"
 SPACE_BEFORE_MARK = re.compile(r" +([,.;:!?)])(?=\s|$)")
 
 
@@ -52,8 +55,19 @@ class Section:
             self.lists[-1].steps.extend(step_list.steps)
             self.lists[-1].flaw = self.lists[-1].flaw or step_list.flaw
         else:
+            if start > 1 and not step_list.flaw:
+                step_list.flaw = f"the list begins with step {start}"
             self.lists.append(step_list)
         self.last_paragraph = ""
+
+    def goes_on_with(self, bullets: StepList) -> bool:
+        """Whether bullets right behind a list belong to its last step, "Do one of the following:", and were taken."""
+        around = self.lists[-1] if self.lists and not self.last_paragraph else None
+        if around is None or not around.steps or not around.steps[-1].endswith(":"):
+            return False
+        around.steps[-1] = join_substeps(around.steps[-1], bullets.steps)
+        around.flaw = around.flaw or bullets.flaw
+        return True
 
 
 class TitlesAbove:
@@ -72,6 +86,15 @@ class TitlesAbove:
         """The nearest title above the latest one that says something, or ""."""
         above = [one for at, one in sorted(self.titles.items(), reverse=True) if at < self.level and useful(one)]
         return above[0] if above else ""
+
+
+def gap(numbers: Sequence[int]) -> str:
+    """What is missing of steps that ought to count up by one, or ""."""
+    for before, number in pairwise(numbers):
+        if number > before + 1:
+            missing = f"step {before + 1} is" if number == before + 2 else f"steps {before + 1} to {number - 1} are"
+            return f"a gap in the numbering: {missing} missing"
+    return ""
 
 
 def tidy(text: str) -> str:

@@ -10,11 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import ftfy
 
-from toolkit.data.pages.sections import join_substeps
+from toolkit.data.pages.sections import gap, join_substeps
 from toolkit.numbering import Mark, find_marks, inline_marks, sure_mark
 
 LETTERED = re.compile(r"\(?[a-h][.)]\s+")  # sub-steps only
@@ -126,10 +125,8 @@ def _require_whole(numbers: list[int]) -> None:
         return
     if 1 in numbers[1:]:
         raise NoSteps("two numbered lists in one answer")
-    for before, number in pairwise(numbers):
-        if number > before + 1:
-            missing = f"step {before + 1} is" if number == before + 2 else f"steps {before + 1} to {number - 1} are"
-            raise NoSteps(f"a gap in the numbering: {missing} missing")
+    if missing := gap(numbers):
+        raise NoSteps(missing)
 
 
 def _read_line(line: str, mark: Mark | None, numbered: bool, reading: _Reading) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from toolkit.dataset_folder.documents import AuditReport, Card, CurationReport, TeacherSection
 from toolkit.records import JSON
+from toolkit.review.audit import AUDIT_TITLE, audit_rows
 
 Table = Callable[[Iterable[object], Iterable[Iterable[object]]], str]
 
@@ -75,11 +76,7 @@ def _curation(report: CurationReport, table: Table) -> list[str]:
 
 def _audit(audit: AuditReport, table: Table) -> list[str]:
     """What people found of rows drawn at random from this user's own data."""
-    lines = [
-        (what, f"{found.right} of {audit.rows}", f"{found.share:.3f}", f"{found.low:.3f} to {found.high:.3f}")
-        for what, found in audit.right.items()
-    ]
-    return ["## Audit of rows drawn at random", table(("what", "right", "share", "95 % interval"), lines)]
+    return [f"## {AUDIT_TITLE}", table(("what", "right", "share", "95 % interval"), audit_rows(audit))]
 
 
 def _masking_quality(quality: JSON, table: Table) -> list[str]:

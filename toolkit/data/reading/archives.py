@@ -11,8 +11,9 @@ import stat
 import tarfile
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -29,12 +30,13 @@ def is_archive(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A member that was not unpacked; name "" for the archive itself. `unreadable`: a fault, not just something of no
-    use.
+    """A member that was not unpacked; name "" for the archive itself, `*.png` for all of a kind that is not read.
+    `unreadable`: a fault, not just something of no use.
     """
 
     name: str
     reason: str
+    unreadable: bool = True
 
 
 @dataclass
@@ -54,8 +56,9 @@ def unpack(archive: Path, folder: Path, suffixes: frozenset[str], largest: int) 
     order.
     """
     unpack_members = _unpack_zip if archive.name.lower().endswith(".zip") else _unpack_tar
+    kinds = _Kinds(suffixes)
     try:
-        yield from unpack_members(archive, folder, suffixes, largest, _Budget(MOST_FILES, MOST_BYTES))
+        yield from unpack_members(archive, folder, kinds, largest, _Budget(MOST_FILES, MOST_BYTES))
     except _Full as error:
         yield LeftOut("", str(error))
     except (
@@ -68,14 +71,39 @@ def unpack(archive: Path, folder: Path, suffixes: frozenset[str], largest: int) 
         RuntimeError,
     ) as error:
         yield LeftOut("", f"not a readable archive ({str(error)[:80] or type(error).__name__})")
+    yield from (
+        LeftOut(f"*{suffix}", files_not_read(suffix, files), unreadable=False)
+        for suffix, files in sorted(kinds.others.items())
+    )
 
 
-def _unpack_zip(
-    archive: Path, folder: Path, suffixes: frozenset[str], largest: int, budget: _Budget
-) -> Iterator[LeftOut]:
+def files_not_read(suffix: str, count: int) -> str:
+    """The reason for files that no reader is for."""
+    files = "1 file" if count == 1 else f"{count} files"
+    return f"{files} of a kind that is not read ({suffix or 'no suffix'})"
+
+
+@dataclass
+class _Kinds:
+    """Which files of an archive are read, and how many there were of each other kind."""
+
+    read: frozenset[str]
+    others: Counter[str] = field(default_factory=Counter)
+
+    def wants(self, name: str) -> bool:
+        path = PurePosixPath(name.replace("\\", "/"))
+        if any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in path.parts):
+            return False
+        suffix = path.suffix.lower()
+        if suffix not in self.read:
+            self.others[suffix if suffix.isprintable() else "?"] += 1
+        return suffix in self.read
+
+
+def _unpack_zip(archive: Path, folder: Path, kinds: _Kinds, largest: int, budget: _Budget) -> Iterator[LeftOut]:
     with zipfile.ZipFile(archive) as members:
         for member in members.infolist():
-            if member.is_dir() or not _is_wanted(member.filename, suffixes):
+            if member.is_dir() or not kinds.wants(member.filename):
                 continue
             reason = _name_flaw(member.filename) or _zip_flaw(member, largest)
             if not reason:
@@ -98,16 +126,14 @@ def _zip_flaw(member: zipfile.ZipInfo, largest: int) -> str:
     return f"the document is larger than {largest:,} bytes" if member.file_size > largest else ""
 
 
-def _unpack_tar(
-    archive: Path, folder: Path, suffixes: frozenset[str], largest: int, budget: _Budget
-) -> Iterator[LeftOut]:
+def _unpack_tar(archive: Path, folder: Path, kinds: _Kinds, largest: int, budget: _Budget) -> Iterator[LeftOut]:
     packed = archive.stat().st_size
     with tarfile.open(archive, "r|*") as members:
         for member in members:
             budget.bytes -= 512  # headers alone can fill a machine
             if budget.bytes < 0 or (members.offset > 100 * SMALL and members.offset > MOST_RATIO * packed):
                 raise _Full(f"unpacks to more than {MOST_RATIO} times its size or {MOST_BYTES:,} bytes")
-            if member.isdir() or not _is_wanted(member.name, suffixes):
+            if member.isdir() or not kinds.wants(member.name):
                 continue
             reason = _name_flaw(member.name) or ("" if member.isreg() else "a link or device in the archive")
             if not reason and member.size > largest:
@@ -121,11 +147,6 @@ def _unpack_tar(
                 )
             if reason:
                 yield LeftOut(member.name, reason)
-
-
-def _is_wanted(name: str, suffixes: frozenset[str]) -> bool:
-    path = PurePosixPath(name.replace("\\", "/"))
-    return path.suffix.lower() in suffixes and not any(part.startswith(".") and part != ".." for part in path.parts)
 
 
 def _name_flaw(name: str) -> str:

@@ -27,7 +27,7 @@ from toolkit.data.pages.pdf_pages import UnreadablePdf
 from toolkit.data.pages.sections import Section
 from toolkit.data.pages.text_pages import read_plain_text, read_questions
 from toolkit.data.pages.xml_files import read_xml, xml_kind
-from toolkit.data.reading.archives import is_archive, unpack
+from toolkit.data.reading.archives import files_not_read, is_archive, unpack
 from toolkit.data.reading.section_rows import section_rows
 from toolkit.data.rows import Dropped, Row
 from toolkit.errors import DataError
@@ -37,6 +37,7 @@ from toolkit.text_files import Fault, decoded
 MARKDOWN, HTML, TEXT, PDF = {".md", ".markdown"}, {".html", ".htm", ".xhtml"}, {".txt"}, {".pdf"}
 XML = {".page", ".xml", ".docbook", ".dbk"}
 CONVERTED = {".docx", ".epub", ".rst", ".adoc", ".asciidoc"}
+ENTITIES = {".ent"}  # which XML files beside them take their entities from
 READ = frozenset(MARKDOWN | HTML | TEXT | PDF | XML | CONVERTED)
 NOT_READ = frozenset({".doc", ".odt", ".rtf", ".tex", ".pptx", ".ppt", ".wiki", ".textile", ".pages", ".chm", ".mobi"})
 MAX_DOCUMENT_BYTES = 50_000_000
@@ -76,23 +77,19 @@ def _other_kinds(folder: Path, source: DocumentsSource) -> Iterator[Dropped]:
         if file.is_file() and _is_wanted(file, folder, source.skip) and file not in read
     )
     for suffix, count in sorted(others.items()):
-        files = "1 file" if count == 1 else f"{count} files"
-        yield Dropped(
-            Row(source.label, f"{folder.name}/*{suffix}"),
-            f"{files} of a kind that is not read ({suffix or 'no suffix'})",
-        )
+        yield Dropped(Row(source.label, f"{folder.name}/*{suffix}"), files_not_read(suffix, count))
 
 
 def _read_archive(archive: Path, name: str, source: DocumentsSource) -> Iterator[Row | Dropped]:
     """The documents of an archive, in the order of their names; archives within it are not opened."""
     with tempfile.TemporaryDirectory(prefix="steptune-archive-") as scratch:
         root = Path(scratch)
-        for left_out in unpack(archive, root, READ | NOT_READ, MAX_DOCUMENT_BYTES):
+        for left_out in unpack(archive, root, READ | NOT_READ | ENTITIES, MAX_DOCUMENT_BYTES):
             place = f"{name}/{left_out.name}" if left_out.name else name
             yield Dropped(
                 Row(source.label, "".join(character if character.isprintable() else "?" for character in place)),
                 left_out.reason,
-                unreadable=True,
+                unreadable=left_out.unreadable,
             )
         for file in document_files(root):
             if not is_archive(file):
@@ -163,7 +160,7 @@ def _read_sections(file: Path, root: Path, encoding: str, language: str) -> list
         if suffix in HTML:
             return read_html(text, language)
         if suffix in MARKDOWN:
-            sections = read_markdown(text)
+            sections = read_markdown(text, language)
             is_faq = not any(section.lists for section in sections)
             return (read_questions(text.splitlines()) if is_faq else []) or sections
         return read_plain_text(text)

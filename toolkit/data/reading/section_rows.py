@@ -13,6 +13,14 @@ from toolkit.data.words.languages import surely
 from toolkit.data.words.questions import ask, is_asked_in
 
 # "If the number of pages is not a multiple of 4:" leads to a part of the task, not to all of it.
+LANGUAGE_CODE = re.compile(r"[a-z]{2,3}")
+ELSEWHERE = re.compile(r"\bas (?:(?:stated|described|explained|shown|given) )?above\b", re.IGNORECASE)
+# "Here is a trick that is useful for bringing out details:"
+WAY = re.compile(
+    r"\b(?:trick|way|method|procedure|technique|recipe|approach|instructions)\b[^:,]*?\b(?:for|of) (\w+ing\b.*)"
+)
+SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
+PLACE = re.compile(r"(?:\d+(?:\.\d+)*\.?\s+)?(on|in|for|with|using|via|under)\s+([^.:?]{2,40}?)\s*:?", re.IGNORECASE)
 ONLY_IF = re.compile(r"(?:if|unless|in case|jika|bila|apabila|kalau)\b", re.IGNORECASE)
 
 
@@ -48,9 +56,9 @@ def _other_language(section: Section) -> str:
 
 
 def _code(language: str) -> str:
-    """ "en-GB" as "en"; Mallard's source pages have no language or "C"."""
+    """ "en-GB" as "en"; "" for "C", which Mallard's source pages have, and for what is no code of a language."""
     code = language.replace("_", "-").split("-")[0].lower()
-    return "" if code == "c" else code
+    return code if LANGUAGE_CODE.fullmatch(code) else ""
 
 
 def section_lineage(name: str, title: str) -> str:
@@ -60,12 +68,25 @@ def section_lineage(name: str, title: str) -> str:
 
 
 def _question(section: Section, step_list: StepList, language: str) -> str | None:
-    """A title or caption that says nothing ("Usage", "Follow these steps:") leaves the word to the title above it."""
+    """A title or caption that says nothing ("Usage", "Follow these steps:") leaves the word to the title above it; one
+    that names a place alone ("On Windows") tells where that is done.
+    """
     title, caption = useful(section.title) or section.above, useful(step_list.caption)
     by_title, by_caption = ask(title, language), ask(caption, language) if caption else None
-    if by_title is None and language in ("", "en"):
-        by_title = usage_of(section.title, section.above)
+    if by_caption is None and (way := WAY.search(SENTENCE_END.split(caption)[-1])):
+        by_caption = ask(way[1], language)
+    if language in ("", "en"):
+        by_title = by_title or usage_of(section.title, section.above) or _there(ask(section.above, language), title)
+        by_caption = by_caption or _there(by_title, caption)
     return by_caption if len(section.lists) > 1 else by_title or by_caption
+
+
+def _there(question: str | None, place: str) -> str | None:
+    """ "How do I install it on Windows?" of the question and "On Windows"."""
+    found = PLACE.fullmatch(place)
+    if question is None or found is None:
+        return None
+    return f"{question.rstrip('?')} {found[1].lower()} {found[2]}?"
 
 
 def _flaw(step_list: StepList, question: str | None, section: Section, language: str) -> str:
@@ -81,8 +102,12 @@ def _flaw(step_list: StepList, question: str | None, section: Section, language:
         return f"the steps hold for one case only: {step_list.caption[:80]!r}"
     if not tell_to_do(step_list.steps, language, step_list.is_procedure):
         return "the leading words of the steps do not tell to do something"
-    if are_choices(step_list.steps, step_list.is_procedure):
+    if are_choices(step_list.steps, step_list.is_procedure, step_list.caption):
         return f"the steps are choices, not steps: {step_list.steps[0][:60]!r}"
+    if step_list.steps[-1].endswith(":"):
+        return f"the last step leads to something that stands outside the list: {step_list.steps[-1][-60:]!r}"
+    if any(map(ELSEWHERE.search, step_list.steps)):
+        return "a step refers to what stands elsewhere: as above"
     if not is_in_language(question, step_list.steps, language):
         return f"the text is not all in the language of the document ({language})"
     return ""

@@ -20,9 +20,10 @@ FIRST_WORDS = re.compile(
     r"(?:\[?optional(?:ly)?\]?|first(?:ly)?(?: of all)?|second(?:ly)?|third(?:ly)?|then|next|now"
     r"|finally|lastly|again|also"
     r"|and|or|so|simply|just|please|alternatively|afterwards|after that|once more|carefully|gently|slowly|manually"
-    r"|quickly|immediately|if necessary|if needed|where necessary|either|always|never|don't|do not"
+    r"|quickly|immediately|(?:initial|additional|gradual|subsequent)ly"
+    r"|if necessary|if needed|where necessary|either|always|never|don't|do not"
     r"|you (?:can|should|must"
-    r"|may|need to|have to|will need to|will have to|might want to|can now|can also)|let(?:'s| us)"
+    r"|may|need to|have to|will need to|will have to|might want to|can now|can also|can even)|let(?:'s| us)"
     r"|be sure to|make sure to"
     r"|try to|remember to|be careful to|kemudian|lalu|selanjutnya|setelah itu|pertama|terakhir|silakan|silahkan|mohon"
     r"|tolong|anda (?:dapat|bisa|harus|perlu)|jangan lupa|jangan)\b[\s,:.)]*",
@@ -37,12 +38,19 @@ CONDITION = re.compile(
     r"|ketika|dengan|agar|supaya)\b",
     re.IGNORECASE,
 )
+ASKS_READER = re.compile(r"do (?:you|they|we|i)\b", re.IGNORECASE)
 LABEL = re.compile(r"[^:.]{1,40}:\s+(?=\S)")
+# "You can change the size in several ways:"
+SIDE_BY_SIDE = re.compile(
+    r"\b(?:ways|things|methods|possibilities|alternatives|options|approaches|one of the following)\b[^.]*:\s*$",
+    re.IGNORECASE,
+)
+TAKES_UP = frozenset({"use", "gunakan"})  # where each item does, they are ways to choose from
 ONE_CASE = re.compile(r"(?:if|unless|in case|for|when|to|jika|bila|apabila|kalau|untuk|saat)\b", re.IGNORECASE)
 LONGEST_NAME = 40  # characters of a command's name
 WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 LEADS_TO = re.compile(
-    r"[,;]?\s*(?:please\s+|simply\s+|just\s+|you (?:can|should|must|need to) )?(?:(?:follow|perform"
+    r"[,;]?\s*(?:by\s+)?(?:please\s+|simply\s+|just\s+|you (?:can|should|must|need to) )?(?:(?:follow(?:ing)?|perform"
     r"|do|complete|take|use"
     r"|try|carry out|execute)\s+(?:the|these|this|all)?\s*(?:following|below|next|simple"
     r"|few)?\s*(?:steps?|instructions?"
@@ -69,7 +77,9 @@ SAYS_NOTHING = re.compile(
 
 
 USAGE = re.compile(
-    r"(?:\d+(?:\.\d+)*\.?\s+)?(?:usage|use|directions for use|how to use(?: it)?|to use(?: it)?)\W*", re.IGNORECASE
+    r"(?:\d+(?:\.\d+)*\.?\s+)?(?:usage|use|directions for use|how to use(?: it)?|to use(?: it)?"
+    r"|(?:an?\s+)?(?:(?:brief|short|quick|small|simple)\s+)?tutorial)\W*",
+    re.IGNORECASE,
 )
 SECTION_NUMBER = re.compile(r"\d+(?:\.\d+)*\.?\s+")
 MOST_NAME_WORDS = 6
@@ -97,14 +107,17 @@ def tell_to_do(steps: list[str], language: str, is_procedure: bool) -> bool:
     return sum(map(tells_to_do, steps)) >= least * len(steps)
 
 
-def are_choices(steps: list[str], is_procedure: bool) -> bool:
+def are_choices(steps: list[str], is_procedure: bool, caption: str = "") -> bool:
     """Whether items stand side by side and not one after the other: names of commands that begin alike, explanations of
-    terms ("Preview: this option ..."), or what to do in one case each.
+    terms ("Preview: this option ..."), what to do in one case each, or ways of which the line before them speaks.
     """
     if len(steps) < 2:
         return False
+    if SIDE_BY_SIDE.search(caption):
+        return True
     begin = {" ".join(step.lower().split()[:2]) for step in steps}
-    alike = len({one.split(" ")[0] for one in begin}) == 1
+    first = {one.split(" ")[0] for one in begin}
+    alike = len(first) == 1
     names = all(len(step) < LONGEST_NAME and step[-1] not in ".!;:" for step in steps)
     labels = [(step, label) for step in steps if (label := LABEL.match(step))]
     explained = sum(
@@ -113,7 +126,7 @@ def are_choices(steps: list[str], is_procedure: bool) -> bool:
     cases = sum(bool(ONE_CASE.match(step)) for step in steps)
     return (
         len(begin) == 1
-        or (alike and names)
+        or (alike and (names or first <= TAKES_UP))
         or explained * 2 >= len(steps)
         or (cases * 2 > len(steps) and not is_procedure)
     )
@@ -123,6 +136,8 @@ def are_choices(steps: list[str], is_procedure: bool) -> bool:
 def tells_to_do(step: str) -> bool:
     """Whether the leading word, after what may stand before it, is an imperative of English or Indonesian."""
     text = step.strip()
+    if ASKS_READER.match(text):
+        return False
     if _starts_with_imperative(text):
         return True
     if CONDITION.match(text):

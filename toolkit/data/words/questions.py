@@ -11,6 +11,7 @@ import re
 from toolkit.data.words.task_words import (
     ENGLISH_NOUN_HEADS,
     ENGLISH_NOUN_VERBS,
+    ENGLISH_STEP_VERBS,
     ENGLISH_VERBS,
     INDONESIAN_FORMS,
     INDONESIAN_IMPERATIVES,
@@ -27,10 +28,16 @@ FINITE = words(
 )
 UNFINISHED = words("with to for of from by and or the a an your this that")
 NEEDS_AN_OBJECT = words("set setting put putting bring bringing take taking make making hold holding")
+DETERMINERS = words("a an the your my this several multiple")
+# "Putting it all together": what?
+SAYS_NOT_WHAT = frozenset({"it all together", "it together", "everything together", "it all"})
 PARTICLES = words("in out on off up down over back again it them this that")
 # Questions that numbered steps do not answer. "What is the best way to ..." and the like stay.
 NOT_ABOUT_DOING = re.compile(
     r"^(what('s| is| are)\s+(?!.*\b(way|ways|procedure|process|steps|method|correct|best|right)\b)|why\b|who\b|"
+    r"(?:what|which)\s+(?!(?:should|can|could|must|do|would|to|if)\b|(?:\w+\s+){0,2}(?:ways?|procedures?|process|steps?"
+    r"|methods?)\b)(?:\w+\s+){1,4}"
+    r"(?:is|are|does|do(?! (?:i|you|we|one)\b))\b|"
     r"how (?:does|is|are|did|do(?! (?:i|you|we|one)\b))\b|"
     r"apa itu\b|apakah itu\b|mengapa\b|kenapa\b|siapa\b)",
     re.IGNORECASE,
@@ -62,24 +69,62 @@ def is_asked_in(language: str) -> bool:
     return language in {"", "en", "id", *ASK}
 
 
+# "A step-by-step example showing how to recover shadows", "Steps to enable updates".
+ANNOUNCES = re.compile(
+    r"(?:(?:[\w-]+\s+){0,4}(?:examples?|tutorials?|guides?|instructions?|walk-?throughs?|explanations?|demonstrations?"
+    r"|lessons?|tips|procedures?|steps|directions)\b(?:\s+[\w-]+){0,4}?\s+how to"
+    r"|(?:the )?(?:steps|instructions|procedures?|directions|guide|tutorial) (?:to|for))\s+(?=\w)",
+    re.IGNORECASE,
+)
+
+
 def _ask_english(text: str) -> str | None:
+    text = ANNOUNCES.sub("", text, count=1) if ANNOUNCES.match(text) else text
     if re.match(r"(how|where|when) (do|can|should|must|could) (i|you|we)\b|what should i\b", text, re.IGNORECASE):
         return text[0].upper() + text[1:] + "?"
-    text = re.sub(r"^(or|and|how)?\s*to\s+", "", text, count=1, flags=re.IGNORECASE)
+    text, announced = re.subn(r"^(?:how|where) to\s+", "", text, count=1, flags=re.IGNORECASE)
+    text = re.sub(r"^(or|and)?\s*to\s+", "", text, count=1, flags=re.IGNORECASE)
     spoken = text.split()
+    if announced and len(spoken) > 1 and spoken[0].isalpha() and not english_verb(spoken[0]):
+        return f"How do I {' '.join([spoken[0].lower(), *_first_person(spoken[1:])])}?"  # what follows is a verb
     for at in range(min(2, len(spoken))):
-        verb = english_verb(spoken[at])
+        verb = english_verb(spoken[at]) or (
+            _verb_of_steps(spoken[at]) if _is_followed_by_a_thing(spoken[at:]) else None
+        )
         adverb_before = at == 1 and spoken[0].lower().endswith("ly")
         if verb and (at == 0 or adverb_before) and not _is_name_like(spoken[at:]) and not _is_sentence(spoken[at:]):
-            rest = [*(word.lower() for word in spoken[:at]), verb, *_first_person(spoken[at + 1 :])]
+            rest = [*(word.lower() for word in spoken[:at]), verb, *_first_person(_with_second_verb(spoken[at + 1 :]))]
             return f"How do I {' '.join(rest)}?"
     return None
+
+
+def _with_second_verb(parts: list[str]) -> list[str]:
+    """What follows the verb; "or deleting entries", behind "editing", is "or delete entries"."""
+    second = english_verb(parts[1]) if len(parts) > 1 and parts[0].lower() in ("and", "or") else None
+    return [parts[0].lower(), second, *parts[2:]] if second else parts
+
+
+def _is_followed_by_a_thing(parts: list[str]) -> bool:
+    """Whether an object with its article comes next, if only after a particle: "bringing out the details"."""
+    at = 2 if len(parts) > 1 and parts[1].lower() in PARTICLES else 1
+    return len(parts) > at + 1 and parts[at].lower() in DETERMINERS
+
+
+def _verb_of_steps(word: str) -> str | None:
+    """The base form of a verb that titles seldom hold: "Executing a script"."""
+    return word.lower() if word.lower() in TITLE_STEP_VERBS else STEP_GERUNDS.get(word.lower())
 
 
 def _is_sentence(parts: list[str]) -> bool:
     """ "Editing such data requires that ..." says something, "Fill with" is not finished."""
     if len(parts) > 1 and parts[1].startswith("("):
         return True  # "Install (apt install ...)": what?
+    if any(part.endswith(":") for part in parts[:2]):
+        return True  # "Use case: a slow disk" names a case
+    if len(parts) > 1 and parts[1].lower() in ("example", "examples"):
+        return True  # "Using example for the editor"
+    if "the following" in " ".join(parts).lower():
+        return True  # what follows stands elsewhere
     says = parts[0].lower() in GERUNDS and any(word.lower() in FINITE for word in parts[1:])
     return says or len(parts) > MOST_TITLE_WORDS or parts[-1].lower() in UNFINISHED or ". " in " ".join(parts)
 
@@ -111,8 +156,17 @@ GERUNDS = {_gerund(verb): verb for verb in sorted(ENGLISH_VERBS)} | {
 }
 
 
+# Without those that are nouns, or no task, as often: "Note the date" is none, "Outline a layer" is one.
+TITLE_STEP_VERBS = ENGLISH_STEP_VERBS - words(
+    "be do let look note say see think try wait go keep point mark light lay lean learn"
+)
+STEP_GERUNDS = {_gerund(verb): verb for verb in sorted(TITLE_STEP_VERBS)}
+
+
 def _is_name_like(parts: list[str]) -> bool:
     """A lone word, or a verb that is the first half of a name: "Print quality", "Search results", "Working hours"."""
+    if " ".join(parts[1:]).lower() in SAYS_NOT_WHAT:
+        return True
     if len(parts) != 2:
         return len(parts) < 2
     if parts[0].lower() in NEEDS_AN_OBJECT and parts[1].lower() in PARTICLES:

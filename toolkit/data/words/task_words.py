@@ -105,7 +105,7 @@ ENGLISH_NOUN_HEADS = words("""
     information overview policy terms rates rate fees fee reference requirements troubleshooter problems problem
     issues types type
     methods method keys key tips list times time center centre services service charges table notes
-    note dates date checklist checklists
+    note dates date checklist checklists balance balances tool tools effect effects
     """)
 
 INDONESIAN_IMPERATIVES = words("""

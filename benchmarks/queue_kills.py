@@ -1,8 +1,8 @@
 """The queue under kill -9: 200 short runs in two slots, and 60 kills of whatever is there. `make bench-queue`; minutes.
 
 The queue, the supervisors and the commands are the real ones; a recipe is a process of a few tenths of a second. Killed
-are, at random moments and with the same chance each: supervisors, recipes, and the commands that add runs or take the
-queue up. `steptune queue resume` is typed again and again, as a person would who sees that nothing moves.
+are, at random moments and with the same chance for each kind: supervisors, recipes, and the commands that add runs or
+take the queue up. `steptune queue resume` is typed again and again, as a person would who sees that nothing moves.
 
 A recipe takes one of two file locks for as long as it lives: a third one at the same time finds none and says so. A run
 may be started again only if a kill has made it a lost one. The order is that of the moments at which the supervisors
@@ -109,7 +109,7 @@ def _schedule(queue: QueueFolder) -> Counter[str]:
             mover, moved = _mover(queue), now
         if killed.total() < KILLS and now > next_kill and (kind := _kill_one(queue, moments, adder, mover)):
             killed[kind] += 1
-            next_kill = now + moments.uniform(0.1, 1.2)
+            next_kill = now + moments.uniform(0.2, 3.5)
         time.sleep(0.005)
     mover.wait()
     return killed
@@ -156,7 +156,8 @@ def _kill_one(queue: QueueFolder, moments: random.Random, *own: subprocess.Popen
             found.append(("supervisor", process.pid))
     if not found:
         return ""
-    kind, pid = moments.choice(sorted(set(found)))
+    chosen = moments.choice(sorted({kind for kind, _ in found}))
+    kind, pid = moments.choice(sorted({each for each in found if each[0] == chosen}))
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:

@@ -136,9 +136,20 @@ class SteptuneApp(App[None]):
 
     def on_steptune_app_snapshot_changed(self, message: SnapshotChanged) -> None:
         """Only the top screen is notified: one that changes behind it makes Textual send the whole screen again."""
+        self._tell_what_ended(self.snapshot, message.snapshot)
         self.snapshot = message.snapshot
         if (page := self._page_in_front()) is not None:
             page.show_snapshot(self.snapshot)
+
+    def _tell_what_ended(self, before: Snapshot, now: Snapshot) -> None:
+        """The bell for runs that have ended since, if it is set (`steptune notice`)."""
+        live = {row.path for row in before.live}
+        ended = [row for row in now.rows if row.path in live and row.state.is_over]
+        if ended and self._driver is not None:
+            from toolkit.runs.notice import Notice, bell_sequence
+
+            if Notice.read().bell:
+                self._driver.write("".join(bell_sequence(f"steptune: {row.id} {row.state}") for row in ended))
 
     def on_steptune_app_feed_changed(self, message: FeedChanged) -> None:
         if (page := self._page_in_front()) is not None:

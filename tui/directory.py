@@ -38,6 +38,10 @@ def screen_of_place(name: str) -> Page:
         from tui.screens.results import ResultsScreen
 
         return ResultsScreen()
+    if name == "queue":
+        from tui.screens.queue import QueueScreen
+
+        return QueueScreen()
     from tui.screens.doctor import DoctorScreen
 
     return DoctorScreen()

@@ -22,5 +22,6 @@ DATA = Place("3", "Data", "data")
 RATE = Place("4", "Rate", "rate")
 RESULTS = Place("5", "Results", "results")
 DOCTOR = Place("6", "Doctor", "doctor")
-PLACES = (RUNS, NEW, DATA, RATE, RESULTS, DOCTOR)
+QUEUE = Place("7", "Queue", "queue")
+PLACES = (RUNS, NEW, DATA, RATE, RESULTS, DOCTOR, QUEUE)
 HOME = RUNS

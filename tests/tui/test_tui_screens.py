@@ -233,7 +233,7 @@ async def test_the_top_line_names_every_place_and_its_key_goes_there(folder: Pat
             await pilot.press(place.key)
             await until(pilot, lambda name=place.name: app.current_mode == name)  # type: ignore[misc]
             top = text_of(app).splitlines()[0]
-            assert top.startswith(" steptune   " + "  ".join(f"{each.key} {each.title}" for each in PLACES))
+            assert "  ".join(f"{each.key} {each.title}" for each in PLACES) in top
             assert "read-only" in top
 
 

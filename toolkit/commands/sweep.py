@@ -10,6 +10,7 @@ from pathlib import Path
 from toolkit.errors import UsageError
 from toolkit.records import JSON
 from toolkit.run_folder.sweep_folder import SweepFolder, find_sweep, list_sweeps
+from toolkit.runs.stop_rule import in_words
 from toolkit.runs.sweep_table import Cell, Row, SweepTable, sweep_table
 from toolkit.terminal.layout import cut, fit_right
 from toolkit.terminal.numbers import counted, number
@@ -67,6 +68,8 @@ def show(args: argparse.Namespace) -> int:
         say(cut(line, shutil.get_terminal_size().columns) if sys.stdout.isatty() else line)
     if verdict := table.verdict():
         say(verdict)
+    if (share := found.document.stop_after) is not None:
+        say(in_words(share))
     return 0
 
 

@@ -102,6 +102,8 @@ def changeable(queue: QueueFolder, run: RunFolder) -> list[RunFolder]:
     require_inside(queue, run.path)
     take_back_claims(queue)
     found = queue.waiting()
+    if (ticket := run.ticket) and ticket.submitted and run.is_queued():
+        raise UsageError(f"The run {run.id} waits in Slurm's queue; `steptune stop` takes it out, `scontrol` moves it.")
     if run not in found:
         raise UsageError(f"The run {run.id} does not wait in the queue; it is {run.state()}.")
     if run.path.stat().st_uid != os.getuid():

@@ -54,6 +54,14 @@ class StopRule:
         )
 
 
+def in_words(share: float) -> str:
+    """The rule for people."""
+    return (
+        f"Rule: a run is ended if its first validation loss after {share:.0%} of its steps is above the median of the"
+        f" others there, of at least {FEWEST_OTHERS}."
+    )
+
+
 def loss_after(run: RunFolder, share: float) -> float | None:
     """The first validation loss of a training at or after a share of its steps; None before it. Of a pipeline that of
     its training.

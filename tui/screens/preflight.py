@@ -35,6 +35,7 @@ class PreflightScreen(Page):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back"),
         Binding("L", "launch", "Launch"),
+        Binding("Q", "queue", "Queue"),
         Binding("y", "copy", "Copy command"),
         Binding("r", "look", "Look again"),
     ]
@@ -93,7 +94,7 @@ class PreflightScreen(Page):
             if self.looking
             else (" this machine cannot run it", "bad")
             if self.refused
-            else (" ready: L launches", "good")
+            else (" ready: L launches, Q queues", "good")
         )
         if self.launching:
             head = (" launching ...", "accent")
@@ -153,6 +154,24 @@ class PreflightScreen(Page):
         except (SteptuneError, OSError) as error:
             return None, str(error)
 
+    def action_queue(self) -> None:
+        """Into the queue. What this machine cannot do at the moment may well wait; what it never can is refused."""
+        if self.steptune.refuse_in_read_only("queueing") or self.launching or self.looking:
+            return
+        self.launching = True
+        self.redraw()
+        self.in_thread(self._enqueue, self._launched)
+
+    def _enqueue(self) -> tuple[Path | None, str]:
+        from toolkit.run_folder.queue_folder import QueueFolder
+        from toolkit.runs.enqueue import Order, add
+
+        try:
+            (run,) = add(QueueFolder(self.steptune.root), [Order(self.settings, self.form.on)])
+            return run.path, ""
+        except (SteptuneError, OSError) as error:
+            return None, str(error)
+
     def _launched(self, started: tuple[Path | None, str]) -> None:
         path, problem = started
         self.launching = False
@@ -169,7 +188,7 @@ class PreflightScreen(Page):
             super().action_back()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return not (action == "launch" and self.steptune.read_only)
+        return not (action in ("launch", "queue") and self.steptune.read_only)
 
 
 def _titled(title: str, text: str, width: int) -> list[Line]:

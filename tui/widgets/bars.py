@@ -9,6 +9,7 @@ from tui.logic.lines import Span, line, width_of
 from tui.places import PLACES
 from tui.widgets.line_view import Panel
 
+FULL_WIDTH = 100
 KEY_NAMES = {
     "enter": "↵",
     "escape": "esc",
@@ -45,6 +46,8 @@ class TopBar(Panel):
 
     def update(self, mode: str, live: int, read_only: bool) -> None:
         spans: list[Span] = [Span(" steptune ", "title"), Span(" ")]
+        if self.size.width < FULL_WIDTH:  # its name makes room for what may be said at the right
+            spans = [Span(" ")]
         self._places = []
         for place in PLACES:
             start = width_of(spans)

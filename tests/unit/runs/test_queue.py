@@ -33,6 +33,7 @@ from toolkit.run_folder.states import State
 from toolkit.runs import advance as advancing
 from toolkit.runs import enqueue, launch, slots
 from toolkit.runs import queue as changes
+from toolkit.runs import take_up as taking_up
 from toolkit.runs.advance import advance
 from toolkit.runs.enqueue import Order, add, add_again, take_up
 from toolkit.runs.stop import ask_to_stop, wait_until_ended
@@ -72,7 +73,15 @@ def test_runs_go_one_after_the_other_in_order_and_a_failed_one_stops_none(queue:
 
 
 def test_slots_are_never_exceeded_and_are_used(queue: QueueFolder) -> None:
-    found = [put(queue, f"r{n}", seconds=0.5) for n in range(4)]
+    meets = MARKS.replace(
+        "time.sleep(SECONDS)",
+        """
+    for _ in range(400):  # until another one has started too
+        if (run.parent.parent / "marks.txt").read_text().count("start") > 1:
+            break
+        time.sleep(0.05)""",
+    )
+    found = [put(queue, f"r{n}", meets) for n in range(4)]
     changes.set_slots(queue, 2)
     most = 0
     while not all(run.state().is_over for run in found):
@@ -82,7 +91,7 @@ def test_slots_are_never_exceeded_and_are_used(queue: QueueFolder) -> None:
 
 
 def test_a_run_that_was_started_by_hand_takes_a_slot(queue: QueueFolder) -> None:
-    by_hand = put(queue, "a", seconds=1.0)
+    by_hand = put(queue, "a", seconds=0.5)
     by_hand.tear_up_ticket()
     launch.start_supervisor(by_hand)
     behind = put(queue, "b")
@@ -119,7 +128,7 @@ def test_move_hold_release_drop_and_stop(queue: QueueFolder) -> None:
 
 
 def test_a_run_that_ended_goes_to_the_end_of_the_queue(queue: QueueFolder) -> None:
-    run, other = put(queue, "a"), put(queue, "b", seconds=0.8)
+    run, other = put(queue, "a", seconds=0), put(queue, "b", seconds=0.5)
     program = (run.path / "recipe.py").read_text()
     (run.path / "recipe.py").write_text("raise SystemExit(1)")
     advance(queue)
@@ -146,7 +155,7 @@ def test_a_claim_of_who_was_killed_is_taken_back_and_its_supervisor_starts_nothi
 
 def test_of_several_who_come_by_at_once_one_starts_the_run(queue: QueueFolder) -> None:
     found = [put(queue, f"r{n}", seconds=0.0) for n in range(3)]
-    movers = [threading.Thread(target=advance, args=(queue,)) for _ in range(6)]
+    movers = [threading.Thread(target=advance, args=(queue,)) for _ in range(4)]
     for mover in movers:
         mover.start()
     for mover in movers:
@@ -327,3 +336,15 @@ def test_a_run_asks_for_the_cards_that_its_config_takes(
     assert 0 < ((sharing.ticket or Ticket()).memory_mib or 0) < 24_576
     with pytest.raises(UsageError, match="--share goes by the estimate"):
         add(queue, [replace(sft(), shares=True)])
+
+
+def test_a_run_is_planned_on_the_cards_that_it_got(
+    queue: QueueFolder, four_cards: list[str], nobody_starts: None, tmp_path: Path
+) -> None:
+    fixed = ["per_device_train_batch_size=1", "gradient_checkpointing=true", f"data={tmp_path}"]
+    (run,) = add(queue, [Order(config.resolve("sft", "default", overrides=fixed), "multi_gpu", ("--debug",))])
+    ticket = replace(run.ticket or Ticket(), got=tuple(four_cards[1:3]))
+    plan, refused = taking_up._plan(run, "multi_gpu", ticket, emptied=False)
+    assert plan.accelerate_args == ("--num_processes", "2", "--debug")
+    assert plan.environment["CUDA_VISIBLE_DEVICES"] == "1,2"
+    assert refused == []

@@ -169,7 +169,9 @@ def training(root: Path, name: str, loss: float, sweep: str = "s") -> RunFolder:
     return run
 
 
-def test_a_run_above_the_median_of_the_others_is_ended_once_there_are_three(runs: Path) -> None:
+def test_a_run_above_the_median_of_the_others_is_ended_once_there_are_three(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     losses = {"a": 2.0, "b": 2.2, "c": 2.4, "d": 2.3}
     children = tuple(Child(name, {"x": name}, 1) for name in losses)
     SweepFolder(runs / "s").write(SweepDocument("s", "sft", children, stop_after=0.3))
@@ -185,6 +187,8 @@ def test_a_run_above_the_median_of_the_others_is_ended_once_there_are_three(runs
         " runs there 2.2000."
     )
     assert stop_rule.StopRule.of(create_run("sft", "", runs / "alone")) is None
+    assert main(["sweep", "s"]) == 0
+    assert "first validation loss after 30% of its steps is above the median" in capsys.readouterr().out
 
 
 def test_the_supervisor_ends_a_loser_and_resume_goes_on_with_it(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

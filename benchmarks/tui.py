@@ -62,11 +62,16 @@ def main() -> int:
 def first_paint(scratch: Path, quick: bool) -> Values:
     make_many(scratch / "runs", 200)
     newest = max(path.name for path in (scratch / "runs").iterdir())
-    took = []
+    took, bare = [], []
     for attempt in range(6 if quick else 30):
         with screens(scratch / "runs", scratch / f"state{attempt}", emulate=False) as terminal:
             took.append(terminal.wait_for_bytes(newest.encode()))
+        with Terminal([sys.executable, "-P", "-c", BARE], emulate=False) as terminal:
+            bare.append(terminal.wait_for_bytes(b"a row of the table"))
     return {
+        "first paint against a bare Textual app with one table of 200 rows, in turn (times)": _round(
+            statistics.median(took) / statistics.median(bare)
+        ),
         "first paint with 200 runs, p50 (s)": _round(statistics.median(took)),
         "first paint with 200 runs, p95 (s)": _round(_p95(took)),
     }
@@ -90,6 +95,95 @@ def key_latency(scratch: Path, quick: bool) -> Values:
         "key to bytes, idle, p95 (ms)": _round(1000 * _p95(idle)),
         "key to bytes at 200 log lines/s, p95 (ms)": _round(1000 * _p95(busy)),
     }
+
+
+def many_runs(scratch: Path, quick: bool) -> Values:
+    """10,000 ended runs: the list stands there at once; filter and order by a number, once all of them are read."""
+    count = 1_000 if quick else 10_000
+    _many_small_runs(scratch / "runs", count)
+    shown = f"{count:,} runs"
+    with screens(scratch / "runs", scratch / "state", emulate=False) as terminal:
+        opened = terminal.wait_for_bytes(shown.encode())
+    with screens(scratch / "runs", scratch / "state2", columns=120) as terminal:
+        terminal.wait_for(shown)
+        terminal.wait_for(lambda text: " read" not in text.splitlines()[1], 300)
+        process = psutil.Process(terminal.pid)
+        terminal.send("/eval_loss<1.")
+        terminal.wait_for(" of " + shown)
+        time.sleep(0.5)
+        filtered = _until(terminal, "5", lambda text: f"{count // 2:,} of {shown}" in text)
+        terminal.send("\r")
+        time.sleep(0.3)
+        terminal.send("orouge_l")
+        terminal.wait_for("Order by")
+        time.sleep(0.5)
+        ordered = _until(terminal, "\r", lambda text: "by rouge_l" in text.splitlines()[1])
+        used = process.memory_info().rss
+    return {
+        "10,000 runs: open (s)": _round(opened),
+        "10,000 runs: filter by a number (s)": _round(filtered),
+        "10,000 runs: order by a number (s)": _round(ordered),
+        "10,000 runs: memory (MiB)": _round(used / 2**20),
+    }
+
+
+def _until(terminal: Terminal, keys: str, condition: Callable[[str], object]) -> float:
+    """Seconds from the last key to the screen that it brings."""
+    start = time.monotonic()
+    terminal.send(keys)
+    while not condition(terminal.text()):
+        if time.monotonic() - start > 30:
+            raise AssertionError(terminal.text())
+        time.sleep(0.005)
+    return time.monotonic() - start
+
+
+def _many_small_runs(root: Path, count: int) -> None:
+    """Ended runs with what the list reads of them, half of them with a loss below 1.5."""
+    now = time.time()
+    for index in range(count):
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now - index * 60))
+        path = root / f"{stamp}-sft-{index:04x}"
+        path.mkdir(parents=True)
+        (path / "run.json").write_text(
+            json.dumps({"id": path.name, "recipe": "sft", "created_unix": now - index * 60, "model": "a/model"})
+        )
+        headline = {"eval_loss": 1.0 + (index % 100) / 100, "rouge_l": (index * 7919 % 1000) / 1000}
+        ended = {"state": "finished", "exit_code": 0, "headline": headline, "seconds": 60.0 + index % 600}
+        (path / "result.json").write_text(json.dumps(ended))
+        (path / "config.yaml").write_text(f"learning_rate: {(1 + index % 5) * 1e-4}\nlora_r: 16\n")
+        row = {"time": now, "phase": "train", "done": 60, "total": 60, "step": 60, "loss": 1.2}
+        (path / "metrics.jsonl").write_text(dump_line(row))
+
+
+def tasks(scratch: Path, quick: bool) -> Values:
+    """How many keys a person presses, on the program itself."""
+    root = scratch / "runs"
+    make_many(root, 30)
+    best = make_run(root, "99990101-000000-sft-best", config={"lora_r": 32}, headline={"eval_loss": 1.1})
+    make_run(root, "99990101-000000-sft-next", config={"lora_r": 64}, headline={"eval_loss": 1.2})
+    assert best.exists()
+    with screens(root, scratch / "state") as terminal:
+        terminal.wait_for("32 runs")
+        compare = ["g", " ", " ", "="]
+        _press(terminal, compare)
+        terminal.wait_for("Comparison of 2 runs")
+        _press(terminal, ["\x1b", "\x1b"])
+        terminal.wait_for("32 runs")
+        _press(terminal, ["/", "recipe=sft\r"])
+        delete = ["*", "D", "y"]
+        _press(terminal, delete)
+        terminal.wait_for("in the trash", 60)
+    return {
+        "keys to compare two runs at the top": len(compare),
+        "keys to delete 20 runs that a filter shows": len(delete),
+    }
+
+
+def _press(terminal: Terminal, keys: list[str]) -> None:
+    for key in keys:
+        terminal.send(key)
+        time.sleep(0.4)
 
 
 def following(scratch: Path, quick: bool) -> Values:
@@ -134,7 +228,7 @@ def memory(scratch: Path, quick: bool) -> Values:
         plain = process.memory_info().rss
         terminal.send("\r")
         time.sleep(2)
-        terminal.send("o")
+        terminal.send("O")
         terminal.wait_for("100000 rows")
         terminal.send("G")
         terminal.wait_for("row-99999")
@@ -283,7 +377,7 @@ def hostile_text(scratch: Path, quick: bool) -> Values:
                 "\x1b",
                 "i",
                 "\x1b",
-                "o",
+                "O",
                 "\x1b",
                 "l",
                 "/",
@@ -309,6 +403,20 @@ def hostile_text(scratch: Path, quick: bool) -> Values:
                 "\x10",
                 "run\x1b",
                 "6",
+                "1",
+                "o",
+                "\x1b",
+                "C",
+                "\x1b",
+                "t",
+                "\x1b",
+                "*",
+                "D",
+                "y",
+                "v",
+                "\x1b",
+                "7",
+                "8",
             ):
                 terminal.send(keys)
                 time.sleep(0.08)
@@ -339,6 +447,8 @@ def imports(scratch: Path, quick: bool) -> Values:
 PARTS: tuple[Callable[[Path, bool], Values], ...] = (
     first_paint,
     key_latency,
+    many_runs,
+    tasks,
     following,
     memory,
     large_files,
@@ -348,6 +458,23 @@ PARTS: tuple[Callable[[Path, bool], Values], ...] = (
     hostile_text,
     imports,
 )
+
+BARE = """
+from textual.app import App
+from textual.widgets import DataTable
+
+class Bare(App):
+    def compose(self):
+        yield DataTable()
+
+    def on_mount(self):
+        table = self.query_one(DataTable)
+        table.add_columns("state", "run", "progress", "loss", "time", "age")
+        for number in range(200):
+            table.add_row("finished", f"a row of the table {number}", "step 24", "1.7", "3:12", "2 h")
+
+Bare().run()
+"""
 
 STUBBORN = """
 import os, signal, subprocess, sys, time  # noqa: E402
@@ -469,7 +596,7 @@ def _type_a_change(terminal: Terminal) -> None:
     time.sleep(0.5)
     terminal.send("2")
     terminal.wait_for("demo")
-    terminal.send("gjj\r")
+    terminal.send("gjjjjjj\r")
     terminal.wait_for("preset demo", 10)
     terminal.send("/")
     terminal.wait_for("part of an option's name", 5)

@@ -22,9 +22,9 @@ sys.path.insert(0, str(REPOSITORY))
 
 from textual.pilot import Pilot  # noqa: E402
 
+from toolkit.runs.row import RunRow  # noqa: E402
 from tui.app import SteptuneApp  # noqa: E402
 from tui.destinations import ToComparison, ToForm, ToRun  # noqa: E402
-from tui.logic.run_row import RunRow  # noqa: E402
 from tui.logic.store import Store  # noqa: E402
 
 PICTURES = REPOSITORY / "docs" / "pictures"

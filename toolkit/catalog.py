@@ -195,6 +195,16 @@ def require_choice(given: str, choices: tuple[str, ...], what: str) -> None:
     raise UsageError(f"There is no {what} named {given!r}; there are: {', '.join(choices)}.{hint}")
 
 
+def whole_comment(path: Path) -> str:
+    """The text of all comment lines at the top of a YAML file."""
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            break
+        lines.append(line.lstrip("# ").strip())
+    return " ".join(lines)
+
+
 def first_comment(path: Path) -> str:
     """The text of a YAML file's first comment line: its description in lists."""
     line = path.read_text(encoding="utf-8").split("\n", 1)[0]

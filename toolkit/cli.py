@@ -107,7 +107,17 @@ def build_parser() -> argparse.ArgumentParser:
         "recipe", nargs="?", metavar="RECIPE", help="show the options of one recipe"
     )
     _add_run(add("run", "run:run", "start a recipe; KEY=VALUE changes an option of its config", json=True))
-    add("runs", "runs:runs", "all runs: id, recipe, state, progress, headline number", json=True)
+    listed = add("runs", "runs:runs", "all runs: id, recipe, state, progress, headline number", json=True)
+    listed.add_argument(
+        "filter", nargs="*", metavar="TERM", help="for example state=failed 'eval_loss<2' lr=1e-4 tag=best mistral"
+    )
+    listed.add_argument(
+        "--order", metavar="NAME", default="newest", help="newest, state, recipe, progress, a number or a setting"
+    )
+    listed.add_argument("--turned", action="store_true", help="the other way round")
+    listed.add_argument(
+        "--columns", metavar="NAMES", default="", help="numbers and settings to show, separated by commas"
+    )
     _with_run(add("show", "show:show", "one run: settings, state, outputs", json=True))
     logs = _with_run(add("logs", "show:logs", "the log of a run"))
     logs.add_argument("-f", "--follow", action="store_true", help="go on until the run ends")
@@ -138,15 +148,28 @@ def build_parser() -> argparse.ArgumentParser:
     compare.add_argument("run", nargs="+", metavar="RUN", help="two or more runs")
     note = _with_run(add("note", "show:note", "write a note to a run, or show its notes"))
     note.add_argument("text", nargs="?", metavar="TEXT", help="the note; without it the notes are shown")
-    remove = add("rm", "stop:remove", "delete the folders of ended runs")
+    tag = add("tag", "tag:tag", "tags of runs, and whether they are pinned to the top of the lists", json=True)
+    tag.add_argument("run", nargs="+", metavar="RUN", help="runs by id, unique part of an id, or path")
+    tag.add_argument("--add", action="append", default=[], metavar="TAG", help="may be given more than once")
+    tag.add_argument("--remove", action="append", default=[], metavar="TAG", help="may be given more than once")
+    tag.add_argument("--pin", action=argparse.BooleanOptionalAction, help="keep them on top of the lists")
+    remove = add("rm", "stop:remove", "put ended runs into the trash")
     remove.add_argument("run", nargs="+", metavar="RUN", help="runs by id, unique part of an id, or path")
+    remove.add_argument("--now", action="store_true", help="delete them for good, past the trash")
     remove.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    add("restore", "stop:restore", "take runs back from the trash").add_argument(
+        "run", nargs="+", metavar="RUN", help="runs in the trash by id or unique part of an id"
+    )
+    trash = add("trash", "stop:trash", "what is in the trash, and how large it is", json=True)
+    trash.add_argument("--empty", action="store_true", help="delete it for good")
+    trash.add_argument("-y", "--yes", action="store_true", help="do not ask")
     add_merge_arguments(add("merge", "merge:merge", "merge an adapter into its base model, tensor by tensor"))
     _add_curate(
         add("curate", "curate:curate", "go through the rows of a data set: accept, edit, reject, flag, undo", json=True)
     )
     screens = add("screens", "screens:screens", "the screens, as without a command; --readonly for looking only")
     screens.add_argument("--readonly", action="store_true", help="nothing can be started, stopped or deleted")
+    screens.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
     _add_study(add("study", "study:new", "a blind study with human raters: new, rate, lock, unblind, report, verify"))
     _add_plan(add("plan", "plan:plan", "what a claim needs: test rows, trainings, raters, and their cost", json=True))
     look = add("doctor", "doctor:doctor", "hardware, versions, disk, and what each recipe can do here", json=True)
@@ -306,7 +329,11 @@ def _add_study(command: argparse.ArgumentParser) -> None:
 
 
 def _add_curate(command: argparse.ArgumentParser) -> None:
-    command.add_argument("dataset", metavar="DATASET", help="data set folder, or the folder of a data-build run")
+    command.add_argument(
+        "dataset",
+        metavar="DATASET",
+        help="data set folder, or a data-build or pipeline run by id, unique part of an id, `latest`, or path",
+    )
     command.add_argument(
         "--annotator", metavar="NAME", help="who decides; a journal each (default: the name of the user)"
     )

@@ -12,6 +12,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 
 from toolkit.errors import Problem
+from toolkit.terminal.values import shown
 
 KeyPath = tuple[str | int, ...]
 IS_REQUIRED = "is required; give it in the file or as KEY=VALUE on the command line"
@@ -67,9 +68,54 @@ def _message(item: Any, owner: type[BaseModel] | None, location: KeyPath) -> str
         return f"found type {item['ctx'].get('tag')!r}, expected type to be one of {expected}"
     if item["type"] == "path_type":
         return f"found {item['input']!r}, expected the path of an existing file or folder"
-    message = item["msg"].removeprefix("Input should be ").removeprefix("Value should be ")
-    found = repr(item["input"])
-    return f"found {found if len(found) < 80 else found[:77] + '...'}, expected {message}"
+    value = item["input"]
+    found = repr(value) if isinstance(value, str) else shown(value)
+    return f"found {found if len(found) < 80 else found[:77] + '...'}, must be {_expected(item)}"
+
+
+_KINDS = {
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a number that is not infinite",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "a text",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "names with values, such as `{name: value}`",
+    "model_type": "options as `name: value`",
+    "model_attributes_type": "options as `name: value`",
+    "none_required": "left out",
+}
+_LIMITS = {
+    "greater_than_equal": "{ge} or more",
+    "greater_than": "more than {gt}",
+    "less_than_equal": "{le} or less",
+    "less_than": "less than {lt}",
+    "multiple_of": "a multiple of {multiple_of}",
+    "string_too_short": "{min_length} characters or more",
+    "string_too_long": "{max_length} characters or fewer",
+    "string_pattern_mismatch": "of the form {pattern}",
+    "too_short": "{min_length} entries or more",
+    "too_long": "{max_length} entries or fewer",
+}
+
+
+def _expected(item: Any) -> str:
+    """What pydantic would have taken, in words; its own for a kind of error that steptune's options cannot have."""
+    kind, limits = item["type"], {name: shown(value) for name, value in item.get("ctx", {}).items()}
+    if kind == "literal_error":
+        return "one of " + limits["expected"].replace(" or ", ", ").replace("'", "")
+    if kind in ("string_too_short", "too_short") and limits["min_length"] == "1":
+        return "given" if kind == "string_too_short" else "one entry or more"
+    if kind == "string_pattern_mismatch" and limits["pattern"].startswith("^https?://"):
+        return "an address that begins with http:// or https://"
+    if kind in _LIMITS:
+        return _LIMITS[kind].format_map(limits)
+    return _KINDS.get(kind) or item["msg"].removeprefix("Input should be ").removeprefix("Value should be ")
 
 
 def _locate(loc: tuple[Any, ...], model: type[BaseModel]) -> tuple[KeyPath, type[BaseModel] | None]:

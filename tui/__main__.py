@@ -45,7 +45,7 @@ def main() -> int:
     from tui.app import SteptuneApp
     from tui.ascii import wants_ascii
 
-    theme = themes.NAMES.get(args.theme, args.theme) if args.theme else None
+    theme = themes.fitting(themes.NAMES.get(args.theme, args.theme)) if args.theme else None
     place, opens = _first_screen(args)
     app = SteptuneApp(
         read_only=args.readonly,
@@ -54,6 +54,7 @@ def main() -> int:
         theme=theme,
         start_at=place.name if place else None,
         opens=opens,
+        alone=bool(args.rate),
     )
     signal.signal(signal.SIGTERM, lambda *_: app.exit())  # leave the terminal as it was
     app.run()

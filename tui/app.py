@@ -14,6 +14,7 @@ from textual.message import Message
 
 from toolkit.errors import SteptuneError
 from toolkit.run_folder.find import runs_root
+from toolkit.runs.row import RunRow
 from toolkit.terminal.text import clean
 from tui import themes
 from tui.ascii import AsciiOnly
@@ -21,7 +22,6 @@ from tui.destinations import Destination, Goal, ToRun
 from tui.directory import help_of, screen_for, screen_of_place
 from tui.host import Host
 from tui.logic.poller import Feed, Poller
-from tui.logic.run_row import RunRow
 from tui.logic.scanner import Snapshot
 from tui.logic.store import Store
 from tui.pages.page import Page
@@ -80,6 +80,7 @@ class SteptuneApp(App[None]):
         theme: str | None = None,
         start_at: str | None = None,
         opens: Destination | None = None,
+        alone: bool = False,
     ) -> None:
         import os
 
@@ -97,12 +98,14 @@ class SteptuneApp(App[None]):
             self.register_theme(own)
         remembered = str(self.remembered.get("theme", ""))
         fallback = themes.default_theme()
-        chosen = theme or (remembered if remembered in self.available_themes and not no_color else fallback)
+        known = remembered in self.available_themes and not no_color
+        chosen = theme or (themes.fitting(remembered) if known else fallback)
         # Before the first paint: set later, every style would be worked out twice.
         self.set_reactive(SteptuneApp.theme, chosen if chosen in self.available_themes else fallback)
         self.stylesheet.set_variables(self.get_css_variables())
         self.line_styles = themes.line_styles(self.theme_variables, self.native_ansi_color)
         self.start_at = start_at
+        self.alone = alone
         self.opens = opens  # what is opened on top of that place at the start
         self.poller = poller or Poller(self.root)
         self.snapshot = Snapshot()
@@ -112,6 +115,7 @@ class SteptuneApp(App[None]):
 
     def on_mount(self) -> None:
         self.set_class(self.ascii_only, "-ascii")
+        self.set_class(self.alone, "-alone")
         self.poller.on_snapshot = lambda snapshot: self._from_thread(self.SnapshotChanged(snapshot))
         self.poller.on_feed = lambda feed: self._from_thread(self.FeedChanged(feed))
         if self.poller.scanned_once.is_set():
@@ -213,6 +217,10 @@ class SteptuneApp(App[None]):
                 self.pop_screen()
             self.switch_mode(mode)
         self.remember("mode", mode)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A rater who came for a packet goes nowhere else."""
+        return not (self.alone and action in ("go", "command_palette"))
 
     def action_help(self) -> None:
         if (screen := help_of(self.screen)) is not None:

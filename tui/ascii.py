@@ -1,5 +1,5 @@
-"""The last step before the terminal where it has no more than ASCII: every other character gets a stand-in of the same
-width.
+"""Where the terminal has no more than ASCII: whether it is so, and the last step before it, which gives every other
+character a stand-in of the same width.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ _STAND_INS = {
     "←": "<",
     "↑": "^",
     "↓": "v",
-    "↵": "e",
     "−": "-",
     "–": "-",
     "—": "-",
@@ -74,13 +73,32 @@ def _stand_in(character: str) -> str:
     return "?" * cell_len(character)
 
 
+# Python puts this into the environment where the locale is C (PEP 538).
+_COERCED = ("C.UTF-8", "C.utf8", "UTF-8")
+_PLAIN_LOCALES = ("C", "POSIX")
+
+
 def wants_ascii(environment: Mapping[str, str] | None = None, encoding: str | None = None) -> bool:
-    """Whether the locale cannot show more than ASCII, or STEPTUNE_ASCII asks for it."""
+    """Whether locale or terminal cannot show more than ASCII, or STEPTUNE_ASCII asks for it (0: not, whatever else
+    says).
+
+    A locale C counts, though Python then works in UTF-8: it says what the terminal shows. One that is not set at all
+    says nothing.
+    """
     found = os.environ if environment is None else environment
-    if found.get("STEPTUNE_ASCII"):
+    if asked := found.get("STEPTUNE_ASCII"):
+        return asked != "0"
+    if found.get("TERM", "").startswith("vt") or _locale_of(found) in _PLAIN_LOCALES:
         return True
     try:
         name = codecs.lookup(encoding or locale.getpreferredencoding(False)).name
     except LookupError:
         return True
     return name != "utf-8"
+
+
+def _locale_of(environment: Mapping[str, str]) -> str:
+    """The locale of characters as the user set it."""
+    ctype = environment.get("LC_CTYPE", "")
+    own = "" if ctype in _COERCED and environment.get("LANG") in _PLAIN_LOCALES else ctype
+    return environment.get("LC_ALL") or own or environment.get("LANG", "")

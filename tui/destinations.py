@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from tui.logic.run_row import RunRow
+from toolkit.runs.row import RunRow
 from tui.places import Place
 
 if TYPE_CHECKING:  # heavy: not needed for the first paint
@@ -33,10 +33,11 @@ class ToRun(Destination):
 
 @dataclass(frozen=True)
 class ToLog(Destination):
-    """The log of the run in a folder."""
+    """The log of the run in a folder; `at_error` where it went wrong, which is the last error in it."""
 
     run_path: Path
     title: str
+    at_error: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,11 @@ class ToReport(Destination):
 
 @dataclass(frozen=True)
 class ToItem(Destination):
-    """An item of a report, among its neighbours."""
+    """An item of a report, among its neighbours; `first` is the system that the report is about."""
 
     items: list[Item]
     index: int
+    first: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,11 @@ class ToComparison(Destination):
     """Runs side by side."""
 
     rows: Sequence[RunRow]
+
+
+@dataclass(frozen=True)
+class ToTrash(Destination):
+    """What was deleted of the runs folder."""
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,10 @@ def screen_of_place(name: str) -> Page:
         from tui.screens.queue import QueueScreen
 
         return QueueScreen()
+    if name == "gpu":
+        from tui.screens.gpus import GpuScreen
+
+        return GpuScreen()
     from tui.screens.doctor import DoctorScreen
 
     return DoctorScreen()
@@ -54,24 +58,28 @@ def screen_for(destination: to.Destination) -> Page:
             from tui.screens.follow import FollowScreen
 
             return FollowScreen(RunFeed(row.path))
-        case to.ToLog(run_path, title):
+        case to.ToLog(run_path, title, at_error):
             from tui.screens.logs import LogsScreen
 
-            return LogsScreen(run_path, title)
+            return LogsScreen(run_path, title, at_error)
         case to.ToForm() | to.ToEntries() | to.ToPreflight():
             return _screen_of_form(destination)
         case to.ToReport(path, title):
             from tui.screens.report import ReportScreen
 
             return ReportScreen(path, title)
-        case to.ToItem(items, index):
+        case to.ToItem(items, index, first):
             from tui.screens.item import ItemScreen
 
-            return ItemScreen(items, index)
+            return ItemScreen(items, index, first)
         case to.ToComparison(rows):
             from tui.screens.compare import CompareScreen
 
             return CompareScreen(rows)
+        case to.ToTrash():
+            from tui.screens.trash import TrashScreen
+
+            return TrashScreen()
         case to.ToRows(path):
             return _rows(path)
         case to.ToCuration(dataset, annotator):

@@ -20,6 +20,7 @@ class Host(Protocol):
     root: Path  # the runs folder
     read_only: bool
     ascii_only: bool
+    alone: bool  # for a rater: one packet, and nothing of the places around it
     line_styles: dict[str, Style]
     store: Store
     remembered: dict[str, Any]

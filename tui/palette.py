@@ -30,7 +30,11 @@ class Commands(Provider):
             yield f"Go to {place.title}", f"key {place.key}", partial(host_of(self.screen).open, place)
         yield "Help: keys of this screen", "key ?", partial(self.app.run_action, "app.help")
         for title, name in themes.NAMES.items():
-            yield f"Theme: {title}", "colours; kept for the next start", partial(setattr, self.app, "theme", name)
+            yield (
+                f"Theme: {title}",
+                "colours; kept for the next start",
+                partial(setattr, self.app, "theme", themes.fitting(name)),
+            )
         yield "Leave steptune", "key q; runs go on", self.app.action_quit
 
     def _runs(self) -> Iterator[Command]:

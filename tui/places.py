@@ -23,5 +23,6 @@ RATE = Place("4", "Rate", "rate")
 RESULTS = Place("5", "Results", "results")
 DOCTOR = Place("6", "Doctor", "doctor")
 QUEUE = Place("7", "Queue", "queue")
-PLACES = (RUNS, NEW, DATA, RATE, RESULTS, DOCTOR, QUEUE)
+GPU = Place("8", "GPU", "gpu")
+PLACES = (RUNS, NEW, DATA, RATE, RESULTS, DOCTOR, QUEUE, GPU)
 HOME = RUNS

@@ -1,5 +1,5 @@
-"""Colours: dark and light, the terminal's own 16 colours, and none. Which one fits is read from the terminal's
-environment.
+"""Colours: dark and light (for 256 colours each anew), the terminal's own 16 colours, and none. Which one fits is read
+from the terminal's environment.
 """
 
 from __future__ import annotations
@@ -65,7 +65,66 @@ LIGHT = Theme(
         "edge": "#b9c5d2",
     },
 )
-THEMES = (DARK, LIGHT)
+# Over SSH a terminal often says no more than that it has 256 colours. The nearest of those to a dark grey with some
+# blue in it is a full blue, so these themes are made of colours that come out as one of the 256.
+DARK_256 = Theme(
+    name="steptune-dark-256",
+    primary="#5fafff",
+    secondary="#87afd7",
+    accent="#ffaf5f",
+    warning="#d7af5f",
+    error="#ff5f5f",
+    success="#87d787",
+    foreground="#dcdcdc",
+    background="#121212",
+    surface="#1c1c1c",
+    panel="#262626",
+    dark=True,
+    variables={
+        "s1": "#5fafff",
+        "s2": "#ffaf5f",
+        "s3": "#87d787",
+        "s4": "#ff87af",
+        "s5": "#d7afff",
+        "s6": "#d7d75f",
+        "muted": "#8a8a8a",
+        "cursor-background": "#005f87",
+        "cursor-foreground": "#ffffff",
+        "edge": "#444444",
+    },
+)
+LIGHT_256 = Theme(
+    name="steptune-light-256",
+    primary="#005faf",
+    secondary="#5f5f87",
+    accent="#af5f00",
+    warning="#875f00",
+    error="#af0000",
+    success="#008700",
+    foreground="#1c1c1c",
+    background="#ffffff",
+    surface="#f0f0f0",
+    panel="#e6e6e6",
+    dark=False,
+    variables={
+        "s1": "#005faf",
+        "s2": "#af5f00",
+        "s3": "#008700",
+        "s4": "#af005f",
+        "s5": "#5f00af",
+        "s6": "#87875f",
+        "muted": "#626262",
+        "cursor-background": "#afd7ff",
+        "cursor-foreground": "#000000",
+        "edge": "#bdbdbd",
+    },
+)
+THEMES = (DARK, LIGHT, DARK_256, LIGHT_256)
+# Own themes as full colours, 256 and 16 show them.
+_BY_COLOURS = (
+    ("steptune-dark", "steptune-dark-256", "ansi-dark"),
+    ("steptune-light", "steptune-light-256", "ansi-light"),
+)
 NAMES = {
     "dark": "steptune-dark",
     "light": "steptune-light",
@@ -120,11 +179,17 @@ def wants_no_color(environment: Mapping[str, str]) -> bool:
 
 
 def default_theme(environment: Mapping[str, str] | None = None) -> str:
-    """The terminal's own colours where it has only 8 or 16 (or none are wanted), else dark."""
+    """Dark, with the colours that the terminal has; its own ones where none are wanted."""
     found = os.environ if environment is None else environment
-    few = (
-        found.get("COLORTERM", "") not in ("truecolor", "24bit")
-        and "256" not in found.get("TERM", "")
-        and "kitty" not in found.get("TERM", "")
-    )
-    return "ansi-dark" if few or wants_no_color(found) else DARK.name
+    return "ansi-dark" if wants_no_color(found) else fitting(DARK.name, found)
+
+
+def fitting(theme: str, environment: Mapping[str, str] | None = None) -> str:
+    """The theme as this terminal can show it: one that was remembered may come from another terminal."""
+    found = os.environ if environment is None else environment
+    own = next((row for row in _BY_COLOURS if theme in row[:2]), None)
+    if own is None:
+        return theme
+    if found.get("COLORTERM", "") in ("truecolor", "24bit"):
+        return own[0]
+    return own[1] if "256" in found.get("TERM", "") or "kitty" in found.get("TERM", "") else own[2]

@@ -121,7 +121,7 @@ def test_a_wrong_config_is_exit_2_with_all_problems(workplace: Path) -> None:
         (["compare", "latest"], 2, "at least two runs"),
         (["stop", "latest"], 2, "already ended (finished)"),
         (["resume", "latest"], 2, "is finished; there is nothing to resume"),
-        (["rm", "latest"], 2, "give --yes"),
+        (["rm", "--now", "latest"], 2, "give --yes"),
         (["run", "generate", "data=rows.jsonl", "--", "--main_process_port", "1"], 2, "not started by accelerate"),
         (["runs", "--", "x"], 2, "belong to `steptune run` only"),
     ],
@@ -265,7 +265,7 @@ def test_ctrl_c_asks_whether_to_leave_or_to_stop(workplace: Path, answer: str, s
 def test_rm_deletes_ended_runs_only(workplace: Path) -> None:
     listed = json.loads(steptune("runs", "--json", cwd=workplace).stdout)
     victim = listed[0]["id"]
-    assert steptune("rm", victim, "--yes", cwd=workplace).returncode == 0
+    assert steptune("rm", "--now", victim, "--yes", cwd=workplace).returncode == 0
     assert victim not in [row["id"] for row in json.loads(steptune("runs", "--json", cwd=workplace).stdout)]
 
 

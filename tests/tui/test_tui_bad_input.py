@@ -14,8 +14,8 @@ import pytest
 from tests.tui.pilot import running, shows, text_of, until
 from tests.tui.sample_runs import make_pipeline, make_run
 from toolkit.records import dump_line, write_json
+from toolkit.runs.row import read_row
 from tui.logic.feed import RunFeed
-from tui.logic.run_row import read_row
 from tui.pages.page import Page
 
 Spoil = Callable[[Path], None]
@@ -25,14 +25,14 @@ EVERY_KEY = (
     "i",
     "escape",
     "m",
-    "x",
+    "X",
     "w",
-    "s",
-    "o",
+    "n",
+    "O",
     "escape",
     "c",
     "n",
-    "k",
+    "K",
     "n",
     "R",
     "n",
@@ -137,7 +137,7 @@ async def test_a_spoiled_run_is_shown_as_what_it_is(tmp_path: Path, name: str) -
         assert state in next(line for line in text_of(app).splitlines() if "a-sft-1" in line)
         await pilot.press("G", "space", "g", "space", "equals_sign")
         await shows(pilot, "Comparison of 2 runs")
-        await pilot.press("m", "x", "escape", "G", "enter")
+        await pilot.press("m", "X", "escape", "G", "enter")
         await shows(pilot, said)
         for key in EVERY_KEY:
             await pilot.press(key)
@@ -157,7 +157,7 @@ async def test_a_run_that_is_deleted_while_it_is_open(tmp_path: Path, place: str
         "follow": ("G", "enter"),
         "logs": ("G", "l"),
         "compare": ("space", "space", "equals_sign"),
-        "rows": ("G", "enter", "o"),
+        "rows": ("G", "enter", "O"),
     }
     async with running(runs) as (app, pilot):
         await shows(pilot, "2 runs")

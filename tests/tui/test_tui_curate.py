@@ -8,7 +8,7 @@ import pytest
 
 from tests.review_case import write_dataset
 from tests.tui.pilot import looks_as, outside_parent, running, shows, text_of
-from tests.tui.sample_runs import make_run
+from tests.tui.sample_runs import make_pipeline, make_run
 from toolkit.records import read_json, write_json
 from toolkit.review.journal import standing_entries
 from toolkit.review.rulings import read_journals
@@ -61,6 +61,60 @@ async def test_curation_looks_as_drawn(runs: Path, size: tuple[int, int]) -> Non
         await shows(pilot, "queue: 1 of 12")
         await looks_as(pilot, f"curate-{size[0]}x{size[1]}")
         assert outside_parent(app) == []
+
+
+async def test_a_second_annotator_is_chosen_and_has_a_journal_of_her_own(runs: Path) -> None:
+    async with running(runs, start_at="data") as (_app, pilot):
+        await shows(pilot, "1 data set")
+        await pilot.press("e")
+        await shows(pilot, "Who decides?")
+        await pilot.press("G", "enter", *"siti", "enter")
+        await shows(pilot, "siti, 0 decided")
+        await pilot.press("a")
+        assert entries(runs, "siti") == [("decision", "accept")]
+        await pilot.press("escape", "e")
+        await shows(pilot, "siti  1 row decided")
+
+
+async def test_a_disagreement_shows_who_said_what_on_a_small_terminal(runs: Path) -> None:
+    from toolkit.review.curation import Curation
+
+    for name, verdict in (("budi", "accept"), ("siti", "reject")):
+        other = Curation(dataset(runs), name, overlap=1)
+        other.decide(other.items["r05"], verdict, reason="unsafe" if verdict == "reject" else "")  # type: ignore[arg-type]
+        other.close()
+    async with running(runs, (80, 24), **at_rows(dataset(runs))) as (app, pilot):
+        await shows(pilot, "queue: 1 of 12")
+        await pilot.press("v", "v")
+        await shows(pilot, "siti reject")
+        assert "budi accept" in text_of(app)
+        assert "unsafe" in text_of(app)
+
+
+async def test_an_empty_split_is_not_green_and_a_pipelines_data_set_is_listed(runs: Path) -> None:
+    card = dataset(runs) / "card.json"
+    write_json(card, {"splits": {"train": {"rows": 0}, "validation": {"rows": 2}, "test": {"rows": 2}}})
+    pipeline = make_pipeline(runs, "20261118-110000-pipeline-bbbb")
+    stage = pipeline / "stages" / "data-build"
+    write_dataset(stage / "dataset")
+    result = read_json(pipeline / "result.json") or {}
+    outputs = {"dataset": {"path": "stages/data-build/dataset", "sha256": "0"}}
+    write_json(pipeline / "result.json", {**result, "outputs": outputs})
+    async with running(runs, start_at="data") as (app, pilot):
+        await shows(pilot, "2 data sets")
+        listed = [text for text in text_of(app).splitlines() if "rows" in text]
+        assert ("pipeline-bbbb" in listed[0], "leak-free" in listed[0]) == (True, True)
+        assert ("train is empty" in listed[1], "leak-free" in listed[1]) == (True, False)
+
+
+def test_shared_rows_come_first_for_agreement_is_known_only_from_them(runs: Path) -> None:
+    from toolkit.review.curation import Curation
+
+    curation = Curation(dataset(runs), "ann", overlap=0.5)
+    shared = [curation.is_shared(item.id) for item in curation.queue() if not item.why]
+    curation.close()
+    assert shared == sorted(shared, reverse=True)
+    assert {True, False} == set(shared)
 
 
 async def test_every_key_decides_and_is_on_the_disk_at_once(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +195,7 @@ async def test_a_journal_that_is_open_elsewhere_and_looking_only_are_said(runs: 
     other.close()
     async with running(runs, read_only=True, start_at="data") as (_, pilot):
         await shows(pilot, "1 data set")
-        await pilot.press("c")
+        await pilot.press("e")
         await shows(pilot, "--readonly")
 
 

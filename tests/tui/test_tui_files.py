@@ -14,6 +14,7 @@ from tui.logic import growing, log_file
 from tui.logic.growing import GrowingJsonl
 from tui.logic.jsonl_rows import JsonlRows
 from tui.logic.log_file import LogFile
+from tui.logic.log_search import LogSearch
 from tui.logic.series import MAX_BUCKETS, Curves, Series
 
 
@@ -221,3 +222,25 @@ def test_a_hundred_thousand_rows_by_number(tmp_path: Path) -> None:
         {"unreadable": "torn"},
     )
     rows.close()
+
+
+def test_a_search_knows_all_matches_and_finds_the_nearest_before_it_does(tmp_path: Path) -> None:
+    path = tmp_path / "log.txt"
+    path.write_text("".join(f"line {number}{' needle' if number % 100 == 7 else ''}\n" for number in range(1000)))
+    log = LogFile(path)
+    log.refresh()
+    log.extend()
+    search = LogSearch(log, re.compile("needle"))
+    assert search.nearest(990, True) == (907, 990)
+    assert (search.note(907), search.step(250)) == ("no match yet, searched 0 %", True)
+    assert search.note(107) == "match 2 of 3+, searched 25 %"
+    while search.step(250):
+        pass
+    assert (list(search.matches), search.note(907)) == ([number * 100 + 7 for number in range(10)], "match 10 of 10")
+    assert [search.nearest(8, False)[0], search.nearest(8, True)[0], search.nearest(5, True)[0]] == [107, 7, None]
+    assert search.nearest(908, False) == (None, 1000)
+    with path.open("a") as file:
+        file.write("a needle\n")
+    log.refresh()
+    log.extend()
+    assert (search.has_more, search.step(), search.note(None)) == (True, False, "11 matches")

@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from tests.tui.hostile import HOSTILE, forbidden_output
 from tests.tui.pilot import SIZES, looks_as, outside_parent, running, shows, text_of, until
 from tests.tui.sample_packet import make_packet
-from tests.unit.review.study_case import make_study
+from tests.unit.review.study_case import make_study, rate_all
 from toolkit.errors import DiskFullError
 from toolkit.review.study.packet import Packet
 from toolkit.review.study.plan import Criterion, StudyPlan
@@ -47,6 +47,38 @@ def rating_of(app: SteptuneApp) -> Rating:
 async def opened(app: SteptuneApp, pilot: Pilot[None]) -> None:
     await shows(pilot, "Unit 1 of 3")
     await pilot.pause()
+
+
+async def test_a_rater_who_was_started_for_a_packet_sees_nothing_else(tmp_path: Path) -> None:
+    packet = make_packet(tmp_path / "study")
+    async with running(tmp_path / "runs", alone=True, **at_packet(packet.path)) as (app, pilot):
+        await opened(app, pilot)
+        assert text_of(app).splitlines()[0].strip() == "steptune"
+        await pilot.press("ctrl+p", "8", "6")
+        await pilot.pause(0.1)
+        assert isinstance(app.screen, RateScreen)
+        await pilot.press("escape")
+        await until(pilot, lambda: not app.is_running or app._exit)
+
+
+async def test_a_study_is_locked_unblinded_and_reported_from_the_screens(tmp_path: Path) -> None:
+    made = make_study(tmp_path / "study")
+    rate_all(made, "anna")
+    async with running(tmp_path / "runs", (100, 30), start_at="rate") as (_app, pilot):
+        await shows(pilot, "2 packets to rate")
+        await pilot.press("O")
+        await shows(pilot, "The ratings are not locked yet")
+        await pilot.press("K")
+        await shows(pilot, "Nothing can be rated or changed")
+        await pilot.press("y")
+        await shows(pilot, "Lock although not everybody is done?")
+        await pilot.press("y")
+        await shows(pilot, "Hand this hash out now")
+        await pilot.press("O")
+        await shows(pilot, "Open the key of study?")
+        await pilot.press("y")
+        await shows(pilot, "Report of study")
+    assert made.folder.report_file.exists()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -84,7 +116,7 @@ async def test_a_whole_packet_is_rated_ranked_and_guessed_from_the_keyboard(tmp_
         await shows(pilot, "All done. Thank you")
         await pilot.press("enter")  # nothing more to record
         assert rating_of(app).session.done == 11
-        await pilot.press("b")
+        await pilot.press("N")
         await shows(pilot, "Unit 3 of 3, answer C")
         assert "All done" not in text_of(app)
     values = latest_values(entries(packet))
@@ -100,7 +132,7 @@ async def test_rating_goes_on_where_it_stopped_and_can_be_changed(tmp_path: Path
         await shows(pilot, "answer B")
     async with running(tmp_path / "runs", **at_packet(packet.path)) as (app, pilot):
         await shows(pilot, "answer B")
-        await pilot.press("b")
+        await pilot.press("N")
         await shows(pilot, "[4]")
         await pilot.press("up", "up", "up", "1", "enter")
         await until(pilot, lambda: len(entries(packet)) == 3)
@@ -131,7 +163,7 @@ async def test_a_comment_is_kept_with_the_scores(tmp_path: Path) -> None:
     packet = make_packet(tmp_path / "study")
     async with running(tmp_path / "runs", **at_packet(packet.path)) as (app, pilot):
         await opened(app, pilot)
-        await pilot.press(*"4444", "c")
+        await pilot.press(*"4444", "f")
         await shows(pilot, "Comment on this answer")
         await pilot.press(*"too short", "enter")
         await shows(pilot, "comment: too short")
@@ -143,7 +175,7 @@ async def test_a_comment_is_kept_with_the_scores(tmp_path: Path) -> None:
 async def test_the_anchors_are_a_key_away_where_there_is_no_second_pane(tmp_path: Path) -> None:
     async with running(tmp_path / "runs", **at_packet(make_packet(tmp_path / "study").path)) as (app, pilot):
         await opened(app, pilot)
-        await pilot.press("a")
+        await pilot.press("i")
         await shows(pilot, "What the numbers mean")
         await shows(pilot, "right in every step")
         await pilot.press("escape", "question_mark")

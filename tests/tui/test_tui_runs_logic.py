@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,18 @@ import pytest
 from tests.tui.sample_runs import make_many, make_pipeline, make_run
 from toolkit.run_folder.config_values import flatten, read_config
 from toolkit.run_folder.folder import RunFolder
-from tui.logic import filters
+from toolkit.run_folder.labels import change_tags, pin
+from toolkit.run_folder.states import State
+from toolkit.runs import filters
+from toolkit.runs.filters import FilterError, parse
+from toolkit.runs.row import RunRow, read_row
+from toolkit.runs.selection import OWN_ORDERS, Order, differing, nearest_name, select
 from tui.logic.comparison import compare, short_labels, to_csv, to_markdown
 from tui.logic.feed import RunFeed
-from tui.logic.filters import FilterError, parse
 from tui.logic.lines import plain, width_of
-from tui.logic.run_row import read_row
-from tui.logic.run_table import SORTS, header, run_line, select
-from tui.logic.scanner import DEEP_PER_SCAN, Scanner
+from tui.logic.run_selection import RunSelection
+from tui.logic.run_table import header, run_line, visible_columns
+from tui.logic.scanner import DEEP_AT_FIRST, Scanner
 from tui.logic.store import Store
 
 
@@ -81,7 +86,7 @@ def test_a_damaged_file_never_raises(tmp_path: Path, name: str, content: bytes) 
     feed = RunFeed(path)
     feed.poll()
     feed.close()
-    assert width_of(run_line(row, 79, now=0.0)) <= 79
+    assert width_of(run_line(row, 79, visible_columns(79), now=0.0)) <= 79
     assert row.path == path
 
 
@@ -120,10 +125,10 @@ def test_a_stage_taken_from_an_earlier_pipeline_is_named(tmp_path: Path) -> None
 
 
 def test_the_scanner_lists_newest_first_and_deepens_a_few_at_a_time(tmp_path: Path) -> None:
-    make_many(tmp_path, DEEP_PER_SCAN + 10)
+    make_many(tmp_path, DEEP_AT_FIRST + 10)
     scanner = Scanner(tmp_path)
     first = scanner.scan()
-    assert len(first.rows) == DEEP_PER_SCAN + 10
+    assert (len(first.rows), first.total) == (DEEP_AT_FIRST + 10, DEEP_AT_FIRST + 10)
     assert not first.complete
     assert [row.id for row in first.rows] == sorted((row.id for row in first.rows), reverse=True)
     assert scanner.scan().complete
@@ -154,14 +159,18 @@ def test_a_runs_folder_that_is_missing_or_a_file(tmp_path: Path) -> None:
     assert "cannot be read" in Scanner(tmp_path / "file").scan().problem
 
 
-COLUMNS = {
-    "id": "20261124-sft-k3f2",
-    "recipe": "sft",
-    "state": "running",
-    "model": "mistralai/Mistral-7B",
-    "loss": 1.5,
-    "step": 20.0,
-}
+ROW = RunRow(
+    Path("/runs/20261124-sft-k3f2"),
+    "20261124-sft-k3f2",
+    "sft",
+    State.RUNNING,
+    model="mistralai/Mistral-7B",
+    loss=1.5,
+    step=20.0,
+    user="ann",
+    tags=("best", "night"),
+    numbers={"eval_loss": 1.75, "rouge_l": 0.25, "tokens_per_second": 1400.0},
+)
 SETTINGS = {"learning_rate": 1e-4, "sft.lora_r": 16, "quantization": "nf4", "lora_alpha": None, "packing": False}
 
 
@@ -184,10 +193,21 @@ SETTINGS = {"learning_rate": 1e-4, "sft.lora_r": 16, "quantization": "nf4", "lor
         ("nothing_like_it=1", False),
         ('model~"Mistral-7B"', True),
         ("step>=20.0", True),
+        ("eval_loss<2 rouge_l>0.2", True),
+        ("tokens<1000", False),
+        ("tag=best -tag=bad user=ann", True),
+        ("night", True),
     ],
 )
 def test_filters(text: str, fits: bool) -> None:
-    assert filters.matches(parse(text), COLUMNS, SETTINGS) is fits
+    assert filters.matches(parse(text), ROW, lambda _row: SETTINGS) is fits
+
+
+@pytest.mark.parametrize("text", ["state=memory", 'state="out of memory"', 'state="no memory"', "state~memory"])
+def test_a_state_is_found_by_the_words_that_the_list_and_the_folder_have_for_it(text: str) -> None:
+    row = replace(ROW, state=State.OUT_OF_MEMORY)
+    assert filters.matches(parse(text), row, lambda _row: {})
+    assert not filters.matches(parse(text), ROW, lambda _row: {})
 
 
 @pytest.mark.parametrize("text", ['model="open', "lr>=", "lr>=abc"])
@@ -200,21 +220,73 @@ def test_rows_are_filtered_by_settings_and_sorted(tmp_path: Path) -> None:
     for number in range(4):
         make_run(tmp_path, f"{number}-sft-x", config={"learning_rate": number * 1e-4}, steps=10 + number, seed=number)
     rows = Scanner(tmp_path).scan().rows
-    found = select(rows, parse("lr>=2e-4"), "newest", lambda row: read_config(RunFolder(row.path)).flat)
-    assert [row.id for row in found] == ["3-sft-x", "2-sft-x"]
-    for sort in SORTS:
-        assert {row.id for row in select(rows, (), sort)} == {row.id for row in rows}
+
+    def settings_of(row: RunRow) -> dict[str, object]:
+        return read_config(RunFolder(row.path)).flat
+
+    def ids(text: str, order: str) -> list[str]:
+        return [row.id[0] for row in select(rows, parse(text), Order.from_text(order), settings_of).rows]
+
+    assert (ids("lr>=2e-4", "newest"), ids("lr>=2e-4", "-newest")) == (["3", "2"], ["2", "3"])
+    assert (ids("", "learning_rate"), ids("", "-learning_rate")) == (list("0123"), list("3210"))
+    for name in OWN_ORDERS:
+        assert sorted(ids("", name)) == list("0123")
+    assert differing(rows, settings_of) == ["learning_rate", "seed"]
+    pin(RunFolder(tmp_path / "1-sft-x"), True)
+    rows = Scanner(tmp_path).scan().rows
+    assert ids("", "newest") == ["1", "3", "2", "0"]
+
+
+def test_runs_without_a_number_come_last_whichever_way_round() -> None:
+    values = (2.0, None, 1.0, float("nan"))
+    rows = [replace(ROW, id=str(value), numbers={"x": value} if value is not None else {}) for value in values]
+    for order, found in (("x", ["1.0", "2.0"]), ("-x", ["2.0", "1.0"])):
+        shown = [row.id for row in select(rows, (), Order.from_text(order), lambda _row: {}).rows]
+        assert (shown[:2], sorted(shown[2:])) == (found, ["None", "nan"])
+
+
+def test_a_name_that_no_run_has_is_named_with_the_nearest(tmp_path: Path) -> None:
+    found = select([ROW], parse("evl_loss<2 state=running"), Order("rouge"), lambda _row: SETTINGS)
+    assert (found.rows, found.unknown) == ([], ["evl_loss"])
+    assert nearest_name("evl_loss", [ROW], lambda _row: SETTINGS) == "eval_loss"
+    make_run(tmp_path, "a-sft-1")
+    selection, snapshot = RunSelection(), Scanner(tmp_path).scan()
+    selection.set_filter("evl_loss<2")
+    selection.take(snapshot)
+    assert selection.problem == "no run has a column, number or setting evl_loss; did you mean eval_loss?"
+
+
+def test_columns_are_what_one_chose_sorts_and_filters_by(tmp_path: Path) -> None:
+    for number in range(2):
+        path = make_run(tmp_path, f"{number}-sft-x", config={"lora_r": 8 * number}, seed=1)
+        change_tags(RunFolder(path), ["night"])
+    selection, snapshot = RunSelection(), Scanner(tmp_path).scan()
+    selection.toggle_column("best_step")
+    selection.order_by("seconds")
+    selection.toggle_column("settings that differ")
+    selection.set_filter("eval_loss<2")
+    selection.take(snapshot)
+    assert selection.extra_columns() == ["best_step", "seconds", "eval_loss", "lora_r"]
+    columns = selection.visible_columns(79)
+    assert [column.name for column in columns] == ["loss", "best_step", "seconds", "eval_loss"]
+    shown = plain(run_line(snapshot.rows[0], 79, columns, now=0.0))
+    assert shown.split() == ["✓", "finished", "1-sft-x", "1.699", "50", "480", "1.79"]
+    again = RunSelection()
+    again.restore(json.loads(json.dumps(selection.remembered("x"))))
+    assert (again.extra_columns(), str(again.order)) == (["best_step", "seconds", "eval_loss"], "seconds")
 
 
 def test_a_row_of_the_list_as_text(tmp_path: Path) -> None:
     row = read_row(make_run(tmp_path, "20261124-143012-sft-k3f2", steps=20, created=1000.0))
-    assert plain(header(79)) == " state       run                             progress      loss eta/time    age"
+    columns = visible_columns(79)
+    names = " state       run                        progress        loss        time    age"
+    assert plain(header(79, columns)) == names
     assert (
-        plain(run_line(row, 79, now=1000.0 + 7300))
-        == " ✓ finished  20261124-143012-sft-k3f2        step 20      1.776     2:40    2 h"
+        plain(run_line(row, 79, columns, now=1000.0 + 7300))
+        == " ✓ finished  20261124-143012-sft-k3f2   step 20        1.776        2:40    2 h"
     )
     for width in (60, 79, 100, 120, 159, 220):
-        assert width_of(run_line(row, width, now=2000.0)) <= width
+        assert width_of(run_line(row, width, visible_columns(width), now=2000.0)) <= width
 
 
 def test_comparison_lists_what_differs(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from textual.pilot import Pilot
 from tests.tui.hostile import HOSTILE, make_hostile
 from tests.tui.pilot import SIZES, looks_as, outside_parent, running, settled, shows, text_of, until
 from tests.tui.sample_runs import FIXED_TIME, make_pipeline, make_run
+from toolkit.records import write_json
 from tui.app import SteptuneApp
 from tui.logic.store import Store
 from tui.pages.dialogs import Confirm
@@ -233,7 +234,8 @@ async def test_the_top_line_names_every_place_and_its_key_goes_there(folder: Pat
             await pilot.press(place.key)
             await until(pilot, lambda name=place.name: app.current_mode == name)  # type: ignore[misc]
             top = text_of(app).splitlines()[0]
-            assert "  ".join(f"{each.key} {each.title}" for each in PLACES) in top
+            assert place.title in top
+            assert [each.key for each in PLACES if f" {each.key} " not in top] == []
             assert "read-only" in top
 
 
@@ -254,7 +256,8 @@ async def test_the_filter_narrows_as_it_is_typed_and_is_remembered(folder: Path,
     async with running(folder) as (_app, pilot):
         await pilot.press("slash", *"state=failed")
         await shows(pilot, "1 of 4 runs")
-        await pilot.press("enter", "o")
+        await pilot.press("enter", "o", *"stat", "enter")
+        await shows(pilot, "by state")
         await pilot.pause(0.7)
     async with running(folder) as (_app, pilot):
         await shows(pilot, "1 of 4 runs  by state  filter: state=failed")
@@ -268,7 +271,8 @@ async def test_a_half_typed_filter_says_what_is_missing(folder: Path) -> None:
         await shows(pilot, "a value is missing")
 
 
-async def test_place_cursor_and_theme_are_restored(folder: Path) -> None:
+async def test_place_cursor_and_theme_are_restored(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLORTERM", "truecolor")
     async with running(folder) as (app, pilot):
         await pilot.press("j", "j")
         app.theme = "steptune-light"
@@ -297,7 +301,7 @@ async def test_a_checkpoint_is_asked_for_after_yes(folder: Path) -> None:
     async with running(folder) as (app, pilot):
         await follow_page(app, pilot)
         for answer, asked in (("enter", False), ("y", True)):
-            await pilot.press("k")
+            await pilot.press("K")
             await shows(pilot, "Checkpoint of 20261118-130000-sft-dddd now?")
             await pilot.press(answer)
             await pilot.pause(0.1)
@@ -312,7 +316,7 @@ async def test_only_a_training_that_runs_is_asked_for_a_checkpoint(folder: Path,
     async with running(folder) as (app, pilot):
         await pilot.press(*cursor, "enter")
         await shows(pilot, "esc Back")
-        await pilot.press("k")
+        await pilot.press("K")
         await pilot.pause(0.1)
         assert isinstance(app.screen, Page)
         assert "checkpoint" not in {item.binding.action for item in app.screen.active_bindings.values()}
@@ -327,6 +331,102 @@ async def test_delete_removes_an_ended_run_after_yes(folder: Path) -> None:
         await shows(pilot, "3 runs")
 
 
+async def test_delete_acts_on_the_marks_says_the_size_and_is_taken_back(folder: Path) -> None:
+    ended = ("20261118-100000-sft-aaaa", "20261118-110000-sft-bbbb", "20261118-120000-pipeline-cccc")
+    async with running(folder) as (app, pilot):
+        await pilot.press("asterisk", "D")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        question = app.screen
+        assert isinstance(question, Confirm)
+        assert question.question == "Delete 3 runs?"
+        assert "kB" in question.detail
+        assert "20261118-130000-sft-dddd is running" in question.detail
+        await pilot.press("y")
+        await shows(pilot, "1 runs")
+        assert [name for name in ended if (folder / name).exists()] == []
+        await pilot.press("v")
+        await shows(pilot, "3 runs, ")
+        await pilot.press("u")
+        await shows(pilot, "2 runs, ")
+        await pilot.press("D")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("y")
+        await shows(pilot, "1 run, ")
+        await pilot.press("escape", "u")
+        await pilot.pause(0.2)
+        assert len([name for name in ended if (folder / name).exists()]) == 1
+
+
+async def test_tags_pins_and_notes_are_given_to_the_marked_runs_and_shown(folder: Path) -> None:
+    async with running(folder) as (_app, pilot):
+        await pilot.press("G", "space", "k", "k", "space", "t", *"night", "enter")
+        await shows(pilot, "2 runs tagged")
+        await pilot.press("escape", "G", "f", *"keep me", "enter")
+        await shows(pilot, "note: keep me")
+        await pilot.press("P")
+        await shows(pilot, "★ ")
+        await pilot.press("slash", *"tag=night", "enter")
+        await shows(pilot, "2 of 4 runs")
+
+
+async def test_runs_are_sorted_by_any_number_which_is_a_column_then(folder: Path) -> None:
+    async with running(folder) as (app, pilot):
+        await pilot.press("o", *"best", "enter")
+        await shows(pilot, "by best_step")
+        rows = text_of(app).splitlines()
+        assert rows[2].split()[-1] == "best_step"
+        assert rows[3].split()[-1] == "50"
+        await pilot.press("o", "enter")
+        await shows(pilot, "by best_step turned")
+
+
+async def test_tab_leaves_no_line_open_behind_the_focus(folder: Path) -> None:
+    async with running(folder) as (app, pilot):
+        await form_page(app, pilot)
+        app.screen.query_one(FormView).select_key("seed")
+        await pilot.pause(0.1)
+        await pilot.press("enter", "5", "tab")
+        await pilot.pause(0.2)
+        page = app.screen
+        assert (page.is_editing, page.form.changes) == (False, {"seed": "175"})  # type: ignore[attr-defined]
+        await pilot.press("slash", "x", "tab")
+        await pilot.pause(0.2)
+        assert not page.is_typing  # type: ignore[attr-defined]
+        assert isinstance(app.focused, FormView)
+
+
+async def test_after_memory_ran_out_the_form_of_a_new_run_has_what_takes_less(folder: Path) -> None:
+    batch = {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2}
+    make_run(folder, "20261118-140000-sft-eeee", state="out of memory", config=batch, created=FIXED_TIME + 10_900)
+    async with running(folder) as (app, pilot):
+        await pilot.press("enter")
+        await shows(pilot, "e  new run with per_device_train_batch_size=2 gradient_accumulation_steps=4")
+        await pilot.press("e")
+        await shows(pilot, "2 changed")
+        changes = app.screen.form.changes  # type: ignore[attr-defined]
+        assert changes == {"per_device_train_batch_size": "2", "gradient_accumulation_steps": "4"}
+
+
+async def test_whoever_has_no_run_yet_is_offered_the_demo(tmp_path: Path) -> None:
+    async with running(tmp_path / "none") as (_app, pilot):
+        await shows(pilot, "shows the demo of all that")
+        await pilot.press("L")
+        await shows(pilot, "Preflight of pipeline")
+
+
+async def test_data_is_picked_from_what_runs_have_made(folder: Path) -> None:
+    run = make_run(folder, "20261118-140000-data-build-ffff", "data-build", headline={"rows": 12}, created=FIXED_TIME)
+    (run / "dataset").mkdir()
+    result = json.loads((run / "result.json").read_text())
+    write_json(run / "result.json", {**result, "outputs": {"dataset": {"path": "dataset", "sha256": "0"}}})
+    async with running(folder) as (app, pilot):
+        await form_page(app, pilot)
+        app.screen.query_one(FormView).select_key("data")
+        await pilot.pause(0.1)
+        await pilot.press("enter", *"ffff", "enter")
+        await until(pilot, lambda: app.screen.form.changes == {"data": str(run / "dataset")})  # type: ignore[attr-defined]
+
+
 async def test_a_live_run_is_not_deleted_or_resumed(folder: Path) -> None:
     async with running(folder) as (app, pilot):
         await pilot.press("g", "D", "R")
@@ -337,13 +437,13 @@ async def test_a_live_run_is_not_deleted_or_resumed(folder: Path) -> None:
 async def test_read_only_offers_nothing_that_changes_a_run(folder: Path) -> None:
     async with running(folder, read_only=True) as (app, pilot):
         await shows(pilot, "read-only")
-        for keys in ("c", "D", "R", "e", "n"):
+        for keys in ("c", "D", "R", "e"):
             await pilot.press(keys)
         await pilot.pause(0.2)
         assert len(app.screen_stack) == 1
         assert app.current_mode == "runs"
         actions = {item.binding.action for item in app.screen.active_bindings.values()}
-        assert not actions & {"stop", "delete", "resume", "again", "new"}
+        assert not actions & {"stop", "delete", "resume", "again"}
         await preflight_page(app, pilot)
         await pilot.press("L")
         await pilot.pause(0.2)
@@ -358,7 +458,7 @@ async def test_a_value_is_edited_checked_as_typed_and_kept_as_a_draft(folder: Pa
         view.select_key("lora_r")
         await pilot.pause(0.1)
         await pilot.press("enter", "9", "9", "9")
-        await shows(pilot, "expected less than or equal to 512")
+        await shows(pilot, "must be 512 or less")
         await pilot.press("backspace", "backspace", "backspace", "backspace", "8", "enter")
         await shows(pilot, "was 16")
         await shows(pilot, "ready")
@@ -534,7 +634,7 @@ async def test_hostile_texts_on_every_screen(tmp_path: Path, text: str) -> None:
             "escape",
             "i",
             "escape",
-            "o",
+            "O",
             "escape",
             "l",
             "escape",
@@ -556,6 +656,22 @@ async def test_hostile_texts_on_every_screen(tmp_path: Path, text: str) -> None:
             "escape",
             "question_mark",
             "escape",
+            "1",
+            "o",
+            "escape",
+            "C",
+            "escape",
+            "t",
+            "escape",
+            "f",
+            "escape",
+            "asterisk",
+            "D",
+            "y",
+            "v",
+            "escape",
+            "7",
+            "8",
         ):
             await pilot.press(keys)
             shown = text_of(app)

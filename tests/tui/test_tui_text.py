@@ -112,3 +112,25 @@ def test_ascii_is_chosen_by_the_locale() -> None:
         True,
     ]
     assert wants_ascii({"STEPTUNE_ASCII": "1"}, "UTF-8")
+    assert not wants_ascii({"STEPTUNE_ASCII": "0", "LANG": "C"}, "UTF-8")
+
+
+@pytest.mark.parametrize(
+    ("environment", "is_ascii"),
+    [
+        ({"LANG": "C"}, True),
+        ({"LANG": "C", "LC_CTYPE": "C.UTF-8"}, True),  # as Python leaves it
+        ({"LANG": "POSIX"}, True),
+        ({"LC_ALL": "C", "LANG": "en_US.UTF-8"}, True),
+        ({"LANG": "C", "LC_CTYPE": "de_DE.UTF-8"}, False),
+        ({"LANG": "C.UTF-8"}, False),
+        ({"LANG": "C", "LC_ALL": "C.UTF-8"}, False),
+        ({}, False),
+        ({"TERM": "vt100", "LANG": "en_US.UTF-8"}, True),
+        ({"TERM": "xterm-256color", "LANG": "en_US.UTF-8"}, False),
+    ],
+)
+def test_ascii_is_chosen_by_what_the_user_set_not_by_what_python_made_of_it(
+    environment: dict[str, str], is_ascii: bool
+) -> None:
+    assert wants_ascii(environment, "UTF-8") is is_ascii

@@ -14,6 +14,7 @@ from toolkit.run_folder.find import find_run
 from toolkit.terminal.layout import cut, fit
 from toolkit.terminal.output import say, say_json
 from toolkit.terminal.text import clean
+from toolkit.terminal.values import shown
 
 
 def compare(args: argparse.Namespace) -> int:
@@ -30,9 +31,9 @@ def compare(args: argparse.Namespace) -> int:
         say_json(document)
         return 0
     _print_table(["", *(run.id for run in found)], [["state", *(run.state() for run in found)]])
-    _print_table(["numbers"], [[key, *map(_cell, values)] for key, values in numbers.items()])
+    _print_table(["numbers"], [[key, *map(_number, values)] for key, values in numbers.items()])
     if trainings:
-        _print_table(["training"], [[key, *map(_cell, values)] for key, values in trainings.items()])
+        _print_table(["training"], [[key, *map(_number, values)] for key, values in trainings.items()])
         if warning := caution(trainings):
             say(warning)
     _print_table(
@@ -42,8 +43,12 @@ def compare(args: argparse.Namespace) -> int:
     return 0
 
 
+def _number(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) and abs(value) >= 1e-3 else _cell(value)
+
+
 def _cell(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, float) and abs(value) >= 1e-3 else "-" if value is None else str(value)
+    return "-" if value is None else shown(value)
 
 
 def _print_table(header: list[str], rows: list[list[str]]) -> None:

@@ -11,12 +11,14 @@ import sys
 from pathlib import Path
 
 from toolkit.commands.curate_audit import run_audit
+from toolkit.commands.screens import become_screens
 from toolkit.errors import SteptuneError, UsageError
 from toolkit.review.curation import REASONS, VIEWS, Curation, View, folder_of, next_view
 from toolkit.review.curation_items import Item, load_items
 from toolkit.review.curation_text import numbered, open_line, report_lines
 from toolkit.review.journal import check_name
 from toolkit.review.rulings import curation_report, read_journals
+from toolkit.run_folder.find import find_run
 from toolkit.run_folder.outputs import find_dataset
 from toolkit.terminal.output import ask, say, say_json
 
@@ -25,7 +27,9 @@ KEYS = f"a accept, x REASON reject, e edit, s skip, f NOTE flag, u undo, U redo,
 
 def curate(args: argparse.Namespace) -> int:
     """Open the screen, run the plain loop, or print the report."""
-    dataset = find_dataset(Path(args.dataset))
+    given = Path(args.dataset)
+    is_path = given.exists() or len(given.parts) > 1
+    dataset = find_dataset(given if is_path else find_run(args.dataset).path)
     if args.report or args.json:
         return _report(dataset, args.json)
     if args.audit is not None and args.audit < 1:
@@ -38,8 +42,7 @@ def curate(args: argparse.Namespace) -> int:
                 " people are."
             )
         Curation(dataset, annotator, args.overlap).close()  # what is wrong shows here, and not on the screen
-        command = [sys.executable, "-P", "-m", "tui", "--curate", str(dataset), "--annotator", annotator]
-        os.execv(sys.executable, command)
+        become_screens("--curate", str(dataset), "--annotator", annotator)
     curation = Curation(dataset, annotator, args.overlap)
     try:
         return PlainCuration(curation).run() if args.audit is None else run_audit(curation, args.audit)

@@ -41,14 +41,25 @@ class RunSummary:
 
 
 def runs(args: argparse.Namespace) -> int:
-    """All runs of the runs folder, newest first."""
-    rows = [summary(run) for run in list_runs()]
+    """The runs of the runs folder that fit a filter, newest first or in another order."""
+    columns = [name.strip() for name in args.columns.split(",") if name.strip()]
+    found = list_runs()
+    cells: dict[str, JSON] = {}
+    is_plain = not (args.filter or columns or args.turned) and args.order == "newest"
+    if not is_plain:  # needs more of every run than the list does
+        from toolkit.commands.selected_runs import selected_runs
+
+        found, cells = selected_runs(found, " ".join(args.filter), args.order, args.turned, columns)
+    rows = [summary(run) for run in found]
     if args.json:
-        say_json([row.to_json() for row in rows])
+        say_json([{**row.to_json(), **cells.get(row.run_dir, {})} for row in rows])
     elif not rows:
-        say(f"No runs in {runs_root()}; `steptune run pipeline --preset demo` starts one.")
+        start = "`steptune run pipeline --preset demo` starts one."
+        say(f"No runs in {runs_root()}; {start}" if is_plain else "No run fits.")
     for row in () if args.json else rows:
         detail = row.progress if row.state.is_running else headline_text(row.headline) or row.message
+        if row.run_dir in cells:
+            detail = headline_text(cells[row.run_dir])
         line = clean(f"{row.id:<34} {row.state:<13} {clock(row.age_s):>9} ago  {detail}").rstrip()
         say(cut(line, shutil.get_terminal_size().columns) if sys.stdout.isatty() else line)
     return 0

@@ -10,4 +10,9 @@ from typing import NoReturn
 
 def screens(args: argparse.Namespace) -> NoReturn:
     """Become the screens' process."""
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "tui", *(["--readonly"] if args.readonly else [])])
+    become_screens(*(f"--{name}" for name in ("readonly", "ascii") if getattr(args, name)))
+
+
+def become_screens(*arguments: str) -> NoReturn:
+    """Become the screens' process, with the arguments of `python -m tui`."""
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "tui", *arguments])

@@ -38,7 +38,8 @@ def show(args: argparse.Namespace) -> int:
         return 0
     info = run.info
     say(f"{line.id}  {line.recipe}  {line.state}  {line.message}".rstrip())
-    say(f"folder   {run.path}\ncreated  {info.created} on {info.host}, steptune {info.steptune}")
+    created = time.strftime("%Y-%m-%d %H:%M", time.localtime(info.created_unix)) if info.created_unix else info.created
+    say(f"folder   {run.path}\ncreated  {created} on {info.host}, steptune {info.steptune}")
     if line.progress:
         say(f"now      {line.progress}")
     for name, stage in stages:

@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 
 from toolkit.bundled import resolve_bundled
+from toolkit.commands.screens import become_screens
 from toolkit.dataset_folder.names import split_file
 from toolkit.errors import EXIT_DONE, EXIT_FAILED, DataError, UsageError
-from toolkit.records import JSON, write_json, write_text
+from toolkit.records import JSON
 from toolkit.review.study.folder import StudyFolder, open_study
 from toolkit.review.study.key import Key, is_encrypted, read_key
 from toolkit.terminal.output import ask, say, say_json
@@ -63,7 +64,7 @@ def rate(args: argparse.Namespace) -> int:
     if not args.plain and sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
         with Session(read_packet(packet)):
             pass  # what is wrong with the files is said here, not on the screen
-        os.execv(sys.executable, [sys.executable, "-P", "-m", "tui", "--rate", str(packet)])
+        become_screens("--rate", str(packet))
     with Session(read_packet(packet)) as session:
         rate_plain(session, ask, say)
     return EXIT_DONE
@@ -103,22 +104,11 @@ def unblind(args: argparse.Namespace) -> int:
 
 def report(args: argparse.Namespace) -> int:
     """Write report/study_report.json and .md."""
-    from toolkit.review.study.analysis import analyse
-    from toolkit.review.study.closing import opened_key
-    from toolkit.review.study.report_text import markdown, verdict
-    from toolkit.review.study.verify import find_changes
+    from toolkit.review.study.report_text import verdict
+    from toolkit.review.study.reporting import write_report
 
     folder = open_study(Path(args.study))
-    key = opened_key(folder)
-    if changes := find_changes(folder):
-        raise DataError(
-            "the study cannot be reported, since it is not as it was sealed:"
-            + "".join(f"\n  - {change}" for change in changes)
-        )
-    found = analyse(folder, key, Path(args.results) if args.results else None)
-    text_file = folder.report_file.with_suffix(".md")
-    write_json(folder.report_file, found.to_json())
-    write_text(text_file, markdown(found))
+    found, text_file = write_report(folder, Path(args.results) if args.results else None)
     _say_result(
         args,
         found.to_json(),

@@ -16,7 +16,7 @@ from toolkit.generation.served_check import Served, check_requests, compare_serv
 from toolkit.generation.system import System
 from toolkit.machine.gpus import my_gpus
 from toolkit.options.generation import EngineOptions, SamplingOptions
-from toolkit.runs.recorder import Recorder
+from toolkit.runs.recorder import LOADING, Recorder
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,7 @@ def answer_requests(
     )
     started = time.monotonic()
     check = _check_requests(jobs)
+    recorder.begin(LOADING)
     with _engine(jobs, requests, sampling, options, check) as engine:
         startup_s = round(time.monotonic() - started, 2)
         recorder.event(

@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 from toolkit.records import JSON
@@ -119,9 +120,9 @@ def _all_cards(timeout_s: float) -> tuple[list[Gpu], list[Gpu], str | None]:
     program = shutil.which("nvidia-smi")
     if program is None:
         return [], [], None
-    answer, problem = _ask(program, timeout_s, *_FIELDS, *_NEWER_FIELDS)
+    answer, problem = ask_nvidia_smi("gpu", (*_FIELDS, *_NEWER_FIELDS), timeout_s)
     if problem and "not a valid field" in problem:
-        answer, problem = _ask(program, timeout_s, *_FIELDS)
+        answer, problem = ask_nvidia_smi("gpu", _FIELDS, timeout_s)
     if problem:
         return [], [], problem
     cards = [card for line in answer.splitlines() if (card := _card(line))]
@@ -152,8 +153,10 @@ def pids_on(card: Gpu) -> list[int]:
     return [int(row[1]) for row in rows if len(row) == 2 and row[0] == card.uuid and row[1].isdigit()]
 
 
-def _ask(program: str, timeout_s: float, *fields: str) -> tuple[str, str | None]:
-    return _run([program, f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits"], timeout_s)
+def ask_nvidia_smi(what: str, fields: Sequence[str], timeout_s: float) -> tuple[str, str | None]:
+    """(answer, problem) of `nvidia-smi --query-WHAT`: a line of cells with commas for each card or process."""
+    program = shutil.which("nvidia-smi") or "nvidia-smi"
+    return _run([program, f"--query-{what}={','.join(fields)}", "--format=csv,noheader,nounits"], timeout_s)
 
 
 def _run(command: list[str], timeout_s: float) -> tuple[str, str | None]:

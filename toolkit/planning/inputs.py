@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from toolkit.bundled import recipes_dir
 from toolkit.planning.check import Check
+from toolkit.planning.columns import column_checks
 from toolkit.records import sha256_tree
 from toolkit.settings import Settings
 
@@ -23,7 +24,7 @@ def check_inputs(settings: Settings) -> list[Check]:
     """A check per path option that is set: size and SHA-256 of the contents (that of toolkit.records.sha256_tree)."""
     # Of a pipeline's later stages the inputs are made by the ones before.
     first = next(iter(settings.stage_settings().values()))
-    return [_check(name, path) for name, path in _paths(first)]
+    return [*(_check(name, path) for name, path in _paths(first)), *column_checks(first)]
 
 
 def _paths(value: Any, name: str = "") -> Iterator[tuple[str, Path]]:

@@ -99,8 +99,8 @@ class Curation:
         return decisions(self.journal.entries, self.items)
 
     def queue(self) -> list[Item]:
-        """What is still to decide: rows that data-build asks about first, skipped ones last, the rest in this person's
-        order.
+        """What is still to decide: rows that data-build or a flag asks about first, then those that everybody decides
+        (agreement is known only from these), then the rest, each in this person's order; skipped ones last.
         """
         mine = self.mine()
         theirs = {identifier for entries in self._others.values() for identifier in decisions(entries, self.items)}
@@ -117,6 +117,7 @@ class Curation:
                 skipped.get(item.id, -1),
                 not item.why,
                 item.id not in flagged,
+                not self.is_shared(item.id),
                 _order(self.annotator, item.id),
             ),
         )
@@ -190,6 +191,11 @@ class Curation:
     def open_work(self) -> dict[View, int]:
         """How many rows each view still waits with."""
         return {view: len(self.waiting(view)) for view in VIEWS}
+
+
+def annotators(dataset: Path) -> dict[str, int]:
+    """Everybody who has a journal of the data set, with the number of rows that they have decided."""
+    return {path.stem: len(decisions(read_journal(path), None)) for path in journals(folder_of(dataset))}
 
 
 def folder_of(dataset: Path) -> Path:

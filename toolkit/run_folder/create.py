@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import platform
 import secrets
@@ -79,7 +80,16 @@ def _run_info(recipe: str, run_id: str, parent: str | None, model: str | None) -
         python=platform.python_version(),
         git_commit=_git_commit(),
         model=model,
+        user=_user(),
     )
+
+
+def _user() -> str | None:
+    """Who starts the run; None where the system has no name for it (a container's bare number)."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return None
 
 
 def _git_commit() -> str | None:

@@ -54,6 +54,7 @@ class RunInfo:
     python: str | None = None
     git_commit: str | None = None
     model: str | None = None
+    user: str | None = None
 
     @classmethod
     def from_json(cls, row: JSON, folder_name: str) -> RunInfo:
@@ -322,6 +323,22 @@ class Progress:
     @property
     def unit_s(self) -> float | None:
         return self.number("unit_s")
+
+
+@dataclass(frozen=True)
+class Labels:
+    """labels.json: how people sorted the run, `pinned` keeps it on top of the lists."""
+
+    tags: tuple[str, ...] = ()
+    pinned: bool = False
+
+    @classmethod
+    def from_json(cls, row: JSON) -> Labels:
+        tags = row.get("tags")
+        return cls(tuple(map(str, tags)) if isinstance(tags, list) else (), row.get("pinned") is True)
+
+    def to_json(self) -> JSON:
+        return {"tags": list(self.tags), "pinned": self.pinned}
 
 
 @dataclass(frozen=True)

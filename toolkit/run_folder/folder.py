@@ -78,6 +78,10 @@ class RunFolder:
         return self.path / "notes.jsonl"
 
     @property
+    def labels_file(self) -> Path:
+        return self.path / "labels.json"
+
+    @property
     def log_file(self) -> Path:
         return self.path / "log.txt"
 
@@ -112,6 +116,11 @@ class RunFolder:
         return list(self.path.glob(f"{_CLAIM}*.json"))
 
     @property
+    def trashed_file(self) -> Path:
+        """Where it was, while it is in the trash."""
+        return self.path / "trashed.json"
+
+    @property
     def records(self) -> tuple[Path, ...]:
         """The files with a line for whatever happened."""
         return self.metrics_file, self.hardware_file, self.events_file, self.notes_file
@@ -128,6 +137,12 @@ class RunFolder:
         """The stages that were started, by name; those set aside since are not among them."""
         folders = sorted((self.path / _STAGES).glob("*"))
         return [RunFolder(path) for path in folders if RunFolder(path).exists() and _SET_ASIDE not in path.name]
+
+    @property
+    def runs_root(self) -> Path:
+        """The runs folder that it lies in; a stage's is that of its pipeline."""
+        parent = self.path.absolute().parent
+        return parent.parents[1] if parent.name == _STAGES and RunFolder(parent.parent).exists() else parent
 
     def set_aside(self) -> None:
         """Rename this stage's folder, to make room for the stage under other settings."""
@@ -233,6 +248,7 @@ class RunFolder:
 
     def add_note(self, text: str) -> None:
         append_jsonl(self.notes_file, {"time": round(time.time(), 3), "text": text}, durable=True)
+        os.utime(self.path)  # by which the screens see that an ended run has something new
 
     def attempts(self) -> int:
         """How often the run was ended and taken up again."""

@@ -29,6 +29,11 @@ class State(StrEnum):
         return unknown
 
     @property
+    def short(self) -> str:
+        """Its word where there is little room; filters know both."""
+        return {State.OUT_OF_MEMORY: "no memory", State.UNREADABLE: "illegible"}.get(self, self.value)
+
+    @property
     def is_live(self) -> bool:
         """Whether processes of the run are at work, as far as its folder tells. Only then can it save a checkpoint."""
         return self in (State.STARTING, State.RUNNING, State.STALLED)

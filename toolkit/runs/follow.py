@@ -11,6 +11,7 @@ from toolkit.records import JSON
 from toolkit.run_folder.documents import EventName, Progress
 from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.states import State
+from toolkit.runs.phases import phase_words
 from toolkit.terminal.live_line import LiveLine
 from toolkit.terminal.numbers import amount, clock, headline_text
 
@@ -75,11 +76,11 @@ class Follower:
 
 
 def describe_progress(progress: Progress) -> str:
-    """`sft train 12/60 20 % loss 1.93 eta 2:10` from a metrics line with a phase."""
+    """`sft training 12/60 20 % loss 1.93 eta 2:10` from a metrics line with a phase."""
     done, total = progress.done, progress.total
     parts = [
         progress.stage,
-        progress.phase,
+        phase_words(progress.phase),
         amount(progress.phase, done, total),
         f"{100 * done / total:3.0f} %" if total else "",
     ]

@@ -15,6 +15,7 @@ from toolkit.errors import Cancelled
 from toolkit.run_folder.folder import RunFolder
 
 PROGRESS_EVERY_S = 1.0
+LOADING = "loading the model"
 
 
 class Recorder:
@@ -59,6 +60,13 @@ class Recorder:
         if self._longest_s >= 1.0:
             fields["unit_s"] = round(self._longest_s, 1)
         self.metric(phase=phase, done=done, total=total, eta_s=eta_s, **fields)
+
+    def begin(self, phase: str, done: float = 0, total: float = 0) -> None:
+        """A piece of work that is not counted itself, such as loading a model; `done` and `total` are those of the
+        phase that it interrupts, which goes on where it was.
+        """
+        unit = {"unit_s": round(self._longest_s, 1)} if self._longest_s >= 1.0 else {}
+        self.metric(phase=phase, done=done, total=total, **unit)
 
     def check_stop(self) -> None:
         """Raise Cancelled if the run was asked to stop: call it where the work so far is safe."""

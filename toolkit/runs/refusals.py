@@ -12,7 +12,7 @@ from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.states import State
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RunAsItIs:
     """What decides about a run. Each `no_...` is the sentence why something may not be done to it; "" where it may."""
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from toolkit.terminal.text import clean
+from toolkit.terminal.values import shown
 
 _IN_BYTES = frozenset({"download", "merge"})  # phases of a run's progress
 
@@ -44,7 +45,7 @@ def number(value: Any) -> str:
 def headline_text(headline: Mapping[str, Any]) -> str:
     """The numbers of a run in a line: `eval_loss 1.79, best_step 40`."""
     return ", ".join(
-        f"{clean(name)} {value:.4g}" if isinstance(value, float) else f"{clean(name)} {clean(value)}"
+        f"{clean(name)} {number(value) if as_number(value) is not None else clean(shown(value))}"
         for name, value in headline.items()
         if value is not None
     )

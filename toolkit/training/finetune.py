@@ -23,7 +23,7 @@ from toolkit.options.training import SftOptions, TrainOptions
 from toolkit.planning.model_configs import find_model_config
 from toolkit.planning.training_memory import evaluation_rows
 from toolkit.planning.training_shape import TrainingShape, read_shape
-from toolkit.runs.recorder import Recorder
+from toolkit.runs.recorder import LOADING, Recorder
 from toolkit.training.base_model import load_base_model, lora_config, require_targets
 from toolkit.training.batches import BatchRows
 from toolkit.training.checkpoints import checkpoint_dir, last_complete, remove_incomplete, require_same_adapter, step_of
@@ -94,6 +94,7 @@ def finetune(
     recorder.check_stop()
     report = RunReport(recorder, options.early_stopping_patience)
     with out_of_memory_named(options, hardware):
+        recorder.begin(LOADING)
         trainer = _trainer(options, config, hardware, train_rows, validation_rows, tokenizer, report)
         recorder.check_stop()
         _train(trainer, options.model, checkpoints, recorder)

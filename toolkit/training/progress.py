@@ -28,6 +28,7 @@ class RunReport(TrainerCallback):
         self.patience = patience
         self.stopped_at: int | None = None
         self.early_stopped = False
+        self.evaluates = False
         self.started_s = time.monotonic()
         self.first_step = 0
         self.seen: tuple[float, int, int] = (self.started_s, 0, 0)
@@ -47,6 +48,13 @@ class RunReport(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         self._leave_before_the_first_step(state)
+        if not self.evaluates:
+            self.evaluates = True
+            self.recorder.begin(f"evaluating at step {state.global_step}", state.global_step, state.max_steps)
+
+    def saves(self, state: TrainerState) -> None:
+        """A checkpoint is being written."""
+        self.recorder.begin("saving", state.global_step, state.max_steps)
 
     def _leave_before_the_first_step(self, state: TrainerState) -> None:
         """Nothing is lost then, and how long a step takes is not known. Several processes leave after it, together."""
@@ -77,6 +85,7 @@ class RunReport(TrainerCallback):
     def on_evaluate(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: dict[str, float], **_: Any
     ) -> TrainerControl:
+        self.evaluates = False
         self._report(state, eval_loss=round(metrics["eval_loss"], 8))
         # The time of an evaluation is not training time.
         self.seen = (time.monotonic(), self.tokens, self.labelled)

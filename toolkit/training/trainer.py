@@ -14,7 +14,7 @@ import torch
 import torch.distributed as dist
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Sampler
-from transformers import PreTrainedModel, TrainerControl
+from transformers import PreTrainedModel, TrainerControl, TrainerState
 from trl import SFTTrainer
 
 from toolkit.errors import DiskFullError
@@ -33,6 +33,9 @@ class StepReport(Protocol):
 
     def skipped(self, step: int, scale: float) -> None:
         """The step's gradient overflowed fp16 at this loss scale; its weights stay."""
+
+    def saves(self, state: TrainerState) -> None:
+        """A checkpoint is being written."""
 
 
 class CompletionTrainer(SFTTrainer):
@@ -191,6 +194,8 @@ class CompletionTrainer(SFTTrainer):
                 stays.
         """
         folder = checkpoint_dir(Path(self.args.output_dir), self.state.global_step)
+        if self.step_report is not None:
+            self.step_report.saves(self.state)
         try:
             super(SFTTrainer, self)._save_checkpoint(model, trial)
             self.accelerator.wait_for_everyone()

@@ -10,9 +10,10 @@ from typing import Any
 
 from toolkit.run_folder.comparison import Table, differing_settings, headline_numbers
 from toolkit.run_folder.folder import RunFolder
+from toolkit.runs.row import RunRow
 from toolkit.terminal.numbers import number
 from toolkit.terminal.text import clean
-from tui.logic.run_row import RunRow
+from toolkit.terminal.values import shown
 
 MAX_RUNS = 6
 
@@ -53,22 +54,21 @@ def short_labels(ids: Sequence[str]) -> list[str]:
     return short if len(set(short)) == len(short) and all(short) else list(ids)
 
 
-def cell(value: Any) -> str:
-    """A setting or number as a cell of a table."""
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        return number(value)
-    if isinstance(value, list):
-        return clean(", ".join(map(str, value))) or "none"
-    return clean(value)
+def number_cell(value: Any) -> str:
+    """A measured number as a cell of a table, to four digits; `-` where a run has none."""
+    return "-" if value is None else number(value) if isinstance(value, float) else clean(shown(value))
+
+
+def setting_cell(value: Any) -> str:
+    """A setting as a cell of a table, exactly."""
+    return "-" if value is None else clean(shown(value))
 
 
 def to_markdown(comparison: Comparison) -> str:
     """Two tables: numbers, then the settings that differ."""
     header = ["", *(row.id for row in comparison.rows)]
-    numbers = [[name, *map(cell, values)] for name, values in comparison.numbers.items()]
-    settings = [[f"`{name}`", *map(cell, values)] for name, values in comparison.settings.items()]
+    numbers = [[name, *map(number_cell, values)] for name, values in comparison.numbers.items()]
+    settings = [[f"`{name}`", *map(setting_cell, values)] for name, values in comparison.settings.items()]
     parts = [
         "# Comparison of " + ", ".join(row.id for row in comparison.rows),
         "## Numbers",
@@ -102,5 +102,5 @@ def _csv_cell(value: Any) -> str:
         return ""
     if isinstance(value, int | float):
         return repr(value)
-    text = clean(value)
+    text = clean(shown(value))
     return f"'{text}" if text.startswith(("=", "+", "@", "-")) else text

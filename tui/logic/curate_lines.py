@@ -11,6 +11,7 @@ from toolkit.review.curation_text import numbered
 from toolkit.terminal.layout import wrap
 from toolkit.terminal.numbers import age
 from toolkit.terminal.text import clean, clean_text
+from toolkit.terminal.values import shown
 from tui.logic.lines import Line, line
 
 VERDICT_STYLES = {"accept": "good", "edit": "accent", "reject": "bad"}
@@ -23,7 +24,7 @@ def prompt_lines(item: Item, width: int, with_meta: bool) -> list[Line]:
     if with_meta:
         lines.append(())
         lines += [
-            line((f"{clean(key)} ", "dim"), clean(value))
+            line((f"{clean(key)} ", "dim"), clean(shown(value)))
             for key, value in {"split": item.split, **item.meta}.items()
             if value
         ]

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from toolkit.catalog import recipe_of_run
 from toolkit.dataset_folder.documents import is_leak_free, split_sizes
+from toolkit.dataset_folder.names import SPLITS
 from toolkit.review.audited_card import newest_card
 from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.outputs import output_of
+from toolkit.runs.row import RunRow
 from toolkit.terminal.layout import wrap
 from toolkit.terminal.text import clean, clean_text
-from tui.logic.lines import Line, line
-from tui.logic.run_row import RunRow
+from tui.logic.lines import Line, Span, line
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,13 @@ class DataSet:
     path: Path
     rows: dict[str, int]
     leak_free: bool
+
+    @property
+    def sign(self) -> Span:
+        """What one should know before training on it."""
+        if empty := [name for name in SPLITS if not self.rows.get(name)]:
+            return Span(f" {empty[0]} is empty ", "bad")
+        return Span(" leak-free ", "good") if self.leak_free else Span(" not certified ", "bad")
 
 
 def find_data_sets(rows: Iterable[RunRow]) -> list[DataSet]:

@@ -17,11 +17,14 @@ from toolkit.records import JSON
 from toolkit.run_folder.documents import EventName
 from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.states import State
-from toolkit.terminal.numbers import as_number
-from toolkit.terminal.text import clean
+from toolkit.runs.next_steps import NextStep, next_steps, whole_message
+from toolkit.runs.row import RunRow, read_row
+from toolkit.runs.time_left import stage_times, whole_left
+from toolkit.terminal.numbers import as_number, number
+from toolkit.terminal.text import clean, clean_text
+from toolkit.terminal.values import shown
 from tui.logic.growing import GrowingJsonl
 from tui.logic.log_file import LogFile
-from tui.logic.run_row import RunRow, read_row
 from tui.logic.series import Curves
 
 LOG_TAIL = 60
@@ -55,6 +58,9 @@ class FeedView:
     unreadable: int = 0
     version: int = 0
     gone: bool = False
+    message: str = ""  # all that a run that did not finish said at its end
+    steps: tuple[NextStep, ...] = ()  # what can be done about it
+    whole_left_s: float | None = None  # of a live pipeline
 
     @property
     def best_step(self) -> float | None:
@@ -90,6 +96,9 @@ class RunFeed:
         row = read_row(path)
         self._row_read = time.monotonic()
         self.pinned: Path | None = None
+        self._earlier: dict[str, float] | None = None  # seconds of an earlier pipeline's stages
+        self._explained: State | None = None  # the state that message and steps are of
+        self._message, self._steps = "", tuple[NextStep, ...]()
         self._readers = _Readers.of(self._subject(row).path)
         self.view = FeedView(row, self._subject(row), self._readers.curves, self._readers.hardware_curves)
 
@@ -112,6 +121,10 @@ class RunFeed:
         behind = readers.metrics.behind
         gone = not self.path.exists()
         if changed or (row, subject, gone) != (self.view.row, self.view.subject, self.view.gone):
+            if row.state is not self._explained:
+                self._explained = row.state
+                run = RunFolder(self.path)
+                self._message, self._steps = clean_text(whole_message(run)), tuple(next_steps(run, row.state))
             self.view = FeedView(
                 row,
                 subject,
@@ -124,9 +137,19 @@ class RunFeed:
                 readers.metrics.unreadable + readers.events.unreadable,
                 self.view.version + 1,
                 gone,
+                self._message,
+                self._steps,
+                self._whole_left(row),
             )
             return True, behind > 0
         return False, behind > 0
+
+    def _whole_left(self, row: RunRow) -> float | None:
+        if not (row.live and row.stages):
+            return None
+        if self._earlier is None:
+            self._earlier = stage_times(self.path, row.model)
+        return whole_left(row, self._earlier)
 
     def _row(self, changed: bool) -> RunRow:
         """A row takes a dozen files: read again when something was written, else once a second."""
@@ -140,7 +163,9 @@ class RunFeed:
         started = [stage for stage in row.stages if stage.state not in (State.WAITING, State.UNCHANGED)]
         if self.pinned is not None:
             return next((stage for stage in row.stages if stage.path == self.pinned), row)
-        if not row.live:  # of a pipeline that is over, the training is what has curves
+        if not row.live:  # of a pipeline that is over: what went wrong, else the training, for it has curves
+            if (bad := next((stage for stage in started if stage.state.is_bad), None)) is not None:
+                return bad
             return next(
                 (stage for stage in started if recipe_of_run(stage.recipe).trains), started[-1] if started else row
             )
@@ -158,10 +183,19 @@ class RunFeed:
             gpus = sample.pop("gpus", None)
             if isinstance(gpus, list):
                 readers.gpus = tuple(gpu for gpu in gpus if isinstance(gpu, dict))
+                sample |= _of_all_cards(readers.gpus)
         readers.hardware_curves.add(samples)
         told = [event for event in map(describe, readers.events.read(PIECE)) if event is not None]
         readers.told.extend(told)
         return readers.log.refresh() or bool(rows or samples or told)
+
+
+def _of_all_cards(gpus: tuple[JSON, ...]) -> JSON:
+    """The fullest card's memory and the mean load, for the curves."""
+    used = [mib / 1024 for gpu in gpus if (mib := as_number(gpu.get("memory_used_mib"))) is not None]
+    busy = [share for gpu in gpus if (share := as_number(gpu.get("utilization_percent"))) is not None]
+    memory = {"gpu_memory_gib": max(used)} if used else {}
+    return memory | ({"gpu_percent": sum(busy) / len(busy)} if busy else {})
 
 
 def describe(row: JSON) -> Event | None:
@@ -190,7 +224,7 @@ def describe(row: JSON) -> Event | None:
     time_value, step = row.get("time"), row.get("step")
     fields = {key: value for key, value in row.items() if key not in ("time", "event")}
     other = clean(name.replace("_", " ")) + "".join(
-        f" {clean(key)}={clean(value)[:60]}" for key, value in list(fields.items())[:4]
+        f" {clean(key)}={_plain(value)[:60]}" for key, value in list(fields.items())[:4]
     )
     return Event(
         as_number(time_value),
@@ -201,8 +235,7 @@ def describe(row: JSON) -> Event | None:
 
 
 def _plain(value: Any) -> str:
-    number = as_number(value)
-    return clean(value) if number is None else f"{number:g}"
+    return clean(shown(value)) if as_number(value) is None else number(value)
 
 
 def _best_step(curves: Curves) -> float | None:

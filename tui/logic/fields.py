@@ -4,6 +4,7 @@ stand in.
 
 from __future__ import annotations
 
+import inspect
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ class Field:
     choices: tuple[str, ...] = ()
     required: bool = False
     shape: EntryShape | None = None
+    group: str = ""  # what the options around it are about, as the model that declares them says
 
     @property
     def name(self) -> str:
@@ -126,7 +128,14 @@ def _field(model: type[BaseModel], name: str, key: str, section: str) -> Field:
     )
     shape = _entry_shape(info.annotation, info.description or "")
     kind, choices = ("entries", ()) if shape else _kind(info.annotation)
-    return Field(key, section, kind, info.description or "", choices, needs, shape)
+    return Field(key, section, kind, info.description or "", choices, needs, shape, _group(model, name))
+
+
+def _group(model: type[BaseModel], name: str) -> str:
+    """What the option group that declares a field is about: the beginning of its docstring."""
+    owner = next((base for base in model.__mro__ if name in inspect.get_annotations(base)), model)
+    first = (owner.__doc__ or "").strip().partition("\n")[0]
+    return first.partition(";")[0].partition(":")[0].rstrip(".")
 
 
 def _kind(annotation: Any) -> tuple[Kind, tuple[str, ...]]:

@@ -21,9 +21,9 @@ from toolkit.catalog import RECIPES
 from toolkit.errors import ConfigError, Problem, SteptuneError
 from toolkit.records import JSON
 from toolkit.run_folder.folder import RunFolder
+from toolkit.runs.row import RunRow
 from toolkit.settings import Settings
 from tui.logic.fields import Field, sections
-from tui.logic.run_row import RunRow
 from tui.logic.values import parsed, value_text, with_bundled
 
 

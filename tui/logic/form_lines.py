@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from toolkit.errors import Problem
 from toolkit.run_folder.config_values import flatten, read_config
 from toolkit.run_folder.folder import RunFolder
+from toolkit.runs.row import RunRow
 from toolkit.settings import Settings
 from toolkit.terminal.layout import cut
 from toolkit.terminal.text import clean
 from tui.logic.form import Form, values_of
 from tui.logic.lines import Line, line
-from tui.logic.run_row import RunRow
 from tui.logic.values import difference, with_bundled
 
 

@@ -57,6 +57,11 @@ class Poller(threading.Thread):
     def wake(self) -> None:
         self._wake.set()
 
+    def look_again(self) -> None:
+        """List the runs folder at once: something in it was changed here."""
+        self.scanner.list_again()
+        self._wake.set()
+
     def stop(self) -> None:
         self._stopping.set()
         self._wake.set()
@@ -74,7 +79,7 @@ class Poller(threading.Thread):
             while self._retired:
                 self._retired.popleft().close()
             wait_s = (
-                0.02 if any(more) else (0.1 if not self.snapshot.complete and self.snapshot.rows else self._interval())
+                0.02 if any(more) else (0.05 if not self.snapshot.complete and self.snapshot.rows else self._interval())
             )
             self._wake.wait(wait_s)
             self._wake.clear()

@@ -139,7 +139,7 @@ class Rating:
             return [
                 (),
                 line(("  All done. Thank you: everything is saved.", "good")),
-                line(("  esc leaves; b goes back to change something", "dim")),
+                line(("  esc leaves; N goes back to change something", "dim")),
                 (),
                 *(
                     line((f"  {part}", ""))

@@ -43,6 +43,11 @@ class Report:
     def verdict(self) -> str:
         return clean(self.results.verdict.text) if self.results else ""
 
+    @property
+    def about(self) -> str:
+        """The system that the verdict is on."""
+        return self.results.verdict.system if self.results else ""
+
     def metrics(self) -> list[str]:
         """Every metric that some system has, the best known first."""
         names = dict.fromkeys(name for system in self.systems.values() for name in system.metrics)

@@ -11,6 +11,8 @@ from toolkit.terminal.text import clean, clean_text
 from tui.logic.lines import Line, Span, line
 from tui.logic.report import METRIC_NAMES
 
+MIN_COLUMN = 22
+
 
 def item_line(item: Item, systems: Sequence[str], width: int) -> Line:
     """One item of the list: its id, question, and the ROUGE-L of each system."""
@@ -23,11 +25,14 @@ def item_line(item: Item, systems: Sequence[str], width: int) -> Line:
     return line((name, "dim"), fit(cut(question, width - 18 - 9 * len(cells)), width - 17 - 9 * len(cells)), *cells)
 
 
-def item_columns(item: Item, width: int) -> list[Line]:
-    """Question on top; the reference and each system's answer side by side, with scores under them."""
-    answers = {clean(name): clean_text(text) for name, text in item.outputs.items()}
+def item_columns(item: Item, width: int, first: str = "") -> list[Line]:
+    """Question on top; the reference and each system's answer side by side, with scores under them.
+
+    The answer of `first` stands next to the reference, where a small terminal shows it without scrolling too.
+    """
+    answers = {clean(name): clean_text(text) for name, text in _first(item.outputs, first)}
     columns = {"reference": clean_text(item.reference), **answers}
-    shown = max(1, min(len(columns), width // 26))
+    shown = max(1, min(len(columns), width // MIN_COLUMN))
     column_width = (width - 3 * (shown - 1)) // shown
     head = [line((part, "bold")) for part in wrap(clean_text(item.prompt), width)]
     lines = [*head, ()]
@@ -45,6 +50,10 @@ def item_columns(item: Item, width: int) -> list[Line]:
             lines.append(_side_by_side([(text, "dim") for text in score_row], column_width))
         lines.append(())
     return lines
+
+
+def _first(outputs: dict[str, str], first: str) -> list[tuple[str, str]]:
+    return sorted(outputs.items(), key=lambda pair: pair[0] != first)
 
 
 def _side_by_side(cells: list[tuple[str, str]], width: int) -> Line:

@@ -1,31 +1,35 @@
-"""The list of runs, kept up to date for the price of a few stat calls. Polling, because inotify does not see writers on
-NFS.
-"""
+"""The runs of a folder, read a bounded piece at a time: the newest first, live ones at every look."""
 
 from __future__ import annotations
 
 import os
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from toolkit.run_folder.folder import RunFolder
-from tui.logic.run_row import RunRow, read_row
+from toolkit.runs.row import RunRow, read_row
 
-# Ended runs and the folder itself are looked at this much less often than live runs.
+# Ended runs and the folder itself are looked at this much less often than live runs; old ones among many still less.
 SLOW_EVERY_S = 2.0
-DEEP_PER_SCAN = 25
+RECENT, OLD_EVERY_S = 300, 20.0
+# A look takes about this long at most, so that the newest of ten thousand runs are on the screen at once.
+PIECE_S = 0.15
+# Of the first look; all others read metrics as well.
+DEEP_AT_FIRST = 25
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All runs, newest first, as of one look."""
+    """All runs that were read, newest first, as of one look; `total` is how many there are."""
 
     rows: tuple[RunRow, ...] = ()
     problem: str = ""
-    complete: bool = False  # whether every row's metrics were looked at
+    complete: bool = False  # whether every run was read, with its metrics
+    total: int = 0
 
-    @property
+    @cached_property
     def live(self) -> tuple[RunRow, ...]:
         return tuple(row for row in self.rows if row.live)
 
@@ -36,34 +40,43 @@ class Snapshot:
 @dataclass
 class _Known:
     row: RunRow
-    stamp: tuple[int, int, int]
+    stamp: tuple[int, ...]
     checked: float
 
 
 class Scanner:
-    """Remembers rows of ended runs by their result.json; reads live runs anew each time."""
+    """Remembers rows of ended runs by the time of their folder's last change; reads live runs anew each time."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._known: dict[str, _Known] = {}
         self._names: list[str] = []
+        self._others: set[str] = set()  # folders that are no runs
         self._listed = -SLOW_EVERY_S
         self._problem = ""
+        self._looks = 0
 
     def scan(self) -> Snapshot:
         now = time.monotonic()
         if now - self._listed >= SLOW_EVERY_S:
             self._list()
             self._listed = now
-        deep_left = DEEP_PER_SCAN
+        until = time.monotonic() + PIECE_S
         rows, complete = [], True
-        for name in self._names:
-            row = self._row(name, now, deep_left > 0)
-            if row.deep and self._known[name].checked == now:
-                deep_left -= 1
-            complete = complete and row.deep
-            rows.append(row)
-        return Snapshot(tuple(rows), self._problem, complete)
+        for index, name in enumerate(self._names):
+            row = self._row(name, index, now, until)
+            complete = complete and (row.deep if row is not None else name in self._others)
+            if row is not None:
+                rows.append(row)
+        self._looks += 1
+        total = sum(name not in self._others for name in self._names) if self._others else len(self._names)
+        return Snapshot(tuple(rows), self._problem, complete, total)
+
+    def list_again(self) -> None:
+        """List the folder and look at every run at the next look."""
+        self._listed = -SLOW_EVERY_S
+        for known in self._known.copy().values():
+            known.checked = -OLD_EVERY_S
 
     def _list(self) -> None:
         try:
@@ -74,23 +87,31 @@ class Scanner:
             found, self._problem = [], ""
         except OSError as error:
             found, self._problem = [], f"{self.root} cannot be read: {error.strerror}"
-        names = [name for name in found if name in self._known or _is_run(self.root / name)]
+        # Of a name that is new, its turn to be read says whether it is a run: asking for all at once takes its time.
+        self._others = {name for name in self._others & set(found) if not _is_run(self.root / name)}
+        names = [name for name in found if name not in self._others]
         self._names = sorted(names, reverse=True)
         for gone in set(self._known) - set(names):
             del self._known[gone]
 
-    def _row(self, name: str, now: float, may_go_deep: bool) -> RunRow:
-        path = self.root / name
+    def _row(self, name: str, index: int, now: float, until: float) -> RunRow | None:
+        """None for what is no run, or was not read yet and has no time left in this look."""
         known = self._known.get(name)
         if known is not None and not known.row.live:
-            if known.row.deep and now - known.checked < SLOW_EVERY_S:
+            every_s = SLOW_EVERY_S if index < RECENT else OLD_EVERY_S
+            if known.row.deep and now - known.checked < every_s:
                 return known.row
-            stamp = _stamp(path)
-            if stamp == known.stamp and (known.row.deep or not may_go_deep) and known.row.state.is_ended:
-                known.checked = now if known.row.deep else known.checked
-                return known.row
+        if (known is None or not known.row.live) and time.monotonic() > until and self._known:
+            return known.row if known else None
+        path = self.root / name
+        if known is None and not _is_run(path):
+            self._others.add(name)
+            return None
         stamp = _stamp(path)
-        row = read_row(path, deep=may_go_deep)
+        if known is not None and known.row.state.is_ended and stamp == known.stamp and known.row.deep:
+            known.checked = now
+            return known.row
+        row = read_row(path, deep=self._looks > 0 or index < DEEP_AT_FIRST)
         self._known[name] = _Known(row, stamp, now)
         return row
 
@@ -105,9 +126,10 @@ def _is_run(path: Path) -> bool:
         return False
 
 
-def _stamp(path: Path) -> tuple[int, int, int]:
+def _stamp(path: Path) -> tuple[int, ...]:
+    """Changes with the result, and when a file of the folder is made, replaced or renamed: labels, a note."""
     try:
-        found = os.stat(RunFolder(path).result_file)
-        return found.st_ino, found.st_size, found.st_mtime_ns
+        folder, result = os.stat(path), os.stat(RunFolder(path).result_file)
+        return folder.st_mtime_ns, result.st_ino, result.st_size, result.st_mtime_ns
     except OSError:
-        return 0, 0, 0
+        return (0,)

@@ -124,6 +124,11 @@ class Choose(Dialog):
         self.dismiss(None)
 
 
+def rows_of_reading(height: int) -> int:
+    """The rows of a text in a dialog on a terminal of that height: nine tenths of it, less frame and question."""
+    return int(height * 0.9) - 6
+
+
 class Reading(Dialog):
     """Lines to read and scroll."""
 
@@ -141,7 +146,7 @@ class Reading(Dialog):
     def on_mount(self) -> None:
         self.query_one("#question", Panel).show([line((self.title_text, "title"), ("   esc closes", "dim"))])
         lines = self.query_one("#lines", TextView)
-        lines.styles.height = min(max(1, len(self.lines)), self.app.size.height - 8)
+        lines.styles.height = min(max(1, len(self.lines)), rows_of_reading(self.app.size.height))
         lines.focus()
 
     def action_leave(self) -> None:

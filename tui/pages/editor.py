@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from textual.app import App
+from textual.app import App, SuspendNotSupported
 
 from toolkit.terminal.text import clean
 
@@ -21,14 +22,36 @@ def edit_text(app: App[Any], text: str, name: str) -> str | None:
         path = Path(folder) / name
         path.write_text(text, encoding="utf-8")
         try:
-            with app.suspend():
-                done = subprocess.run([*shlex.split(editor), str(path)], check=False)
-        except (OSError, ValueError) as error:
-            app.notify(f"{editor} could not be started: {clean(error)}; set $EDITOR.", severity="error", markup=False)
-            return None
-        if done.returncode != 0:
+            code = run_aside(app, [*shlex.split(editor), str(path)])
+        except (OSError, ValueError, SuspendNotSupported) as error:
             app.notify(
-                f"{editor} ended with {done.returncode}; no change was applied.", severity="warning", markup=False
+                f"{clean(editor)} could not be started: {clean(error)}. Set $EDITOR to an editor that is installed.",
+                severity="error",
+                markup=False,
             )
             return None
+        if code != 0:
+            app.notify(f"{clean(editor)} ended with {code}; no change was applied.", severity="warning", markup=False)
+            return None
         return path.read_text(encoding="utf-8", errors="replace")
+
+
+def run_aside(app: App[Any], argv: list[str]) -> int:
+    """Run a program on the terminal in place of the screens, and return its exit code.
+
+    Raises OSError for one that cannot be started, with the screens back on the terminal: Textual takes the terminal
+    again only when nothing is raised while it is suspended. Ctrl-C is for the program alone.
+    """
+    failed: OSError | None = None
+    code = 1
+    with app.suspend():
+        before = signal.signal(signal.SIGINT, lambda *_: None)  # a handler, for the program would inherit SIG_IGN
+        try:
+            code = subprocess.run(argv, check=False).returncode
+        except OSError as error:
+            failed = error
+        finally:
+            signal.signal(signal.SIGINT, before)
+    if failed is not None:
+        raise failed
+    return code

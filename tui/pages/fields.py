@@ -13,16 +13,20 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from tui.logic.fields import Fillable, next_choice
+from tui.logic.path_choices import complete, is_path, path_choices
+from tui.logic.values import parsed, value_text
 from tui.pages.dialogs import Choose
+from tui.pages.pick import Pick
 from tui.pages.prompt import PromptPage
 from tui.widgets.form_view import NAME_WIDTH, FormView
 from tui.widgets.item_list import ItemList
 from tui.widgets.line_view import Panel
 
 CHECK_AFTER_S = 0.12
+LEAVING = {"down": 1, "tab": 1, "up": -1, "shift+tab": -1}
 BACK = Binding("escape", "back", "Back")
 CYCLE = Binding("space", "cycle", "Next choice", show=False)
-RESET = Binding("u", "reset", "Undo change")
+UNDO = Binding("u", "undo", "Undo change")
 FIND = Binding("slash", "find", "Find")
 FOLD = Binding("z", "fold", "Fold", show=False)
 
@@ -94,8 +98,30 @@ class FieldsPage(PromptPage):
             self._choose(field.key)
         elif field.kind == "entries":
             self.open_entries(field.key)
+        elif choices := path_choices(self.full_name(field.key), self.steptune.snapshot.rows):
+            self._pick_path(field.key, choices)
         else:
             self._edit(field.key)
+
+    def full_name(self, key: str) -> str:
+        """The name of a field within the whole form."""
+        return key
+
+    def _pick_path(self, key: str, choices: list[tuple[str, str]]) -> None:
+        """What the runs have made for it, or a path that is typed."""
+
+        def chosen(path: str | None) -> None:
+            if path is not None:
+                self.filled.set(key, value_text(path))
+                self.check()
+
+        field, now = self.filled.fields[key], str(parsed(self.filled.text(key)) or "")
+        kept = [(now, "as it is")] if now and now not in dict(choices) else []
+        self.app.push_screen(Pick(f"{field.name}: {field.help}", [*kept, *choices], now, "a path of your own"), chosen)
+
+    def on_item_list_moved(self, message: ItemList.Moved) -> None:
+        if self.is_editing:  # by a click
+            self.close_editor()
 
     def open_entries(self, key: str) -> None:
         """Go to the entries of an option that has some."""
@@ -153,10 +179,17 @@ class FieldsPage(PromptPage):
         return self._editing is not None
 
     def on_key(self, event: events.Key) -> None:
-        if event.key in ("up", "down") and (self.is_editing or self.is_typing):
+        """Keys that leave a line that is typed in: it is closed, so that no key goes into one that nobody sees."""
+        if event.key == "tab" and self.is_editing:
+            editor = self.query_one("#editor", Input)
+            if is_path(editor.value) and (longer := complete(editor.value)) != editor.value:
+                event.stop()
+                editor.value, editor.cursor_position = longer, len(longer)
+                return
+        if event.key in LEAVING and (self.is_editing or self.is_typing):
             event.stop()
             self.close_prompt() if self.is_typing else self.close_editor()
-            self.view.action_move(1 if event.key == "down" else -1)
+            self.view.action_move(LEAVING[event.key])
 
     # Actions ---------------------------------------------------------------------------------------------------
 
@@ -176,7 +209,7 @@ class FieldsPage(PromptPage):
             next_choice(self.filled, field.key)
             self.check()
 
-    def action_reset(self) -> None:
+    def action_undo(self) -> None:
         if field := self.view.current:
             self.filled.reset(field.key)
             self.check()

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from toolkit.results.reading import find_results
 from toolkit.run_folder.folder import RunFolder
+from toolkit.runs.row import RunRow
 from toolkit.terminal.numbers import file_size
 from toolkit.terminal.text import clean
 from tui.destinations import ToReport, ToRows
-from tui.logic.run_row import RunRow
 from tui.pages.dialogs import Choose
 from tui.pages.page import Page
 

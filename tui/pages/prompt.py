@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
+
 from tui.pages.page import Page
 
 if TYPE_CHECKING:
@@ -39,6 +41,12 @@ class PromptPage(Page):
     def close_prompt(self) -> None:
         self.query(f"#{PROMPT}").remove()
         self.query_one(self.MAIN_VIEW).focus()
+
+    def on_key(self, event: events.Key) -> None:
+        """Tab would leave the line open behind the focus."""
+        if self.is_typing and event.key in ("tab", "shift+tab"):
+            event.stop()
+            self.close_prompt()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         if event.input.id == PROMPT and event.input.is_attached:

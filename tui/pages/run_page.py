@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from textual.binding import Binding
 
+from toolkit.errors import SteptuneError
+from toolkit.runs.row import RunRow
+from toolkit.terminal.text import clean
 from tui.destinations import ToForm, ToLog
-from tui.logic.run_row import RunRow
 from tui.pages import run_actions
 from tui.pages.page import Page
 
 LOG = Binding("l", "log", "Log")
 STOP = Binding("c", "stop", "Stop")
 RESUME = Binding("R", "resume", "Resume")
-CHECKPOINT = Binding("k", "checkpoint", "Checkpoint")
+CHECKPOINT = Binding("K", "checkpoint", "Checkpoint")
 AGAIN = Binding("e", "again", "New from this")
-CHANGING_ACTIONS = ("new", "stop", "resume", "delete", "again", "checkpoint")
+NOTE = Binding("f", "note", "Note", show=False)
+CHANGING_ACTIONS = ("tag", "pin", "note", "undo", "stop", "resume", "delete", "again", "checkpoint")
 
 
 class RunPage(Page):
@@ -30,7 +33,7 @@ class RunPage(Page):
 
     def action_stop(self) -> None:
         if row := self.run_shown:
-            run_actions.stop(self, row)
+            run_actions.stop(self, [row])
 
     def action_resume(self) -> None:
         if row := self.run_shown:
@@ -41,7 +44,9 @@ class RunPage(Page):
             run_actions.checkpoint(self, row)
 
     def action_again(self) -> None:
-        """A new run from this one's config."""
+        """A new run from this one's config, with what may keep it from failing again filled in."""
+        from toolkit.run_folder.folder import RunFolder
+        from toolkit.runs.next_steps import next_steps
         from tui.logic.form import form_from_run
 
         if row := self.run_shown:
@@ -49,11 +54,34 @@ class RunPage(Page):
             if form is None:
                 self.notify("Its config cannot be read.", severity="error")
                 return
+            for step in next_steps(RunFolder(row.path), row.state):
+                for key, text in step.changes.items():
+                    form.set(key, text)
             self.steptune.open(ToForm(form))
+
+    def action_note(self) -> None:
+        """Write a note to the run; what was noted before is shown above it."""
+        from toolkit.run_folder.folder import RunFolder
+        from tui.pages.dialogs import Ask
+
+        row = self.run_shown
+        if row is None or self.steptune.refuse_in_read_only("taking notes"):
+            return
+
+        def answered(text: str | None) -> None:
+            if text and text.strip():
+                try:
+                    RunFolder(row.path).add_note(text.strip())
+                except (SteptuneError, OSError) as error:
+                    self.notify(clean(error), severity="error", markup=False)
+                self.steptune.poller.look_again()
+
+        before = "  ".join(clean(note.text) for note in row.notes[-3:])
+        self.app.push_screen(Ask(f"Note on {row.id}", "", f"So far: {before}" if before else ""), answered)
 
     def action_log(self) -> None:
         if row := self.subject:
-            self.steptune.open(ToLog(row.path, row.id))
+            self.steptune.open(ToLog(row.path, row.id, at_error=row.state.is_bad))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return not (self.steptune.read_only and action in CHANGING_ACTIONS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Container
@@ -12,15 +12,15 @@ from textual.widget import Widget
 
 from toolkit.errors import SteptuneError
 from toolkit.records import write_text
+from toolkit.runs.row import RunRow
 from toolkit.terminal.layout import cut, fit
 from toolkit.terminal.numbers import number
 from toolkit.terminal.text import clean
 from tui.logic.chart import ChartOptions, Curve
-from tui.logic.comparison import Comparison, cell, compare, to_csv, to_markdown
+from tui.logic.comparison import Comparison, compare, number_cell, setting_cell, to_csv, to_markdown
 from tui.logic.feed import RunFeed
 from tui.logic.lines import Line, line
 from tui.logic.poller import Feed
-from tui.logic.run_row import RunRow
 from tui.pages.page import Page
 from tui.widgets.chart import Chart
 from tui.widgets.line_view import Panel
@@ -34,7 +34,7 @@ class CompareScreen(Page):
         Binding("escape", "back", "Back"),
         Binding("m", "metric(1)", "Metric"),
         Binding("M", "metric(-1)", "Metric before", show=False),
-        Binding("x", "log_axis", "Log axis"),
+        Binding("X", "log_axis", "Log axis"),
         Binding("w", "smooth", "Smooth"),
         Binding("W", "write", "Write .md and .csv"),
         Binding("y", "copy", "Copy Markdown"),
@@ -168,16 +168,18 @@ def table_lines(comparison: Comparison, width: int) -> list[Line]:
     )
     lines = [header, line((" numbers", "title"))]
     lines += [
-        _row(name, values, name_width, column)
+        _row(name, map(number_cell, values), name_width, column)
         for name, values in comparison.numbers.items()
         if any(value is not None for value in values)
     ]
     lines.append(line((" settings that differ" if comparison.settings else " no setting differs", "title")))
-    return lines + [_row(name, values, name_width, column) for name, values in comparison.settings.items()]
+    return lines + [
+        _row(name, map(setting_cell, values), name_width, column) for name, values in comparison.settings.items()
+    ]
 
 
-def _row(name: str, values: Sequence[Any], name_width: int, column: int) -> Line:
+def _row(name: str, cells: Iterable[str], name_width: int, column: int) -> Line:
     return line(
         (fit(cut(f"  {name}", name_width - 1), name_width), "dim"),
-        *(fit(cut(cell(value), column - 1), column) for value in values),
+        *(fit(cut(text, column - 1), column) for text in cells),
     )

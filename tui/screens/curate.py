@@ -43,7 +43,7 @@ class CurateScreen(Page):
         Binding("v", "view", "View"),
         Binding("i", "history", "History"),
         Binding("n,right", "step(1)", "Next", show=False),
-        Binding("p,left", "step(-1)", "Previous", show=False),
+        Binding("N,left", "step(-1)", "Previous", show=False),
     ]
 
     def __init__(self, curation: Curation) -> None:
@@ -105,17 +105,14 @@ class CurateScreen(Page):
         lines = prompt_lines(item, width, self.is_wide)
         prompt.styles.height = len(lines) + 1 if self.is_wide else min(len(lines) + 1, max(3, self.size.height // 3))
         prompt.show([line(" ", *spans) for spans in lines])
+        said = [line(("─" * width, "dim")), *history_lines(self.curation, item, width, self._settles)]
         history.display = self.is_wide
-        history.show(
-            [
-                line(("─" * width, "dim")),
-                *(line(" ", *spans) for spans in history_lines(self.curation, item, width, self._settles)),
-            ]
-            if self.is_wide
-            else []
-        )
+        history.show([line(" ", *spans) for spans in said])
         twin = self.curation.items.get(item.twin) if item.twin else None
-        output.set_lines([line(" ", *spans) for spans in output_lines(item, width, twin)])
+        below = output_lines(item, width, twin)
+        if self._settles and not self.is_wide:  # who said what is what one settles by
+            below += said
+        output.set_lines([line(" ", *spans) for spans in below])
 
     # Decisions -------------------------------------------------------------------------------------------------
 

@@ -12,10 +12,10 @@ from textual.widget import Widget
 from toolkit.terminal.layout import cut, fit
 from toolkit.terminal.numbers import age, counted
 from toolkit.terminal.text import clean
-from tui.destinations import ToCuration
 from tui.logic.data_sets import DataSet, card_lines, find_data_sets
 from tui.logic.lines import Line, line
 from tui.logic.scanner import Snapshot
+from tui.pages.annotator import curate
 from tui.pages.page import Page
 from tui.widgets.item_list import ItemList
 from tui.widgets.line_view import Panel
@@ -27,8 +27,8 @@ class DataScreen(Page):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "app.go('runs')", "Back"),
-        Binding("c", "curate", "Curate"),
-        Binding("o", "rows", "Rows"),
+        Binding("e", "curate", "Curate"),
+        Binding("O", "outputs", "Rows"),
         Binding("y", "copy", "Copy path"),
     ]
 
@@ -68,7 +68,7 @@ class DataScreen(Page):
         self.show_head(
             "#data-head",
             counted(len(found), "data set"),
-            "↵ opens the card, c curates",
+            "↵ opens the card, e curates",
         )
 
     def _draw(self, index: int, width: int) -> Line:
@@ -77,17 +77,17 @@ class DataScreen(Page):
         counts = f"{sum(found.rows.values())} rows" + (
             "  " + "  ".join(f"{name} {count}" for name, count in found.rows.items()) if width >= 110 else ""
         )
-        sign = (" leak-free ", "good") if found.leak_free else (" not certified ", "bad")
-        return line(f" {fit(cut(found.row.id, 37), 38)}", (fit(when, 8), "dim"), cut(counts, max(0, width - 64)), sign)
+        sign = found.sign
+        return line(f" {fit(cut(found.row.id, 37), 38)}", (fit(when, 8), "dim"), cut(counts, max(0, width - 66)), sign)
 
     def on_item_list_chosen(self, message: ItemList.Chosen) -> None:
         self.app.push_screen(CardScreen(self.found[message.index]))
 
     def action_curate(self) -> None:
         if self.selected:
-            self.steptune.open(ToCuration(self.selected.path))
+            curate(self, self.selected.path)
 
-    def action_rows(self) -> None:
+    def action_outputs(self) -> None:
         from tui.pages.outputs import open_outputs
 
         if self.selected:
@@ -101,7 +101,7 @@ class DataScreen(Page):
 class CardScreen(Page):
     """The card of a data set."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back"), Binding("c", "curate", "Curate")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back"), Binding("e", "curate", "Curate")]
 
     def __init__(self, data_set: DataSet) -> None:
         super().__init__()
@@ -121,4 +121,4 @@ class CardScreen(Page):
         self.show_head("#card-head", clean(self.data_set.row.id), clean(self.data_set.path))
 
     def action_curate(self) -> None:
-        self.steptune.open(ToCuration(self.data_set.path))
+        curate(self, self.data_set.path)

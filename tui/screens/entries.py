@@ -13,7 +13,7 @@ from tui.logic.entries import Entries, EntryForm
 from tui.logic.form import Form
 from tui.logic.lines import Line, line
 from tui.pages.dialogs import Choose, Confirm
-from tui.pages.fields import BACK, CYCLE, RESET, FieldsPage
+from tui.pages.fields import BACK, CYCLE, UNDO, FieldsPage
 from tui.pages.page import Page
 from tui.widgets.item_list import ItemList
 from tui.widgets.line_view import Panel
@@ -128,11 +128,14 @@ class EntriesScreen(Page):
 class EntryScreen(FieldsPage):
     """One entry, with the fields of its type."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [BACK, CYCLE, RESET]
+    BINDINGS: ClassVar[list[BindingType]] = [BACK, CYCLE, UNDO]
 
     def __init__(self, form: Form, entry: EntryForm) -> None:
         super().__init__(entry)
         self.form, self.entry = form, entry
+
+    def full_name(self, key: str) -> str:
+        return f"{self.entry.entries.key}.{key}"
 
     def find_problems(self) -> dict[str, str]:
         return self.entry.entries.problems(self.entry.index, self.form.check()[1])

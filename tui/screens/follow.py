@@ -13,19 +13,22 @@ from textual.widget import Widget
 
 from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.states import State
+from toolkit.runs.row import RunRow
 from tui.destinations import Goal, ToRun
 from tui.logic import follow_lines
 from tui.logic.feed import FeedView, RunFeed
-from tui.logic.follow_charts import Drawing, plan_charts
+from tui.logic.follow_charts import Drawing, chart_names, plan_charts
 from tui.logic.lines import line
 from tui.logic.poller import Feed
-from tui.logic.run_row import RunRow
-from tui.pages.run_page import AGAIN, CHECKPOINT, LOG, RESUME, STOP, RunPage
+from tui.pages.run_page import AGAIN, CHECKPOINT, LOG, NOTE, RESUME, STOP, RunPage
 from tui.widgets.chart import Chart
 from tui.widgets.line_view import Panel
+from tui.widgets.text_view import TextView
 
 CHARTS = 6
 TICK_S = 1.0
+BELOW_AND_ABOVE = 12  # rows of a small terminal that the other parts take
+LEAST_CHART = 6
 CHARTS_SHARE = 0.005  # of a core: curves that grow are drawn as often as that allows
 CHARTS_PAUSE_S = (1.9 * TICK_S, 4.9 * TICK_S)  # shortest, longest
 
@@ -38,15 +41,17 @@ class FollowScreen(RunPage):
         LOG,
         Binding("m", "metric(1)", "Metric"),
         Binding("M", "metric(-1)", "Metric before", show=False),
-        Binding("s", "stage", "Stage"),
-        Binding("x", "log_axis", "Log axis", show=False),
+        Binding("n", "stage(1)", "Next stage"),
+        Binding("N", "stage(-1)", "Stage before", show=False),
+        Binding("X", "log_axis", "Log axis", show=False),
         Binding("w", "smooth", "Smooth", show=False),
         Binding("v", "events", "Events"),
-        Binding("o", "outputs", "Outputs"),
+        Binding("O", "outputs", "Outputs"),
         STOP,
         CHECKPOINT,
         RESUME,
         replace(AGAIN, show=False),
+        NOTE,
         Binding("i", "settings", "Settings"),
         Binding("y", "copy", "Copy path", show=False),
     ]
@@ -63,6 +68,7 @@ class FollowScreen(RunPage):
     def body(self) -> Iterable[Widget]:
         yield Panel(id="follow-head")
         yield Panel(id="follow-stages")
+        yield TextView(id="follow-ending")
         with Container(id="follow-charts"):
             for index in range(CHARTS):
                 yield Chart(id=f"chart-{index}")
@@ -133,9 +139,26 @@ class FollowScreen(RunPage):
     def _show_rest(self) -> None:
         self._show_head()
         self._show_stages()
+        self._show_ending()
         info, log = self.query_one("#follow-info", Panel), self.query_one("#follow-log", Panel)
         info.show(follow_lines.info_lines(self.view, info.size.width, info.size.height, time.time()))
         log.show(follow_lines.log_lines(self.view, log.size.width, log.size.height))
+
+    def _show_ending(self) -> None:
+        """What went wrong, whole, in place of the curves; where these have room left, above them."""
+        ending = self.query_one("#follow-ending", TextView)
+        charts = self.query_one("#follow-charts")
+        room = self.size.height - BELOW_AND_ABOVE - (5 if self.row.stages else 0)
+        lines = follow_lines.ending_lines(self.view, self.size.width - 3, room)
+        # The log is one key away; what to do about the run comes first.
+        self.query_one("#follow-bottom").set_class(not self.is_wide and len(lines) > room, "-crowded")
+        fits = bool(self.view.curves.names()) and room - len(lines) - 1 >= LEAST_CHART
+        if (ending.display, charts.display) != (bool(lines), not lines or fits):
+            ending.display, charts.display = bool(lines), not lines or fits
+            ending.focus() if lines else self.set_focus(None)
+        if lines:
+            ending.styles.height = len(lines) + 1 if fits else "1fr"
+            ending.set_lines([line(" ", *spans) for spans in lines])
 
     def _show_head(self) -> None:
         self._head_shown = time.monotonic()
@@ -173,7 +196,7 @@ class FollowScreen(RunPage):
     # Actions ---------------------------------------------------------------------------------------------------
 
     def action_metric(self, step: int) -> None:
-        names = self.view.curves.names()
+        names = chart_names(self.view)
         if names:
             at = names.index(self.metric) if self.metric in names else 0
             self.metric = names[(at + step) % len(names)]
@@ -190,15 +213,16 @@ class FollowScreen(RunPage):
         self.steptune.remember("follow", self.options)
         self.redraw()
 
-    def action_stage(self) -> None:
-        """The next stage of a pipeline; after the last, whatever is newest."""
+    def action_stage(self, step: int) -> None:
+        """The next stage of a pipeline or the one before; beyond the last and the first, whatever is newest."""
         stages = [stage for stage in self.row.stages if stage.state is not State.WAITING]
         if not stages:
             self.notify("Only a pipeline has stages.", severity="warning")
             return
         paths = [stage.path for stage in stages]
-        at = paths.index(self.feed.pinned) + 1 if self.feed.pinned in paths else 0
-        self.feed.pin(paths[at] if at < len(paths) else None)
+        around = [None, *paths]  # None: whatever is newest
+        at = around.index(self.feed.pinned) if self.feed.pinned in paths else 0
+        self.feed.pin(around[(at + step) % len(around)])
         self.steptune.poller.wake()
 
     def action_events(self) -> None:

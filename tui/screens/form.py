@@ -22,7 +22,7 @@ from tui.logic.form_yaml import take_yaml, to_yaml
 from tui.logic.lines import Line, line
 from tui.pages.dialogs import Choose, Reading
 from tui.pages.editor import edit_text
-from tui.pages.fields import BACK, CYCLE, FIND, FOLD, RESET, FieldsPage
+from tui.pages.fields import BACK, CYCLE, FIND, FOLD, UNDO, FieldsPage
 from tui.widgets.line_view import Panel
 
 
@@ -35,12 +35,12 @@ class FormScreen(FieldsPage):
         BACK,
         Binding("p,f5", "preflight", "Preflight"),
         CYCLE,
-        RESET,
+        UNDO,
         Binding("d", "difference", "Differences"),
         Binding("ctrl+e", "editor", "$EDITOR"),
         FIND,
         FOLD,
-        Binding("O", "on", "Hardware"),
+        Binding("h", "on", "Hardware"),
         Binding("y", "copy", "Copy command", show=False),
     ]
 

@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from toolkit.terminal.layout import fit
 from tui.logic.lines import Line, line
+from tui.pages.dialogs import rows_of_reading
 from tui.pages.page import Dialog
 from tui.widgets.bars import key_name
 from tui.widgets.line_view import Panel
@@ -80,7 +81,7 @@ class HelpScreen(Dialog):
             [line(("Keys", "title"), ("   esc closes, ctrl+p has every action by name", "dim"))]
         )
         lines = self.query_one("#lines", TextView)
-        lines.styles.height = min(len(self.help_text), self.app.size.height - 8)
+        lines.styles.height = min(len(self.help_text), rows_of_reading(self.app.size.height))
         lines.focus()
 
     def action_leave(self) -> None:

@@ -23,12 +23,12 @@ class ItemScreen(Page):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back"),
         Binding("n,right", "step(1)", "Next"),
-        Binding("p,left", "step(-1)", "Previous"),
+        Binding("N,left", "step(-1)", "Previous"),
     ]
 
-    def __init__(self, items: list[Item], index: int) -> None:
+    def __init__(self, items: list[Item], index: int, first: str) -> None:
         super().__init__()
-        self.items, self.index = items, index
+        self.items, self.index, self.first = items, index, first
 
     def body(self) -> Iterable[Widget]:
         yield Panel(id="item-head", classes="head")
@@ -43,7 +43,8 @@ class ItemScreen(Page):
             return
         item = self.items[self.index]
         view = self.query_one("#item", TextView)
-        columns = item_columns(item, max(40, (view.scrollable_content_region.width or self.size.width) - 2))
+        width = max(40, (view.scrollable_content_region.width or self.size.width) - 2)
+        columns = item_columns(item, width, self.first)
         view.set_lines([line(" ", *spans) for spans in columns])
         self.show_head("#item-head", clean(item.id), f"{self.index + 1} of {len(self.items)}")
 

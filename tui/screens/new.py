@@ -12,7 +12,8 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from toolkit import catalog
-from toolkit.terminal.layout import cut, fit
+from toolkit.errors import UsageError
+from toolkit.terminal.layout import cut, fit, wrap
 from toolkit.terminal.numbers import age, as_number
 from toolkit.terminal.text import clean
 from tui.destinations import ToForm
@@ -21,6 +22,8 @@ from tui.logic.lines import Line, line
 from tui.pages.page import Page
 from tui.widgets.item_list import ItemList
 from tui.widgets.line_view import Panel
+
+ABOUT = 4  # lines
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class NewScreen(Page):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "app.go('runs')", "Back"),
-        Binding("x", "drop", "Drop draft"),
+        Binding("D", "drop", "Drop draft"),
     ]
 
     def __init__(self) -> None:
@@ -48,6 +51,7 @@ class NewScreen(Page):
     def body(self) -> Iterable[Widget]:
         yield Panel(id="new-head", classes="head")
         yield ItemList(self._draw, id="picker")
+        yield Panel(id="new-about")
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -60,7 +64,8 @@ class NewScreen(Page):
             Entry(clean(draft.get("recipe", "?")), note=_draft_note(draft), draft=name)
             for name, draft in drafts.items()
         ]
-        for name, recipe in catalog.RECIPES.items():
+        # The pipeline is what most people come for.
+        for name, recipe in sorted(catalog.RECIPES.items(), key=lambda pair: not pair[1].stages):
             with contextlib.suppress(OSError):
                 if presets := recipe.presets:
                     entries.append(Entry(name, note=recipe.summary))
@@ -75,6 +80,7 @@ class NewScreen(Page):
             else "a recipe and the preset to start from; ↵ opens its form"
         )
         self.show_head("#new-head", "New run", text)
+        self._show_about()
 
     def _draw(self, index: int, width: int) -> Line:
         entry = self.entries[index]
@@ -84,12 +90,25 @@ class NewScreen(Page):
             return line((f" {fit(entry.recipe, 12)}", "title"), (cut(entry.note, width - 13), "dim"))
         return line(f"     {fit(entry.preset, 16)}", (cut(entry.note, width - 21), "dim"))
 
+    def on_item_list_moved(self, message: ItemList.Moved) -> None:
+        self._show_about()
+
+    def _show_about(self) -> None:
+        """All that the selected preset says about itself, or what its recipe does."""
+        picker, about = self.query_one("#picker", ItemList), self.query_one("#new-about", Panel)
+        entry = self.entries[picker.cursor] if self.entries else None
+        text = entry.note if entry else ""
+        if entry is not None and entry.preset:
+            with contextlib.suppress(OSError, UsageError):
+                text = catalog.whole_comment(catalog.preset_path(entry.recipe, entry.preset))
+        about.show([line((f" {part}", "")) for part in wrap(clean(text), max(20, self.size.width - 2))[:ABOUT]])
+
     def on_item_list_chosen(self, message: ItemList.Chosen) -> None:
         entry = self.entries[message.index]
         if entry.draft:
             form = form_from_draft(self.steptune.store.load(entry.draft))
             if form is None:
-                self.notify("The draft does not fit this version any more; x drops it.", severity="warning")
+                self.notify("The draft does not fit this version any more; D drops it.", severity="warning")
                 return
         elif entry.preset:
             form = Form(entry.recipe, entry.preset)

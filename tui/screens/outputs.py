@@ -11,7 +11,8 @@ from textual.widget import Widget
 
 from toolkit.terminal.layout import cut, fit, wrap
 from toolkit.terminal.numbers import file_size
-from toolkit.terminal.text import clean, clean_text
+from toolkit.terminal.text import clean
+from toolkit.terminal.values import shown
 from tui.logic.jsonl_rows import JsonlRows
 from tui.logic.lines import Line, line
 from tui.pages.page import Page
@@ -71,7 +72,7 @@ class RowsScreen(Page):
         text = clean(
             next(
                 (row[key] for key in ("prompt", "output", "reason", "text", "unreadable") if row.get(key)),
-                str(row)[:500],
+                shown(row)[:500],
             )
         )
         return line((fit(cut(f" {name}", 17), 18), "dim"), cut(text, width - 18))
@@ -85,7 +86,7 @@ class RowsScreen(Page):
         lines: list[Line] = []
         for key, value in self.rows.row(view.cursor).items():
             lines.append(line((f" {clean(key)}", "title")))
-            lines += [line(f"   {part}") for part in wrap(clean_text(value), width - 3)]
+            lines += [line(f"   {part}") for part in wrap(shown(value), width - 3)]
         detail.show(lines)
 
     def on_item_list_moved(self, message: ItemList.Moved) -> None:

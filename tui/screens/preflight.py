@@ -10,13 +10,13 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from toolkit.errors import SteptuneError
+from toolkit.runs.row import read_row
 from toolkit.settings import Settings
 from toolkit.terminal.layout import fit, wrap
-from toolkit.terminal.text import clean
+from toolkit.terminal.text import clean, clean_text
 from tui.destinations import ToRun
 from tui.logic.form import Form
 from tui.logic.lines import Line, line
-from tui.logic.run_row import read_row
 from tui.pages.page import Page
 from tui.widgets.line_view import Panel
 from tui.widgets.text_view import TextView
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from toolkit.planning.check import Check
     from toolkit.planning.plan import LaunchPlan
 
+FIRST_ROWS = 14  # lines of the rows that stand among the rest
 _SIGNS = {"ok": ("✓", "good"), "warning": ("!", "warn"), "refused": ("✗", "bad")}
 
 
@@ -36,6 +37,7 @@ class PreflightScreen(Page):
         Binding("escape", "back", "Back"),
         Binding("L", "launch", "Launch"),
         Binding("Q", "queue", "Queue"),
+        Binding("O", "outputs", "Rows"),
         Binding("y", "copy", "Copy command"),
         Binding("r", "look", "Look again"),
     ]
@@ -46,6 +48,7 @@ class PreflightScreen(Page):
         self.plan: LaunchPlan | None = None
         self.checks: list[Check] = []
         self.memory: list[str] = []  # the estimate, an item a line
+        self.rows: list[str] | None = None  # what would be read; None while it is being looked up
         self.problem = ""
         self.looking = True
         self.launching = False
@@ -80,6 +83,26 @@ class PreflightScreen(Page):
     def _looked(self, found: tuple[LaunchPlan | None, list[Check], list[str], str]) -> None:
         self.plan, self.checks, self.memory, self.problem = found
         self.looking = False
+        self.rows = None
+        self.redraw()
+        if (plan := self.plan) is not None and not self.refused:
+            self.in_thread(lambda: self._read_rows(plan), self._have_read, exclusive=True)
+
+    def _read_rows(self, plan: LaunchPlan) -> list[str]:
+        """The rows themselves, which takes longer than all checks: a launch need not wait for it."""
+        from toolkit.planning.preview import rows_preview
+        from toolkit.runs.expected_time import expected_time
+
+        try:
+            found = rows_preview(plan)
+        except (SteptuneError, OSError) as error:
+            return [f"The rows cannot be read: {error}"]
+        model = plan.settings.trained_or_asked_model
+        time_it_takes = expected_time(self.steptune.snapshot.rows, plan.recipe.name, model, found.steps)
+        return [*([f"it takes {time_it_takes}"] if time_it_takes else []), *found.lines]
+
+    def _have_read(self, lines: list[str]) -> None:
+        self.rows = lines
         self.redraw()
 
     @property
@@ -117,6 +140,12 @@ class PreflightScreen(Page):
                 line((" memory of one training process, estimated", "title")),
                 *(line(f"   {clean(text)}") for text in self.memory),
             ]
+        if self.plan is not None and not self.refused and self.rows is None:
+            lines += [(), line((" reading the rows ...", "dim"))]
+        elif self.rows:
+            found = self._row_lines(width)
+            more = f"  {len(found) - FIRST_ROWS} more lines: O" if len(found) > FIRST_ROWS else ""
+            lines += [(), line((" rows", "title"), (more, "key")), *found[:FIRST_ROWS]]
         if self.plan is not None:
             folder = self.steptune.root / f"<time>-{self.form.recipe}-<id>"
             lines += [(), *_titled("same on the command line", self.form.command_text(), width)]
@@ -129,6 +158,16 @@ class PreflightScreen(Page):
                 *(line((f"   {clean(text)}", "dim")) for text in self.plan.config_yaml.splitlines()),
             ]
         return lines
+
+    def _row_lines(self, width: int) -> list[Line]:
+        return [line(f"   {part}") for text in self.rows or () for part in _wrapped(clean_text(text), width - 4)]
+
+    def action_outputs(self) -> None:
+        """All rows that the preview shows."""
+        from tui.pages.dialogs import Reading
+
+        lines = self._row_lines(min(100, self.size.width - 12))
+        self.app.push_screen(Reading("Rows", lines or [line(("nothing was read yet", "dim"))]))
 
     def action_copy(self) -> None:
         self.steptune.copy_text(self.form.command_text(), "The command")
@@ -189,6 +228,13 @@ class PreflightScreen(Page):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return not (action in ("launch", "queue") and self.steptune.read_only)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """The lines of a text, their indent kept where they go on."""
+    indent = " " * (len(text) - len(text.lstrip()))
+    first, *rest = wrap(text.strip(), max(20, width - len(indent)))
+    return [indent + part for part in (first, *rest)]
 
 
 def _titled(title: str, text: str, width: int) -> list[Line]:

@@ -13,11 +13,11 @@ from toolkit.errors import SteptuneError
 from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.queue_folder import QueueFolder
 from toolkit.runs.queue import Waiting
+from toolkit.runs.row import read_row
 from toolkit.terminal.text import clean
 from tui.destinations import ToRun
 from tui.logic.lines import Line, line
 from tui.logic.queue_lines import QueueView, foot_lines, head, queue_line
-from tui.logic.run_row import read_row
 from tui.logic.scanner import Snapshot
 from tui.pages.page import Page
 from tui.widgets.item_list import ItemList

@@ -33,10 +33,10 @@ class RateScreen(Page):
         Binding("1", "digit(1)", "1 to 5: score, rank or guess", show=False),
         *(Binding(str(number), f"digit({number})", show=False) for number in (2, 3, 4, 5, 0)),
         Binding("x", "critical", "Critical"),
-        Binding("c", "comment", "Comment"),
-        Binding("b,left", "go(-1)", "Before"),
-        Binding("n,right", "go(1)", "After"),
-        Binding("a", "anchors", "Anchors"),
+        Binding("f", "comment", "Comment"),
+        Binding("N,left", "step(-1)", "Before"),
+        Binding("n,right", "step(1)", "After"),
+        Binding("i", "anchors", "Anchors"),
         Binding("down,tab", "row(1)", "Next row", show=False),
         Binding("up,shift+tab", "row(-1)", "Row before", show=False),
         Binding("j", "scroll(1)", "Scroll down", show=False),
@@ -122,9 +122,15 @@ class RateScreen(Page):
             lines = [line(part) for text in said.splitlines() for part in wrap(text, width)]
             self.app.push_screen(Reading("What was wrong with these answers", lines))
 
-    def action_go(self, step: int) -> None:
+    def action_step(self, step: int) -> None:
         self.rating.go(step)
         self._show_from_start()
+
+    def action_back(self) -> None:
+        if self.steptune.alone:
+            self.app.exit()
+        else:
+            super().action_back()
 
     def action_anchors(self) -> None:
         self.app.push_screen(Reading("What the numbers mean", self.rating.side(min(96, self.size.width - 12))))

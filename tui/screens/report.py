@@ -31,7 +31,7 @@ class ReportScreen(PromptPage):
         Binding("escape", "back", "Back"),
         Binding("slash", "filter", "Find"),
         Binding("o", "order", "Order"),
-        Binding("t", "table", "Table only"),
+        Binding("z", "table", "Table only"),
         Binding("y", "copy", "Copy path"),
     ]
 
@@ -116,7 +116,7 @@ class ReportScreen(PromptPage):
         return item_line(self.items[index], self.systems, width)
 
     def on_item_list_chosen(self, message: ItemList.Chosen) -> None:
-        self.steptune.open(ToItem(self.items, message.index))
+        self.steptune.open(ToItem(self.items, message.index, self.report.about if self.report else ""))
 
     def action_order(self) -> None:
         self.order = (self.order + 1) % (len(self.systems) + 1)

@@ -14,11 +14,11 @@ from toolkit.catalog import recipe_of_run
 from toolkit.results.reading import find_results
 from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.states import State
+from toolkit.runs.row import RunRow
 from toolkit.terminal.layout import cut, fit
 from toolkit.terminal.numbers import age, counted
 from tui.destinations import ToReport
 from tui.logic.lines import Line, line
-from tui.logic.run_row import RunRow
 from tui.logic.scanner import Snapshot
 from tui.pages.page import Page
 from tui.widgets.item_list import ItemList

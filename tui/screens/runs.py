@@ -1,4 +1,4 @@
-"""Runs, the home: every run with its state and numbers; filter, sort, mark for comparing, peek at the selected one."""
+"""Runs, the home: every run with its state and numbers; filter, sort, columns, marks; peek at the selected one."""
 
 from __future__ import annotations
 
@@ -8,20 +8,23 @@ from typing import Any, ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from toolkit.errors import SteptuneError
+from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.states import State
-from tui.destinations import ToComparison, ToRun
+from toolkit.runs.row import RunRow
+from toolkit.terminal.numbers import counted
+from toolkit.terminal.text import clean
+from tui.destinations import ToComparison, ToPreflight, ToRun, ToTrash
 from tui.logic.comparison import MAX_RUNS
 from tui.logic.feed import RunFeed
 from tui.logic.lines import Line, line
 from tui.logic.poller import Feed
-from tui.logic.run_row import RunRow
 from tui.logic.run_selection import RunSelection, head_line, nothing_lines
-from tui.logic.run_table import header, run_line
+from tui.logic.run_table import Column, header, run_line
 from tui.logic.scanner import Snapshot
 from tui.pages import run_actions
 from tui.pages.prompt import PromptPage
-from tui.pages.run_page import AGAIN, LOG, RESUME, STOP, RunPage
-from tui.places import NEW
+from tui.pages.run_page import AGAIN, LOG, NOTE, RESUME, STOP, RunPage
 from tui.widgets.item_list import ItemList
 from tui.widgets.line_view import Panel
 from tui.widgets.run_strip import RunStrip
@@ -30,21 +33,30 @@ AT_REST_S = 0.12  # a run is read once the cursor has rested on it this long
 
 
 class RunsScreen(RunPage, PromptPage):
-    """Table and a strip of the selected run; on a wide terminal its chart, config and last log lines as well."""
+    """Table and a strip of the selected run; on a wide terminal its chart, config and last log lines as well. Delete,
+    tag, compare and stop act on the marked runs, without marks on the selected one.
+    """
 
     MAIN_VIEW = "#runs-list"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "new", "New"),
         Binding("slash", "filter", "Filter"),
-        Binding("o", "sort", "Order"),
+        Binding("o", "order", "Order"),
+        Binding("C", "columns", "Columns"),
         Binding("space", "mark", "Mark"),
+        Binding("asterisk", "mark_all", "Mark all", show=False),
         Binding("equals_sign", "compare", "Compare"),
         STOP,
         RESUME,
         AGAIN,
         LOG,
+        Binding("L", "launch", "Demo"),
+        Binding("t", "tag", "Tag"),
+        Binding("P", "pin", "Pin", show=False),
+        NOTE,
         Binding("D", "delete", "Delete"),
-        Binding("y", "copy", "Copy id"),
+        Binding("u", "undo", "Take back", show=False),
+        Binding("v", "trash", "Trash", show=False),
+        Binding("y", "copy", "Copy id", show=False),
         Binding("escape", "clear", "Clear filter and marks", show=False),
     ]
 
@@ -54,6 +66,9 @@ class RunsScreen(RunPage, PromptPage):
         self.feed: RunFeed | None = None
         self._wanted: str | None = None  # id that had the cursor at the last start
         self._feed_timer: Any = None
+        self._columns: list[Column] = []
+        self._reading = False  # settings that the filter needs, in the background
+        self._trashed: list[Any] = []  # what was deleted last
 
     def body(self) -> Iterable[Widget]:
         yield Panel(id="runs-filter-line", classes="head")
@@ -81,11 +96,17 @@ class RunsScreen(RunPage, PromptPage):
         rows = self.selection.rows
         return rows[self.table.cursor] if self.is_whole and self.table.cursor < len(rows) else None
 
+    @property
+    def acted_on(self) -> list[RunRow]:
+        """The marked runs, else the selected one."""
+        marked = self.selection.marked_rows(self.steptune.snapshot)
+        return marked or [row for row in [self.run_shown] if row is not None]
+
     # What is shown ---------------------------------------------------------------------------------------------
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         super().show_snapshot(snapshot)
-        if not self.is_whole:
+        if not self.is_whole or self._reads_settings(snapshot):
             return
         before = self.run_shown
         self.selection.take(snapshot)
@@ -93,10 +114,31 @@ class RunsScreen(RunPage, PromptPage):
         if cursor is not None and snapshot.rows:
             self._wanted = None
         self.table.empty = nothing_lines(snapshot, self.steptune.poller.scanned_once.is_set(), self.steptune.root)
+        self._columns = self.selection.visible_columns(self.table.scrollable_content_region.width or self.size.width)
         self.table.set_count(len(self.selection.rows), cursor)
         self._show_lines()
         self.call_after_refresh(self._show_lines)  # with a scrollbar the columns are one narrower
         self._show_selected()
+
+    def _reads_settings(self, snapshot: Snapshot) -> bool:
+        """Where the filter needs the settings of many runs, they are read in the background first."""
+        unread = self.selection.unread(snapshot.rows)
+        if not unread or self._reading:
+            return self._reading
+        self._reading = True
+        head = line((f" reading the settings of {counted(len(unread), 'run')} ...", "warn"))
+        self.query_one("#runs-filter-line", Panel).show([head])
+
+        def read() -> None:
+            for row in unread:
+                self.selection.settings_of(row)
+
+        def done(_none: None) -> None:
+            self._reading = False
+            self.show_snapshot(self.steptune.snapshot)
+
+        self.in_thread(read, done)
+        return True
 
     def redraw(self) -> None:
         if self.is_whole:
@@ -104,15 +146,17 @@ class RunsScreen(RunPage, PromptPage):
             self._show_selected()
 
     def _show_lines(self) -> None:
-        if self.is_whole:
+        if self.is_whole and not self._reading:
             width = self.size.width
             head = head_line(self.selection, self.steptune.snapshot, self.steptune.root, width)
             self.query_one("#runs-filter-line", Panel).show([head])
-            self.query_one("#runs-header", Panel).show([header(self.table.scrollable_content_region.width or width)])
+            width = self.table.scrollable_content_region.width or width
+            self._columns = self.selection.visible_columns(width)
+            self.query_one("#runs-header", Panel).show([header(width, self._columns)])
 
     def _draw(self, index: int, width: int) -> Line:
         row = self.selection.rows[index]
-        return run_line(row, width, row.path in self.selection.marked)
+        return run_line(row, width, self._columns, row.path in self.selection.marked)
 
     def _refresh_ages(self) -> None:
         if self.is_current and self.is_whole:
@@ -173,10 +217,10 @@ class RunsScreen(RunPage, PromptPage):
         self.show_snapshot(self.steptune.snapshot)
         self._remember()
 
-    # Actions ---------------------------------------------------------------------------------------------------
+    # Which runs, and what of them ------------------------------------------------------------------------------
 
     async def action_filter(self) -> None:
-        await self.open_prompt(self.selection.text, "state=running lr>=1e-4 mistral")
+        await self.open_prompt(self.selection.text, "state=running eval_loss<2 lr>=1e-4 tag=best mistral")
 
     def prompt_changed(self, text: str) -> None:
         self.selection.set_filter(text)
@@ -194,33 +238,132 @@ class RunsScreen(RunPage, PromptPage):
         self.selection.set_filter("")
         self._select_anew()
 
-    def action_sort(self) -> None:
-        self.selection.next_order()
-        self._select_anew()
+    def action_order(self) -> None:
+        def chosen(name: str | None) -> None:
+            if name is not None:
+                self.selection.order_by(name)
+                self._select_anew()
+
+        self._pick("Order by", self.selection.orders(self.steptune.snapshot), chosen, self.selection.order.name)
+
+    def action_columns(self) -> None:
+        def chosen(name: str | None) -> None:
+            if name is not None:
+                self.selection.toggle_column(name)
+                self._select_anew()
+
+        self._pick("Show as a column", self.selection.column_choices(self.steptune.snapshot), chosen)
+
+    def _pick(self, question: str, choices: list[tuple[str, str]], chosen: Any, current: str = "") -> None:
+        from tui.pages.pick import Pick  # not needed for the first paint
+
+        self.app.push_screen(Pick(question, choices, current), chosen)
 
     def action_mark(self) -> None:
         row = self.run_shown
         if row is None:
             return
-        if not self.selection.toggle_mark(row):
-            self.notify(f"{MAX_RUNS} runs are the most that can be compared.", severity="warning")
+        self.selection.toggle_mark(row)
         self._show_lines()
         self.table.repaint()
         self.table.action_move(1)
 
+    def action_mark_all(self) -> None:
+        self.selection.mark_all()
+        self._show_lines()
+        self.table.repaint()
+
+    # What is done to them --------------------------------------------------------------------------------------
+
     def action_compare(self) -> None:
         rows = self.selection.marked_rows(self.steptune.snapshot)
-        if len(rows) < 2:
-            self.notify("Mark two to six runs with the space bar first.", severity="warning")
+        if not 2 <= len(rows) <= MAX_RUNS:
+            self.notify(
+                f"Mark two to six runs with the space bar first; {len(rows)} are marked now.", severity="warning"
+            )
             return
         self.steptune.open(ToComparison(rows))
 
-    def action_new(self) -> None:
-        self.steptune.open(NEW)
+    def action_stop(self) -> None:
+        run_actions.stop(self, self.acted_on)
 
     def action_delete(self) -> None:
-        if row := self.run_shown:
-            run_actions.remove(self, row)
+        def moved(trashed: list[Any]) -> None:
+            self._trashed = trashed
+            self.selection.unmark(one.origin for one in trashed)
+
+        run_actions.delete(self, self.acted_on, moved)
+
+    def action_undo(self) -> None:
+        """Take back what was deleted last."""
+        if not self._trashed:
+            self.notify("Nothing was deleted here since the start; v shows the trash.", markup=False)
+            return
+        from toolkit.runs.trash import take_back
+
+        taken, self._trashed = self._trashed, []
+        self._tell(lambda: [take_back(one) for one in taken], f"{counted(len(taken), 'run')} taken back.")
+
+    def action_trash(self) -> None:
+        self.steptune.open(ToTrash())
+
+    def action_tag(self) -> None:
+        from toolkit.run_folder.labels import change_tags
+        from tui.pages.dialogs import Ask
+
+        rows = self.acted_on
+        if not rows or self.steptune.refuse_in_read_only("tagging"):
+            return
+
+        def answered(text: str | None) -> None:
+            words = (text or "").split()
+            add = [word for word in words if not word.startswith("-")]
+            remove = [word[1:] for word in words if word.startswith("-")]
+            if words:
+                work = lambda: [change_tags(RunFolder(row.path), add, remove) for row in rows]  # noqa: E731
+                self._tell(work, f"{counted(len(rows), 'run')} tagged.")
+
+        known = " ".join(dict.fromkeys(tag for row in self.steptune.snapshot.rows for tag in row.tags))[:200]
+        hint = "Words; -word takes a tag away." + (f" In use: {clean(known)}" if known else "")
+        self.app.push_screen(
+            Ask(f"Tags of {rows[0].id if len(rows) == 1 else counted(len(rows), 'run')}", "", hint), answered
+        )
+
+    def action_pin(self) -> None:
+        from toolkit.run_folder.labels import pin
+
+        rows = self.acted_on
+        if rows and not self.steptune.refuse_in_read_only("pinning"):
+            wanted = not all(row.pinned for row in rows)
+            said = f"{counted(len(rows), 'run')} {'on top' if wanted else 'no longer on top'} of the list."
+            self._tell(lambda: [pin(RunFolder(row.path), wanted) for row in rows], said)
+
+    def _tell(self, work: Any, said: str) -> None:
+        """Change the folders of runs, and say how it went."""
+        try:
+            work()
+        except (SteptuneError, OSError) as error:
+            self.notify(clean(error), severity="error", markup=False, timeout=12)
+        else:
+            self.notify(said, markup=False)
+        self.steptune.poller.look_again()
+
+    def action_launch(self) -> None:
+        """The preflight of the demo, for whoever has no run yet."""
+        from tui.logic.form import Form
+
+        form = Form("pipeline", "demo")
+        settings, problems = form.check()
+        if settings is None:
+            self.notify(clean(problems[0]), severity="error", markup=False)
+        else:
+            self.steptune.open(ToPreflight(form, settings))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "launch":
+            snapshot = self.steptune.snapshot
+            return snapshot.complete and not snapshot.total and not self.steptune.read_only
+        return super().check_action(action, parameters)
 
     def action_copy(self) -> None:
         if row := self.run_shown:

@@ -1,4 +1,4 @@
-"""Rate: the blind studies in this folder, a line for each rater."""
+"""Rate: the blind studies in this folder, a line for each rater; new ones are made, ratings locked, reports shown."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from toolkit.review.study.folder import StudyFolder
 from toolkit.terminal.layout import cut, fit
 from toolkit.terminal.numbers import counted
 from toolkit.terminal.text import clean
 from tui.destinations import ToRating
 from tui.logic.lines import Line, line
 from tui.logic.studies import Seat, find_seats
+from tui.pages import study_actions
 from tui.pages.page import Page
 from tui.widgets.item_list import ItemList
 from tui.widgets.line_view import Panel
@@ -22,7 +24,12 @@ from tui.widgets.line_view import Panel
 class StudiesScreen(Page):
     """Whose packet is to be rated."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "app.go('runs')", "Back")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "app.go('runs')", "Back"),
+        Binding("a", "add", "New study"),
+        Binding("K", "lock", "Lock"),
+        Binding("O", "outputs", "Report"),
+    ]
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,9 +53,7 @@ class StudiesScreen(Page):
         view.empty = [
             (),
             line("  There is no blind study in this folder yet."),
-            line(
-                ("  `steptune study new` makes one; `steptune study rate PACKET` opens a packet from elsewhere.", "dim")
-            ),
+            line(("  a makes one; `steptune study rate PACKET` opens a packet from elsewhere.", "dim")),
         ]
         view.set_count(len(seats))
         self.show_head("#studies-head", f"{counted(len(seats), 'packet')} to rate", "↵ opens one")
@@ -72,6 +77,23 @@ class StudiesScreen(Page):
             (fit(cut(clean(seat.rater), 15), 16), "accent"),
             (cut(state, max(0, width - 42)), style),
         )
+
+    @property
+    def study(self) -> StudyFolder | None:
+        """The study of the packet that the cursor is on."""
+        seats = self.seats[self.query_one("#studies", ItemList).cursor :]
+        return StudyFolder(seats[0].packet.parents[1]) if seats and seats[0].rater else None
+
+    def action_add(self) -> None:
+        study_actions.new(self)
+
+    def action_lock(self) -> None:
+        if study := self.study:
+            study_actions.lock(self, study)
+
+    def action_outputs(self) -> None:
+        if study := self.study:
+            study_actions.report(self, study)
 
     def on_item_list_chosen(self, message: ItemList.Chosen) -> None:
         seat = self.seats[message.index]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from textual import events
 from textual.screen import Screen
 
-from tui.logic.lines import Span, line, width_of
+from tui.host import host_of
+from tui.logic.lines import ASCII_WORDS, Span, line, width_of
 from tui.places import PLACES
 from tui.widgets.line_view import Panel
 
-FULL_WIDTH = 100
 KEY_NAMES = {
     "enter": "↵",
     "escape": "esc",
@@ -19,6 +19,7 @@ KEY_NAMES = {
     "left_square_bracket": "[",
     "right_square_bracket": "]",
     "equals_sign": "=",
+    "asterisk": "*",
     "full_stop": ".",
     "comma": ",",
     "ctrl+p": "^p",
@@ -37,6 +38,11 @@ def key_name(key: str) -> str:
     return KEY_NAMES.get(key, key.replace("ctrl+", "^"))
 
 
+def _shown_key(key: str, ascii_only: bool) -> str:
+    name = key_name(key)
+    return ASCII_WORDS.get(name, name) if ascii_only else name
+
+
 class TopBar(Panel):
     """Product, places, and how many runs are live; places can be clicked."""
 
@@ -45,19 +51,24 @@ class TopBar(Panel):
         self._places: list[tuple[int, int, str]] = []
 
     def update(self, mode: str, live: int, read_only: bool) -> None:
-        spans: list[Span] = [Span(" steptune ", "title"), Span(" ")]
-        if self.size.width < FULL_WIDTH:  # its name makes room for what may be said at the right
-            spans = [Span(" ")]
-        self._places = []
-        for place in PLACES:
-            start = width_of(spans)
-            spans += [Span(f" {place.key}", "key"), Span(f" {place.title} ", "accent" if place.name == mode else "dim")]
-            self._places.append((start, width_of(spans), place.name))
+        spans: list[Span] = []
+        # The program's name gives way first, then the titles of other places.
+        for name, is_brief in ((" steptune  ", False), (" ", False), (" ", True)):
+            spans, self._places = [Span(name, "title")], []
+            for place in () if host_of(self).alone else PLACES:
+                start = width_of(spans)
+                is_here = place.name == mode
+                title = f" {place.title} " if is_here or not is_brief else " "
+                spans += [Span(f" {place.key}", "key"), Span(title, "accent" if is_here else "dim")]
+                self._places.append((start, width_of(spans), place.name))
+            if width_of(spans) + (len(" read-only ") if read_only else 0) < self.size.width:
+                break
         room = self.size.width - width_of(spans)
         watch = " read-only " if read_only else ""
+        live = 0 if host_of(self).alone else live
         # What does not fit next to the places is left out, read-only last.
         notes = (
-            watch + (f" ● {live} live " if live else " no run is live "),
+            watch + (f" ● {live} live " if live else "" if host_of(self).alone else " no run is live "),
             watch + (f" ● {live} " if live else ""),
             watch,
         )
@@ -83,11 +94,12 @@ class KeyBar(Panel):
         self._keys = []
         limit = self.size.width - 9
         for key, description in shown_keys(screen):
-            piece = f" {key_name(key)} {description} "
+            name = _shown_key(key, host_of(self).ascii_only)
+            piece = f" {name} {description} "
             if width_of(spans) + len(piece) > limit:
                 break
             start = width_of(spans)
-            spans += [Span(f" {key_name(key)}", "key"), Span(f" {description} ", "dim")]
+            spans += [Span(f" {name}", "key"), Span(f" {description} ", "dim")]
             self._keys.append((start, width_of(spans), key))
         spans += [Span(" " * max(0, self.size.width - width_of(spans) - 8)), Span(" ?", "key"), Span(" Help ", "dim")]
         self._keys.append((self.size.width - 8, self.size.width, "question_mark"))

@@ -27,6 +27,13 @@ class Entry:
     section: Section
     field: Field | None
     lines: tuple[Line, ...]
+    group: str = ""
+    help: tuple[Line, ...] = ()  # shown while the cursor is on it
+
+    @property
+    def place(self) -> str:
+        """By what it is folded."""
+        return f"{self.section.title}/{self.group}" if self.group else self.section.title
 
 
 class FormView(ItemList):
@@ -52,12 +59,29 @@ class FormView(ItemList):
         """Lay the form out again, after a change, a check or another width."""
         width = self.scrollable_content_region.width or self.size.width
         self.entries = [entry for section in self.form.sections for entry in self._section(section, width)]
-        self._starts = [0]
-        for entry in self.entries:
-            self._starts.append(self._starts[-1] + len(entry.lines))
+        self._lay_out()
         self.set_count(len(self.entries))
         if self.size.height and self.entries:
             self.call_after_refresh(self._reveal)
+
+    def _lay_out(self) -> None:
+        """Where each entry begins: only the selected one has its help below it."""
+        self._starts = [0]
+        for index in range(len(self.entries)):
+            self._starts.append(self._starts[-1] + len(self._lines_of(index)))
+
+    def _lines_of(self, index: int) -> tuple[Line, ...]:
+        entry = self.entries[index]
+        return (*entry.lines, *entry.help) if index == self.cursor else entry.lines
+
+    def move_to(self, index: int) -> None:
+        before = self.cursor
+        super().move_to(index)
+        if self.cursor != before and self.entries:
+            self._lay_out()
+            self.set_rows(self.row_count())
+            self._reveal()
+            self.repaint()
 
     def _section(self, section: Section, width: int) -> list[Entry]:
         fields = [
@@ -67,9 +91,29 @@ class FormView(ItemList):
             return []
         folded = section.title in self.folded and not self.wanted
         found = [self._heading(section, folded, width)] if section.title else []
-        return (
-            found if folded else found + [Entry(section, field, tuple(self._field(field, width))) for field in fields]
-        )
+        if folded:
+            return found
+        groups: dict[str, list[Field]] = {}
+        for field in fields:
+            groups.setdefault(field.group, []).append(field)
+        for group, members in groups.items():
+            name = group if len({field.group for field in section.fields}) > 1 else ""
+            is_folded = bool(name) and f"{section.title}/{name}" in self.folded and not self.wanted
+            if name and not self.wanted:
+                found.append(self._group(section, name, members, is_folded, width))
+            if not is_folded:
+                found += [self._entry(section, name, field, width) for field in members]
+        return found
+
+    def _entry(self, section: Section, group: str, field: Field, width: int) -> Entry:
+        return Entry(section, field, tuple(self._field(field, width)), group, tuple(self._help(field, width)))
+
+    def _group(self, section: Section, name: str, fields: Sequence[Field], folded: bool, width: int) -> Entry:
+        changed = sum(self.form.is_changed(field.key) for field in fields)
+        wrong = sum(key == field.key or key.startswith(f"{field.key}.") for key in self.problems for field in fields)
+        note = (f"  {changed} changed" if changed else "") + (f"  {wrong} to correct" if wrong else "")
+        text = cut(f"{'▸' if folded else '▾'} {name}", max(10, width - len(note)))
+        return Entry(section, None, (line((text, "accent"), (note, "bad" if wrong else "mark")),), name)
 
     def _heading(self, section: Section, folded: bool, width: int) -> Entry:
         changed = sum(self.form.is_changed(key) for key in self.form.fields if key.startswith(f"{section.title}."))
@@ -103,8 +147,11 @@ class FormView(ItemList):
         rows += entries or []
         for part in wrap(problem, width - 6)[:3] if problem else []:
             rows.append(line(("    ", ""), (part, "bad")))
+        return rows
+
+    def _help(self, field: Field, width: int) -> list[Line]:
         options = f"  [{' | '.join(field.choices)}]" if field.choices and field.kind != "switch" else ""
-        return rows + [line((f"    {part}", "dim")) for part in wrap(f"{field.help}{options}", width - 5)[:3]]
+        return [line((f"    {part}", "dim")) for part in wrap(f"{field.help}{options}", width - 5)]
 
     def _entries(self, field: Field, width: int) -> list[Line] | None:
         """A line for each entry of an option that has some; None for the other options."""
@@ -132,9 +179,10 @@ class FormView(ItemList):
     def select_key(self, key: str) -> None:
         """Put the cursor on a field, unfolding its section."""
         for section in self.form.sections:
-            if any(field.key == key for field in section.fields) and section.title in self.folded:
-                self.folded.discard(section.title)
-                self.rebuild()
+            for field in section.fields:
+                if field.key == key and self.folded & {section.title, f"{section.title}/{field.group}"}:
+                    self.folded -= {section.title, f"{section.title}/{field.group}"}
+                    self.rebuild()
         index = next(
             (index for index, entry in enumerate(self.entries) if entry.field is not None and entry.field.key == key),
             None,
@@ -154,10 +202,11 @@ class FormView(ItemList):
 
     def visible_lines(self, width: int, height: int, top: int) -> list[Line]:
         rows: list[Line] = []
-        for index, entry in enumerate(self.entries):
+        for index in range(len(self.entries)):
             if self._starts[index + 1] > top and self._starts[index] < top + height:
-                first = selected(entry.lines[0]) if index == self.cursor else entry.lines[0]
-                rows += [first, *entry.lines[1:]][max(0, top - self._starts[index]) :]
+                first, *rest = self._lines_of(index)
+                first = selected(first) if index == self.cursor else first
+                rows += [first, *rest][max(0, top - self._starts[index]) :]
         return rows[:height]
 
     def on_resize(self) -> None:
@@ -174,17 +223,12 @@ class FormView(ItemList):
         self.move_to(later[0] if later else headings[0 if step > 0 else -1])
 
     def fold(self) -> None:
-        """Fold or unfold the section of the cursor."""
-        if self.entries and (title := self.entries[self.cursor].section.title):
-            self.folded ^= {title}
+        """Fold or unfold the group of options that the cursor is in, on a section's heading the section."""
+        if self.entries and (place := self.entries[self.cursor].place):
+            self.folded ^= {place}
             self.rebuild()
-            self.move_to(
-                next(
-                    index
-                    for index, entry in enumerate(self.entries)
-                    if entry.section.title == title and entry.field is None
-                )
-            )
+            headings = (at for at, entry in enumerate(self.entries) if entry.field is None and entry.place == place)
+            self.move_to(next(headings, self.cursor))
 
 
 def _count(entries: Sequence[Line]) -> str:

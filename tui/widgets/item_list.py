@@ -9,7 +9,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from tui.logic.lines import Line, line
+from tui.logic.lines import Line, line, wrapped
 from tui.widgets.line_view import LineView, selected
 
 
@@ -69,7 +69,7 @@ class ItemList(LineView, can_focus=True):
 
     def visible_lines(self, width: int, height: int, top: int) -> list[Line]:
         if not self.count:
-            return list(self.empty)
+            return [part for spans in self.empty for part in wrapped(spans, width)]
         return [self._line_of(index, width) for index in range(top, min(self.count, top + height))]
 
     def _line_of(self, index: int, width: int) -> Line:

@@ -14,7 +14,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.host import host_of
-from tui.logic.lines import Line, Span
+from tui.logic.lines import Line, Span, in_words
 
 
 def selected(spans: Line) -> Line:
@@ -63,6 +63,8 @@ class LineView(ScrollView):
         size = self.scrollable_content_region.size
         self._drawn_width = size.width
         lines = self.visible_lines(size.width, size.height, self.scroll_offset.y)[: size.height]
+        if host_of(self).ascii_only:
+            lines = [in_words(spans) for spans in lines]
         return lines + [()] * (size.height - len(lines))
 
     def render_line(self, y: int) -> Strip:

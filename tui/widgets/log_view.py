@@ -21,8 +21,8 @@ class LogView(LineView, can_focus=True):
         Binding("k,up", "move(-1)", "Up", show=False),
         Binding("pagedown,space", "page(1)", "Page down", show=False),
         Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("g,home", "first", "Start", show=True),
-        Binding("G,end", "last", "End", show=True),
+        Binding("g,home", "first", "Start"),
+        Binding("G,end", "last", "Follow the end"),
         Binding("right", "sideways(20)", "Right", show=False),
         Binding("left", "sideways(-20)", "Left", show=False),
     ]
@@ -122,10 +122,10 @@ def _with_matches(text: str, pattern: re.Pattern[str] | None) -> list[Span]:
     return [*spans, Span(text[at:], _tone(text))]
 
 
-_ERROR = re.compile(r"\b(error|exception|traceback|failed|fatal|out of memory)\b", re.IGNORECASE)
+ERROR = re.compile(r"\b(error|exception|traceback|failed|fatal|out of memory)\b", re.IGNORECASE)
 _WARNING = re.compile(r"\bwarn(ing)?\b", re.IGNORECASE)
 
 
 def _tone(text: str) -> str:
     head = text[:400]
-    return "bad" if _ERROR.search(head) else "warn" if _WARNING.search(head) else ""
+    return "bad" if ERROR.search(head) else "warn" if _WARNING.search(head) else ""

@@ -8,12 +8,12 @@ from typing import Any
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
+from toolkit.runs.row import RunRow
 from toolkit.terminal.layout import fit
 from tui.logic.chart import ChartOptions, Curve
 from tui.logic.feed import FeedView
 from tui.logic.lines import line
 from tui.logic.run_detail import detail_lines
-from tui.logic.run_row import RunRow
 from tui.widgets.chart import Chart
 from tui.widgets.line_view import Panel
 

@@ -25,7 +25,7 @@ def test_unknown_key_wrong_type_and_missing_file_are_reported_together_with_file
         config.resolve("data-build", config_file=file)
     assert [str(problem) for problem in caught.value.problems] == [
         f"{file}:2: sources.0.path: /no/such.jsonl does not exist; give the path of an existing file or folder",
-        f"{file}:4: seed: found 'abc', expected a valid integer, unable to parse string as an integer",
+        f"{file}:4: seed: found 'abc', must be a whole number",
         f"{file}:3: test_shar: unknown option; did you mean test_share?",
     ]
     assert caught.value.exit_code == 2
@@ -197,7 +197,7 @@ def test_a_resolved_config_is_plain_yaml() -> None:
             "max_steps: 1:30",
             "max_steps: found 1:30, which YAML reads as 90 (base 60); write the number, or '1:30' for a text",
         ),
-        ("seed: 4294967296", "seed: found 4294967296, expected less than or equal to 4294967295"),
+        ("seed: 4294967296", "seed: found 4294967296, must be 4294967295 or less"),
     ],
 )
 def test_what_yaml_reads_in_two_ways_is_refused_with_what_to_write(tmp_path: Path, text: str, complaint: str) -> None:

@@ -26,7 +26,11 @@ COMMANDS = (
     ["note", "RUN"],
     ["compare", "RUN", "OTHER"],
     ["doctor"],
-    ["rm", "--yes", "RUN"],
+    ["tag", "RUN"],
+    ["runs", "id~2026", "--columns", "model,x"],
+    ["rm", "RUN"],
+    ["trash"],
+    ["trash", "--empty", "--yes"],
 )
 
 
@@ -50,7 +54,7 @@ def hostile_run(runs: Path) -> Path:
     return run
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_commands_print_files_of_a_run_clean(
     command: list[str], hostile_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

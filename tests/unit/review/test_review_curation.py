@@ -186,9 +186,11 @@ def test_commands_that_cannot_be_end_with_one_sentence(dataset: Path, tmp_path: 
     with open_as(dataset, "ann").journal:
         busy = steptune("curate", str(dataset), "--annotator", "ann", "--plain")
     missing = steptune("curate", str(tmp_path / "none"), "--plain")
+    no_run = steptune("curate", "no-such-run", "--report")
     screen = steptune("curate", str(dataset))
     assert (busy.returncode, busy.stderr.count("\n"), "open in another window" in busy.stderr) == (2, 1, True)
     assert (missing.returncode, "holds no data set" in missing.stderr) == (2, True)
+    assert (no_run.returncode, "There is no run 'no-such-run'" in no_run.stderr) == (2, True)
     assert (screen.returncode, "needs a terminal" in screen.stderr) == (2, True)
     with pytest.raises(UsageError):
         open_as(dataset, "a/b")

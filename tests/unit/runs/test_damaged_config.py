@@ -18,7 +18,7 @@ DAMAGED = {
     "not YAML": ("data: [", "config.yaml:1: not valid YAML"),
     "a list": ("- 1", "expected options as `name: value` lines"),
     "an option of another version": ("lora_rank: 16", "config.yaml:1: lora_rank: unknown option; did you mean lora_r?"),
-    "a value of another version": ("lora_r: many", "config.yaml:1: lora_r: found 'many', expected a valid integer"),
+    "a value of another version": ("lora_r: many", "config.yaml:1: lora_r: found 'many', must be a whole number"),
 }
 
 

@@ -97,9 +97,9 @@ def test_the_newest_progress_is_found_behind_other_metrics(runs: Path) -> None:
     (run.path / "metrics.jsonl").write_text(
         '{"phase": "train", "done": 1, "total": 4, "eta_s": 75}\n{"step": 1, "loss": 2.0}\n{"phase": "tr'
     )
-    assert describe_progress(run.progress()) == "train 1/4  25 % eta 1:15"
+    assert describe_progress(run.progress()) == "training 1/4  25 % eta 1:15"
     assert describe_progress(Progress("download", 2.1e9, 14.5e9, None, "sft", {})) == (
-        "sft download 2.1 GB/14.5 GB  14 %"
+        "sft fetching 2.1 GB/14.5 GB  14 %"
     )
     assert amount("download", math.inf, 10.0) == "inf/10"
     assert [clock(value) for value in (9.6, 75, 3723)] == ["0:10", "1:15", "1:02:03"]

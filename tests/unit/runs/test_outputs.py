@@ -13,8 +13,8 @@ from toolkit.records import append_jsonl, write_json
 from toolkit.run_folder.create import create_run
 from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.outputs import find_dataset, output_of
+from toolkit.runs.row import read_row
 from tui.logic.data_sets import find_data_sets
-from tui.logic.run_row import read_row
 
 
 def ended(run: RunFolder, state: str = "finished", **outputs: str) -> RunFolder:

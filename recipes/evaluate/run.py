@@ -19,6 +19,7 @@ from toolkit.evaluation.inputs import human_system, read_references, read_system
 from toolkit.evaluation.report import write_report
 from toolkit.evaluation.results import evaluate_systems
 from toolkit.evaluation.several import require_comparable_runs
+from toolkit.evaluation.shipped import shipped_system
 from toolkit.evaluation.study_join import read_study
 from toolkit.results.headline import headline_of
 from toolkit.runs.recipe import Outcome, Run, run_recipe
@@ -39,6 +40,7 @@ def main(settings: EvaluateSettings, run: Run) -> Outcome:
     systems = [read_system(name, path, items) for name, path in settings.predictions.items()]
     require_comparable_runs(systems)
     guard = guard_systems(settings.guard, systems, settings.guard_margin)
+    shipped = shipped_system(systems, items, settings.ship_margin)
     base = settings.contamination_model
     contamination = measure_contamination(base, items, settings, run.recorder) if base else None
     human = human_system(items, source)
@@ -49,12 +51,14 @@ def main(settings: EvaluateSettings, run: Run) -> Outcome:
         say(study.provenance)
 
     results = evaluate_systems(
-        items, systems, human, settings, run.recorder, study, settings.judge, guard, contamination
+        items, systems, human, settings, run.recorder, study, settings.judge, guard, contamination, shipped
     )
     ranks.finish()
 
     report = run.dir / "report"
     write_report(report, results, settings.adapter)
+    if shipped:
+        say(f"Shipped file: {shipped.text}")
     say(f"{results.verdict.text}\nReport: {report / 'report.html'}")
     require_at_least(results, settings.fail_under, report)
     return Outcome({"report": report}, headline_of(results).to_json())

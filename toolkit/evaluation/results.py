@@ -40,6 +40,7 @@ from toolkit.results.document import SCHEMA, Environment, Item, Judge, Metric, R
 from toolkit.results.guard import Guard
 from toolkit.results.headline import baseline_of
 from toolkit.results.metrics import COMPARED, HUMAN, PRIMARY, reach_of
+from toolkit.results.shipped import ShippedClaim
 from toolkit.results.study import StudyResults
 from toolkit.runs.recorder import Recorder
 
@@ -85,12 +86,14 @@ def evaluate_systems(
     judge: JudgeOptions | None = None,
     guard: Guard | None = None,
     contamination: Contamination | None = None,
+    shipped: ShippedClaim | None = None,
 ) -> Results:
     """The results of the systems and the human references; the same inputs give the same document except
     `environment.time`.
 
-    `study` is a finished blind study (`read_study`), `guard` what `guard_systems` found and `contamination` what
-    `measure_contamination` did; there is a judge only where `judge` names a server.
+    `study` is a finished blind study (`read_study`), `guard` what `guard_systems` found, `contamination` what
+    `measure_contamination` did and `shipped` what `shipped_system` did; there is a judge only where `judge` names a
+    server.
 
     Raises:
         ModelError: the BERTScore encoder cannot be loaded.
@@ -125,6 +128,7 @@ def evaluate_systems(
         slices=slices,
         sensitivity=scored.sensitivity,
         guard=guard,
+        shipped=shipped,
         contamination=contamination,
         study=study,
         correlations=correlate(study, items, {name: runs[0] for name, runs in scored.runs.items()}, options.seed)

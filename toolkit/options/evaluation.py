@@ -17,6 +17,7 @@ from toolkit.options.base import (
 )
 from toolkit.options.shared import HeldOutOptions, SeedOptions, StepRangeOptions
 from toolkit.results.metrics import KINDS, NUMBERS, reach_of, split_name
+from toolkit.results.shipped import SHIP_MARGIN
 
 
 class PredictionsOptions(Options):
@@ -59,6 +60,15 @@ class EvidenceOptions(Options):
         gt=0.0,
         lt=1.0,
         description="Largest share of the guard's items by which a system may fall below the baseline.",
+    )
+    ship_margin: float = Field(
+        SHIP_MARGIN,
+        gt=0.0,
+        lt=1.0,
+        description=(
+            "Largest loss of ROUGE-L by which predictions.shipped, the answers of an exported file, may fall below"
+            " predictions.tuned, those of the merged model."
+        ),
     )
     contamination_model: OptionalText = Field(
         None,

@@ -2,7 +2,8 @@
 
 `formats` says what is written around question and answer and stores it with models and adapters, `templates` takes it
 from a model's chat template, `encoding` makes ids of it in which a user's text never becomes a control token, and
-`rendering` puts the three together; `shots` writes examples before a question. Import from here.
+`rendering` puts the three together; `shots` writes examples before a question, `served_template` is the chat template
+that an exported model carries. Import from here.
 """
 
 from toolkit.prompting.choice import choose_format, ready_for
@@ -18,6 +19,7 @@ from toolkit.prompting.formats import (
     save_format,
 )
 from toolkit.prompting.rendering import RenderedExample, decode_answer, end_token, render_example, render_prompt
+from toolkit.prompting.served_template import served_template, text_around
 from toolkit.prompting.shots import render_with_shots
 
 __all__ = [
@@ -38,4 +40,6 @@ __all__ = [
     "render_prompt",
     "render_with_shots",
     "save_format",
+    "served_template",
+    "text_around",
 ]

@@ -32,7 +32,7 @@ def render_with_shots(
         ModelError: the chat template rejects a second question, or leaves one out.
     """
     prompt_format = ready_for(prompt_format, tokenizer)
-    before, between = _around(prompt_format, tokenizer) if shots else (prompt_format.suffix, "")
+    before, between = around(prompt_format, tokenizer) if shots else (prompt_format.suffix, "")
     pieces = [Written(prompt_format.prefix)]
     for shot in shots:
         pieces += [
@@ -50,7 +50,7 @@ def _trimmed(question: str, prompt_format: PromptFormat) -> str:
     return question.strip() if prompt_format.trims else question
 
 
-def _around(prompt_format: PromptFormat, tokenizer: PreTrainedTokenizerBase) -> tuple[str, str]:
+def around(prompt_format: PromptFormat, tokenizer: PreTrainedTokenizerBase) -> tuple[str, str]:
     """Text between an example's question and its answer, and between that and the next question."""
     if not prompt_format.from_template:
         end = "\n\n" if prompt_format.name == HOWTO.name else str(tokenizer.eos_token or "\n")

@@ -11,6 +11,7 @@ from toolkit.results.contamination import Contamination
 from toolkit.results.guard import Guard
 from toolkit.results.metrics import ALPHA
 from toolkit.results.parts import Correlation, Count, Interval, Part, Rate, Share, round_numbers
+from toolkit.results.shipped import ShippedClaim
 from toolkit.results.study import StudyResults
 
 SCHEMA: Final = 1
@@ -322,6 +323,9 @@ class Results(Part):
     slices: list[Slice]
     sensitivity: list[Sensitivity]
     guard: Guard | None = Field(None, description="What became of general ability; null where it was not asked.")
+    shipped: ShippedClaim | None = Field(
+        None, description="Whether the system `shipped` answers as `tuned` does; null where one of them is missing."
+    )
     contamination: Contamination | None = Field(
         None, description="What the base model knows of the questions; null where it was not measured."
     )

@@ -3,6 +3,7 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.unit.evaluation.evaluation_samples import numbered
@@ -11,6 +12,7 @@ from toolkit.evaluation.inputs import human_system, read_references, read_system
 from toolkit.evaluation.report import render_html, render_markdown, render_model_card, write_report
 from toolkit.evaluation.report_view import visible
 from toolkit.evaluation.results import evaluate_systems
+from toolkit.evaluation.shipped import claim_of
 from toolkit.options.evaluation import MetricOptions
 from toolkit.records import read_json, write_json
 from toolkit.results.document import Results
@@ -77,6 +79,16 @@ def test_html_opens_with_the_verdict_and_cuts_very_long_texts(results: Results) 
     assert "more characters; results.json has the whole text" in html
     assert html.count("<svg") == 6
     assert "prefers-color-scheme: dark" in html
+
+
+def test_a_shipped_file_has_a_section_of_its_own(results: Results) -> None:
+    assert "The shipped file" not in render_html(results) + render_markdown(results)
+    scores = np.full(4, 0.2)
+    shipped = claim_of(scores, scores, ["a", "b", "c", "d"], 4, 0.05)
+    for render in (render_html, render_markdown):
+        text = render(results.model_copy(update={"shipped": shipped}))
+        assert "The shipped file" in text
+        assert "4 of 4 greedy answers are the same text" in text
 
 
 def test_markdown_keeps_its_tables_whole(results: Results) -> None:

@@ -17,7 +17,7 @@ from toolkit.generation.prompts import Codec
 from toolkit.generation.system import base_system, load_codec
 from toolkit.options.shared import ModelOptions
 from toolkit.options.training import SftOptions
-from toolkit.prompting import control_tokens
+from toolkit.prompting import control_tokens, served_template
 from toolkit.records import write_jsonl
 from toolkit.training.prepared import Prepared, prepare
 
@@ -104,6 +104,19 @@ def test_generation_stops_where_the_familys_own_would(family: Family, folder: Pa
     codec = served(folder)
     expected = {*family.stops, codec.tokenizer.eos_token}
     assert set(codec.tokenizer.convert_ids_to_tokens(codec.stop_ids)) == expected
+
+
+@pytest.mark.parametrize("question", [QUESTION, f" {QUESTION}\n\n2. {{{{ x }}}}\t"])
+def test_the_template_that_is_shipped_writes_what_was_trained(family: Family, folder: Path, question: str) -> None:
+    """As a chat endpoint calls it: on another day, and with no argument that switches thinking off."""
+    codec = served(folder)
+    tokenizer = codec.tokenizer
+    template, is_own = served_template(codec.prompt_format, tokenizer)
+    text = tokenizer.apply_chat_template(
+        [{"role": "user", "content": question}], chat_template=template, tokenize=False, add_generation_prompt=True
+    )
+    assert tokenizer.encode(text, add_special_tokens=False) == codec.encode(question)
+    assert is_own == (family.format == "chat_template" and not family.kwargs)
 
 
 def test_merge_equals_pefts(family: Family, folder: Path, tmp_path: Path) -> None:

@@ -271,6 +271,9 @@ def test_columns_are_what_one_chose_sorts_and_filters_by(tmp_path: Path) -> None
     assert [column.name for column in columns] == ["loss", "best_step", "seconds", "eval_loss"]
     shown = plain(run_line(snapshot.rows[0], 79, columns, now=0.0))
     assert shown.split() == ["✓", "finished", "1-sft-x", "1.699", "50", "480", "1.79"]
+    selection.toggle_column("tag")
+    assert [selection.cell(row, "tag") for row in snapshot.rows] == ["night", "night"]
+    selection.toggle_column("tag")
     again = RunSelection()
     again.restore(json.loads(json.dumps(selection.remembered("x"))))
     assert (again.extra_columns(), str(again.order)) == (["best_step", "seconds", "eval_loss"], "seconds")

@@ -38,8 +38,8 @@ def phase_words(phase: str) -> str:
     return _WORDS.get(phase, phase)
 
 
-def doing(run: RunFolder, state: State) -> str:
-    """What a live run does at the moment."""
+def doing(run: RunFolder, state: State, phase: str) -> str:
+    """What a live run does at the moment; `phase` is the newest that its metrics tell, "" before the first."""
     if state is State.STARTING:
         return "starting"
     is_up = False
@@ -52,7 +52,6 @@ def doing(run: RunFolder, state: State) -> str:
             break
         if event.name == EventName.SUPERVISOR_STARTED:
             return "importing"
-    progress = run.progress()
-    if progress is not None and progress.phase:
-        return clean(phase_words(progress.phase))
-    return "preparing" if is_up or progress is not None else "importing"
+    if phase:
+        return clean(phase_words(phase))
+    return "preparing" if is_up else "importing"

@@ -128,10 +128,10 @@ def _read_row(path: Path, deep: bool) -> RunRow:
         values["message"] = "run.json is missing or damaged"
     if result:
         values |= _ending(result)
-    if state.is_live:
-        values["doing"] = doing(run, state)
     if values["deep"]:
         values |= _newest_metrics(run, state, values.get("numbers", {}))
+    if state.is_live:
+        values["doing"] = doing(run, state, values["phase"])
     if recipe_of_run(recipe).stages and deep:
         values["stages"] = _stages(run, state.is_live)
     return RunRow(path=path, id=clean(info.id), recipe=recipe, state=state, **values)

@@ -28,6 +28,7 @@ from tui.logic.scanner import Snapshot
 
 READ_AT_ONCE = 200  # settings of so many runs are read while one waits; of more, in the background
 DIFFERING = "settings that differ"
+ABOUT = ("user", "host", "tag")  # columns that are shown on demand
 MOST_COMPARED = 200  # runs whose settings are compared for the columns of those that differ
 
 
@@ -122,7 +123,7 @@ class RunSelection:
         """What can be a column, those that are one marked."""
         settings = list(self.settings_of(self.rows[0])) if self.rows else []
         chosen = {*self.columns, *([DIFFERING] if self.shows_differing else [])}
-        names = dict.fromkeys([DIFFERING, *number_names(snapshot.rows), *settings])
+        names = dict.fromkeys([DIFFERING, *number_names(snapshot.rows), *ABOUT, *settings])
         return [(name, "shown; again hides it" if name in chosen else "") for name in names]
 
     def toggle_column(self, name: str) -> None:
@@ -134,8 +135,9 @@ class RunSelection:
             self.columns.append(name)
 
     def cell(self, row: RunRow, name: str) -> Any:
-        """What a run has under the name of a number or setting."""
-        return next(iter(filters.values_of(name, row, self.settings_of)), None)
+        """What a run has under the name of a column, number or setting."""
+        found = filters.values_of(name, row, self.settings_of)
+        return " ".join(found) if name == "tag" else next(iter(found), None)
 
     # Marks -----------------------------------------------------------------------------------------------------
 

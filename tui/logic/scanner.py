@@ -55,6 +55,9 @@ class Scanner:
         self._listed = -SLOW_EVERY_S
         self._problem = ""
         self._looks = 0
+        # Those after the newest: gone through as often as the folder is listed, for even that takes its time.
+        self._old: list[RunRow] = []
+        self._old_complete, self._old_at = False, 0.0
 
     def scan(self) -> Snapshot:
         now = time.monotonic()
@@ -62,19 +65,29 @@ class Scanner:
             self._list()
             self._listed = now
         until = time.monotonic() + PIECE_S
-        rows, complete = [], True
-        for index, name in enumerate(self._names):
-            row = self._row(name, index, now, until)
-            complete = complete and (row.deep if row is not None else name in self._others)
-            if row is not None:
-                rows.append(row)
+        rows, complete = self._rows(0, RECENT, now, until)
+        if len(self._names) > RECENT:
+            if not self._old_complete or now - self._old_at >= SLOW_EVERY_S:
+                self._old, self._old_complete = self._rows(RECENT, len(self._names), now, until)
+                self._old_at = now
+            rows, complete = rows + self._old, complete and self._old_complete
         self._looks += 1
         total = sum(name not in self._others for name in self._names) if self._others else len(self._names)
         return Snapshot(tuple(rows), self._problem, complete, total)
 
+    def _rows(self, start: int, end: int, now: float, until: float) -> tuple[list[RunRow], bool]:
+        """(rows, complete) of some of the names."""
+        rows, complete = [], True
+        for index, name in enumerate(self._names[start:end], start):
+            row = self._row(name, index, now, until)
+            complete = complete and (row.deep if row is not None else name in self._others)
+            if row is not None:
+                rows.append(row)
+        return rows, complete
+
     def list_again(self) -> None:
         """List the folder and look at every run at the next look."""
-        self._listed = -SLOW_EVERY_S
+        self._listed, self._old_complete = -SLOW_EVERY_S, False
         for known in self._known.copy().values():
             known.checked = -OLD_EVERY_S
 

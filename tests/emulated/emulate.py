@@ -19,7 +19,7 @@ from toolkit.hub.models import HubModel
 from toolkit.machine import packages
 from toolkit.machine.gpus import Gpu
 from toolkit.machine.packages import TorchBuild
-from toolkit.planning import hub_check, preflight, training_fit
+from toolkit.planning import hub_check, preflight, training_machine
 
 ROOT = Path(__file__).resolve().parents[2]
 GIB = 1024**3
@@ -59,7 +59,7 @@ def install(machine: Emulated, folder: Path, patch: pytest.MonkeyPatch) -> None:
     memory = SimpleNamespace(total=machine.memory_gib * GIB, available=machine.memory_gib * GIB * 15 // 16)
     patch.setattr(psutil, "virtual_memory", lambda: memory)
     patch.setattr(preflight.shutil, "disk_usage", lambda _path: _Disk(1 << 40, 0, machine.disk_gib * GIB))
-    patch.setattr(training_fit, "cpu_has_bf16", lambda: True)
+    patch.setattr(training_machine, "cpu_has_bf16", lambda: True)
     patch.setattr(hub_check, "find_hub_model", lambda name, *_: _to_fetch(name, folder / "hub"))
 
 

@@ -11,7 +11,7 @@ from toolkit.errors import ModelError
 from toolkit.model_files import weight_files
 from toolkit.options.generation import GenerateOptions
 from toolkit.options.training import SftOptions
-from toolkit.planning import training_fit
+from toolkit.planning import training_machine
 from toolkit.planning.check import Check, Level
 from toolkit.planning.generation_fit import (
     ASSUMED_PROMPT,
@@ -50,7 +50,7 @@ def check_generation(
         return
     dtype = options.dtype
     if dtype == "auto":
-        dtype = "bfloat16" if machine.device == "cuda" or training_fit.cpu_has_bf16() else "float32"
+        dtype = "bfloat16" if machine.device == "cuda" or training_machine.cpu_has_bf16() else "float32"
     try:
         served = served_by(settings, training)
     except ModelError as error:  # a folder with two sets of weights, or with some missing

@@ -17,7 +17,8 @@ from toolkit.planning.accelerate_config import AccelerateConfig, default_on, rea
 from toolkit.planning.batch_choice import MachineChoice, RowLengths, is_open
 from toolkit.planning.nodes import Nodes, read_nodes
 from toolkit.planning.token_preview import recipe_preview, row_lengths
-from toolkit.planning.training_fit import Machine, machine_choice, read_machine
+from toolkit.planning.training_fit import machine_choice
+from toolkit.planning.training_machine import Machine, read_machine
 from toolkit.records import JSON
 from toolkit.settings import Settings
 

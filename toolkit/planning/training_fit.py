@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
 import psutil
 
 from toolkit.machine import packages
-from toolkit.machine.gpus import Gpu
 from toolkit.options.base import Options
 from toolkit.options.training import BaseModelOptions, MemoryOptions, SftOptions
-from toolkit.planning.accelerate_config import AccelerateConfig
 from toolkit.planning.batch_choice import MachineChoice, RowLengths, choose
 from toolkit.planning.check import Check, Level
 from toolkit.planning.lora_targets import lora_refusals
 from toolkit.planning.model_configs import find_model_config
-from toolkit.planning.strategies import SHARDED, TITLES, Strategy, refusal
+from toolkit.planning.strategies import SHARDED, TITLES, refusal
+from toolkit.planning.training_machine import Machine
 from toolkit.planning.training_memory import (
     MemoryEstimate,
     estimate_memory,
@@ -26,43 +22,8 @@ from toolkit.planning.training_memory import (
 )
 from toolkit.planning.training_shape import GIB, ModelShape, TrainingShape, read_shape
 
-Precision = Literal["bf16", "fp16", "fp32"]
 # Left free for what the estimate cannot see: other users of the card, fragmentation.
 USABLE = 0.95
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What one process of a training has: `free` in bytes, of the fullest of its GPUs or its share of this machine's
-    memory; None where a card does not say.
-    """
-
-    device: Literal["cpu", "cuda"]
-    free: float | None
-    strategy: Strategy
-    processes: int
-    name: str
-    here: int = 1  # those of the processes that this machine runs
-    precision: Precision = "bf16"
-
-    @property
-    def precision_bytes(self) -> int:
-        return 4 if self.precision == "fp32" else 2
-
-
-def read_machine(accelerate: AccelerateConfig, cards: tuple[Gpu, ...]) -> Machine:
-    """The machine as one process of an accelerate config meets it on these cards."""
-    processes = accelerate.processes
-    if cards:
-        processes = len(cards) * accelerate.machines if processes > 1 else 1
-        free = [card.free_bytes for card in cards]
-        known = None if None in free else min(size for size in free if size is not None)
-        precision: Precision = "bf16" if all(card.computes_bf16 for card in cards) else "fp16"
-        here = processes // accelerate.machines or 1
-        return Machine("cuda", known, accelerate.strategy, processes, cards[0].name, here, precision)
-    # Without a card the default of the presets is still judged by what it needs on a CPU.
-    available = psutil.virtual_memory().available / processes
-    return Machine("cpu", available, accelerate.strategy, processes, "CPU", 1, "bf16" if cpu_has_bf16() else "fp32")
 
 
 def machine_choice(settings: SftOptions, machine: Machine, lengths: RowLengths | None = None) -> MachineChoice:
@@ -228,8 +189,3 @@ def _judge_host(settings: SftOptions, machine: Machine) -> Iterator[Check]:
 def _model_shape(settings: SftOptions) -> ModelShape | None:
     config = find_model_config(settings.model, settings.revision)
     return read_shape(config) if config else None
-
-
-def cpu_has_bf16() -> bool:
-    path = Path("/proc/cpuinfo")
-    return path.exists() and "avx512_bf16" in path.read_text(encoding="utf-8", errors="replace")

@@ -23,7 +23,8 @@ from toolkit.planning.batch_choice import RowLengths
 from toolkit.planning.model_configs import SHIPPED, find_model_config
 from toolkit.planning.plan import plan_launch
 from toolkit.planning.strategies import QUANTIZATIONS, STRATEGIES, Strategy, refusal, table
-from toolkit.planning.training_fit import USABLE, Machine, judge_rows, judge_training, machine_choice
+from toolkit.planning.training_fit import USABLE, judge_rows, judge_training, machine_choice
+from toolkit.planning.training_machine import Machine
 from toolkit.planning.training_memory import MemoryEstimate, estimate_memory, evaluation_rows
 from toolkit.planning.training_shape import GIB, TrainingShape, read_shape
 from toolkit.settings import SftSettings

@@ -86,6 +86,31 @@ def test_the_command_takes_changes_and_refuses_what_cannot_change(
     assert "lora_r cannot change" in capsys.readouterr().err
 
 
+def test_a_config_that_was_edited_is_shown_with_what_changed_and_recorded(
+    ended: RunFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _edit(ended, "learning_rate: 0.001", "learning_rate: 0.0005")
+    cli.main(["resume", ended.id, "--detach"])  # its supervisor is not really started
+    said = "config.yaml was edited: learning_rate was 0.001, is 0.0005 from here on (recorded in events.jsonl)"
+    assert said in capsys.readouterr().err
+    assert ended.events()[-1].fields["changed"] == {"learning_rate": [0.001, 0.0005]}
+
+
+def test_an_edit_that_cannot_take_effect_in_the_middle_is_refused(
+    ended: RunFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _edit(ended, "lora_r: 16", "lora_r: 4")
+    assert cli.main(["resume", ended.id, "--detach"]) == 2
+    assert "lora_r cannot change" in capsys.readouterr().err
+    assert [event.name for event in ended.events()] != ["resumed"]
+
+
+def _edit(run: RunFolder, before: str, now: str) -> None:
+    text = run.config_file.read_text()
+    assert before in text
+    write_text(run.config_file, text.replace(before, now))
+
+
 def test_a_pipelines_training_goes_on_from_its_checkpoint_under_a_change_that_allows_it(
     runs: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

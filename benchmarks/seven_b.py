@@ -1,7 +1,7 @@
 """Mistral-7B's whole path on this CPU with random weights: NF4 training, both merges with their proof, answers,
 evaluation.
 
-    make bench-7b            (python benchmarks/seven_b.py --layers 2 rehearses it in two minutes)
+    make bench-7b            (python benchmarks/seven_b.py --layers 2 --hidden 2048 rehearses it in two minutes)
 
 The user's own commands, one after the other; each row is printed when it is done, with its time, and its memory
 against what steptune says beforehand. Needs 22 GB of memory and 45 GB of disk (STEPTUNE_BENCH_DIR: where). The weights
@@ -37,6 +37,7 @@ from toolkit.planning.model_configs import SHIPPED
 from toolkit.records import iter_jsonl, read_json, write_jsonl
 
 GIB = 1024**3
+FULL_WIDTH, HEAD = 4096, 128
 ROWS, ANSWERS, ANSWER_TOKENS = 8, 4, 8
 CACHE_GIB, PROOF_ROWS = 1, 1
 MEMORY_GIB, DISK_GIB = 20.0, 45.0
@@ -71,14 +72,17 @@ class Bench:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--layers", type=int, default=32, help="layers of the model; fewer than 32 rehearse the bench")
-    layers = parser.parse_args().layers
+    parser.add_argument("--hidden", type=int, default=FULL_WIDTH, help="width of the model; the MLP stays as wide")
+    asked = parser.parse_args()
+    layers, hidden = asked.layers, asked.hidden
+    heads = {"num_attention_heads": hidden // HEAD, "num_key_value_heads": max(1, hidden // HEAD // 4)}
     place = os.environ.get("STEPTUNE_BENCH_DIR") or tempfile.gettempdir()
-    if lacking := _lacking(place, layers / 32):
+    if lacking := _lacking(place, layers / 32 * hidden / FULL_WIDTH):
         return skip("7b", lacking)
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="steptune-bench-", dir=place) as scratch:
         bench = Bench(Path(scratch))
-        _run_all(bench, {**SHIPPED[MISTRAL_7B], "num_hidden_layers": layers})
+        _run_all(bench, {**SHIPPED[MISTRAL_7B], "num_hidden_layers": layers, "hidden_size": hidden, **heads})
     bench.values["the whole path (minutes)"] = round((time.monotonic() - started) / 60, 1)
     return finish("7b", bench.values, bench.beside)
 

@@ -106,6 +106,15 @@ SHAPES: dict[str, tuple[str, bytes]] = {
     "meta as list": ("a.jsonl", lines([{**record, "meta": ["a"]} for record in RECORDS]).encode()),
     "null ids": ("a.jsonl", lines([{**record, "id": None} for record in RECORDS]).encode()),
     "OpenAI's messages": ("a.jsonl", lines(MESSAGES).encode()),
+    "messages with HTML": (
+        "a.jsonl",
+        lines(
+            [
+                {"messages": [{"role": "user", "content": q}, {"role": "assistant", "content": as_html(steps)}]}
+                for q, steps in PAIRS
+            ]
+        ).encode(),
+    ),
     "ShareGPT": ("a.json", json.dumps(SHAREGPT).encode()),
     "articles of Zendesk": ("a.json", json.dumps({"articles": ARTICLES}).encode()),
     "tickets of Freshdesk": ("a.json", json.dumps(FRESHDESK).encode()),

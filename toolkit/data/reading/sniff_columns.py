@@ -36,6 +36,7 @@ OTHER_NAMES = {
     "domain": words("domain category kategorie categoría catégorie kategori categoria thema topic"),
     "language": words("language lang locale sprache bahasa langue idioma"),
 }
+SOME = 0.05  # share of the answers from which they may be HTML
 CONVERSATIONS = ("messages", "conversations", "conversation", "chat")
 STEP_LISTS = words("step steps langkah schritte pasos étapes etapes passos instructions")
 DEEPEST = 5
@@ -63,7 +64,10 @@ def find_columns(records: Sequence[Mapping[str, Any]], given: Mapping[str, Any])
         Unsure: it is not clear which column is meant.
     """
     if not given.get("prompt_field") and (found := _conversation(records)):
-        return Columns({"messages_field": found}, f"conversations in `{found}`")
+        pairs = [pair for record in records if not isinstance(pair := pair_of(record.get(found)), str)]
+        as_html = _share([answer for _, answer in pairs], looks_like_html) > SOME
+        html = {"html": True} if as_html else {}
+        return Columns({"messages_field": found, **html}, f"conversations in `{found}`{' (HTML)' if as_html else ''}")
     texts = _texts_by_column(records)
     if not texts:
         raise Unsure("no column holds text")
@@ -75,7 +79,7 @@ def find_columns(records: Sequence[Mapping[str, Any]], given: Mapping[str, Any])
     if is_alpaca and question == "instruction":
         options["input_field"] = "input"
         warning = _alpaca_warning(texts)
-    if _share(texts.get(answer, []), looks_like_html) > 0.05:
+    if _share(texts.get(answer, []), looks_like_html) > SOME:
         options["html"] = True
     others = dict(given.get("columns") or {}) or _others(records)
     if others:

@@ -105,24 +105,33 @@ class LlamaServer:
         return Answer(text, choice["finish_reason"], usage["prompt_tokens"], usage["completion_tokens"])
 
     def _call(self, method: str, path: str, body: JSON) -> JSON:
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = http.client.HTTPConnection(self._host, timeout=ANSWER_S)
-        try:
-            connection.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
-            response = connection.getresponse()
-            content = response.read()
-        except (OSError, http.client.HTTPException) as error:
-            self._local.connection = None
-            raise SteptuneError(
-                f"llama.cpp's server went away ({str(error) or type(error).__name__}); the log in the export's folder"
-                " says why. `steptune prove` tries again."
-            ) from error
+        status, content = self._exchange(method, path, json.dumps(body))
         found: Any = json.loads(content)
-        if response.status != 200 or not isinstance(found, dict):
+        if status != 200 or not isinstance(found, dict):
             said = str((found.get("error") or {}).get("message") if isinstance(found, dict) else found)[:300]
             raise ModelError(f"llama.cpp's server refuses what the shipped file makes of a question: {said}")
         return found
+
+    def _exchange(self, method: str, path: str, body: str) -> tuple[int, bytes]:
+        """Status and content. The server closes a connection that was idle for some seconds: then on a new one."""
+        while True:
+            kept = getattr(self._local, "connection", None)
+            connection = kept or http.client.HTTPConnection(self._host, timeout=ANSWER_S)
+            self._local.connection = None
+            try:
+                connection.request(method, path, body, {"Content-Type": "application/json"})
+                response = connection.getresponse()
+                content = response.read()
+            except (OSError, http.client.HTTPException) as error:
+                connection.close()
+                if kept is not None:
+                    continue
+                raise SteptuneError(
+                    f"llama.cpp's server went away ({str(error) or type(error).__name__}); the log in the export's"
+                    " folder says why. `steptune prove` tries again."
+                ) from error
+            self._local.connection = connection
+            return response.status, content
 
 
 @contextmanager

@@ -8,6 +8,7 @@ of it that is missing or too much is what projects onto it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -33,7 +34,6 @@ OTHER_TYPES = 0.5
 EQUAL_SHARE = 0.9999  # of the values: a library may round one of very many to the other side
 BLOCK_ELEMENTS = 1 << 20
 ADAPTER_PART = 0.1  # largest share of the adapter that may be missing or too much
-_BITS = {"F32": 32, "F16": 16, "BF16": 16, "Q8_0": 8, "Q6_K": 6, "Q5_K": 5, "Q4_K": 4}
 
 
 @dataclass
@@ -163,7 +163,7 @@ def _compare(tensor: Tensor, expected: _Expected, declared: str, found: Found) -
             f"{tensor.name} is not what {tensor.type} makes of the merged weights ({equal / values.size:.1%} of the"
             f" values are, off by {relative:.1%})"
         )
-    if _BITS.get(tensor.type, 1) < _fewest_bits(declared):
+    if _bits(tensor.type) < _bits(declared):
         found.wrong.append(f"{tensor.name} is stored as {tensor.type}, in fewer bits than {declared}")
 
 
@@ -237,9 +237,10 @@ def _tensors(reader: Any, processor: Any, names: dict[str, str]) -> Iterator[Ten
             yield Tensor(names[found.name], tensor.tensor_type.name, stored, tensor.tensor_type)
 
 
-def _fewest_bits(declared: str) -> int:
-    """The fewest bits that a tensor of such a file has: a mixed type keeps the least important ones in its own."""
-    return _BITS.get("_".join(declared.split("_")[:2]), 1)
+def _bits(kind: str) -> int:
+    """Bits of a weight, of a tensor's type or of a file's: Q4_K and Q4_K_M have 4."""
+    found = re.match(r"[A-Z]+(\d+)", kind)
+    return int(found[1]) if found else 0
 
 
 def _told(found: Found) -> str:

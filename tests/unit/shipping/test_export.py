@@ -82,6 +82,7 @@ def test_gguf_for_ollama_holds_the_merged_weights_and_renders_as_trained(made: M
     assert not (made.folder / FAILED_FILE).exists()
 
 
+@pytest.mark.long
 def test_another_template_does_not_ship_and_is_marked(made: Made, tmp_path: Path) -> None:
     from benchmarks.ship_faults import Scene, faults
 
@@ -103,6 +104,16 @@ def test_every_planted_fault_is_refused(made: Made, tmp_path: Path) -> None:
         proof = prove(place / "export", made.merged, answers=False)
         assert proof.verdict == "does_not", (name, proof.checks)
         shutil.rmtree(place)
+
+
+@pytest.mark.long
+@pytest.mark.skipif(importlib.util.find_spec("llama_cpp") is None, reason="llama-cpp-python is not installed")
+def test_four_bits_are_as_near_as_four_bits_are(tuned: Path, tmp_path: Path) -> None:
+    merged = write_export(subject(tuned), Wanted("gguf", quant="q4_k_m"), tmp_path / "out", lambda text: None)
+    assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".gguf", ".jinja", ".json", ".md"}
+    proof = prove(tmp_path / "out", merged, answers=False)
+    assert [check.found for check in proof.checks if check.passed is False] == []
+    assert read_manifest(tmp_path / "out").weights_type == "Q4_K_M"
 
 
 def test_a_folder_is_the_measured_model_itself(tuned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

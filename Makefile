@@ -65,8 +65,8 @@ bench-eval: setup  ## metrics and statistics against the reference packages, the
 bench-seeds: setup  ## six trainings of the embedded model that differ by their seed alone: how often is one called better; prints JSON
 	@$(BIN)/python benchmarks/trainings.py
 
-bench-ship: setup  ## exports and their proof: prompts, planted faults, verdicts, time, memory, kills; prints JSON
-	@$(BIN)/python benchmarks/ship.py
+bench-ship: setup  ## exports with their proof, ask and serve: prompts, planted faults, verdicts, time, memory, kills; prints JSON
+	@status=0; for bench in ship ship_serving; do $(BIN)/python benchmarks/$$bench.py || status=1; done; exit $$status
 
 gpu-pages: setup  ## docs/gpus.md and the goldens of the emulated machines again, after a change of what preflight says
 	@$(BIN)/python -m tests.emulated.pages

@@ -133,6 +133,8 @@ RECIPES = {
             output="report",
             fail_under="fail_under",
         ),
+        # Goes on until it is stopped, and leaves its answers to whoever asked.
+        Recipe("serve", "ServeSettings", by_accelerate=False, output="model"),
         # Only starts other runs.
         Recipe("pipeline", "PipelineSettings", by_accelerate=False, fail_under="evaluate.fail_under", stages=STAGES),
     )

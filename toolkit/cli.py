@@ -38,11 +38,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     args, rest = parser.parse_known_args(own)
     args.accelerate_args, args.given = accelerate_args, own[1:]
     try:
-        if args.command == "run":
+        if args.command in ("run", "serve"):
             args.overrides, rest = (
                 [item for item in rest if _OVERRIDE.match(item)],
                 [item for item in rest if not _OVERRIDE.match(item)],
             )
+        if args.command == "ask" and len(rest) == 1 and not rest[0].startswith("-"):
+            args.question, rest = rest[0], []  # behind an option: argparse takes it for one argument too many
         if rest:
             raise UsageError(
                 f"steptune {args.command} does not know {' '.join(rest)}; see `steptune {args.command} --help`."
@@ -164,6 +166,8 @@ def build_parser() -> argparse.ArgumentParser:
     trash = add("trash", "stop:trash", "what is in the trash, and how large it is", json=True)
     trash.add_argument("--empty", action="store_true", help="delete it for good")
     trash.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    _add_ask(_with_run(add("ask", "ask:ask", "put questions to a run's model: its base and the tuned one", json=True)))
+    _add_serve(_with_run(add("serve", "serve:serve", "put a run's model behind OpenAI's API until it is stopped")))
     add_merge_arguments(add("merge", "merge:merge", "merge an adapter into its base model, tensor by tensor"))
     add_export_arguments(
         add("export", "export:export", "write a tuned model as GGUF, for Ollama, vLLM or the hub, and prove the file")
@@ -236,6 +240,38 @@ def _add_run(command: argparse.ArgumentParser) -> None:
             " below VALUE, with 4 if it includes VALUE"
         ),
     )
+
+
+def _add_ask(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "question", nargs="?", metavar="QUESTION", help="without it, each line of standard input is a question"
+    )
+    command.add_argument("--system", choices=("baseline", "tuned", "both"), help="who answers (default: what there is)")
+    for name, kind, text in (
+        ("temperature", float, "0 is greedy (default: the run's own)"),
+        ("n", int, "answers to each question; more than one needs a temperature above 0"),
+        ("max-new-tokens", int, "longest answer (default: the run's own, or 512)"),
+        ("seed", int, "of the draws"),
+    ):
+        command.add_argument(f"--{name}", type=kind, metavar="X", help=text)
+    command.add_argument(
+        "--server", metavar="URL", help="ask an OpenAI-compatible server that is up; nothing is loaded"
+    )
+    command.add_argument("--server-model", metavar="NAME", help="the model on that server, where it serves several")
+
+
+def _add_serve(command: argparse.ArgumentParser) -> None:
+    command.usage = (
+        "steptune serve RUN [--port N] [--host ADDRESS] [--base] [--on NAME] [--run-dir DIR] [--detach] [KEY=VALUE ...]"
+    )
+    command.add_argument("--port", type=int, metavar="N", help="port to listen on (default 8000)")
+    command.add_argument(
+        "--host", metavar="ADDRESS", help="address to listen on (default 127.0.0.1: this machine only)"
+    )
+    command.add_argument("--base", action="store_true", help="the base model, without the adapter")
+    command.add_argument("--on", metavar="NAME", help="accelerate config that says whether a GPU is taken")
+    command.add_argument("--run-dir", metavar="DIR", help="folder of the server's run, new or empty")
+    command.add_argument("--detach", action="store_true", help="return once the server is up")
 
 
 def _add_plan(command: argparse.ArgumentParser) -> None:

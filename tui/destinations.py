@@ -73,11 +73,21 @@ class ToReport(Destination):
 
 @dataclass(frozen=True)
 class ToItem(Destination):
-    """An item of a report, among its neighbours; `first` is the system that the report is about."""
+    """An item of a report, among its neighbours; `report` is its results.json, `first` the system that it is about."""
 
     items: list[Item]
     index: int
+    report: Path
     first: str = ""
+
+
+@dataclass(frozen=True)
+class ToAsk(Destination):
+    """Questions to the model of the run in a folder, or of the run that a file is in; `question` is put at once."""
+
+    path: Path
+    question: str = ""
+    changes: ClassVar[str] = "asking a model"
 
 
 @dataclass(frozen=True)

@@ -68,10 +68,12 @@ def screen_for(destination: to.Destination) -> Page:
             from tui.screens.report import ReportScreen
 
             return ReportScreen(path, title)
-        case to.ToItem(items, index, first):
+        case to.ToItem(items, index, report, first):
             from tui.screens.item import ItemScreen
 
-            return ItemScreen(items, index, first)
+            return ItemScreen(items, index, report, first)
+        case to.ToAsk(path, question):
+            return _ask(path, question)
         case to.ToComparison(rows):
             from tui.screens.compare import CompareScreen
 
@@ -118,6 +120,18 @@ def _screen_of_form(destination: to.ToForm | to.ToEntries | to.ToPreflight) -> P
 
             return PreflightScreen(form, settings)
     assert_never(destination)
+
+
+def _ask(path: Path, question: str) -> Page:
+    from toolkit.run_folder.find import run_around
+    from toolkit.runs.run_model import model_of
+    from toolkit.runs.served import asked_where_served
+    from tui.screens.ask import AskScreen
+
+    run = run_around(path / "-")
+    if run is None:
+        raise DataError(f"{path} lies in no run's folder, so that it has no model to ask.")
+    return AskScreen(run, asked_where_served(run, model_of(run)), question)
 
 
 def _rows(path: Path) -> Page:

@@ -18,7 +18,6 @@ from tui.places import PLACES
 from tui.screens.compare import CompareScreen
 from tui.screens.follow import FollowScreen
 from tui.screens.form import FormScreen
-from tui.screens.queue import QueueScreen
 from tui.screens.report import ReportScreen
 from tui.screens.runs import RunsScreen
 from tui.widgets.bars import key_name
@@ -32,7 +31,6 @@ SCREENS: dict[str, type[Page]] = {
     "follow": FollowScreen,
     "results": ReportScreen,
     "compare": CompareScreen,
-    "queue": QueueScreen,
 }
 
 

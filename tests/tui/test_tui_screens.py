@@ -18,7 +18,9 @@ from textual.pilot import Pilot
 from tests.tui.hostile import HOSTILE, make_hostile
 from tests.tui.pilot import SIZES, looks_as, outside_parent, running, settled, shows, text_of, until
 from tests.tui.sample_runs import FIXED_TIME, make_pipeline, make_run
+from tests.unit.runs import fake_model
 from toolkit.records import write_json
+from toolkit.runs import asking
 from tui.app import SteptuneApp
 from tui.logic.store import Store
 from tui.pages.dialogs import Confirm
@@ -164,6 +166,22 @@ async def doctor_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
         tui.screens.doctor.ask_doctor = original
 
 
+async def ask_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
+    adapter = app.root / "20261118-100000-sft-aaaa" / "adapter"
+    adapter.mkdir()
+    result = json.loads((adapter.parent / "result.json").read_text())
+    outputs = {"adapter": {"path": "adapter"}}
+    (adapter.parent / "result.json").write_text(json.dumps({**result, "outputs": outputs}))
+    original, asking.COMMAND = asking.COMMAND, fake_model.COMMAND
+    try:
+        await pilot.press("G", "a")
+        await shows(pilot, "your question")
+    finally:
+        asking.COMMAND = original
+    await pilot.press(*"How?", "enter")
+    await shows(pilot, "tuned 0: How?")
+
+
 PAGES: dict[str, Visit] = {
     "runs": runs_page,
     "follow": follow_page,
@@ -178,10 +196,11 @@ PAGES: dict[str, Visit] = {
     "compare": compare_page,
     "rows": rows_page,
     "doctor": doctor_page,
+    "ask": ask_page,
 }
 
 
-GOLDEN_PAGES = ("runs", "follow", "pipeline", "logs", "form", "results", "report", "item", "compare", "doctor")
+GOLDEN_PAGES = ("runs", "follow", "pipeline", "logs", "form", "results", "report", "item", "compare", "doctor", "ask")
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -13,8 +13,8 @@ from pathlib import Path
 from toolkit.commands.curate_audit import run_audit
 from toolkit.commands.screens import become_screens
 from toolkit.errors import SteptuneError, UsageError
-from toolkit.review.curation import REASONS, VIEWS, Curation, View, folder_of, next_view
-from toolkit.review.curation_items import Item, load_items
+from toolkit.review.curation import REASONS, VIEWS, Curation, View, next_view
+from toolkit.review.curation_items import Item, folder_of, load_items
 from toolkit.review.curation_text import numbered, open_line, report_lines
 from toolkit.review.journal import check_name
 from toolkit.review.rulings import curation_report, read_journals

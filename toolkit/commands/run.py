@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from toolkit import catalog, config
-from toolkit.errors import EXIT_CANCELLED, SteptuneError, UsageError
+from toolkit.errors import EXIT_CANCELLED, EXIT_DONE, SteptuneError, UsageError
 from toolkit.planning import preflight
 from toolkit.planning.check import Check
 from toolkit.planning.data_preview import data_preview_lines
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         return _show_plan(args, plan, run_dir, [*check_inputs(settings), *checks])
     preflight.require(checks)
     started = launch.start(plan, run_dir)
-    return _detach(started, args.json) if args.detach else _follow(started, args.json)
+    return _detach(started, args.json) if args.detach else follow_in_foreground(started, args.json)
 
 
 def _queue(args: argparse.Namespace, settings: Settings) -> int:
@@ -75,16 +76,10 @@ def _submit(args: argparse.Namespace, settings: Settings) -> int:
     run_dir = Path(args.run_dir) if args.run_dir else None
     order = Order(settings, args.on, args.accelerate_args, run_dir=run_dir)
     run, job = submit(order, parse_options(args.slurm))
-    return _say_submitted(run, job, args.json)
-
-
-def _say_submitted(run: RunFolder, job: str, as_json: bool) -> int:
-    """A job may wait for hours: nobody follows it from here."""
-    if as_json:
-        document = {"id": run.id, "recipe": run.recipe, "state": run.state(), "run_dir": str(run.path)}
-        say_json(document | ({"job": job} if job else {}))
+    if args.json:
+        say_json({"id": run.id, "recipe": run.recipe, "state": run.state(), "job": job, "run_dir": str(run.path)})
     else:
-        say(f"{run.id} {run.state()}, Slurm's job{f' {job}' if job else ''}, in {run.path}")
+        say(f"{run.id} {run.state()}, Slurm's job {job}, in {run.path}")
     return 0
 
 
@@ -107,9 +102,7 @@ def resume(args: argparse.Namespace) -> int:
         return _queue_again(found, plan, args.json)
     for name, (before, now) in launch.resume(found, plan).items():
         say_error(f"config.yaml was edited: {name} was {before}, is {now} from here on (recorded in events.jsonl)")
-    if (ticket := found.ticket) and ticket.submitted:
-        return _say_submitted(found, "", args.json)
-    return _detach(found, args.json) if args.detach else _follow(found, args.json)
+    return _detach(found, args.json) if args.detach else follow_in_foreground(found, args.json)
 
 
 def _queue_again(found: RunFolder, plan: LaunchPlan | None, as_json: bool) -> int:
@@ -194,8 +187,10 @@ def _detach(started: RunFolder, as_json: bool) -> int:
     return report(started, as_json)
 
 
-def _follow(started: RunFolder, as_json: bool) -> int:
-    """Follow in the foreground. The run belongs to its supervisor: losing this process does not touch it."""
+def follow_in_foreground(started: RunFolder, as_json: bool, keep_going: Callable[[], bool] = lambda: True) -> int:
+    """Follow until the run has ended or `keep_going` says no; returns its exit code, 0 while it goes on. The run
+    belongs to its supervisor: losing this process does not touch it.
+    """
     from toolkit.commands.ending import report  # not at the top: it is loaded while the run comes up
 
     if not as_json:
@@ -203,7 +198,9 @@ def _follow(started: RunFolder, as_json: bool) -> int:
     follower = Follower(started)
     while True:
         try:
-            state = follower.follow()
+            state = follower.follow(keep_going)
+            if not state.is_over:
+                return EXIT_DONE
             ring(f"steptune: {started.id} {state}")
             return report(started, as_json)
         except KeyboardInterrupt:

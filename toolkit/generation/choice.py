@@ -16,8 +16,9 @@ from toolkit.generation.system import System, base_system, context_limit, load_c
 from toolkit.generation.tensor_stream import read_header
 from toolkit.generation.unmerged import unservable
 from toolkit.model_files import weight_files
-from toolkit.options.generation import EngineOptions, GenerateOptions
-from toolkit.planning.generation_fit import Served, advice, choose_engine, read_serving_machine
+from toolkit.options.generation import EngineOptions, GenerateOptions, TunedOptions
+from toolkit.options.serving import ServeOptions
+from toolkit.planning.generation_fit import ASSUMED_PROMPT, Served, advice, choose_engine, read_serving_machine
 from toolkit.planning.generation_memory import ServedModel, read_served
 from toolkit.records import read_json
 from toolkit.runs.recorder import Recorder
@@ -40,8 +41,31 @@ def decided(settings: GenerateOptions, prompts: list[Prompt], recorder: Recorder
     if adapter:
         check_base(adapter, settings.model, base.base_name, base.folder, settings.revision)
     system = base if adapter is None else _as_prompted(base, adapter)
+    return settled(options, _served(settings, system, adapter, prompts), recorder)
+
+
+def decided_for_serving(settings: ServeOptions, recorder: Recorder) -> EngineOptions:
+    """The same for a server, whose requests are not known: prompts of 512 tokens are counted on.
+
+    Raises:
+        PreflightError, ModelError: as `decided`.
+    """
+    base = base_system(settings, recorder)
+    adapter = read_adapter(settings.adapter) if settings.adapter else None
+    if adapter:
+        check_base(adapter, settings.model, base.base_name, base.folder, settings.revision)
+    longest = ASSUMED_PROMPT + settings.max_new_tokens
+    served = _weights(settings, base, adapter, longest, settings.max_new_tokens)
+    return settled(settings.generator, replace(served, assumed=True), recorder)
+
+
+def settled(options: EngineOptions, served: Served, recorder: Recorder) -> EngineOptions:
+    """What serves it on this machine; an event says what and why.
+
+    Raises:
+        PreflightError: it does not fit.
+    """
     machine = read_serving_machine(on_cpu())
-    served = _served(settings, system, adapter, prompts)
     choice = choose_engine(options, served, machine, choose_dtype(options.dtype))
     if not choice.fits:
         raise PreflightError(f"Not enough memory on {machine.name} for {choice}; {advice(choice, machine)}")
@@ -72,11 +96,16 @@ def _served(settings: GenerateOptions, system: System, adapter: Adapter | None, 
         shown = replace(codec, shots=read_shots(settings))
         requests += build_requests(prompts, shown, settings, context, "")
     longest = max((request for request in requests), key=lambda request: len(request.prompt_ids) + request.max_tokens)
+    return _weights(settings, system, adapter, max(1, len(longest.prompt_ids) + longest.max_tokens), longest.max_tokens)
+
+
+def _weights(settings: TunedOptions, system: System, adapter: Adapter | None, longest: int, answer: int) -> Served:
+    """What is loaded, and the tokens of its longest request and of its answer."""
     config = read_json(system.folder / "config.json") or {}
     return Served(
         served_model(system.folder),
-        max(1, len(longest.prompt_ids) + longest.max_tokens),
-        longest.max_tokens,
+        longest,
+        answer,
         unservable=f"the adapter has {reason}" if adapter and (reason := unservable(adapter)) else None,
         only_16_bits=settings.merge_mode == "base16" or "quantization_config" in config,
     )

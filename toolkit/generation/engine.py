@@ -10,6 +10,8 @@ from toolkit.generation.prompts import Request
 
 # Called between tokens with the number generated so far; may raise to stop.
 Tick = Callable[[int], None]
+# Called with an answer that is being written: its token ids so far, or its text where a chat server writes it.
+Watch = Callable[[Request, list[int] | str], None]
 
 
 @dataclass(frozen=True)

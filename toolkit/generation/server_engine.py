@@ -9,12 +9,12 @@ import queue
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from toolkit.errors import PreflightError, SteptuneError
-from toolkit.generation.engine import Finished, Tick
+from toolkit.generation.engine import Finished, Tick, Watch
 from toolkit.generation.prompts import PROMPT_TOO_LONG, Request
 from toolkit.options.generation import SamplingOptions
 
@@ -25,6 +25,8 @@ TICK_EVERY_S = 0.5
 # A server that restarts or is briefly overloaded gets this long; then the run fails and keeps its answers.
 RETRY_AFTER_S = (1.0, 2.0, 4.0, 8.0)
 _TRY_AGAIN = (408, 409, 425, 429, 500, 502, 503, 504)
+# By how they introduce themselves: vLLM's server, and the one that serves where vLLM is not.
+_TAKE_TOKEN_IDS = ("vllm", "steptune")
 _REASONS = {"stop": "stop", "length": "length"}
 
 
@@ -72,13 +74,19 @@ def connect(url: str, model: str | None) -> Server:
             " to one of them."
         )
     row = served[name]
-    return Server(base, name, row.get("owned_by") == "vllm", row.get("max_model_len"))
+    return Server(base, name, row.get("owned_by") in _TAKE_TOKEN_IDS, row.get("max_model_len"))
 
 
 def generate_server(
-    server: Server, requests: list[Request], sampling: SamplingOptions, in_flight: int, tick: Tick
+    server: Server,
+    requests: list[Request],
+    sampling: SamplingOptions,
+    in_flight: int,
+    tick: Tick,
+    watch: Watch | None = None,
 ) -> Iterator[Finished]:
-    """Answer all requests, `in_flight` at a time; yields each as it ends.
+    """Answer all requests, `in_flight` at a time; yields each as it ends. `watch` is called from threads with what is
+    written of each.
 
     Raises:
         SteptuneError: the server refuses a request, or stays away for longer than the retries last.
@@ -90,7 +98,7 @@ def generate_server(
     given_up = threading.Event()
     for _ in range(min(in_flight, len(requests))):
         waiting.put(None)
-        threading.Thread(target=_serve, args=(server, sampling, waiting, done, given_up), daemon=True).start()
+        threading.Thread(target=_serve, args=(server, sampling, waiting, done, given_up, watch), daemon=True).start()
     generated = answers = 0
     try:
         while answers < len(requests):
@@ -114,11 +122,12 @@ def _serve(
     waiting: queue.SimpleQueue[Request | None],
     done: queue.SimpleQueue[Finished | SteptuneError],
     given_up: threading.Event,
+    watch: Watch | None,
 ) -> None:
     """One connection's worth of requests, until none is left or the run is over."""
     while not given_up.is_set() and (request := waiting.get()) is not None:
         try:
-            done.put(_answer(server, request, sampling, given_up))
+            done.put(_answer(server, request, sampling, given_up, watch))
         except SteptuneError as error:
             done.put(error)
             return
@@ -132,11 +141,15 @@ def _serve(
             return
 
 
-def _answer(server: Server, request: Request, sampling: SamplingOptions, given_up: threading.Event) -> Finished:
+def _answer(
+    server: Server, request: Request, sampling: SamplingOptions, given_up: threading.Event, watch: Watch | None
+) -> Finished:
     path = "/v1/completions" if server.takes_token_ids else "/v1/chat/completions"
     body = _body(server, request, sampling)
     for pause_s in (*RETRY_AFTER_S, None):
         try:
+            if watch is not None:
+                return _streamed(server, path, request, body, given_up, watch)
             return _finished(request, _call(server.url + path, body, ANSWER_TIMEOUT_S), server)
         except urllib.error.HTTPError as error:
             said = error.read().decode("utf-8", "replace")[:500]
@@ -195,12 +208,54 @@ def _finished(request: Request, answer: dict[str, Any], server: Server) -> Finis
     )
 
 
-def _call(url: str, body: dict[str, Any] | None, timeout_s: float) -> dict[str, Any]:
+def _streamed(
+    server: Server, path: str, request: Request, body: dict[str, Any], given_up: threading.Event, watch: Watch
+) -> Finished:
+    """An answer piece by piece, by server-sent events; cut where nobody wants it any more."""
+    ids: list[int] = []
+    text, reason = "", ""
+    usage: dict[str, Any] = {}
+    streamed = {**body, "stream": True, "stream_options": {"include_usage": True}}
+    with urllib.request.urlopen(_request(server.url + path, streamed), timeout=ANSWER_TIMEOUT_S) as response:
+        for piece in _events(response):
+            usage = piece.get("usage") or usage
+            for choice in piece.get("choices") or []:
+                reason = choice.get("finish_reason") or reason
+                ids += choice.get("token_ids") or []
+                text += str((choice.get("delta") or {}).get("content") or "")
+            watch(request, list(ids) if server.takes_token_ids else text)
+            if given_up.is_set():
+                break
+    if not reason and not given_up.is_set():
+        raise http.client.IncompleteRead(b"")
+    reason = _REASONS.get(reason, reason)
+    if server.takes_token_ids:
+        return Finished(request, ids, reason)
+    return Finished(request, [], reason, text, usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0))
+
+
+def _events(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    """The documents of server-sent events, up to the mark of their end."""
+    for line in lines:
+        name, _, data = line.decode("utf-8", "replace").strip().partition(":")
+        if name != "data":
+            continue
+        if data.strip() == "[DONE]":
+            return
+        document = json.loads(data)
+        if isinstance(document, dict):
+            yield document
+
+
+def _request(url: str, body: dict[str, Any] | None) -> urllib.request.Request:
     headers = {"Content-Type": "application/json"}
     if key := os.environ.get(KEY_VARIABLE):
         headers["Authorization"] = f"Bearer {key}"
-    call = urllib.request.Request(url, None if body is None else json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(call, timeout=timeout_s) as response:
+    return urllib.request.Request(url, None if body is None else json.dumps(body).encode(), headers)
+
+
+def _call(url: str, body: dict[str, Any] | None, timeout_s: float) -> dict[str, Any]:
+    with urllib.request.urlopen(_request(url, body), timeout=timeout_s) as response:
         answer = json.load(response)
     if not isinstance(answer, dict):
         raise ValueError("no JSON object")

@@ -16,7 +16,7 @@ from toolkit.generation.prompts import ChatCodec, Codec
 from toolkit.generation.server_engine import Server, connect
 from toolkit.generation.unmerged import largest_rank, required_rank
 from toolkit.models import fingerprint_model, resolve_model
-from toolkit.options.generation import SystemOptions
+from toolkit.options.generation import TunedOptions
 from toolkit.options.shared import ModelOptions
 from toolkit.prompting import PromptFormat, choose_format, end_token, load_format, ready_for
 from toolkit.records import sha256_json
@@ -75,7 +75,7 @@ def base_system(source: ModelOptions, recorder: Recorder | None = None, in_nf4: 
 
 
 def tuned_system(
-    source: SystemOptions, unmerged: bool, recorder: Recorder, in_nf4: bool = False, by_peft: bool = False
+    source: TunedOptions, unmerged: bool, recorder: Recorder, in_nf4: bool = False, by_peft: bool = False
 ) -> System:
     """The base model with the adapter merged into it (or taken from the cache), or to be applied by the engine
     (`unmerged`).

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.device import device_kind
 from toolkit.generation import nf4
-from toolkit.generation.engine import Finished, Tick
+from toolkit.generation.engine import Finished, Tick, Watch
 from toolkit.generation.prompts import Request
 from toolkit.options.generation import SamplingOptions
 
@@ -66,18 +66,24 @@ def _nf4_config(dtype: str) -> Any:
 
 
 def generate_transformers(
-    model: PreTrainedModel, batch_size: int, requests: list[Request], sampling: SamplingOptions, tick: Tick
+    model: PreTrainedModel,
+    batch_size: int,
+    requests: list[Request],
+    sampling: SamplingOptions,
+    tick: Tick,
+    watch: Watch | None = None,
 ) -> Iterator[Finished]:
     """Answer all requests in batches, in the given order; yields each batch's answers when the batch is done. Those
     without an adapter come first, from a model that has one with the adapter off.
 
     Args:
         tick: called during a batch with the tokens generated so far (pads of ended rows included); may raise to stop.
+        watch: called before each token with every answer of the batch so far.
     """
     generated = 0
     for batch in _batches(requests, batch_size):
         with _adapter_of(model, batch):
-            rows = _generate_batch(model, batch, sampling, partial(_tick_from, tick, generated))
+            rows = _generate_batch(model, batch, sampling, partial(_tick_from, tick, generated), watch)
         for request, ids in zip(batch, rows, strict=True):
             generated += len(ids)
             yield Finished(request, ids, "stop" if ids and ids[-1] in request.stop_ids else "length")
@@ -107,7 +113,7 @@ def _tick_from(tick: Tick, before: int, new: int) -> None:
 
 
 def _generate_batch(
-    model: PreTrainedModel, batch: list[Request], sampling: SamplingOptions, tick: Tick
+    model: PreTrainedModel, batch: list[Request], sampling: SamplingOptions, tick: Tick, watch: Watch | None
 ) -> list[list[int]]:
     import torch
     from transformers import GenerationConfig
@@ -130,7 +136,7 @@ def _generate_batch(
             input_ids=input_ids,
             attention_mask=mask,
             max_new_tokens=batch[0].max_tokens,
-            logits_processor=_processors(batch, sampling, longest, tick),
+            logits_processor=_processors(batch, sampling, longest, tick, watch),
         )
     return [
         _cut(row, request.max_tokens, stop_ids)
@@ -138,11 +144,14 @@ def _generate_batch(
     ]
 
 
-def _processors(batch: list[Request], sampling: SamplingOptions, longest: int, tick: Tick) -> Any:
+def _processors(batch: list[Request], sampling: SamplingOptions, longest: int, tick: Tick, watch: Watch | None) -> Any:
     from transformers import LogitsProcessorList
 
     def report(input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         tick((input_ids.shape[1] - longest) * len(batch))
+        if watch is not None:
+            for row, request in zip(input_ids[:, longest:].tolist(), batch, strict=True):
+                watch(request, _cut(row, request.max_tokens, list(request.stop_ids)))
         return scores
 
     processors = [report, _Presence(longest, sampling.presence_penalty)] if sampling.presence_penalty else [report]

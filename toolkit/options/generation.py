@@ -16,12 +16,23 @@ ServedWeights = Literal["none", "nf4", "fp8"]
 ServedQuantization = Annotated[Literal["auto", "none", "nf4", "fp8"], BeforeValidator(off_is_none)]
 
 
-class SystemOptions(ModelOptions):
-    """The base model, the adapter over it, and which systems answer."""
+class TunedOptions(ModelOptions):
+    """The base model, and the adapter over it."""
 
     adapter: OptionalPath = Field(
         None, description="Adapter folder that sft wrote; none generates with the base model."
     )
+    merge_mode: MergeChoice = Field(
+        "auto",
+        description=(
+            "Base weights under the adapter: rounded to NF4 as in training, or 16-bit; auto follows training.json."
+        ),
+    )
+
+
+class SystemOptions(TunedOptions):
+    """The base model, the adapter over it, and which systems answer."""
+
     systems: list[SystemName] = Field(
         default_factory=list,
         description=(
@@ -34,12 +45,6 @@ class SystemOptions(ModelOptions):
         "fixed",
         description=(
             "Rows that few_shot shows: fixed draws them once by the seed, nearest takes the most alike questions."
-        ),
-    )
-    merge_mode: MergeChoice = Field(
-        "auto",
-        description=(
-            "Base weights under the adapter: rounded to NF4 as in training, or 16-bit; auto follows training.json."
         ),
     )
     proof_rows: int = Field(
@@ -100,7 +105,30 @@ class SamplingOptions(SeedOptions, AnswerOptions):
         return self
 
 
-class EngineOptions(Options):
+class ServerOptions(Options):
+    """A server that is up."""
+
+    server: OptionalText = Field(
+        None,
+        description=(
+            "URL of an OpenAI-compatible server that generates in place of an engine here, for example"
+            " http://localhost:8000."
+        ),
+    )
+    server_model: OptionalText = Field(
+        None, description="Name of the model on the server; not needed where it serves one only."
+    )
+
+    @model_validator(mode="after")
+    def _server_is_a_url(self) -> Self:
+        if self.server and not self.server.startswith(("http://", "https://")):
+            raise ValueError(f"server must be a URL with http:// or https://, found {self.server!r}")
+        if self.server_model and not self.server:
+            raise ValueError("server_model names a model of a server; give server as well, or leave it out")
+        return self
+
+
+class EngineOptions(ServerOptions):
     """The engine that generates, and where it lives.
 
     The transformers backend reads `dtype`, `max_num_seqs` (its batch size) and `data_parallel_size`; a server
@@ -155,16 +183,6 @@ class EngineOptions(Options):
     unmerged: bool = Field(
         False,
         description="Let vLLM apply the adapter (LoRA) to the base model as it answers, instead of merging it first.",
-    )
-    server: OptionalText = Field(
-        None,
-        description=(
-            "URL of an OpenAI-compatible server that generates in place of an engine here, for example"
-            " http://localhost:8000."
-        ),
-    )
-    server_model: OptionalText = Field(
-        None, description="Name of the model on the server; not needed where it serves one only."
     )
 
     @property
@@ -225,10 +243,6 @@ class EngineOptions(Options):
                 "tensor_parallel_size and pipeline_parallel_size need backend vllm; set both to 1, or"
                 " data_parallel_size for several copies"
             )
-        if self.server and not self.server.startswith(("http://", "https://")):
-            raise ValueError(f"server must be a URL with http:// or https://, found {self.server!r}")
-        if self.server_model and not self.server:
-            raise ValueError("server_model names a model of a server; give server as well, or leave it out")
         return self
 
 
@@ -238,7 +252,13 @@ _STILL_OPEN = (
 )
 
 
-class GenerateOptions(SamplingOptions, PromptOptions, HeldOutOptions, SystemOptions):
+class GeneratorOptions(Options):
+    """The engine behind a list of prompts or a server."""
+
+    generator: EngineOptions = Field(default_factory=EngineOptions, description="The engine that generates.")
+
+
+class GenerateOptions(GeneratorOptions, SamplingOptions, PromptOptions, HeldOutOptions, SystemOptions):
     """All that a generation takes: systems, prompts, sampling and engine."""
 
     guard_items: bool = Field(
@@ -248,7 +268,6 @@ class GenerateOptions(SamplingOptions, PromptOptions, HeldOutOptions, SystemOpti
             " training made the model forget; few_shot does not."
         ),
     )
-    generator: EngineOptions = Field(default_factory=EngineOptions, description="The engine that generates.")
 
     @model_validator(mode="after")
     def _engine_and_systems_fit(self) -> Self:

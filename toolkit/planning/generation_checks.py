@@ -10,6 +10,7 @@ from toolkit.bundled import cache_dir
 from toolkit.errors import ModelError
 from toolkit.model_files import weight_files
 from toolkit.options.generation import GenerateOptions
+from toolkit.options.serving import ServeOptions
 from toolkit.options.training import SftOptions
 from toolkit.planning import training_machine
 from toolkit.planning.check import Check, Level
@@ -30,7 +31,7 @@ SERVING = "serving"
 
 
 def check_generation(
-    settings: GenerateOptions, training: SftOptions | None, machine: ServingMachine
+    settings: GenerateOptions | ServeOptions, training: SftOptions | None, machine: ServingMachine
 ) -> Iterator[Check]:
     """What would answer here with its numbers, and the disk that a merge takes; nothing for a server.
 
@@ -81,7 +82,7 @@ def _judge_space(served: Served, refuse: bool) -> Iterator[Check]:
         )
 
 
-def served_by(settings: GenerateOptions, training: SftOptions | None) -> Served:
+def served_by(settings: GenerateOptions | ServeOptions, training: SftOptions | None) -> Served:
     """What a generation serves, as far as it is known before models and prompts are there."""
     config = find_model_config(settings.model, settings.revision)
     context = settings.generator.max_model_len
@@ -110,7 +111,7 @@ def _elements(folder: Path, config: JSON | None) -> int | None:
     return size // DTYPE_BYTES.get(stored, 2)
 
 
-def _unservable(settings: GenerateOptions, training: SftOptions | None) -> str | None:
+def _unservable(settings: GenerateOptions | ServeOptions, training: SftOptions | None) -> str | None:
     """What the adapter has, or will have, that vLLM does not serve unmerged."""
     if settings.adapter:
         config = read_json(settings.adapter / "adapter_config.json") or {}

@@ -4,6 +4,7 @@ for.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,9 @@ from toolkit.hub.models import is_hub_id
 from toolkit.machine import packages
 from toolkit.machine.hardware import GIB
 from toolkit.machine.interpreters import probe
+from toolkit.machine.ports import port_problem
 from toolkit.options.generation import EngineOptions
+from toolkit.options.serving import KEY_VARIABLE, LOOPBACK
 from toolkit.planning.check import Check
 from toolkit.planning.generation_checks import check_generation
 from toolkit.planning.generation_fit import read_serving_machine
@@ -26,7 +29,7 @@ from toolkit.planning.hub_check import check_hub_models
 from toolkit.planning.plan import LaunchPlan, TrainingPlan
 from toolkit.planning.training_fit import judge_rows, judge_training, memory_of
 from toolkit.planning.training_memory import MemoryEstimate
-from toolkit.settings import GenerateSettings, Settings
+from toolkit.settings import GenerateSettings, ServeSettings, Settings
 
 MIN_FREE_DISK_GIB = 1.0
 # Of a training on quantised weights, and of one under DeepSpeed.
@@ -41,6 +44,7 @@ def check_launch(plan: LaunchPlan, run_dir: Path) -> list[Check]:
         *(check_packages(each, bool(plan.gpus.cards), plan.accelerate.strategy) for _, each in plan.stages),
         *_check_accelerator(plan),
         *_check_generation(plan),
+        *_check_port(plan.settings),
         *_check_models(plan.settings),
         *check_hub_models([settings for _, settings in plan.stages]),
         *_check_disk(plan.settings, run_dir),
@@ -179,9 +183,28 @@ def _planned_for(plan: LaunchPlan, training: TrainingPlan) -> str:
 def _check_generation(plan: LaunchPlan) -> Iterator[Check]:
     training = next((settings.training for _, settings in plan.stages if settings.training), None)
     for _, settings in plan.stages:
-        if isinstance(settings, GenerateSettings):
+        if isinstance(settings, GenerateSettings | ServeSettings):
             machine = read_serving_machine(plan.accelerate.on_cpu, settings.generator.python, plan.gpus.cards)
             yield from check_generation(settings, training, machine)
+
+
+def _check_port(settings: Settings) -> Iterator[Check]:
+    """That nobody listens where a server is to listen, and that it is no accident where others can reach it."""
+    if not isinstance(settings, ServeSettings):
+        return
+    if problem := port_problem(settings.host, settings.port):
+        yield Check("port", "refused", problem)
+    elif settings.host not in LOOPBACK and not settings.require_key:
+        yield Check(
+            "port",
+            "warning",
+            f"{settings.host} lets other machines ask, and no key is required; export {KEY_VARIABLE} and set"
+            " require_key=true, or listen on 127.0.0.1.",
+        )
+    else:
+        yield Check("port", "ok", f"{settings.port} of {settings.host} is free")
+    if settings.require_key and not os.environ.get(KEY_VARIABLE):
+        yield Check("key", "refused", f"require_key is set, and the environment has no {KEY_VARIABLE}; export it.")
 
 
 def _gpus_needed(plan: LaunchPlan) -> int:

@@ -16,7 +16,7 @@ from typing import Literal, get_args
 from toolkit.dataset_folder.documents import CurationReport
 from toolkit.errors import DataError
 from toolkit.records import JSON, read_json, write_json
-from toolkit.review.curation_items import Item, load_items
+from toolkit.review.curation_items import Item, folder_of, load_items
 from toolkit.review.journal import Journal, check_name, read_journal, standing_entries
 from toolkit.review.rulings import DECISION, Ruling, Verdict, curation_report, decisions, journals, rulings
 
@@ -196,11 +196,6 @@ class Curation:
 def annotators(dataset: Path) -> dict[str, int]:
     """Everybody who has a journal of the data set, with the number of rows that they have decided."""
     return {path.stem: len(decisions(read_journal(path), None)) for path in journals(folder_of(dataset))}
-
-
-def folder_of(dataset: Path) -> Path:
-    """Where the journals of a data set are kept."""
-    return dataset.parent / f"{dataset.name}.curation"
 
 
 def next_view(view: View) -> View:

@@ -1,4 +1,6 @@
-"""The rows of a data set that people decide on, and the lines of REVIEW_FILE by which data-build asks for them."""
+"""The rows of a data set that people decide on, the lines of REVIEW_FILE by which data-build asks for them, and the
+answers of a model that somebody sent there (`steptune ask`).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from toolkit.dataset_folder.names import REVIEW_FILE, SPLITS, split_file
-from toolkit.records import JSON, read_examples, read_growing_jsonl, sha256_text
+from toolkit.errors import DiskFullError
+from toolkit.records import JSON, append_jsonl, is_disk_full, read_examples, read_growing_jsonl, sha256_text
+
+_ASKED = Path("asked") / "pairs.jsonl"  # in the curation folder: a source of data-build, for journals lie beside it
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,38 @@ def load_items(dataset: Path) -> dict[str, Item]:
         if row.meta.get("source") not in ("paraphrase", "oversample")  # made from rows that are looked at themselves
     ]
     rows.sort(key=lambda item: not item.why)
-    return {item.id: item for item in [*rows, *duplicates]}
+    return {item.id: item for item in [*_asked_items(dataset), *rows, *duplicates]}
+
+
+def folder_of(dataset: Path) -> Path:
+    """Where the journals of a data set are kept."""
+    return dataset.parent / f"{dataset.name}.curation"
+
+
+def send_to_queue(dataset: Path, item: Item) -> Path:
+    """Put a question with a model's answer before the people who curate a data set; returns the file of such pairs.
+
+    Raises:
+        DiskFullError: no space.
+    """
+    path = folder_of(dataset) / _ASKED
+    path.parent.mkdir(parents=True, exist_ok=True)
+    row = {"id": item.id, "prompt": item.prompt, "output": item.output, "meta": item.meta, "why": "; ".join(item.why)}
+    try:
+        append_jsonl(path, row, durable=True)
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        raise DiskFullError(f"No space left for {path}; nothing was sent. Free some and send it again.") from error
+    return path
+
+
+def _asked_items(dataset: Path) -> list[Item]:
+    return [
+        Item(str(row["id"]), str(row["prompt"]), str(row["output"]), "", row.get("meta") or {}, (str(row["why"]),))
+        for row in read_growing_jsonl(folder_of(dataset) / _ASKED)
+        if row.keys() >= {"id", "prompt", "output", "why"}
+    ]
 
 
 def review_line(identifier: str, why: str) -> JSON:

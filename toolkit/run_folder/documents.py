@@ -34,6 +34,7 @@ class EventName(StrEnum):
     STAGE_ENDED = "stage_ended"
     WARNING = "warning"
     TAKEN_FOR = "taken_for"
+    SERVING = "serving"
 
 
 @dataclass(frozen=True)

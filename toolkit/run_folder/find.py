@@ -50,3 +50,8 @@ def find_run(name: str) -> RunFolder:
     if stage not in stages:
         raise UsageError(f"The run {matches[0].id} has no stage {stage!r}; it has: {', '.join(stages) or 'none yet'}.")
     return stages[stage]
+
+
+def run_around(path: Path) -> RunFolder | None:
+    """The run in whose folder a file lies: of a pipeline's stage the stage."""
+    return next((RunFolder(folder) for folder in path.absolute().parents if RunFolder(folder).exists()), None)

@@ -82,6 +82,16 @@ class RunFolder:
         return self.path / "labels.json"
 
     @property
+    def exchanges_file(self) -> Path:
+        """Questions that people put to the run's model, with its answers."""
+        return self.path / "asked.jsonl"
+
+    @property
+    def failures_file(self) -> Path:
+        """Answers that a person wrote down as wrong."""
+        return self.path / "failures.jsonl"
+
+    @property
     def log_file(self) -> Path:
         return self.path / "log.txt"
 

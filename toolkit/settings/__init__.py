@@ -9,6 +9,7 @@ from toolkit.settings.data_build import DataBuildSettings
 from toolkit.settings.evaluate import EvaluateSettings
 from toolkit.settings.generate import GenerateSettings
 from toolkit.settings.pipeline import PipelineSettings
+from toolkit.settings.serve import ServeSettings
 from toolkit.settings.sft import SftSettings
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "EvaluateSettings",
     "GenerateSettings",
     "PipelineSettings",
+    "ServeSettings",
     "Settings",
     "SftSettings",
 ]

@@ -7,7 +7,7 @@ from textual.binding import Binding
 from toolkit.errors import SteptuneError
 from toolkit.runs.row import RunRow
 from toolkit.terminal.text import clean
-from tui.destinations import ToForm, ToLog
+from tui.destinations import ToAsk, ToForm, ToLog
 from tui.pages import run_actions
 from tui.pages.page import Page
 
@@ -16,8 +16,9 @@ STOP = Binding("c", "stop", "Stop")
 RESUME = Binding("R", "resume", "Resume")
 CHECKPOINT = Binding("K", "checkpoint", "Checkpoint")
 AGAIN = Binding("e", "again", "New from this")
+ASK = Binding("a", "ask", "Ask", show=False)
 NOTE = Binding("f", "note", "Note", show=False)
-CHANGING_ACTIONS = ("tag", "pin", "note", "undo", "stop", "resume", "delete", "again", "checkpoint")
+CHANGING_ACTIONS = ("tag", "pin", "note", "undo", "stop", "resume", "delete", "again", "checkpoint", "ask")
 
 
 class RunPage(Page):
@@ -78,6 +79,11 @@ class RunPage(Page):
 
         before = "  ".join(clean(note.text) for note in row.notes[-3:])
         self.app.push_screen(Ask(f"Note on {row.id}", "", f"So far: {before}" if before else ""), answered)
+
+    def action_ask(self) -> None:
+        """Put questions to the run's model."""
+        if row := self.run_shown:
+            self.steptune.open(ToAsk(row.path))
 
     def action_log(self) -> None:
         if row := self.subject:

@@ -14,14 +14,13 @@ from textual.widget import Widget
 from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.states import State
 from toolkit.runs.row import RunRow
-from toolkit.terminal.text import clean
 from tui.destinations import Goal, ToRun
 from tui.logic import follow_lines
 from tui.logic.feed import FeedView, RunFeed
 from tui.logic.follow_charts import Drawing, chart_names, plan_charts
 from tui.logic.lines import line
 from tui.logic.poller import Feed
-from tui.pages.run_page import AGAIN, CHECKPOINT, LOG, NOTE, RESUME, STOP, RunPage
+from tui.pages.run_page import AGAIN, ASK, CHECKPOINT, LOG, NOTE, RESUME, STOP, RunPage
 from tui.widgets.chart import Chart
 from tui.widgets.line_view import Panel
 from tui.widgets.text_view import TextView
@@ -55,6 +54,7 @@ class FollowScreen(RunPage):
         NOTE,
         Binding("i", "settings", "Settings"),
         Binding("y", "copy", "Copy path", show=False),
+        ASK,
     ]
 
     def __init__(self, feed: RunFeed) -> None:
@@ -229,9 +229,8 @@ class FollowScreen(RunPage):
     def action_events(self) -> None:
         from tui.pages.dialogs import Reading
 
-        lines = [line(("note: ", "mark"), clean(note.text)) for note in reversed(self.row.notes)]
-        lines += [follow_lines.event_line(event, 100) for event in reversed(self.view.events)]
-        self.app.push_screen(Reading("Notes and events, newest first", lines or [line(("none yet", "dim"))]))
+        lines = [follow_lines.event_line(event, 100) for event in reversed(self.view.events)]
+        self.app.push_screen(Reading("Events, newest first", lines or [line(("none yet", "dim"))]))
 
     def action_settings(self) -> None:
         from toolkit.run_folder.config_values import read_config

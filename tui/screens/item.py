@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -10,6 +11,7 @@ from textual.widget import Widget
 
 from toolkit.results.document import Item
 from toolkit.terminal.text import clean
+from tui.destinations import ToAsk
 from tui.logic.lines import line
 from tui.logic.report_items import item_columns
 from tui.pages.page import Page
@@ -24,11 +26,12 @@ class ItemScreen(Page):
         Binding("escape", "back", "Back"),
         Binding("n,right", "step(1)", "Next"),
         Binding("N,left", "step(-1)", "Previous"),
+        Binding("a", "ask", "Ask"),
     ]
 
-    def __init__(self, items: list[Item], index: int, first: str) -> None:
+    def __init__(self, items: list[Item], index: int, report: Path, first: str) -> None:
         super().__init__()
-        self.items, self.index, self.first = items, index, first
+        self.items, self.index, self.report, self.first = items, index, report, first
 
     def body(self) -> Iterable[Widget]:
         yield Panel(id="item-head", classes="head")
@@ -47,6 +50,10 @@ class ItemScreen(Page):
         columns = item_columns(item, width, self.first)
         view.set_lines([line(" ", *spans) for spans in columns])
         self.show_head("#item-head", clean(item.id), f"{self.index + 1} of {len(self.items)}")
+
+    def action_ask(self) -> None:
+        """Put the item's question to the model that was evaluated."""
+        self.steptune.open(ToAsk(self.report, self.items[self.index].prompt))
 
     def action_step(self, step: int) -> None:
         self.index = (self.index + step) % len(self.items)

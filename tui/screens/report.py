@@ -13,7 +13,7 @@ from toolkit.results.document import Item
 from toolkit.results.metrics import PRIMARY
 from toolkit.terminal.layout import cut
 from toolkit.terminal.text import clean
-from tui.destinations import ToItem
+from tui.destinations import ToAsk, ToItem
 from tui.logic.lines import Line, line
 from tui.logic.report import Report, load_report
 from tui.logic.report_items import item_line
@@ -32,6 +32,7 @@ class ReportScreen(PromptPage):
         Binding("slash", "filter", "Find"),
         Binding("o", "order", "Order"),
         Binding("z", "table", "Table only"),
+        Binding("a", "ask", "Ask"),
         Binding("y", "copy", "Copy path"),
     ]
 
@@ -116,7 +117,10 @@ class ReportScreen(PromptPage):
         return item_line(self.items[index], self.systems, width)
 
     def on_item_list_chosen(self, message: ItemList.Chosen) -> None:
-        self.steptune.open(ToItem(self.items, message.index, self.report.about if self.report else ""))
+        self.steptune.open(ToItem(self.items, message.index, self.path, self.report.about if self.report else ""))
+
+    def action_ask(self) -> None:
+        self.steptune.open(ToAsk(self.path))
 
     def action_order(self) -> None:
         self.order = (self.order + 1) % (len(self.systems) + 1)

@@ -24,7 +24,7 @@ from tui.logic.run_table import Column, header, run_line
 from tui.logic.scanner import Snapshot
 from tui.pages import run_actions
 from tui.pages.prompt import PromptPage
-from tui.pages.run_page import AGAIN, LOG, NOTE, RESUME, STOP, RunPage
+from tui.pages.run_page import AGAIN, ASK, LOG, NOTE, RESUME, STOP, RunPage
 from tui.widgets.item_list import ItemList
 from tui.widgets.line_view import Panel
 from tui.widgets.run_strip import RunStrip
@@ -53,6 +53,7 @@ class RunsScreen(RunPage, PromptPage):
         Binding("t", "tag", "Tag"),
         Binding("P", "pin", "Pin", show=False),
         NOTE,
+        ASK,
         Binding("D", "delete", "Delete"),
         Binding("u", "undo", "Take back", show=False),
         Binding("v", "trash", "Trash", show=False),

@@ -19,6 +19,10 @@ ROOMS = (
     "toolkit/options/evaluation.py",  # the same package
     "toolkit/evaluation/peers.py",  # the same package
     "toolkit/generation/answers.py",  # `generate` is a phase of the progress, too
+    "toolkit/cli.py",  # the command of the recipe's name
+    "toolkit/generation/serving.py",  # a part of its server's job
+    "toolkit/generation/serve_transformers.py",  # the same
+    "toolkit/shipping/llama_runtime.py",  # the mode of its process
 )
 
 

@@ -14,7 +14,9 @@ from tests.unit.models.families import FAMILIES, Family, build_model
 from toolkit.generation.adapter import choose_merge_mode, read_adapter
 from toolkit.generation.merge import merge_adapter
 from toolkit.generation.prompts import Codec
+from toolkit.generation.served_folder import make_served_folder
 from toolkit.generation.system import base_system, load_codec
+from toolkit.options.generation import AnswerOptions
 from toolkit.options.shared import ModelOptions
 from toolkit.options.training import SftOptions
 from toolkit.prompting import control_tokens, served_template
@@ -75,6 +77,16 @@ def test_prompt_is_the_librarys_own_and_the_whole_turn_is_as_stated(
     assert row.input_ids == whole
     end = family.learned.rpartition("{a}")[2].strip()
     assert codec.tokenizer.convert_ids_to_tokens(row.labels[-1]) == end
+
+
+def test_a_servers_folder_writes_the_trained_prompt_and_stops_where_generate_does(
+    family: Family, folder: Path, tmp_path: Path
+) -> None:
+    """Prompts are compared when the folder is made, or nothing would be served."""
+    codec = served(folder)
+    make_served_folder(tmp_path / "served", base_system(ModelOptions(model=str(folder))), codec, AnswerOptions())
+    again = served(tmp_path / "served")
+    assert (again.stop_ids, again.encode(QUESTION)) == (codec.stop_ids, codec.encode(QUESTION))
 
 
 def test_a_users_control_tokens_are_text_in_training_and_serving_alike(

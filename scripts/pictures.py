@@ -1,9 +1,10 @@
 """The pictures of the screens in docs/pictures, made by the program itself from real runs.
 
-    .venv/bin/python scripts/pictures.py [--runs DIR]
+    .venv/bin/python scripts/pictures.py [--runs DIR] [NAME ...]
 
-Without --runs it starts the demo pipeline and a short second training in a folder of its own, and takes pictures of
-those. Writes NAME-80x24.svg and NAME-160x48.svg for Runs, New, Follow, Results, Compare and Ask.
+Without --runs it starts the demo pipeline and a short second training in a folder of its own, queues a small sweep, and
+takes pictures of those. Writes NAME-80x24.svg and NAME-160x48.svg for runs, new, follow, results, compare, queue and
+ask, or for the names that are given.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ sys.path.insert(0, str(REPOSITORY))
 
 from textual.pilot import Pilot  # noqa: E402
 
+from toolkit.run_folder.queue_folder import QueueFolder  # noqa: E402
+from toolkit.runs.queue import going_on, hold  # noqa: E402
 from toolkit.runs.row import RunRow  # noqa: E402
+from toolkit.runs.stop import ask_to_stop, wait_until_ended  # noqa: E402
 from tui.app import SteptuneApp  # noqa: E402
 from tui.destinations import ToAsk, ToComparison, ToForm, ToRun  # noqa: E402
 from tui.logic.store import Store  # noqa: E402
@@ -37,24 +41,37 @@ Visit = Callable[[SteptuneApp, Pilot[None]], Awaitable[None]]
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, help="a runs folder with a finished pipeline and two trainings")
+    parser.add_argument("names", nargs="*", metavar="NAME", choices=[*VISITS, []], help="default: all")
     args = parser.parse_args()
     PICTURES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="steptune-pictures-") as scratch:
         runs = args.runs.resolve() if args.runs else make_runs(Path(scratch) / "runs")
         os.environ["STEPTUNE_RUNS"] = str(runs)
         for size in SIZES:
-            for name, visit in VISITS.items():
-                asyncio.run(take(runs, Path(scratch) / f"{name}-{size[0]}", name, size, visit))
+            for name in args.names or VISITS:
+                asyncio.run(take(runs, Path(scratch) / f"{name}-{size[0]}", name, size, VISITS[name]))
+        if not args.runs:
+            end_queue(runs)
     return 0
 
 
+def end_queue(runs: Path) -> None:
+    """Nothing of it is left running when its folder goes."""
+    queue = QueueFolder(runs)
+    hold(queue, queue.waiting(), True)
+    for run in going_on(queue):
+        ask_to_stop(run)
+        wait_until_ended(run)
+
+
 def make_runs(runs: Path) -> Path:
-    """A real demo pipeline, and two trainings that differ in one setting."""
+    """A real demo pipeline, two trainings that differ in one setting, and a sweep of which the first run goes on."""
     environment = {**os.environ, "STEPTUNE_RUNS": str(runs), "HF_HUB_OFFLINE": "1"}
     commands = [
         ["run", "pipeline", "--preset", "demo", "--on", "cpu"],
         ["run", "sft", "--preset", "demo", "--on", "cpu", "max_steps=12", "learning_rate=1e-4"],
         ["run", "sft", "--preset", "demo", "--on", "cpu", "max_steps=12", "learning_rate=5e-4"],
+        ["run", "sft", "--preset", "demo", "--on", "cpu", "--sweep", "learning_rate=1e-4,1e-3", "--seeds", "2"],
     ]
     for command in commands:
         subprocess.run([STEPTUNE, *command], env=environment, check=True)
@@ -106,6 +123,12 @@ async def results_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
     await pilot.press("enter")
 
 
+async def queue_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
+    await pilot.press("7")
+    await pilot.pause(0.5)
+    await pilot.press("j")
+
+
 async def compare_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
     app.open(ToComparison(trainings(app)[:3]))
 
@@ -136,6 +159,7 @@ VISITS: dict[str, Visit] = {
     "follow": follow_page,
     "results": results_page,
     "compare": compare_page,
+    "queue": queue_page,
     "ask": ask_page,
 }
 

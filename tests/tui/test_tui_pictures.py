@@ -18,6 +18,7 @@ from tui.places import PLACES
 from tui.screens.compare import CompareScreen
 from tui.screens.follow import FollowScreen
 from tui.screens.form import FormScreen
+from tui.screens.queue import QueueScreen
 from tui.screens.report import ReportScreen
 from tui.screens.runs import RunsScreen
 from tui.widgets.bars import key_name
@@ -31,6 +32,7 @@ SCREENS: dict[str, type[Page]] = {
     "follow": FollowScreen,
     "results": ReportScreen,
     "compare": CompareScreen,
+    "queue": QueueScreen,
 }
 
 

@@ -76,10 +76,16 @@ def _submit(args: argparse.Namespace, settings: Settings) -> int:
     run_dir = Path(args.run_dir) if args.run_dir else None
     order = Order(settings, args.on, args.accelerate_args, run_dir=run_dir)
     run, job = submit(order, parse_options(args.slurm))
-    if args.json:
-        say_json({"id": run.id, "recipe": run.recipe, "state": run.state(), "job": job, "run_dir": str(run.path)})
+    return _say_submitted(run, job, args.json)
+
+
+def _say_submitted(run: RunFolder, job: str, as_json: bool) -> int:
+    """A job may wait for hours: nobody follows it from here."""
+    if as_json:
+        document = {"id": run.id, "recipe": run.recipe, "state": run.state(), "run_dir": str(run.path)}
+        say_json(document | ({"job": job} if job else {}))
     else:
-        say(f"{run.id} {run.state()}, Slurm's job {job}, in {run.path}")
+        say(f"{run.id} {run.state()}, Slurm's job{f' {job}' if job else ''}, in {run.path}")
     return 0
 
 
@@ -102,6 +108,8 @@ def resume(args: argparse.Namespace) -> int:
         return _queue_again(found, plan, args.json)
     for name, (before, now) in launch.resume(found, plan).items():
         say_error(f"config.yaml was edited: {name} was {before}, is {now} from here on (recorded in events.jsonl)")
+    if (ticket := found.ticket) and ticket.submitted:
+        return _say_submitted(found, "", args.json)
     return _detach(found, args.json) if args.detach else follow_in_foreground(found, args.json)
 
 

@@ -41,7 +41,7 @@ def phase_words(phase: str) -> str:
 def doing(run: RunFolder, state: State, phase: str) -> str:
     """What a live run does at the moment; `phase` is the newest that its metrics tell, "" before the first."""
     if state is State.STARTING:
-        return "starting"
+        return state.value
     is_up = False
     for event in reversed(run.newest_events(EVENTS_TAIL)):
         if event.name in (EventName.STOP_ASKED, EventName.SUPERVISOR_GONE):

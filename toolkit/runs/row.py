@@ -30,7 +30,7 @@ NOT_NUMBERS = frozenset(
     {"time", "epoch", "done", "total", "total_steps", "eta_s", "unit_s", "stage", "phase", "learning_rate"}
 )
 _OWN_NUMBERS = {"loss": "loss", "step": "step", "speed": "speed", "eta": "eta_s"}
-COLUMNS = ("id", "recipe", "state", "model", "stage", "phase", "user", "host", "tag", "pinned")
+COLUMNS = ("id", "recipe", "state", "model", "stage", "phase", "user", "host", "tag", "pinned", "sweep")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,8 @@ class RunRow(RunAsItIs):
         """The values of one of COLUMNS: several for tags, mostly one."""
         if name == "tag":
             return list(self.tags)
+        if name == "sweep":
+            return [self.parent, self.parent.rpartition("-")[2]]  # whole, or by its last part
         return [getattr(self, name)]
 
 

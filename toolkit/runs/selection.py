@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from toolkit.run_folder.states import State
-from toolkit.runs.filters import ALIASES, SettingsOf, Term, fits, is_column_or_number, values_of
+from toolkit.runs.filters import ALIASES, SettingsOf, Term, is_column_or_number, matches, values_of
 from toolkit.runs.row import COLUMNS, RunRow
 
 NEWEST = "newest"
@@ -44,9 +44,7 @@ class Selected:
 
 def select(rows: Sequence[RunRow], terms: tuple[Term, ...], order: Order, settings_of: SettingsOf) -> Selected:
     """Filter and sort; pinned runs stand first. `settings_of` is asked only where filter or order name a setting."""
-    found = list(rows)
-    for term in terms:  # term by term, for one that is cheap may leave few for one that is not
-        found = [row for row in found if fits(term, row, settings_of) != term.negated]
+    found = [row for row in rows if matches(terms, row, settings_of)] if terms else list(rows)
     keys = [term.key for term in terms if term.key] + ([] if order.name in OWN_ORDERS else [order.name])
     unknown = [key for key in dict.fromkeys(keys) if not _is_known(key, rows, settings_of)]
     return Selected(sort(found, order, settings_of), unknown)

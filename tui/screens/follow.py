@@ -14,6 +14,7 @@ from textual.widget import Widget
 from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.states import State
 from toolkit.runs.row import RunRow
+from toolkit.terminal.text import clean
 from tui.destinations import Goal, ToRun
 from tui.logic import follow_lines
 from tui.logic.feed import FeedView, RunFeed
@@ -229,8 +230,9 @@ class FollowScreen(RunPage):
     def action_events(self) -> None:
         from tui.pages.dialogs import Reading
 
-        lines = [follow_lines.event_line(event, 100) for event in reversed(self.view.events)]
-        self.app.push_screen(Reading("Events, newest first", lines or [line(("none yet", "dim"))]))
+        lines = [line(("note: ", "mark"), clean(note.text)) for note in reversed(self.row.notes)]
+        lines += [follow_lines.event_line(event, 100) for event in reversed(self.view.events)]
+        self.app.push_screen(Reading("Notes and events, newest first", lines or [line(("none yet", "dim"))]))
 
     def action_settings(self) -> None:
         from toolkit.run_folder.config_values import read_config

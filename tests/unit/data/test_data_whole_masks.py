@@ -70,6 +70,13 @@ def test_an_ordinary_word_of_a_name_stays_where_it_is_a_word() -> None:
         ("The order belongs to Tran Quoc Bao now.", "The order belongs to [NAME_1] now."),
         ("Kind regards,\nFunmilayo Balogun", "Kind regards,\n[NAME_1]"),
         ("I am Maria de Souza and wait.", "I am [NAME_1] and wait."),
+        ("Salam,\nSong Adeyemi", "Salam,\n[NAME_1]"),
+        ("Nkemdilim Eze signed the form.", "[NAME_1] signed the form."),
+        ("The lock was set by Emre An.", "The lock was set by [NAME_1]."),
+        ("1. Unmute Kevin Walker.", "1. Unmute [NAME_1]."),
+        ("1. Refriend Kevin Walker.", "1. Refriend [NAME_1]."),
+        ("Unmute Kevin Walker.", "Unmute [NAME_1]."),
+        ("Whitelist Susan Walker.", "Whitelist [NAME_1]."),
     ],
 )
 def test_a_name_is_masked_whole(text: str, expected: str) -> None:

@@ -16,7 +16,7 @@ from toolkit.run_folder.find import list_runs
 from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.queue_folder import QueueFolder
 from toolkit.run_folder.states import State
-from toolkit.runs import launch, slurm
+from toolkit.runs import slurm
 from toolkit.runs.advance import advance
 from toolkit.runs.stop import ask_to_stop
 
@@ -74,7 +74,7 @@ def test_a_job_that_waits_is_stopped_and_submitted_again(fake: Path, runs: Path)
     ask_to_stop(run)
     assert run.state() is State.CANCELLED
     assert f"scancel --name={run.id}" in (fake / "called").read_text()
-    launch.resume(run)
+    assert main(["resume", run.id, "--detach"]) == 0  # at once, for the job may wait for hours
     assert run.state() is State.QUEUED
     assert (fake / "called").read_text().count("sbatch") == 2
     assert (read_json(run.command_file) or {})["argv"][3:] == ["toolkit.runs.take_up", str(run.path)]
@@ -133,6 +133,7 @@ def test_an_sbatch_that_fails_leaves_no_run_and_says_what_it_said(
 ) -> None:
     if program is None:
         (fake / "sbatch").unlink()
+        monkeypatch.setenv("PATH", str(fake))  # this machine may have one
     else:
         (fake / "sbatch").write_text(program)
         monkeypatch.setattr(slurm, "TIMEOUT_S", 0.3 if "sleep" in program else 60.0)

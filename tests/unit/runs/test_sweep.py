@@ -138,6 +138,13 @@ def test_the_table_has_mean_and_spread_and_the_best_complete_setting_first(runs:
     assert sweep_table(sweep, "train_loss").best is not None
 
 
+def test_the_runs_of_a_sweep_are_found_by_it(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    training(runs, "a", 1.0, sweep="20261130-215355-sweep-412b")
+    training(runs, "b", 1.0, sweep="20261130-215355-sweep-ffff")
+    assert main(["runs", "sweep=412b", "--json"]) == 0
+    assert [Path(row["run_dir"]).name for row in json.loads(capsys.readouterr().out)] == ["a"]
+
+
 def test_a_difference_within_the_seeds_is_called_luck_and_one_seed_says_nothing(runs: Path) -> None:
     assert "no more than luck" in sweep_table(made(runs / "a", {"4": [2.0, 2.2], "8": [2.05, 2.1]})).verdict()
     assert "with one seed each nothing says" in sweep_table(made(runs / "b", {"4": [2.0], "8": [1.0]})).verdict()

@@ -65,6 +65,24 @@ ASKS_FOR_SUPPORT = re.compile(
     r"lapor|melapor|mengadu|layanan)\b",
     re.IGNORECASE,
 )
+WORDS = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)?")
+# What a text of plain ASCII must hold for the patterns to be worth a try, in small letters.
+REFUSAL_CUES = (
+    "as an ai",
+    "language model",
+    "i can",
+    "i won",
+    "i am",
+    "i'm",
+    "i do",
+    "i apolog",
+    "sebagai",
+    "tidak",
+    "maaf",
+    "sayangnya",
+)
+SENDING_CUES = ("contact", "call", "reach out", "in touch", "mail", "consult", "speak to", "hubungi", "kontak")
+PLACEHOLDER_CUES = ("[", "<", "{", "lorem", "todo", "tbd", "fixme", "xxx", ". step ", ". langkah ", ". ...")
 SENT_AWAY_FROM = 0.5  # share of the steps that send to somebody else from which an answer is none
 LEAST_INSTRUCTING = 0.5
 OTHER_LANGUAGE_SURE = 0.95
@@ -79,11 +97,14 @@ def asks(row: Row) -> str:
 
 
 def instructs(row: Row) -> str:
-    steps = row.output.split("\n")
-    instructing = sum(
-        any(_is_imperative(word) for word in re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)?", step.lower())) for step in steps
-    )
-    return "" if instructing >= LEAST_INSTRUCTING * len(steps) else "the steps do not instruct"
+    steps = row.output.lower().split("\n")
+    needed = LEAST_INSTRUCTING * len(steps)
+    instructing = 0
+    for step in steps:
+        instructing += any(map(_is_imperative, WORDS.findall(step)))
+        if instructing >= needed:
+            return ""
+    return "the steps do not instruct"
 
 
 @cache
@@ -99,20 +120,31 @@ def _is_imperative(word: str) -> bool:
 
 
 def has_no_placeholder(row: Row) -> str:
-    found = PLACEHOLDER.search(f"{row.prompt}\n{row.output}")
+    found = _search(PLACEHOLDER, PLACEHOLDER_CUES, f"{row.prompt}\n{row.output}")
     return f"a placeholder was left: {found.group()[:40]!r}" if found else ""
 
 
 def does_not_refuse(row: Row) -> str:
     """Neither a refusal on one of the two sides, nor an answer that sends the reader to somebody else."""
-    if REFUSAL_IN_QUESTION.search(row.prompt):
+    if _search(REFUSAL_IN_QUESTION, REFUSAL_CUES, row.prompt):
         return "the question is a refusal"
-    if REFUSAL.search(row.output):
+    if _search(REFUSAL, REFUSAL_CUES, row.output):
         return "the answer refuses"
+    if not _search(SENDS_AWAY, SENDING_CUES, row.output):  # it reaches over no line's end
+        return ""
     steps = row.output.split("\n")
     sent_away = sum(bool(SENDS_AWAY.search(step)) for step in steps)
     is_none = sent_away >= SENT_AWAY_FROM * len(steps) and not ASKS_FOR_SUPPORT.search(row.prompt)
     return "the answer is no answer: it sends to somebody else" if is_none else ""
+
+
+def _search(pattern: re.Pattern[str], cues: tuple[str, ...], text: str) -> re.Match[str] | None:
+    """What the pattern finds, tried only where one of the cues that each of its alternatives holds is there."""
+    if text.isascii():  # elsewhere letters of other alphabets count as those of the cues
+        lower = text.lower()
+        if not any(cue in lower for cue in cues):
+            return None
+    return pattern.search(text)
 
 
 RULES: dict[RuleName, Callable[[Row], str]] = {

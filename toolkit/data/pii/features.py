@@ -26,8 +26,8 @@ COMMON_AT_LEAST = 3e-6  # share of all words of a language from which a word cou
 NEIGHBOURS = (-2, -1, 0, 1, 2)
 
 
-def features(words: list[str]) -> list[list[str]]:
-    """One list of features a word, in order."""
+def features(words: list[str]) -> list[list[bytes]]:
+    """One list of features a word, in order; as bytes, which the CRF takes without encoding them again."""
     seen = list(map(_seen, ("<s>", "<s>", *words, "</s>", "</s>")))
     return [
         [
@@ -36,11 +36,9 @@ def features(words: list[str]) -> list[list[str]]:
             *here.views[2],
             *after.views[3],
             *far_after.views[4],
-            f"s3={before.shape}{here.shape}{after.shape}",
-            f"l2={before.lists}{here.lists}",
-            f"l2+={here.lists}{after.lists}",
-            f"w-1s={before.context}{here.shape}",
-            f"w-2s={far_before.context}{before.shape}{here.shape}",
+            *_together(before.shape, here.shape, after.shape, before.lists, here.lists, after.lists),
+            _behind(before.context, "", here.shape, "1"),
+            _behind(far_before.context, before.shape, here.shape, "2"),
         ]
         for far_before, before, here, after, far_after in zip(
             seen, seen[1:], seen[2:], seen[3:], seen[4:], strict=False
@@ -54,7 +52,20 @@ class _Seen(NamedTuple):
     shape: str
     lists: str
     context: str
-    views: tuple[tuple[str, ...], ...]
+    views: tuple[tuple[bytes, ...], ...]
+
+
+@lru_cache(maxsize=100_000)
+def _together(before: str, here: str, after: str, lists_before: str, lists: str, lists_after: str) -> tuple[bytes, ...]:
+    """What the shapes and lists of neighbours say together."""
+    pairs = (f"s3={before}{here}{after}", f"l2={lists_before}{lists}", f"l2+={lists}{lists_after}")
+    return tuple(pair.encode() for pair in pairs)
+
+
+@lru_cache(maxsize=100_000)
+def _behind(context: str, between: str, shape: str, distance: str) -> bytes:
+    """A word with the shapes of those that follow it."""
+    return f"w-{distance}s={context}{between}{shape}".encode()
 
 
 @lru_cache(maxsize=100_000)
@@ -63,12 +74,12 @@ def _seen(word: str) -> _Seen:
     return _Seen(shape(word), listed(word), _context_word(word), views)
 
 
-def _seen_from(word: str, offset: int) -> tuple[str, ...]:
+def _seen_from(word: str, offset: int) -> tuple[bytes, ...]:
     near = [f"{offset}w={_context_word(word)}", f"{offset}s={shape(word)}", f"{offset}l={listed(word)}"]
     if offset == 0:
         lower = word.casefold()
         near += [f"e3={lower[-3:]}", f"e2={lower[-2:]}", f"n={min(len(word), 9)}"]
-    return tuple(near)
+    return tuple(feature.encode() for feature in near)
 
 
 @lru_cache(maxsize=100_000)

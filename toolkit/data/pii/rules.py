@@ -70,18 +70,24 @@ CUES = {
 CUE_CHARS = 48
 LEAST_LICENCE_DIGITS = 5
 LICENCE_LETTERS = re.compile(r"(?i:licen|dl n|sim)")  # one of them is in every cue
+# A licence's five digits: three of them stand together, or letters between two.
+BETWEEN_LETTERS = re.compile(r"\d[A-Za-z]+\d")
 
 
 def find_identifiers(text: str, kinds: frozenset[str], regions: Sequence[str]) -> list[Span]:
     """Spans of the asked kinds in the order of precedence: what has a checksum before what only has a form."""
-    finders = (*_FINDERS, ("phone", lambda text: iter(find_phones(text, regions))), ("account", _account))
     has_number = bool(THREE_DIGITS.search(text))
-    return [
+    spans = [
         span
-        for kind, finder in finders
-        if kind in kinds and (has_number or finder not in _IN_NUMBERS)
+        for kind, finder in (_FINDERS if has_number else _WITHOUT_A_NUMBER)
+        if kind in kinds
         for span in finder(text)
     ]
+    if "phone" in kinds:
+        spans += find_phones(text, regions)
+    if "account" in kinds and has_number:
+        spans += _account(text)
+    return spans
 
 
 def _emails(text: str) -> Iterator[Span]:
@@ -133,17 +139,22 @@ def _ibans(text: str) -> Iterator[Span]:
             yield Span(match.start(), match.start() + len(raw), "iban", re.sub(r"[\s-]", "", raw))
 
 
-def _ips(text: str) -> Iterator[Span]:
-    for match in (
-        *(IPV4.finditer(text) if text.count(".") > 2 else ()),
-        *(IPV6.finditer(text) if text.count(":") > 1 else ()),
-    ):
+def _ips_of(text: str, found: Iterator[re.Match[str]]) -> Iterator[Span]:
+    for match in found:
         try:
             address = ipaddress.ip_address(match.group())
         except ValueError:
             continue
         if address.is_global and not BEFORE_VERSION.search(text[: match.start()][-64:]):
             yield Span(match.start(), match.end(), "ip", str(address))
+
+
+def _ips_4(text: str) -> Iterator[Span]:
+    return _ips_of(text, IPV4.finditer(text)) if text.count(".") > 2 else iter(())
+
+
+def _ips_6(text: str) -> Iterator[Span]:
+    return _ips_of(text, IPV6.finditer(text)) if text.count(":") > 1 else iter(())
 
 
 def _passport_zones(text: str) -> Iterator[Span]:
@@ -160,7 +171,10 @@ def _announced(kind: str) -> Callable[[str], Iterator[Span]]:
     cue, form = CUES[kind]
 
     def find(text: str) -> Iterator[Span]:
-        for word in cue.finditer(text) if kind != "licence" or LICENCE_LETTERS.search(text) else ():
+        may_be = kind != "licence" or (
+            (THREE_DIGITS.search(text) or BETWEEN_LETTERS.search(text)) and LICENCE_LETTERS.search(text)
+        )
+        for word in cue.finditer(text) if may_be else ():
             window_end = min(len(text), word.end() + CUE_CHARS)
             line_end = text.find("\n", word.end(), window_end)
             for match in form.finditer(
@@ -183,7 +197,7 @@ _card, _nik, _npwp, _ssn = (
 _announced_ssn, _announced_nik, _announced_npwp = _announced("ssn"), _announced("nik"), _announced("npwp")
 _announced_passport, _account = _announced("passport"), _announced("account")
 _IN_NUMBERS = frozenset(
-    {_ibans, _card, _nik, _npwp, _ssn, _announced_ssn, _announced_nik, _announced_npwp, _announced_passport, _account}
+    {_ibans, _card, _nik, _npwp, _ssn, _announced_ssn, _announced_nik, _announced_npwp, _announced_passport, _ips_4}
 )
 _FINDERS: tuple[tuple[str, Callable[[str], Iterator[Span]]], ...] = (
     ("email", _emails),
@@ -194,10 +208,12 @@ _FINDERS: tuple[tuple[str, Callable[[str], Iterator[Span]]], ...] = (
     ("passport", _announced_passport),
     ("licence", _announced("licence")),
     ("iban", _ibans),
-    ("ip", _ips),
+    ("ip", _ips_4),
+    ("ip", _ips_6),
     ("card", _card),
     ("nik", _nik),
     ("npwp", _npwp),
     ("ssn", _ssn),
     ("handle", _handles),
 )
+_WITHOUT_A_NUMBER = tuple((kind, finder) for kind, finder in _FINDERS if finder not in _IN_NUMBERS)

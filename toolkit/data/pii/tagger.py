@@ -49,7 +49,7 @@ def _worth_tagging(text: str) -> Iterator[list[re.Match[str]]]:
     start = 0
     for line in text.split("\n"):
         end = start + len(line)
-        if _has_worthy_words(set(TOKEN.findall(line))):
+        if _has_worthy_words(TOKEN.findall(line)):
             tokens = list(TOKEN.finditer(text, start, min(end + 1, len(text))))  # with the line's end
             for first in range(0, len(tokens), MOST_TOKENS):
                 if len(run) > MOST_TOKENS:
@@ -64,7 +64,7 @@ def _worth_tagging(text: str) -> Iterator[list[re.Match[str]]]:
         yield run
 
 
-def _has_worthy_words(words: set[str]) -> bool:
+def _has_worthy_words(words: list[str]) -> bool:
     if any(map(is_suspicious, words)):
         return True
     return not ADDRESS_CUES.isdisjoint(map(str.casefold, words)) and any(word[0].isdigit() for word in words)

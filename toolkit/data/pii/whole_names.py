@@ -7,11 +7,17 @@ from collections.abc import Sequence
 
 from toolkit.data.pii.features import listed
 from toolkit.data.pii.lexicon import ADDRESS_CUES, BEFORE_NAMES, NEVER_PERSONAL, TITLES
-from toolkit.data.words.task_words import words
+from toolkit.data.words.questions import english_verb, indonesian_verb
+from toolkit.data.words.task_words import ENGLISH_STEP_VERBS, words
 from toolkit.data.words.word_forms import zipf
 
 PARTICLES = words("van von de da do dos das del della der den la le el al bin binti bint ibn abu ten ter")
 NO_PART = NEVER_PERSONAL | TITLES | BEFORE_NAMES | ADDRESS_CUES
+# Family and given names that every text has as words: they count with a capital beside a name that was found.
+NAMES_AND_WORDS = words("oh song an yoo park young moon min")
+NOBODYS_WORD_BELOW = 2.2  # on the Zipf scale: what begins a sentence and is that seldom a word is a name
+LEAST_LETTERS = 3
+VERB_STARTS = ("un", "re", "de", "dis", "over", "off", "mis", "ber")
 ORDINARY_FROM = 4.0  # on the Zipf scale: Susanto and Walker are written, though not as often as words are
 MOST_WORDS = 5  # added on either side
 
@@ -55,11 +61,32 @@ def _belongs(sentence: Sequence[str], at: int) -> bool:
     """
     word = sentence[at]
     lists = listed(word)
+    if word[0].isupper() and word.casefold() in NAMES_AND_WORDS:
+        return not _begins_step(sentence, at)
     if not word[0].isupper() or word.casefold().rstrip(".") in NO_PART or {"h", "i", "b", "p", "a", "t"} & set(lists):
         return False
     begins = at == 0 or not (sentence[at - 1][0].isalnum() or sentence[at - 1] in (",", "(", "-"))
     is_ordinary = "c" in lists and zipf(word.casefold(), ("en", "id")) >= ORDINARY_FROM
-    return "n" in lists or (not begins and not is_ordinary and len(word) > 1 and _is_written_as_a_name(word))
+    if "n" in lists:
+        return True
+    if begins:
+        return not lists and _is_nobodys_word(word) and not _begins_step(sentence, at)
+    return not is_ordinary and len(word) > 1 and _is_written_as_a_name(word)
+
+
+def _begins_step(sentence: Sequence[str], at: int) -> bool:
+    """Behind the number of a step an imperative follows: "3. Unmute Kevin"."""
+    return at >= 2 and sentence[at - 1] in (".", ")", ":") and sentence[at - 2].isdigit()
+
+
+def _is_nobodys_word(word: str) -> bool:
+    """Whether no language of the lists has a word that could begin a sentence: Tarık, Obiageli; not Unmute."""
+    lower = word.casefold()
+    is_verb = (
+        english_verb(lower) or lower in ENGLISH_STEP_VERBS or indonesian_verb(lower) or lower.startswith(VERB_STARTS)
+    )
+    seldom = zipf(lower, ("en", "id")) < NOBODYS_WORD_BELOW
+    return seldom and not is_verb and len(word) >= LEAST_LETTERS and _is_written_as_a_name(word)
 
 
 def _is_written_as_a_name(word: str) -> bool:

@@ -33,7 +33,9 @@ LARGEST_ERROR = {"Q6_K": 0.04, "Q5_K": 0.08, "Q5_0": 0.08, "Q4_K": 0.15, "Q4_0":
 OTHER_TYPES = 0.5
 EQUAL_SHARE = 0.9999  # of the values: a library may round one of very many to the other side
 BLOCK_ELEMENTS = 1 << 20
-ADAPTER_PART = 0.1  # largest share of the adapter that may be missing or too much
+# Largest share of the adapter that may be missing or too much. Four bits bend it by a tenth where the base was rounded
+# to NF4: values on a grid are rounded to another grid. A wrong scale is a factor of two, or of the root of the rank.
+ADAPTER_PART = 0.35
 
 
 @dataclass

@@ -77,7 +77,7 @@ def _answers(folder: Path, data: Path, seed: int) -> Path:
 
 def _run(folder: Path, recipe: str, *arguments: str) -> Path:
     """The folder of a finished run of the recipe; it is started only where there is none."""
-    if RunFolder(folder).state is not State.FINISHED:
+    if RunFolder(folder).state() is not State.FINISHED:
         command = [STEPTUNE, "run", recipe, *arguments, "--on", "cpu", "--run-dir", str(folder)]
         environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
         subprocess.run(command, env=environment, stdout=sys.stderr, check=True)

@@ -57,7 +57,7 @@ bench-generate: setup  ## generate against raw vLLM and transformers, start-up, 
 	@$(BIN)/python benchmarks/generate.py
 
 bench-data: setup  ## extraction, masking, repair, duplicates, split, scale and teacher of data-build; prints JSON
-	@status=0; for bench in data_extract data_rows data_care data_teacher; do $(BIN)/python benchmarks/$$bench.py || status=1; done; exit $$status
+	@status=0; for bench in data_extract data_rows data_care data_teacher; do $(or $(STEPTUNE_BENCH_PYTHON),$(BIN)/python) benchmarks/$$bench.py || status=1; done; exit $$status
 
 bench-eval: setup  ## metrics and statistics against the reference packages, the blind study; prints JSON
 	@status=0; for bench in evaluation study; do $(BIN)/python benchmarks/$$bench.py || status=1; done; exit $$status

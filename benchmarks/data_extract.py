@@ -4,8 +4,8 @@ trafilatura, resiliparse and pypdf.
     make bench-data        (or: python benchmarks/data_extract.py)
 
 Pages are Debian's LibreOffice help in English and Indonesian; the truth is their own microdata. Peers and the writer of
-the PDFs come with `pip install steptune[bench]`. All numbers are of one core; the sides of a row take turns within one
-run.
+the PDFs come with `pip install '.[bench]'`, best into an environment of its own (docs/experiments.md). All numbers are
+of one core; the sides of a row take turns within one run.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ PEERS = ("trafilatura", "resiliparse", "pypdf", "reportlab", "pyphen")
 IN_ENGLISH = {"gnucash-docs": "gnucash-*-en", "apache2-doc": "manual/en", "dia-common": "html/en"}
 WITH_PROCEDURES = ("gimp-help-en", "gnucash-docs")
 FIRST_WORDS = 8  # of a step, by which it is known
+HOW_TO_INSTALL = "pip install '.[bench]' into an environment of its own: see docs/experiments.md"
 ROUNDS = 3
 BATCH = 200
 Reader = Callable[[str], str]
@@ -49,7 +50,7 @@ Reader = Callable[[str], str]
 def main() -> int:
     missing = [name for name in PEERS if importlib.util.find_spec(name) is None]
     if missing:
-        return skip("data_extract", f"not installed: {', '.join(missing)}; pip install 'steptune[bench]'")
+        return skip("data_extract", f"not installed: {', '.join(missing)}; {HOW_TO_INSTALL}")
     with tempfile.TemporaryDirectory(prefix="steptune-bench-") as scratch:
         pages = fetch_pages(Path(scratch))
         if isinstance(pages, str):

@@ -41,7 +41,7 @@ def test_a_training_goes_through_slurm_and_back(
         command = [str(STEPTUNE), *arguments]
         return subprocess.run(command, env=slurm, capture_output=True, text=True, check=False, timeout=120)
 
-    settings = (f"model={tiny_model}", f"data={shared_dataset}", "prompt_format=mistral_v0.2", "save_steps=5")
+    settings = (f"model={tiny_model}", f"data={shared_dataset}", "prompt_format=mistral_v0.2")
     submit = ("run", "sft", "--preset", "demo", "--on", "cpu", "--submit", "slurm")
 
     refused = steptune(*submit, "--slurm", "partition=nowhere", *settings)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from toolkit.errors import EXIT_FAILED, UsageError
-from toolkit.runs.notice import Notice, bell_sequence, notice_file, require_address
+from toolkit.runs.notice import Notice, notice_file, require_address, ring
 from toolkit.runs.notice_sender import send
 from toolkit.terminal.output import say, say_error, say_json
 
@@ -50,8 +50,7 @@ def _address(source: str) -> str:
 
 
 def _test(wanted: Notice) -> int:
-    if wanted.bell and sys.stderr.isatty():
-        sys.stderr.write(bell_sequence("steptune: a test"))
+    ring("steptune: a test")
     problems = send(wanted, {"event": "test"})
     for problem in problems:
         say_error(f"steptune: {problem}")

@@ -29,6 +29,7 @@ from toolkit.generation.prompts import Codec, Request
 from toolkit.options.generation import EngineOptions
 from toolkit.options.serving import KEY_VARIABLE, ServeOptions
 from toolkit.records import JSON
+from toolkit.terminal.output import say_error
 
 MOST_BYTES = 16 << 20
 
@@ -56,7 +57,7 @@ class Engine(threading.Thread):
             try:
                 self._answer(batch)
             except Exception as error:  # one bad batch must not end the server
-                print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+                say_error(f"{type(error).__name__}: {error}")
                 for waiting in batch:
                     waiting.pieces.put(([], "error"))
 

@@ -67,7 +67,7 @@ def test_a_training_goes_through_slurm_and_back(
     assert saved
     step = saved[-1].fields["step"]
 
-    resumed = steptune("resume", run.id, "--detach", f"max_steps={step + 3}")
+    resumed = steptune("resume", run.id, f"max_steps={step + 3}", "--detach")
     assert resumed.returncode == 0, resumed.stderr
     wait_for(lambda: run.result, 120)
     assert run.state() is State.FINISHED, run.log_file.read_text()

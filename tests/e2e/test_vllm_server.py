@@ -45,7 +45,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunFolder]:
     assert done.returncode == 0, done.stderr
     run = RunFolder(folder / "run")
     try:
-        wait_for(lambda: run.result or served_at(run), 240)
+        wait_for(lambda: run.result or served_at(run), 600)
         assert run.result is None, run.log_file.read_text()[-3000:]
         yield run
         stopped = steptune("stop", str(run.path), cwd=folder)
@@ -162,7 +162,7 @@ def test_a_teacher_behind_faults_gives_valid_rows_or_reasons(server: str, tmp_pa
             *teacher,
             *asked,
             cwd=tmp_path,
-            timeout=240,
+            timeout=600,
         )
     finally:
         proxy.kill()

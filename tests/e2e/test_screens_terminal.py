@@ -191,7 +191,7 @@ def test_in_tmux_a_run_survives_the_session_and_another_size(live: RunFolder, ru
         tmux.send("Enter")
         tmux.wait_for("c Stop")
         tmux.resize(160, 48)
-        tmux.wait_for(lambda text: len(text.splitlines()) >= 40 and "k Checkpoint" in text and live.id in text)
+        tmux.wait_for(lambda text: len(text.splitlines()) >= 40 and "K Checkpoint" in text and live.id in text)
     assert live.state() == "running"
 
 
@@ -223,7 +223,7 @@ def test_in_tmux_a_training_is_launched_lost_reattached_and_stopped(runs: Path, 
         with Tmux(runs, tmp_path / "state") as tmux:
             tmux.wait_for(run.id)
             tmux.send("Enter")
-            tmux.wait_for("k Checkpoint")
+            tmux.wait_for("K Checkpoint")
             assert "● running" in tmux.text()
             tmux.send("c")
             tmux.wait_for(f"Stop {run.id}")

@@ -45,7 +45,7 @@ def test_recipes_and_presets_are_in_the_wheel(installed: Path) -> None:
     done = steptune(installed, "recipes", "--json")
     assert done.returncode == 0, done.stderr
     assert {recipe["name"]: "demo" in recipe["presets"] for recipe in json.loads(done.stdout)} == dict.fromkeys(
-        ("data-build", "sft", "generate", "evaluate", "pipeline"), True
+        ("data-build", "sft", "generate", "evaluate", "pipeline", "serve"), True
     )
 
 

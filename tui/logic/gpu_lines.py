@@ -30,7 +30,7 @@ def _card(card: CardStatus, width: int) -> Line:
     memory = f" {_gib(used)}/{_gib(total)} GiB"
     rest = f"  {number(card.utilization_percent)} % busy  {number(card.temperature_c)} °C  {number(card.power_w)} W"
     name = fit(f" {card.index}  {cut(clean(card.name).replace('NVIDIA ', ''), 18)}", 24)
-    room = max(4, min(24, width - len(name) - len(memory) - len(rest) - 1))
+    room = max(4, min(24, width - 24 - len(memory) - len(rest) - 1))
     return line((name, "bold"), *bar(share, room, "s2"), memory, (rest, ""))
 
 

@@ -351,9 +351,10 @@ class RunsScreen(RunPage, PromptPage):
 
     def action_launch(self) -> None:
         """The preflight of the demo, for whoever has no run yet."""
+        from toolkit.catalog import RECIPES
         from tui.logic.form import Form
 
-        form = Form("pipeline", "demo")
+        form = Form(next(recipe.name for recipe in RECIPES.values() if recipe.stages), "demo")
         settings, problems = form.check()
         if settings is None:
             self.notify(clean(problems[0]), severity="error", markup=False)

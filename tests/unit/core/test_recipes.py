@@ -23,6 +23,8 @@ ROOMS = (
     "toolkit/generation/serving.py",  # a part of its server's job
     "toolkit/generation/serve_transformers.py",  # the same
     "toolkit/shipping/llama_runtime.py",  # the mode of its process
+    "toolkit/shipping/subject.py",  # the section of a pipeline's config
+    "toolkit/runs/phases.py",  # the phase of the progress
 )
 
 

@@ -71,7 +71,7 @@ def test_margin_core_and_title_reach_the_plan(typed: Typed) -> None:
     ("more", "message"),
     [
         (["--items", "0"], "items: found 0, must be 1 or more"),
-        (["--margin", "9"], "comparisons.1.margin: found 9.0"),
+        (["--margin", "9"], "comparisons.1.margin: found 9"),
         (["--margin", "0"], "a margin of 0 holds for no interval"),
         (["--title", "Is TUNED better?"], "names the system tuned"),
         (["--plan", "nowhere.yaml"], "the file does not exist"),

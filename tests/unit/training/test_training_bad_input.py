@@ -31,7 +31,7 @@ CPU = Hardware("cpu", torch.float32, sharded=False)
 
 
 def test_rank_of_zero_is_refused_with_the_config(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"lora_r: .*greater than or equal to 1"):
+    with pytest.raises(ConfigError, match=r"lora_r: found 0, must be 1 or more"):
         config.resolve("sft", "demo", overrides=["lora_r=0"])
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from toolkit.errors import SteptuneError, UsageError
+from toolkit.config_problems import problem_of, root_causes
+from toolkit.errors import ConfigError, SteptuneError, UsageError
 from toolkit.options.asking import AskOptions
 from toolkit.options.generation import SamplingOptions
 from toolkit.run_folder.find import find_run
@@ -56,7 +57,7 @@ def ask_options(run: RunFolder, args: argparse.Namespace) -> AskOptions:
     """The run's own model, prompt and sampling, with what the command line says.
 
     Raises:
-        UsageError: a number that cannot be, or several answers without a temperature.
+        ConfigError: a number that cannot be, or several answers without a temperature.
     """
     given: dict[str, Any] = {
         name: value
@@ -69,9 +70,8 @@ def ask_options(run: RunFolder, args: argparse.Namespace) -> AskOptions:
     try:
         return AskOptions.model_validate({**known.model_dump(exclude_unset=True), **given})
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise UsageError(f"{place}: {first['msg']}" if place else first["msg"].removeprefix("Value error, ")) from None
+        problems = [problem_of(item, AskOptions, {}) for item in root_causes(list(error.errors()))]
+        raise ConfigError(problems, "the command line") from None
 
 
 def wanted_systems(run: RunFolder, options: AskOptions, asked: str | None) -> tuple[str, ...]:

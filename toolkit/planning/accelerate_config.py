@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, ValidationError
 
 from toolkit.catalog import accelerate_config_path
+from toolkit.config_problems import problem_of, root_causes
 from toolkit.errors import UsageError
 from toolkit.machine import packages
 from toolkit.machine.gpus import Gpus, my_gpus
@@ -125,11 +126,7 @@ def _read(path: Path, name: str) -> _File:
     try:
         return _File.model_validate(values)
     except ValidationError as error:
-        problems = "".join(
-            f"\n  - {'.'.join(map(str, found['loc']))}: {found['msg']}"
-            + ("" if found["type"] == "missing" else f", found {found['input']!r}")
-            for found in error.errors()
-        )
+        problems = "".join(f"\n  - {problem_of(item, _File, {})}" for item in root_causes(list(error.errors())))
         raise UsageError(f"--on {name}: {path} is not an accelerate config:{problems}") from error
 
 

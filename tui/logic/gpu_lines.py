@@ -11,6 +11,8 @@ from toolkit.terminal.text import clean
 from tui.logic.chart import bar
 from tui.logic.lines import Line, line
 
+_NAME_WIDTH = 24  # in cells, which are not characters
+
 
 def gpu_lines(cards: Sequence[CardStatus], problem: str, width: int) -> list[Line]:
     """A line of numbers for each card, then its processes."""
@@ -29,8 +31,8 @@ def _card(card: CardStatus, width: int) -> Line:
     share = used / total if used is not None and total else None
     memory = f" {_gib(used)}/{_gib(total)} GiB"
     rest = f"  {number(card.utilization_percent)} % busy  {number(card.temperature_c)} °C  {number(card.power_w)} W"
-    name = fit(f" {card.index}  {cut(clean(card.name).replace('NVIDIA ', ''), 18)}", 24)
-    room = max(4, min(24, width - 24 - len(memory) - len(rest) - 1))
+    name = fit(f" {card.index}  {cut(clean(card.name).replace('NVIDIA ', ''), 18)}", _NAME_WIDTH)
+    room = max(4, min(24, width - _NAME_WIDTH - len(memory) - len(rest) - 1))
     return line((name, "bold"), *bar(share, room, "s2"), memory, (rest, ""))
 
 

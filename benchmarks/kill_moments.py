@@ -3,7 +3,9 @@
     python benchmarks/kill_moments.py --model DIR --data FILE --backend vllm --kills 20
 
 The libraries are imported once; each attempt is a fork that runs the recipe's own `main`, so that a kill may fall into
-loading, generating or writing. Prints one JSON object; benchmarks/generate.py and a slow test read it.
+loading, generating or writing. Every other kill comes after a random number of new answers, the others after a random
+time: on a quick machine most of the time is loading. Prints one JSON object; benchmarks/generate.py and a slow test
+read it.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +74,8 @@ def _measure(recipe: Any, arguments: argparse.Namespace, scratch: Path) -> dict[
     finished: list[Path] = []
     while len(answers_at_kills) < arguments.kills:
         run_dir = scratch / f"run-{len(finished)}"
-        if _killed(_start(recipe, arguments, run_dir), moments.uniform(0.05, 0.95) * whole_s):
+        child = _start(recipe, arguments, run_dir)
+        if _killed(child, _due(moments, whole_s, run_dir / "partial.jsonl", len(answers_at_kills) % 2 == 1)):
             answers_at_kills.append(len(read_growing_jsonl(run_dir / "partial.jsonl")))
         else:
             finished.append(run_dir)
@@ -124,10 +128,22 @@ def _start(recipe: Any, arguments: argparse.Namespace, run_dir: Path) -> int:
         os._exit(code)
 
 
-def _killed(child: int, after_s: float) -> bool:
-    """Kill an attempt when its time has come; False if it was done before."""
-    deadline = time.monotonic() + after_s
-    while time.monotonic() < deadline:
+def _due(moments: random.Random, whole_s: float, partial: Path, by_answers: bool) -> Callable[[], bool]:
+    """Says when the moment to kill has come: after some more answers, or after some time."""
+    if by_answers:
+        enough = _answers(partial) + moments.randint(1, 8)
+        return lambda: _answers(partial) >= enough
+    deadline = time.monotonic() + moments.uniform(0.05, 0.95) * whole_s
+    return lambda: time.monotonic() >= deadline
+
+
+def _answers(partial: Path) -> int:
+    return partial.read_bytes().count(b"\n") if partial.exists() else 0
+
+
+def _killed(child: int, due: Callable[[], bool]) -> bool:
+    """Kill an attempt when its moment has come; False if it was done before."""
+    while not due():
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended and status:
             raise SystemExit(f"an attempt failed with status {status}")

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import App, ScreenStackError
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.worker import Worker
 
 from toolkit.errors import SteptuneError
+from toolkit.machine import asked
 from toolkit.run_folder.find import runs_root
 from toolkit.runs.row import RunRow
 from toolkit.terminal.text import clean
@@ -24,7 +26,7 @@ from tui.host import Host
 from tui.logic.poller import Feed, Poller
 from tui.logic.scanner import Snapshot
 from tui.logic.store import Store
-from tui.pages.page import Page
+from tui.pages.page import Page, tell_fault
 from tui.places import HOME, PLACES, Place
 
 if TYPE_CHECKING:
@@ -114,6 +116,7 @@ class SteptuneApp(App[None]):
         return themes.DEFAULT_VARIABLES
 
     def on_mount(self) -> None:
+        asked.begin_threads()
         self.set_class(self.ascii_only, "-ascii")
         self.set_class(self.alone, "-alone")
         self.poller.on_snapshot = lambda snapshot: self._from_thread(self.SnapshotChanged(snapshot))
@@ -133,8 +136,12 @@ class SteptuneApp(App[None]):
         with contextlib.suppress(RuntimeError):  # the event loop is closed: the program is leaving
             self.post_message(message)
 
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        tell_fault(self, event)
+
     def on_unmount(self) -> None:
         self.poller.stop()
+        asked.end_threads()  # nobody waits for what a thread has asked
 
     # What the poller found -------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from toolkit.machine.asked import ask
 from toolkit.records import JSON
 from toolkit.run_folder.config_values import read_config
 from toolkit.run_folder.folder import RunFolder
@@ -34,9 +35,7 @@ print(json.dumps({"version": platform.python_version(), "vllm": version("vllm", 
 def probe(python: str | Path) -> JSON:
     """Python version, vLLM, and what else generate needs in an interpreter; `problem` says why it does not answer."""
     try:
-        done = subprocess.run(
-            [str(python), "-P", "-c", _PROBE], capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-        )
+        done = ask([str(python), "-P", "-c", _PROBE], timeout_s=TIMEOUT_S)
         found: dict[str, Any] = json.loads(done.stdout)
     except (OSError, subprocess.TimeoutExpired) as error:
         return {"python": str(python), "problem": f"does not run ({type(error).__name__})"}

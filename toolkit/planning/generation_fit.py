@@ -9,7 +9,6 @@ of the memory; else the same by transformers, which serves every adapter and nee
 from __future__ import annotations
 
 import math
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Literal
 import psutil
 
 from toolkit.machine import packages
+from toolkit.machine.asked import ask
 from toolkit.machine.gpus import Gpu, my_gpus
 from toolkit.options.generation import EngineOptions
 from toolkit.planning.generation_memory import EngineMemory, ServedModel, batched_tokens, cpu_memory, gpu_memory
@@ -107,7 +107,7 @@ def read_serving_machine(
 
 def _has_plugin(python: Path) -> bool:
     probe = f"import importlib.util as u, sys; sys.exit(0 if u.find_spec({NF4_PLUGIN!r}) else 1)"
-    return subprocess.run([str(python), "-P", "-c", probe], capture_output=True, check=False).returncode == 0
+    return ask([str(python), "-P", "-c", probe]).returncode == 0
 
 
 def choose_engine(options: EngineOptions, served: Served, machine: ServingMachine, dtype: str) -> EngineChoice:

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from toolkit.machine.asked import ask
 from toolkit.planning.batch_choice import RowLengths
 from toolkit.records import JSON
 
@@ -21,15 +22,7 @@ def recipe_preview(
 ) -> JSON:
     """The answer of a recipe's `preview.py`; `{"error", "exit_code"}` if rows or model cannot be used."""
     try:
-        done = subprocess.run(
-            [interpreter, str(program)],
-            input=config_yaml,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=timeout_s,
-        )
+        done = ask([interpreter, str(program)], config_yaml, {**os.environ, **environment}, timeout_s)
         answer: JSON = json.loads(done.stdout.strip().splitlines()[-1])
     except subprocess.TimeoutExpired:
         return {"error": f"The preview did not answer within {timeout_s:.0f} s", "exit_code": 1}

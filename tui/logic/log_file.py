@@ -11,6 +11,7 @@ import bisect
 import contextlib
 import os
 import re
+import stat
 from pathlib import Path
 
 from toolkit.terminal.text import clean_log_line
@@ -45,6 +46,8 @@ class LogFile:
         try:
             found = os.stat(self.path)
         except OSError:
+            found = None
+        if found is None or not stat.S_ISREG(found.st_mode):  # a pipe would be waited for, a folder cannot be read
             changed = self.size > 0
             self._reset()
             return changed
@@ -72,7 +75,7 @@ class LogFile:
         end = min(self.size, self.indexed + max_bytes)
         while self.indexed < end and self._descriptor is not None:
             block, within = divmod(self.indexed, BLOCK)
-            data = os.pread(self._descriptor, min(BLOCK - within, end - self.indexed), self.indexed)
+            data = self._read(self.indexed, min(BLOCK - within, end - self.indexed))
             if not data:
                 break
             self._last_block_newlines += data.count(b"\n")

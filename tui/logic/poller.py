@@ -88,7 +88,10 @@ class Poller(threading.Thread):
         return FOCUSED_S if self.focused else UNFOCUSED_S
 
     def _scan(self) -> None:
-        found = self.scanner.scan()
+        try:
+            found = self.scanner.scan()
+        except OSError:
+            return
         first = not self.scanned_once.is_set()
         if found != self.snapshot or first:
             self.snapshot = found
@@ -97,7 +100,10 @@ class Poller(threading.Thread):
                 self.on_snapshot(found)
 
     def _poll(self, feed: Feed) -> bool:
-        changed, more = feed.poll()
+        try:
+            changed, more = feed.poll()
+        except OSError:  # a disk or a server that does not answer for a while: the next look may find it again
+            return False
         now = time.monotonic()
         # Of a file that is still being read through, the screen need not see every piece.
         if changed and not self._stopping.is_set() and (not more or now - self._told_at >= FOCUSED_S):

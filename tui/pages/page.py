@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, TypeVar
 
 from textual import events
+from textual.app import App
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
+from textual.worker import Worker, WorkerState, get_current_worker
 
 from toolkit.terminal.layout import wrap
+from toolkit.terminal.text import clean
 from tui.destinations import Goal
 from tui.host import Host, host_of
 from tui.logic.lines import line
@@ -105,15 +108,25 @@ class Page(Screen[Any]):
         """A head line of the page: a title and what is said about it."""
         self.query_one(panel, Panel).show([line((f" {title}", "title"), (f"  {note}" if note else "", "dim"))])
 
-    def in_thread(self, work: Callable[[], Found], done: Callable[[Found], None], exclusive: bool = False) -> None:
-        """Do something slow in the background; `done` is called with the result, unless the screen is gone by then."""
+    def in_thread(self, work: Callable[[], Found], done: Callable[[Found], None], newest: bool = False) -> None:
+        """Do something slow in the background; `done` is called with the result, unless the screen is gone by then.
+
+        Args:
+            work: must not touch the screen.
+            done: called in the screen's thread.
+            newest: the result takes the place of an earlier one, so earlier calls of this kind are given up. Only for
+                what reads: Textual cancels a thread before it starts, and an order of the user must not be lost.
+        """
 
         def run() -> None:
             found = work()
-            if self.app.is_running:
+            if self.app.is_running and not get_current_worker().is_cancelled:
                 self.app.call_from_thread(lambda: done(found) if self.is_whole else None)
 
-        self.run_worker(run, thread=True, exclusive=exclusive, exit_on_error=False)
+        self.run_worker(run, thread=True, group="newest" if newest else "all", exclusive=newest, exit_on_error=False)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        tell_fault(self.app, event)
 
     @property
     def is_wide(self) -> bool:
@@ -121,6 +134,14 @@ class Page(Screen[Any]):
 
     def action_back(self) -> None:
         self.app.pop_screen()
+
+
+def tell_fault(app: App[Any], event: Worker.StateChanged) -> None:
+    """An error that nobody expected, in the background: it is told, and the screens stay."""
+    if event.state is WorkerState.ERROR:
+        error = event.worker.error
+        said = f"This did not work, by a fault of steptune: {type(error).__name__}: {error}"
+        app.notify(clean(said), severity="error", markup=False, timeout=12)
 
 
 class Dialog(ModalScreen[Any]):

@@ -54,7 +54,7 @@ class DataScreen(Page):
         if not self.is_current:
             return
         # Reads a card of each run: not in the event loop.
-        self.in_thread(lambda: find_data_sets(snapshot.rows), self._show, exclusive=True)
+        self.in_thread(lambda: find_data_sets(snapshot.rows), self._show, newest=True)
 
     def _show(self, found: list[DataSet]) -> None:
         self.found = found

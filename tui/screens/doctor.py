@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from toolkit.machine.asked import ask
 from toolkit.records import JSON
 from toolkit.terminal.layout import fit, wrap
 from toolkit.terminal.text import clean
@@ -78,9 +79,7 @@ def ask_doctor() -> tuple[JSON, str]:
     """(findings, problem) of `steptune doctor --json`."""
     command = [sys.executable, "-P", "-m", "toolkit.cli", "doctor", "--json"]
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, stdin=subprocess.DEVNULL
-        )
+        done = ask(command, timeout_s=TIMEOUT_S)
         found = json.loads(done.stdout)
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         return {}, f"`steptune doctor --json` did not answer: {clean(error)}"

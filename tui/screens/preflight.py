@@ -65,7 +65,7 @@ class PreflightScreen(Page):
     def action_look(self) -> None:
         self.looking, self.problem = True, ""
         self.redraw()
-        self.in_thread(self._look, self._looked, exclusive=True)
+        self.in_thread(self._look, self._looked, newest=True)
 
     def _look(self) -> tuple[LaunchPlan | None, list[Check], list[str], str]:
         from toolkit.planning import preflight
@@ -86,7 +86,7 @@ class PreflightScreen(Page):
         self.rows = None
         self.redraw()
         if (plan := self.plan) is not None and not self.refused:
-            self.in_thread(lambda: self._read_rows(plan), self._have_read, exclusive=True)
+            self.in_thread(lambda: self._read_rows(plan), self._have_read, newest=True)
 
     def _read_rows(self, plan: LaunchPlan) -> list[str]:
         """The rows themselves, which takes longer than all checks: a launch need not wait for it."""

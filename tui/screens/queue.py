@@ -69,7 +69,7 @@ class QueueScreen(Page):
 
     def redraw(self) -> None:
         self._read_at, queue = time.monotonic(), self.queue
-        self.in_thread(lambda: QueueView.read(queue), self._show, exclusive=True)
+        self.in_thread(lambda: QueueView.read(queue), self._show, newest=True)
 
     def _show(self, view: QueueView) -> None:
         selected = self.view.run_at(self.table.cursor)

@@ -65,7 +65,7 @@ class ResultsScreen(Page):
         if not self.is_current:
             return
         # Reads the result of each run: not in the event loop.
-        self.in_thread(lambda: find_evaluations(snapshot.rows), self._show, exclusive=True)
+        self.in_thread(lambda: find_evaluations(snapshot.rows), self._show, newest=True)
 
     def _show(self, found: list[Evaluation]) -> None:
         self.found = found

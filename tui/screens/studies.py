@@ -45,7 +45,7 @@ class StudiesScreen(Page):
 
     def redraw(self) -> None:
         root = self.steptune.root
-        self.in_thread(lambda: find_seats(root), self._show, exclusive=True)
+        self.in_thread(lambda: find_seats(root), self._show, newest=True)
 
     def _show(self, seats: list[Seat]) -> None:
         self.seats = seats

@@ -30,6 +30,7 @@ def data(tmp_path: Path) -> Path:
 def ended(runs: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
     """A training of 4 x 4 rows a step that ran out of memory; its supervisor is not really started."""
     monkeypatch.setattr(launch, "start_supervisor", lambda run: None)
+    monkeypatch.setattr(launch, "wait_until_started", lambda _run: True)
     overrides = [f"data={data}", "per_device_train_batch_size=4", "gradient_accumulation_steps=4"]
     settings = config.resolve("sft", "demo", overrides=overrides)
     run = create_run("sft", config.dump(settings))

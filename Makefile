@@ -17,14 +17,14 @@ setup:  ## make .venv and install, for CPU or CUDA by what the machine has (STEP
 demo: setup  ## the whole chain on CPU with the embedded model: data, NF4 LoRA, vLLM, comparison table, report
 	@$(BIN)/steptune run pipeline --preset demo --on cpu
 
-test: setup  ## the tests, with real models too, two at a time; kill schedules and sweeps are left to test-all
-	@$(BIN)/pytest -q -m "not long" -n 2 --dist loadfile --no-loadscope-reorder
+test: setup  ## the tests, with real models too, several at a time; kill schedules and sweeps are left to test-all
+	@$(BIN)/pytest -q -m "not long" -n auto --dist loadfile --no-loadscope-reorder
 
 test-all: setup  ## all tests
-	@$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder
 
 test-fast: setup  ## the tests that take seconds
-	@$(BIN)/pytest -q -m "not slow" -n 2
+	@$(BIN)/pytest -q -m "not slow" -n auto
 
 check: setup  ## format, lint, types and import contracts, without changing anything
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
+import psutil
 import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -24,6 +25,8 @@ from toolkit.machine.processes import RUN_ID_VARIABLE, send, tagged_with
 from toolkit.records import write_json
 from toolkit.run_folder.create import create_run
 from toolkit.run_folder.folder import RunFolder
+
+WORKER_BYTES = 6 << 30  # a model and an engine beside the test itself
 
 # The suite gives the same answer twice; HYPOTHESIS_PROFILE=explore looks for new examples. No deadline: machines
 # differ.
@@ -74,6 +77,13 @@ def wait_for(condition: Callable[[], object], timeout_s: float = 60.0) -> object
             return value
         time.sleep(0.05)
     raise AssertionError(f"not true within {timeout_s} s")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Half of their time the tests wait for a screen or a process: one worker more than there are cores, where memory
+    allows.
+    """
+    return max(1, min((os.cpu_count() or 1) + 1, psutil.virtual_memory().total // WORKER_BYTES))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import re
 import signal
 import struct
 import subprocess
@@ -40,6 +41,7 @@ class Terminal:
         self.reading = True
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
+        self._unfinished = b""  # the beginning of a control sequence whose rest has not been read yet
         self._emulate = emulate
         self._lock = threading.Lock()
         self.started = time.monotonic()
@@ -75,9 +77,9 @@ class Terminal:
                 self.output += data
                 self.times.append((time.monotonic(), len(self.output)))
                 if self._emulate:
-                    # pyte does not know the private forms of the keyboard and synchronisation protocols.
+                    whole, self._unfinished = split_unfinished(self._unfinished + data)
                     with contextlib.suppress(Exception):
-                        self._stream.feed(_without_private(data))
+                        self._stream.feed(_without_private(whole))
 
     @property
     def size(self) -> int:
@@ -211,9 +213,14 @@ class Tmux:
         self._ask("kill-server")
 
 
-def _without_private(data: bytes) -> bytes:
-    import re
+def split_unfinished(data: bytes) -> tuple[bytes, bytes]:
+    """What can be shown, and the beginning of a control sequence at its end: a read may end anywhere."""
+    found = re.search(rb"\x1b(\[[0-?]*[ -/]*)?\Z", data)
+    return (data[: found.start()], data[found.start() :]) if found else (data, b"")
 
+
+def _without_private(data: bytes) -> bytes:
+    """pyte does not know the private forms of the keyboard and synchronisation protocols."""
     return re.sub(rb"\x1b\[[<>=][0-9;]*[a-zA-Z]|\x1b\[\?[0-9;]*\$p", b"", data)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.tui.pilot import running, shows, until
+from tests.tui.terminal import split_unfinished
 from toolkit.machine import asked
 from toolkit.records import write_text
 from tui.logic.log_file import LogFile
@@ -131,3 +132,12 @@ def test_the_poller_outlives_a_disk_that_does_not_answer(tmp_path: Path) -> None
         assert told.is_set()
     finally:
         poller.stop()
+
+
+def test_the_terminal_of_the_tests_reads_sequences_that_come_in_two_pieces() -> None:
+    whole = b"a\x1b[?2026$p\x1b[>1u\x1b[38;2;16;21;28mb\x1b[<u\x1b[2Jc"
+    for at in range(len(whole)):
+        first, rest = split_unfinished(whole[:at])
+        second, left = split_unfinished(rest + whole[at:])
+        assert (first + second, left) == (whole, b"")
+        assert not first.endswith((b"\x1b", b"[", b";"))

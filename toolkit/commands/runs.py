@@ -9,13 +9,17 @@ import shutil
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from toolkit.errors import UsageError
 from toolkit.records import JSON
-from toolkit.run_folder.find import list_runs, runs_root
+from toolkit.run_folder.find import runs_root
 from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.states import State
 from toolkit.runs.follow import describe_progress
+from toolkit.runs.row import RunRow
+from toolkit.runs.row_index import read_rows
 from toolkit.terminal.layout import cut
 from toolkit.terminal.numbers import clock, headline_text
 from toolkit.terminal.output import say, say_json
@@ -43,26 +47,42 @@ class RunSummary:
 def runs(args: argparse.Namespace) -> int:
     """The runs of the runs folder that fit a filter, newest first or in another order."""
     columns = [name.strip() for name in args.columns.split(",") if name.strip()]
-    found = list_runs()
-    cells: dict[str, JSON] = {}
+    rows = _rows()
+    cells: dict[Path, JSON] = {}
     is_plain = not (args.filter or columns or args.turned) and args.order == "newest"
-    if not is_plain:  # needs more of every run than the list does
+    if not is_plain:
         from toolkit.commands.selected_runs import selected_runs
 
-        found, cells = selected_runs(found, " ".join(args.filter), args.order, args.turned, columns)
-    rows = [summary(run) for run in found]
+        rows, cells = selected_runs(rows, " ".join(args.filter), args.order, args.turned, columns)
     if args.json:
-        say_json([{**row.to_json(), **cells.get(row.run_dir, {})} for row in rows])
+        say_json([{**summary(RunFolder(row.path)).to_json(), **cells.get(row.path, {})} for row in rows])
     elif not rows:
         start = "`steptune run pipeline --preset demo` starts one."
         say(f"No runs in {runs_root()}; {start}" if is_plain else "No run fits.")
-    for row in () if args.json else rows:
-        detail = row.progress if row.state.is_running else headline_text(row.headline) or row.message
-        if row.run_dir in cells:
-            detail = headline_text(cells[row.run_dir])
-        line = clean(f"{row.id:<34} {row.state:<13} {clock(row.age_s):>9} ago  {detail}").rstrip()
-        say(cut(line, shutil.get_terminal_size().columns) if sys.stdout.isatty() else line)
+    else:
+        now, is_terminal, width = time.time(), sys.stdout.isatty(), shutil.get_terminal_size().columns
+        lines = [_line(row, cells.get(row.path), now) for row in rows]
+        say("\n".join(cut(line, width) if is_terminal else line for line in lines))
     return 0
+
+
+def _rows() -> list[RunRow]:
+    try:
+        return read_rows(runs_root())
+    except OSError as error:
+        raise UsageError(f"{runs_root()} cannot be read: {error.strerror}.") from None
+
+
+def _line(row: RunRow, cells: JSON | None, now: float) -> str:
+    """A run in a line for people: under columns what it has there, else how far it is or how it ended."""
+    detail = row.headline or row.message
+    if cells is not None:
+        detail = headline_text(cells)
+    elif row.state.is_running:
+        progress = RunFolder(row.path).progress()
+        detail = describe_progress(progress) if progress else ""
+    age_s = 0.0 if row.created is None else now - row.created
+    return clean(f"{row.id:<34} {row.state:<13} {clock(age_s):>9} ago  {detail}").rstrip()
 
 
 def summary(run: RunFolder) -> RunSummary:

@@ -136,8 +136,13 @@ class RunFolder:
         return self.metrics_file, self.hardware_file, self.events_file, self.notes_file
 
     def exists(self) -> bool:
-        """Whether this is a run folder, however damaged its files are."""
-        return self.info_file.exists()
+        """Whether this is a run folder, however damaged its files are; one that may not be looked into counts."""
+        try:
+            return self.info_file.exists()
+        except PermissionError:
+            return True
+        except OSError:  # the folder is going, or its disk
+            return False
 
     def stage(self, name: str) -> RunFolder:
         """The folder of a pipeline's stage; it may not be there yet."""

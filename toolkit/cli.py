@@ -43,8 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 [item for item in rest if _OVERRIDE.match(item)],
                 [item for item in rest if not _OVERRIDE.match(item)],
             )
-        if args.command == "ask" and len(rest) == 1 and not rest[0].startswith("-"):
-            args.question, rest = rest[0], []  # behind an option: argparse takes it for one argument too many
+        if args.command == "runs":  # a term with a minus before it is one that must not fit
+            args.filter += [item for item in rest if not item.startswith("--")]
+            rest = [item for item in rest if item.startswith("--")]
         if rest:
             raise UsageError(
                 f"steptune {args.command} does not know {' '.join(rest)}; see `steptune {args.command} --help`."
@@ -63,6 +64,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `steptune runs | head`
         sys.stderr.close()
         return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """Options may stand before, between and behind the other arguments: by itself argparse gives up on arguments that
+    may be missing as soon as an option comes.
+    """
+
+    _is_inside = False
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        if self._is_inside or self._subparsers is not None:
+            return super().parse_known_args(args, namespace)
+        self._is_inside = True  # for it is called once for the options and once for the rest
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._is_inside = False
 
 
 def _split_at_double_dash(given: list[str]) -> tuple[list[str], tuple[str, ...]]:
@@ -84,7 +102,7 @@ def _screens_or_help() -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line; every command names its handler as `module:function` of toolkit.commands."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="steptune",
         description="Fine-tune a language model on how-to questions, and prove that it answers them better.",
         epilog=(

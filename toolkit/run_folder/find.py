@@ -21,7 +21,7 @@ def list_runs(root: Path | None = None) -> list[RunFolder]:
 
 
 def find_run(name: str) -> RunFolder:
-    """The run of that id, unique part of an id, `latest`, `PIPELINE/STAGE`, or path.
+    """The run of that id, unique part of an id, `latest`, either with `/STAGE`, or path.
 
     Raises:
         UsageError: none or several match.
@@ -29,12 +29,8 @@ def find_run(name: str) -> RunFolder:
     if RunFolder(Path(name)).exists():
         return RunFolder(Path(name).absolute())
     runs = list_runs()
-    if name == "latest" and runs:
-        return runs[0]
     run_part, _, stage = name.partition("/")
-    matches = [run for run in runs if run_part in (run.id, run.path.name)] or [
-        run for run in runs if run_part and run_part in run.id
-    ]
+    matches = runs[:1] if run_part == "latest" else _called(run_part, runs)
     if len(matches) > 1:
         raise UsageError(
             f"{name!r} fits {len(matches)} runs ({', '.join(run.id for run in matches[:3])} ...); give more of the id."
@@ -50,6 +46,18 @@ def find_run(name: str) -> RunFolder:
     if stage not in stages:
         raise UsageError(f"The run {matches[0].id} has no stage {stage!r}; it has: {', '.join(stages) or 'none yet'}.")
     return stages[stage]
+
+
+def _called(name: str, runs: list[RunFolder]) -> list[RunFolder]:
+    """Those with that name or id, else with it as a part of their id. Somebody may have renamed a folder, so that ids
+    have to be read wherever the name is not a folder's.
+    """
+    if not name:
+        return []
+    if found := [run for run in runs if run.path.name == name]:
+        return found
+    ids = [(run.id, run) for run in runs]
+    return [run for id_, run in ids if id_ == name] or [run for id_, run in ids if name in id_]
 
 
 def run_around(path: Path) -> RunFolder | None:

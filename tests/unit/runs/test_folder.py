@@ -32,6 +32,26 @@ def test_runs_are_found_by_part_of_their_id_by_latest_by_stage_and_by_path(runs:
     assert {run.id for run in list_runs()} == {first.id, second.id}
 
 
+def test_a_stage_of_the_latest_run_is_found_as_the_help_says(runs: Path) -> None:
+    run = create_run("pipeline", "a: 1\n")
+    create_run("sft", "a: 1\n", run.path / "stages" / "sft")
+    assert find_run("latest/sft").path == run.path / "stages" / "sft"
+    with pytest.raises(UsageError, match="has no stage 'evaluate'; it has: sft"):
+        find_run("latest/evaluate")
+
+
+def test_latest_of_no_runs_says_that_there_is_none(runs: Path) -> None:
+    with pytest.raises(UsageError, match="There is no run 'latest'"):
+        find_run("latest")
+
+
+def test_a_renamed_folder_is_found_by_its_id_and_not_taken_for_another(runs: Path) -> None:
+    run = create_run("sft", "")
+    other = create_run("sft", "", run.path.with_name(f"{run.id}2"))
+    kept = RunFolder(run.path.rename(run.path.with_name("kept")))
+    assert (find_run(run.id), find_run("kept"), find_run(f"{run.id}2")) == (kept, kept, other)
+
+
 @pytest.mark.parametrize(
     ("name", "message"), [("zzz", "There is no run 'zzz'"), ("", "There is no run ''"), ("20", "fits 2 runs")]
 )

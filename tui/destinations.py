@@ -98,6 +98,13 @@ class ToComparison(Destination):
 
 
 @dataclass(frozen=True)
+class ToSweep(Destination):
+    """The table of a sweep, by its folder."""
+
+    path: Path
+
+
+@dataclass(frozen=True)
 class ToTrash(Destination):
     """What was deleted of the runs folder."""
 

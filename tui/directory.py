@@ -78,6 +78,10 @@ def screen_for(destination: to.Destination) -> Page:
             from tui.screens.compare import CompareScreen
 
             return CompareScreen(rows)
+        case to.ToSweep(path):
+            from tui.screens.sweep import SweepScreen
+
+            return SweepScreen(path)
         case to.ToTrash():
             from tui.screens.trash import TrashScreen
 

@@ -98,7 +98,7 @@ def sweep_table(sweep: SweepFolder, metric: str | None = None) -> SweepTable:
     headlines = {child.run: _headline(sweep.run(child)) for child in children}
     names = tuple(dict.fromkeys(name for values in headlines.values() for name in values))
     chosen = metric or default_metric(sweep.document.recipe)
-    lower = any(part in chosen for part in _LOWER)
+    lower = lower_is_better(chosen)
     seeds = tuple(dict.fromkeys(child.seed for child in children))
     by_label: dict[str, dict[int | None, Child]] = defaultdict(dict)
     for child in children:
@@ -108,6 +108,10 @@ def sweep_table(sweep: SweepFolder, metric: str | None = None) -> SweepTable:
         found = (of_seed[seed] for seed in seeds if seed in of_seed)
         rows.append(Row(label, tuple(_cell(sweep.run(child), headlines[child.run].get(chosen)) for child in found)))
     return SweepTable(chosen, lower, seeds, tuple(sorted(rows, key=lambda row: _order(row, lower))), names)
+
+
+def lower_is_better(metric: str) -> bool:
+    return any(part in metric for part in _LOWER)
 
 
 def default_metric(recipe: str) -> str:

@@ -11,6 +11,7 @@ from toolkit.run_folder.folder import RunFolder
 from toolkit.runs import filters
 from toolkit.runs.row import COLUMNS, RunRow
 from toolkit.runs.selection import (
+    NEWEST,
     OWN_ORDERS,
     Order,
     Selected,
@@ -25,6 +26,7 @@ from toolkit.terminal.text import clean
 from tui.logic.lines import Line, line
 from tui.logic.run_table import Column, visible_columns
 from tui.logic.scanner import Snapshot
+from tui.logic.sweep_rows import Item, SweepRow, fold
 
 READ_AT_ONCE = 200  # settings of so many runs are read while one waits; of more, in the background
 DIFFERING = "settings that differ"
@@ -33,12 +35,14 @@ MOST_COMPARED = 200  # runs whose settings are compared for the columns of those
 
 
 class RunSelection:
-    """`rows` are those of the last snapshot that the filter lets through, in order; `marked` is in the order of
-    marking.
+    """`rows` are those of the last snapshot that the filter lets through, in order; `items` the lines of the list, in
+    which the runs of a sweep are one line until it is unfolded; `marked` is in the order of marking.
     """
 
     def __init__(self) -> None:
         self.rows: list[RunRow] = []
+        self.items: list[Item] = []
+        self.unfolded: set[str] = set()
         self.marked: list[Path] = []
         self.terms: tuple[filters.Term, ...] = ()
         self.text = ""
@@ -62,11 +66,17 @@ class RunSelection:
     def take(self, snapshot: Snapshot) -> None:
         found = select(snapshot.rows, self.terms, self.order, self.settings_of)
         self.rows = found.rows
+        self.items = fold(found.rows, self.unfolded) if self.folds_sweeps else list(found.rows)
         if not self._filter_problem:
             self.problem = self._unknown(found, snapshot)
         there = {row.path for row in snapshot.rows}
         if snapshot.complete and not there.issuperset(self.marked):
             self.marked = [path for path in self.marked if path in there]
+
+    @property
+    def folds_sweeps(self) -> bool:
+        """Not where one orders by something, or asks for the runs of a sweep."""
+        return self.order.name == NEWEST and not any(term.key in ("sweep", "parent") for term in self.terms)
 
     def _unknown(self, found: Selected, snapshot: Snapshot) -> str:
         if not found.unknown or not snapshot.complete:
@@ -76,7 +86,13 @@ class RunSelection:
         return f"no run has a column, number or setting {name}" + (f"; did you mean {clean(near)}?" if near else "")
 
     def index_of(self, run_id: str | None) -> int | None:
-        return next((index for index, row in enumerate(self.rows) if row.id == run_id), None)
+        """Where a run or sweep stands; that of its sweep for a run that is folded away."""
+        for index, item in enumerate(self.items):
+            if item.id == run_id:
+                return index
+            if isinstance(item, SweepRow) and not item.is_open and any(row.id == run_id for row in item.runs):
+                return index
+        return None
 
     def set_filter(self, text: str) -> None:
         """Apply a filter as far as it can be read; while a term is half-typed the last good filter stays."""
@@ -141,11 +157,13 @@ class RunSelection:
 
     # Marks -----------------------------------------------------------------------------------------------------
 
-    def toggle_mark(self, row: RunRow) -> None:
-        if row.path in self.marked:
-            self.marked.remove(row.path)
+    def toggle_mark(self, item: Item) -> None:
+        """Of a run, or of all runs of a sweep."""
+        paths = [row.path for row in runs_of(item)]
+        if set(paths) <= set(self.marked):
+            self.unmark(paths)
         else:
-            self.marked.append(row.path)
+            self.marked = list(dict.fromkeys([*self.marked, *paths]))
 
     def mark_all(self) -> None:
         """Mark all that are shown; where all are marked, take the marks back."""
@@ -182,6 +200,11 @@ class RunSelection:
         self.shows_differing, self.columns = DIFFERING in names, [name for name in names if name != DIFFERING]
         self.set_filter(str(remembered.get("filter", "")))
         return str(remembered["cursor"]) if remembered.get("cursor") else None
+
+
+def runs_of(item: Item | None) -> list[RunRow]:
+    """The runs that a line of the list stands for."""
+    return list(item.runs) if isinstance(item, SweepRow) else [] if item is None else [item]
 
 
 def head_line(selection: RunSelection, snapshot: Snapshot, root: Path, width: int) -> Line:

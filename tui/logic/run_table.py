@@ -87,26 +87,32 @@ def _extra(name: str, cell_of: CellOf | None) -> Column:
 
 
 def header(width: int, columns: Sequence[Column]) -> Line:
-    spans = [Span(" " + fit("state", SIGN_WIDTH)), Span(fit("run", _id_width(width, columns)))]
+    spans = [Span(" " + fit("state", SIGN_WIDTH)), Span(fit("run", id_width_of(width, columns)))]
     spans += [Span((fit_right if column.right else fit)(column.name, column.width)) for column in columns]
     if width - width_of(spans) >= MIN_REST:
         spans.append(Span("  numbers"))
     return line((fit("".join(span.text for span in spans), width), "dim"))
 
 
-def _id_width(width: int, columns: Sequence[Column]) -> int:
+def id_width_of(width: int, columns: Sequence[Column]) -> int:
+    """Cells of the run's id."""
     used = 1 + SIGN_WIDTH + sum(column.width for column in columns)
     return max(12, min(38, width - used) if width < 140 else min(36, width - used))
 
 
 def run_line(
-    row: RunRow, width: int, columns: Sequence[Column], marked: bool = False, now: float | None = None
+    row: RunRow,
+    width: int,
+    columns: Sequence[Column],
+    marked: bool = False,
+    now: float | None = None,
+    is_inside: bool = False,
 ) -> Line:
-    """One run; the sign and word of its state first."""
+    """One run; the sign and word of its state first. `is_inside`: below the line of its sweep."""
     now = time.time() if now is None else now
     sign, style = sign_of(row)
-    id_width = _id_width(width, columns)
-    pin = "★ " if row.pinned else ""
+    id_width = id_width_of(width, columns)
+    pin = ("  " if is_inside else "") + ("★ " if row.pinned else "")
     spans: list[Span] = [
         Span("▸" if marked else " ", "mark"),
         Span(fit(f"{sign} {row.state.short}", SIGN_WIDTH), style),

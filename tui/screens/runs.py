@@ -14,14 +14,15 @@ from toolkit.run_folder.states import State
 from toolkit.runs.row import RunRow
 from toolkit.terminal.numbers import counted
 from toolkit.terminal.text import clean
-from tui.destinations import ToComparison, ToPreflight, ToRun, ToTrash
+from tui.destinations import ToComparison, ToPreflight, ToRun, ToSweep, ToTrash
 from tui.logic.comparison import MAX_RUNS
 from tui.logic.feed import RunFeed
 from tui.logic.lines import Line, line
 from tui.logic.poller import Feed
-from tui.logic.run_selection import RunSelection, head_line, nothing_lines
-from tui.logic.run_table import Column, header, run_line
+from tui.logic.run_selection import RunSelection, head_line, nothing_lines, runs_of
+from tui.logic.run_table import SIGN_WIDTH, Column, header, id_width_of, run_line
 from tui.logic.scanner import Snapshot
+from tui.logic.sweep_rows import Item, SweepRow, sweep_line
 from tui.pages import run_actions
 from tui.pages.prompt import PromptPage
 from tui.pages.run_page import AGAIN, ASK, LOG, NOTE, RESUME, STOP, RunPage
@@ -29,6 +30,7 @@ from tui.widgets.item_list import ItemList
 from tui.widgets.line_view import Panel
 from tui.widgets.run_strip import RunStrip
 
+OF_ONE_RUN = ("resume", "again", "log", "note", "ask", "copy")
 AT_REST_S = 0.12  # a run is read once the cursor has rested on it this long
 
 
@@ -45,6 +47,7 @@ class RunsScreen(RunPage, PromptPage):
         Binding("space", "mark", "Mark"),
         Binding("asterisk", "mark_all", "Mark all", show=False),
         Binding("equals_sign", "compare", "Compare"),
+        Binding("z", "fold", "Fold a sweep", show=False),
         STOP,
         RESUME,
         AGAIN,
@@ -94,14 +97,20 @@ class RunsScreen(RunPage, PromptPage):
 
     @property
     def run_shown(self) -> RunRow | None:
-        rows = self.selection.rows
-        return rows[self.table.cursor] if self.is_whole and self.table.cursor < len(rows) else None
+        item = self.item_shown
+        return item if isinstance(item, RunRow) else None
+
+    @property
+    def item_shown(self) -> Item | None:
+        """The line under the cursor: a run, or a sweep."""
+        items = self.selection.items
+        return items[self.table.cursor] if self.is_whole and self.table.cursor < len(items) else None
 
     @property
     def acted_on(self) -> list[RunRow]:
-        """The marked runs, else the selected one."""
+        """The marked runs, else the selected one, or those of the selected sweep."""
         marked = self.selection.marked_rows(self.steptune.snapshot)
-        return marked or [row for row in [self.run_shown] if row is not None]
+        return marked or runs_of(self.item_shown)
 
     # What is shown ---------------------------------------------------------------------------------------------
 
@@ -109,14 +118,14 @@ class RunsScreen(RunPage, PromptPage):
         super().show_snapshot(snapshot)
         if not self.is_whole or self._reads_settings(snapshot):
             return
-        before = self.run_shown
+        before = self.item_shown
         self.selection.take(snapshot)
         cursor = self.selection.index_of(self._wanted or (before.id if before else None))
         if cursor is not None and snapshot.rows:
             self._wanted = None
         self.table.empty = nothing_lines(snapshot, self.steptune.poller.scanned_once.is_set(), self.steptune.root)
         self._columns = self.selection.visible_columns(self.table.scrollable_content_region.width or self.size.width)
-        self.table.set_count(len(self.selection.rows), cursor)
+        self.table.set_count(len(self.selection.items), cursor)
         self._show_lines()
         self.call_after_refresh(self._show_lines)  # with a scrollbar the columns are one narrower
         self._show_selected()
@@ -156,8 +165,12 @@ class RunsScreen(RunPage, PromptPage):
             self.query_one("#runs-header", Panel).show([header(width, self._columns)])
 
     def _draw(self, index: int, width: int) -> Line:
-        row = self.selection.rows[index]
-        return run_line(row, width, self._columns, row.path in self.selection.marked)
+        item, marked = self.selection.items[index], self.selection.marked
+        if isinstance(item, SweepRow):
+            count = sum(row.path in marked for row in item.runs)
+            return sweep_line(item, width, SIGN_WIDTH, id_width_of(width, self._columns), count)
+        is_inside = self.selection.folds_sweeps and item.parent in self.selection.unfolded
+        return run_line(item, width, self._columns, item.path in marked, is_inside=is_inside)
 
     def _refresh_ages(self) -> None:
         if self.is_current and self.is_whole:
@@ -165,7 +178,7 @@ class RunsScreen(RunPage, PromptPage):
 
     def _show_selected(self) -> None:
         row = self.run_shown
-        self.query_one(RunStrip).show_name(row, self.size.width)
+        self.query_one(RunStrip).show_name(self.item_shown, self.size.width)
         if row is None:
             self._watch(None)
         elif self.feed is None or self.feed.path != row.path:
@@ -204,15 +217,17 @@ class RunsScreen(RunPage, PromptPage):
 
     def on_item_list_moved(self, message: ItemList.Moved) -> None:
         self._show_selected()
+        self.refresh_bindings()
         self._remember()
 
     def on_item_list_chosen(self, message: ItemList.Chosen) -> None:
-        if row := self.run_shown:
-            self.steptune.open(ToRun(row))
+        item = self.item_shown
+        if item is not None:
+            self.steptune.open(ToSweep(item.path) if isinstance(item, SweepRow) else ToRun(item))
 
     def _remember(self) -> None:
-        row = self.run_shown
-        self.steptune.remember("runs", self.selection.remembered(row.id if row else None))
+        item = self.item_shown
+        self.steptune.remember("runs", self.selection.remembered(item.id if item else None))
 
     def _select_anew(self) -> None:
         self.show_snapshot(self.steptune.snapshot)
@@ -261,13 +276,22 @@ class RunsScreen(RunPage, PromptPage):
         self.app.push_screen(Pick(question, choices, current), chosen)
 
     def action_mark(self) -> None:
-        row = self.run_shown
-        if row is None:
+        item = self.item_shown
+        if item is None:
             return
-        self.selection.toggle_mark(row)
+        self.selection.toggle_mark(item)
         self._show_lines()
         self.table.repaint()
         self.table.action_move(1)
+
+    def action_fold(self) -> None:
+        """The sweep under the cursor, or that of the run there: show its runs, or only itself."""
+        item = self.item_shown
+        name = item.id if isinstance(item, SweepRow) else item.parent if item else ""
+        if name and self.selection.folds_sweeps and any(each.id == name for each in self.selection.items):
+            self._wanted = name
+            self.selection.unfolded ^= {name}
+            self.show_snapshot(self.steptune.snapshot)
 
     def action_mark_all(self) -> None:
         self.selection.mark_all()
@@ -365,6 +389,8 @@ class RunsScreen(RunPage, PromptPage):
         if action == "launch":
             snapshot = self.steptune.snapshot
             return snapshot.complete and not snapshot.total and not self.steptune.read_only
+        if action in OF_ONE_RUN and isinstance(self.item_shown, SweepRow):
+            return False
         return super().check_action(action, parameters)
 
     def action_copy(self) -> None:

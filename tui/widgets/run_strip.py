@@ -10,10 +10,12 @@ from textual.widget import Widget
 
 from toolkit.runs.row import RunRow
 from toolkit.terminal.layout import fit
+from toolkit.terminal.text import clean
 from tui.logic.chart import ChartOptions, Curve
 from tui.logic.feed import FeedView
 from tui.logic.lines import line
 from tui.logic.run_detail import detail_lines
+from tui.logic.sweep_rows import Item
 from tui.widgets.chart import Chart
 from tui.widgets.line_view import Panel
 
@@ -28,8 +30,8 @@ class RunStrip(Vertical):
             with Vertical(id="runs-side", classes="col"):
                 yield Panel(id="runs-text")
 
-    def show_name(self, row: RunRow | None, width: int) -> None:
-        name = f"─ {row.id} " if row else ""
+    def show_name(self, item: Item | None, width: int) -> None:
+        name = f"─ {clean(item.id)} " if item else ""
         self.query_one("#runs-rule", Panel).show([line((fit(name + "─" * max(0, width - len(name)), width), "dim"))])
 
     def show_run(

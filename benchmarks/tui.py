@@ -181,36 +181,6 @@ def _many_small_runs(root: Path, count: int) -> None:
         (path / "metrics.jsonl").write_text(dump_line(row))
 
 
-def tasks(scratch: Path, quick: bool) -> Values:
-    """How many keys a person presses, on the program itself."""
-    root = scratch / "runs"
-    make_many(root, 30)
-    best = make_run(root, "99990101-000000-sft-best", config={"lora_r": 32}, headline={"eval_loss": 1.1})
-    make_run(root, "99990101-000000-sft-next", config={"lora_r": 64}, headline={"eval_loss": 1.2})
-    assert best.exists()
-    with screens(root, scratch / "state") as terminal:
-        terminal.wait_for("32 runs")
-        compare = ["g", " ", " ", "="]
-        _press(terminal, compare)
-        terminal.wait_for("Comparison of 2 runs")
-        _press(terminal, ["\x1b", "\x1b"])
-        terminal.wait_for("32 runs")
-        _press(terminal, ["/", "recipe=sft\r"])
-        delete = ["*", "D", "y"]
-        _press(terminal, delete)
-        terminal.wait_for("in the trash", 60)
-    return {
-        "keys to compare two runs at the top": len(compare),
-        "keys to delete 20 runs that a filter shows": len(delete),
-    }
-
-
-def _press(terminal: Terminal, keys: list[str]) -> None:
-    for key in keys:
-        terminal.send(key)
-        time.sleep(0.4)
-
-
 def following(scratch: Path, quick: bool) -> Values:
     values: Values = {}
     for columns, rows in ((80, 24), (160, 48)):
@@ -473,7 +443,6 @@ PARTS: tuple[Callable[[Path, bool], Values], ...] = (
     first_paint,
     key_latency,
     many_runs,
-    tasks,
     following,
     memory,
     large_files,

@@ -10,6 +10,7 @@ import yaml
 from tests.tui.sample_runs import make_run
 from toolkit import catalog, config
 from toolkit.run_folder.config_values import flatten
+from tui.logic.assignments import AssignmentError, assignments, is_assignment, wanted_name
 from tui.logic.fields import next_choice, sections
 from tui.logic.form import Form, form_from_draft, values_of
 from tui.logic.form_yaml import take_yaml, to_yaml
@@ -198,3 +199,41 @@ def test_the_base_of_a_preset_holds_every_option() -> None:
     form = Form("evaluate", "default")
     assert set(form.base) >= set(form.fields)
     assert flatten({"x": 1}) == {"x": 1}
+
+
+KEYS = ["lora_r", "lora_alpha", "learning_rate", "data.sources", "sft.seed", "generate.seed"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("lora_r=32", {"lora_r": "32"}),
+        ("alpha=8 learning=1e-4", {"lora_alpha": "8", "learning_rate": "1e-4"}),
+        ("sources=/my data/rows.jsonl lora_r=8", {"data.sources": "/my data/rows.jsonl", "lora_r": "8"}),
+        ("sft.seed=a=b", {"sft.seed": "a=b"}),
+        (" lora_r= ", {"lora_r": ""}),
+    ],
+)
+def test_options_with_values_where_one_looks_for_them(text: str, found: dict[str, str]) -> None:
+    assert is_assignment(text)
+    assert assignments(text, KEYS) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seed=1", "seed fits sft.seed, generate.seed; write more of its name."),
+        ("lora=1", "lora fits lora_r, lora_alpha"),
+        ("lora_r=1 nothing=2", "There is no option nothing."),
+    ],
+)
+def test_a_name_that_fits_none_or_several_is_said(text: str, message: str) -> None:
+    with pytest.raises(AssignmentError, match=message):
+        assignments(text, KEYS)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("lora", "lora"), ("lora_r=3", "lora_r"), ("a=1 lr=2", "lr"), ("a b", "a b")]
+)
+def test_what_is_looked_for_while_one_types(text: str, name: str) -> None:
+    assert wanted_name(text) == name

@@ -12,6 +12,8 @@ from textual.geometry import Offset
 from textual.widget import Widget
 from textual.widgets import Input
 
+from toolkit.terminal.text import clean
+from tui.logic.assignments import AssignmentError, assignments, is_assignment, wanted_name
 from tui.logic.fields import Fillable, next_choice
 from tui.logic.path_choices import complete, is_path, path_choices
 from tui.logic.values import parsed, value_text
@@ -218,11 +220,26 @@ class FieldsPage(PromptPage):
         self.view.fold()
 
     async def action_find(self) -> None:
-        await self.open_prompt(self.view.wanted, "part of an option's name or help")
+        await self.open_prompt(self.view.wanted, "part of an option's name or help, or NAME=VALUE")
 
     def prompt_changed(self, text: str) -> None:
-        self.view.wanted = text.lower()
+        self.view.wanted = wanted_name(text).lower()
         self.view.rebuild()
+
+    def prompt_entered(self, text: str) -> None:
+        """With values: the options have them, and all are shown again."""
+        if not is_assignment(text):
+            return
+        try:
+            found = assignments(text, self.filled.fields)
+        except AssignmentError as error:
+            self.notify(f"{clean(error)} Nothing was changed.", severity="error", markup=False)
+            return
+        for key, value in found.items():
+            self.filled.set(key, value)
+        self.view.wanted = ""
+        self.check()
+        self.view.select_key(list(found)[-1])
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return not ((self.is_editing or self.is_typing) and action != "back")

@@ -19,7 +19,7 @@ from toolkit.terminal.text import clean
 from tui.destinations import ToForm
 from tui.logic.form import Form, form_from_draft
 from tui.logic.lines import Line, line
-from tui.pages.page import Page
+from tui.pages.prompt import PromptPage
 from tui.widgets.item_list import ItemList
 from tui.widgets.line_view import Panel
 
@@ -35,18 +35,27 @@ class Entry:
     note: str = ""
     draft: str = ""
 
+    def fits(self, words: list[str]) -> bool:
+        """Whether each of the words is a part of its recipe's or its own name; headings fit nothing."""
+        text = f"{self.recipe} {self.preset} {'draft' if self.draft else ''}"
+        return bool(self.preset or self.draft) and all(word in text for word in words)
 
-class NewScreen(Page):
-    """Pick what to start from."""
 
+class NewScreen(PromptPage):
+    """Pick what to start from, by going there or by typing a part of recipe and preset."""
+
+    MAIN_VIEW = "#picker"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "app.go('runs')", "Back"),
+        Binding("escape", "clear", "Back"),
+        Binding("slash", "find", "Find"),
         Binding("D", "drop", "Drop draft"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self.entries: list[Entry] = []
+        self.all_entries: list[Entry] = []
+        self.wanted = ""
 
     def body(self) -> Iterable[Widget]:
         yield Panel(id="new-head", classes="head")
@@ -70,10 +79,16 @@ class NewScreen(Page):
                 if presets := recipe.presets:
                     entries.append(Entry(name, note=recipe.summary))
                     entries += [Entry(name, preset, text) for preset, text in presets.items()]
-        self.entries = entries
+        self.all_entries = entries
+        self._show_entries()
+
+    def _show_entries(self) -> None:
+        words = self.wanted.lower().split()
+        entries = self.entries = [entry for entry in self.all_entries if not words or entry.fits(words)]
         first = next((index for index, entry in enumerate(entries) if entry.preset or entry.draft), 0)
         picker = self.query_one("#picker", ItemList)
-        picker.set_count(len(entries), picker.cursor or first)
+        picker.empty = [(), line(("  No recipe or preset fits.", "dim"))]
+        picker.set_count(len(entries), 0 if words else picker.cursor or first)
         text = (
             "read-only: nothing can be started"
             if self.steptune.read_only
@@ -86,9 +101,34 @@ class NewScreen(Page):
         entry = self.entries[index]
         if entry.draft:
             return line((" draft  ", "mark"), fit(entry.recipe, 12), (cut(entry.note, width - 20), "dim"))
+        if self.wanted:
+            return line(f" {fit(f'{entry.recipe} {entry.preset}', 25)}", (cut(entry.note, width - 26), "dim"))
         if not entry.preset:
             return line((f" {fit(entry.recipe, 12)}", "title"), (cut(entry.note, width - 13), "dim"))
         return line(f"     {fit(entry.preset, 16)}", (cut(entry.note, width - 21), "dim"))
+
+    async def action_find(self) -> None:
+        await self.open_prompt(self.wanted, "a part of the recipe and of the preset, such as sft demo")
+
+    def prompt_changed(self, text: str) -> None:
+        self.wanted = text
+        self._show_entries()
+
+    def prompt_entered(self, text: str) -> None:
+        """The one that is selected is what was looked for."""
+        picker = self.query_one("#picker", ItemList)
+        chosen = self.entries[picker.cursor] if text and self.entries else None
+        self.prompt_changed("")
+        if chosen is not None:
+            picker.move_to(self.entries.index(chosen))
+            self._open(chosen)
+
+    async def action_clear(self) -> None:
+        if self.is_typing:
+            self.close_prompt()
+            self.prompt_changed("")
+        else:
+            await self.app.run_action("app.go('runs')")
 
     def on_item_list_moved(self, message: ItemList.Moved) -> None:
         self._show_about()
@@ -104,7 +144,9 @@ class NewScreen(Page):
         about.show([line((f" {part}", "")) for part in wrap(clean(text), max(20, self.size.width - 2))[:ABOUT]])
 
     def on_item_list_chosen(self, message: ItemList.Chosen) -> None:
-        entry = self.entries[message.index]
+        self._open(self.entries[message.index])
+
+    def _open(self, entry: Entry) -> None:
         if entry.draft:
             form = form_from_draft(self.steptune.store.load(entry.draft))
             if form is None:

@@ -11,6 +11,7 @@ from tests.tui.hostile import HOSTILE
 from tests.tui.pilot import outside_parent, running, shows, text_of
 from toolkit.machine.gpu_status import CardStatus, GpuProcess, card_status
 from tui.logic.follow_lines import hardware_line
+from tui.logic.gpu_history import METRICS, GpuHistory
 from tui.logic.gpu_lines import gpu_lines
 from tui.logic.lines import plain, width_of
 
@@ -53,6 +54,37 @@ async def test_the_place_shows_them(tmp_path: Path, smi: None, size: tuple[int, 
         await shows(pilot, "nothing computes on it")
         assert "2 cards" in text_of(app)
         assert outside_parent(app) == []
+
+
+async def test_load_memory_temperature_and_power_have_curves(tmp_path: Path, smi: None) -> None:
+    async with running(tmp_path / "runs", (160, 48)) as (app, pilot):
+        await pilot.press("8")
+        for name in METRICS:
+            await shows(pilot, f"{name}, by minutes")
+        assert outside_parent(app) == []
+    async with running(tmp_path / "runs", (80, 24)) as (app, pilot):
+        await pilot.press("8")
+        for key, name in (("m", "load, %"), ("m", "memory, GiB"), ("m", "temperature, °C"), ("M", "power, W")):
+            await shows(pilot, f"{name}  {list(METRICS).index(name) + 1}/4, m changes")
+            await pilot.press(key)
+        await shows(pilot, "temperature, °C")
+        assert outside_parent(app) == []
+    async with running(tmp_path / "runs", (60, 18)) as (app, pilot):
+        await pilot.press("8")
+        await shows(pilot, "NVIDIA" if "NVIDIA" in text_of(app) else "A10")
+        assert "m changes" not in text_of(app)
+        assert outside_parent(app) == []
+
+
+def test_the_curves_of_cards_are_apart_and_bounded() -> None:
+    history = GpuHistory()
+    for minute in range(5000):
+        cards = [CardStatus(index, "x", 1024.0 * minute, None, None, 40.0 + index, None) for index in (1, 0)]
+        history.add(cards, float(minute))
+    assert [(curve.name, curve.style) for curve in history.curves("temperature, °C")] == [("0", "s1"), ("1", "s2")]
+    assert {point[3] for point in history.curves("temperature, °C")[1].points} == {41.0}
+    assert (history.curves("power, W"), history.curves("load, %")) == ([], [])
+    assert len(history.curves("memory, GiB")[0].points) < 2000
 
 
 async def test_without_cards_it_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

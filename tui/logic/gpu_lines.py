@@ -9,6 +9,7 @@ from toolkit.terminal.layout import cut, fit, wrap
 from toolkit.terminal.numbers import number
 from toolkit.terminal.text import clean
 from tui.logic.chart import bar
+from tui.logic.gpu_history import style_of
 from tui.logic.lines import Line, line
 
 _NAME_WIDTH = 24  # in cells, which are not characters
@@ -33,7 +34,7 @@ def _card(card: CardStatus, width: int) -> Line:
     rest = f"  {number(card.utilization_percent)} % busy  {number(card.temperature_c)} °C  {number(card.power_w)} W"
     name = fit(f" {card.index}  {cut(clean(card.name).replace('NVIDIA ', ''), 18)}", _NAME_WIDTH)
     room = max(4, min(24, width - _NAME_WIDTH - len(memory) - len(rest) - 1))
-    return line((name, "bold"), *bar(share, room, "s2"), memory, (rest, ""))
+    return line((name, style_of(card.index)), *bar(share, room, "s2"), memory, (rest, ""))
 
 
 def _process(process: GpuProcess, width: int) -> Line:

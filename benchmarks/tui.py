@@ -106,7 +106,7 @@ def many_runs(scratch: Path, quick: bool) -> Values:
     opened = statistics.median(_seconds_until_all_read(scratch, number, shown) for number in range(1, 8))
     with screens(scratch / "runs", scratch / "state2", columns=120) as terminal:
         terminal.wait_for(shown)
-        terminal.wait_for(lambda text: " read" not in text.splitlines()[1], 300)
+        terminal.wait_for(lambda text: " read" not in text.splitlines()[1], 60)
         process = psutil.Process(terminal.pid)
         terminal.send("/eval_loss<1.")
         terminal.wait_for(" of " + shown)
@@ -133,7 +133,7 @@ def _seconds_until_all_read(scratch: Path, number: int, shown: str) -> float:
     """From the start of the program until the line above the list has nothing left to read."""
     start = time.monotonic()
     with screens(scratch / "runs", scratch / f"open{number}") as terminal:
-        terminal.wait_for(lambda text: shown in text and " read" not in text.splitlines()[1], 300)
+        terminal.wait_for(lambda text: shown in text and " read" not in text.splitlines()[1], 60)
         return time.monotonic() - start
 
 

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from tests.tui.hostile import HOSTILE, forbidden_output
 from tests.tui.pilot import SIZES, looks_as, outside_parent, running, shows, text_of, until
 from tests.tui.sample_packet import make_packet
-from tests.unit.review.study_case import make_study, rate_all
+from tests.unit.review.study_case import make_study, rate_all, sample_files
 from toolkit.errors import DiskFullError
+from toolkit.review.study.folder import StudyFolder
 from toolkit.review.study.packet import Packet
 from toolkit.review.study.plan import Criterion, StudyPlan
 from toolkit.review.study.ratings import read_ratings
@@ -79,6 +81,60 @@ async def test_a_study_is_locked_unblinded_and_reported_from_the_screens(tmp_pat
         await pilot.press("y")
         await shows(pilot, "Report of study")
     assert made.folder.report_file.exists()
+
+
+async def typed(pilot: Pilot[None], text: str, after: str) -> None:
+    """Answer the question on the screen by a text, and wait for what comes next."""
+    pilot.app.screen.query_one(Input).value = text
+    await pilot.pause()
+    await pilot.press("enter")
+    letters = re.sub(r"\W", "", after)  # a notice wraps where it must
+    await until(pilot, lambda: letters in re.sub(r"\W", "", text_of(pilot.app)))  # type: ignore[arg-type]
+
+
+async def test_a_study_is_made_from_the_screens(tmp_path: Path) -> None:
+    references, files = sample_files(tmp_path / "made")
+    folder = tmp_path / "new study"
+    async with running(tmp_path / "runs", (100, 30), start_at="rate") as (_app, pilot):
+        await shows(pilot, "There is no blind study in this folder yet")
+        await pilot.press("a")
+        await shows(pilot, "Data set with the questions and the human answers")
+        await typed(pilot, str(references), "Answers of the system tuned")
+        await typed(pilot, str(files["tuned"]), "Answers of the system baseline")
+        await typed(pilot, str(files["baseline"]), "Who rates?")
+        await typed(pilot, " anna, ben ,", "Folder of the study")
+        await typed(pilot, str(folder), "Keep the key from the raters")
+        await shows(pilot, "2 packets to rate")
+    made = StudyFolder(folder)
+    assert made.raters() == ["anna", "ben"]
+    assert made.default_key_file.exists()
+
+
+async def test_a_study_of_one_system_and_one_that_is_there_already(tmp_path: Path) -> None:
+    references, files = sample_files(tmp_path / "made")
+    async with running(tmp_path / "runs", (100, 30), start_at="rate") as (_app, pilot):
+        for answer in ("Keep the key from the raters", "exists already; give the name of a new folder"):
+            await pilot.press("a")
+            await typed(pilot, str(references), "Answers of the system tuned")
+            await typed(pilot, str(files["tuned"]), "no further system")
+            await typed(pilot, "no further", "Who rates?")
+            await typed(pilot, "anna", "Folder of the study")
+            await typed(pilot, str(tmp_path / "one"), answer)
+        await pilot.press("a")
+        await shows(pilot, "Data set with")
+        await pilot.press("escape")
+        await shows(pilot, "1 packet to rate")
+
+
+async def test_data_for_a_study_that_is_not_there_is_said(tmp_path: Path) -> None:
+    async with running(tmp_path / "runs", (100, 30), start_at="rate") as (_app, pilot):
+        await pilot.press("a")
+        await typed(pilot, "/not/there.jsonl", "Answers of the system tuned")
+        await typed(pilot, "/nor/this.jsonl", "no further system")
+        await typed(pilot, "no further", "Who rates?")
+        await typed(pilot, "anna", "Folder of the study")
+        await typed(pilot, str(tmp_path / "none"), "does not exist")
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -169,6 +169,8 @@ def _unmark(text: str) -> str:
 
 
 def _finish(step: str, substeps: list[str]) -> str:
+    if not substeps:
+        return _unmark(one_line(step))
     return _unmark(one_line(join_substeps(one_line(step), [one_line(substep) for substep in substeps])))
 
 

@@ -22,8 +22,9 @@ NAMES_FILE = "names.txt.gz"
 IS_A_WORD = "*"  # behind a name in that file
 LEAST_FORM = 6  # letters of a word that may be a form of an Indonesian one
 TOKEN = re.compile(r"\[[A-Z]+_\d+\]|[^\W\d_]+(?:['’.-][^\W\d_]+)*|\d+(?:[/-]?[^\W_]+)*|\n|\S")
+PARTS_OF_A_WORD = re.compile(r"['’-]")
 COMMON_AT_LEAST = 3e-6  # share of all words of a language from which a word counts as ordinary
-NEIGHBOURS = (-2, -1, 0, 1, 2)
+NEIGHBOURS = (b"-2", b"-1", b"0", b"1", b"2")
 
 
 def features(words: list[str]) -> list[list[bytes]]:
@@ -36,9 +37,11 @@ def features(words: list[str]) -> list[list[bytes]]:
             *here.views[2],
             *after.views[3],
             *far_after.views[4],
-            *_together(before.shape, here.shape, after.shape, before.lists, here.lists, after.lists),
-            _behind(before.context, "", here.shape, "1"),
-            _behind(far_before.context, before.shape, here.shape, "2"),
+            b"s3=" + before.shape + here.shape + after.shape,  # what the shapes and lists of neighbours say together
+            b"l2=" + before.lists + here.lists,
+            b"l2+=" + here.lists + after.lists,
+            b"w-1s=" + before.context + here.shape,  # a word with the shapes of those that follow it
+            b"w-2s=" + far_before.context + before.shape + here.shape,
         ]
         for far_before, before, here, after, far_after in zip(
             seen, seen[1:], seen[2:], seen[3:], seen[4:], strict=False
@@ -49,37 +52,22 @@ def features(words: list[str]) -> list[list[bytes]]:
 class _Seen(NamedTuple):
     """A word as its neighbours and itself see it; `views`: from each of NEIGHBOURS."""
 
-    shape: str
-    lists: str
-    context: str
+    shape: bytes
+    lists: bytes
+    context: bytes
     views: tuple[tuple[bytes, ...], ...]
 
 
 @lru_cache(maxsize=100_000)
-def _together(before: str, here: str, after: str, lists_before: str, lists: str, lists_after: str) -> tuple[bytes, ...]:
-    """What the shapes and lists of neighbours say together."""
-    pairs = (f"s3={before}{here}{after}", f"l2={lists_before}{lists}", f"l2+={lists}{lists_after}")
-    return tuple(pair.encode() for pair in pairs)
-
-
-@lru_cache(maxsize=100_000)
-def _behind(context: str, between: str, shape: str, distance: str) -> bytes:
-    """A word with the shapes of those that follow it."""
-    return f"w-{distance}s={context}{between}{shape}".encode()
-
-
-@lru_cache(maxsize=100_000)
 def _seen(word: str) -> _Seen:
-    views = tuple(_seen_from(word, offset) for offset in NEIGHBOURS)
-    return _Seen(shape(word), listed(word), _context_word(word), views)
-
-
-def _seen_from(word: str, offset: int) -> tuple[bytes, ...]:
-    near = [f"{offset}w={_context_word(word)}", f"{offset}s={shape(word)}", f"{offset}l={listed(word)}"]
-    if offset == 0:
-        lower = word.casefold()
-        near += [f"e3={lower[-3:]}", f"e2={lower[-2:]}", f"n={min(len(word), 9)}"]
-    return tuple(feature.encode() for feature in near)
+    form, lists, context = shape(word).encode(), listed(word).encode(), _context_word(word).encode()
+    lower = word.casefold()
+    said = (b"w=" + context, b"s=" + form, b"l=" + lists)
+    of_itself = (f"e3={lower[-3:]}".encode(), f"e2={lower[-2:]}".encode(), f"n={min(len(word), 9)}".encode())
+    views = tuple(
+        tuple([offset + feature for feature in said]) + (of_itself if offset == b"0" else ()) for offset in NEIGHBOURS
+    )
+    return _Seen(form, lists, context, views)
 
 
 @lru_cache(maxsize=100_000)
@@ -111,11 +99,7 @@ def listed(word: str) -> str:
     """Which lists know the word, in one letter each: n(ame), c(ommon), b(rand), p(lace), i(nterface), a(ddress),
     t(itle), h(elp), f(orm), s(treet ending).
     """
-    lower = word.casefold().rstrip(".").removesuffix("'s").removesuffix("’s")
-    parts = [part for part in re.split(r"['’-]", lower) if part]
-    known = "n" if lower in known_names() or (len(parts) > 1 and all(part in known_names() for part in parts)) else ""
-    if lower in ordinary_words() and (not known or lower in names_that_are_words()):
-        known += "c"
+    lower, known = _name_or_word(word)
     lists = (("b", BRANDS), ("p", PLACES), ("i", INTERFACE), ("a", ADDRESS_CUES), ("t", TITLES), ("h", HELP_WORDS))
     known += "".join(letter for letter, members in lists if lower in members)
     if "n" not in known and len(lower) >= LEAST_FORM and is_form(lower, "id"):
@@ -123,10 +107,23 @@ def listed(word: str) -> str:
     return known + ("s" if lower.endswith(STREET_ENDINGS) else "")
 
 
+def _name_or_word(word: str) -> tuple[str, str]:
+    """A word as the lists have it, and whether it is on the list of names (n) and an ordinary word (c)."""
+    lower = word.casefold().rstrip(".").removesuffix("'s").removesuffix("’s")
+    names = known_names()
+    known = "n" if lower in names else ""
+    if not known and not lower.isalnum():
+        parts = [part for part in PARTS_OF_A_WORD.split(lower) if part]
+        known = "n" if len(parts) > 1 and all(part in names for part in parts) else ""
+    if lower in ordinary_words() and (not known or lower in names_that_are_words()):
+        known += "c"
+    return lower, known
+
+
 @lru_cache(maxsize=100_000)
 def is_suspicious(word: str) -> bool:
     """Whether the word could be part of a name or address, so that its line is worth tagging."""
-    lists = listed(word)
+    _, lists = _name_or_word(word)
     if word[0].isupper():
         return "n" in lists or ("c" not in lists and word.casefold() not in NEVER_PERSONAL)
     return "n" in lists and word not in ordinary_words() and len(word) > 3

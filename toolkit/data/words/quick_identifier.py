@@ -17,21 +17,22 @@ class QuickIdentifier(LanguageIdentifier):
     """LanguageIdentifier whose `_raw_score`, from which all answers follow, walks no text byte by byte."""
 
     @cached_property
-    def _tables(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Next states by row and byte, where the row of a state begins, the feature that ends in a state or -1."""
+    def _tables(self) -> tuple[np.ndarray, np.ndarray]:
+        """By row and byte: where the row of the next state begins, and the feature that ends in that state or -1."""
+        following = np.frombuffer(self.tk_nextmove, np.uintc)
         starts, features = np.asarray(self._rowbase, np.intc), np.asarray(self.tk_output, np.intc)
-        return np.frombuffer(self.tk_nextmove, np.uintc), starts, features
+        return starts[following], features[following]
 
     def _raw_score(self, text: bytes) -> np.ndarray:
         """Scores of the classes for encoded text. For each byte the automaton starts LONGEST_FEATURE - 1 bytes earlier,
         or at the start of the text.
         """
-        following, starts, feature_of = self._tables
-        letters = np.frombuffer(text, np.uint8)
-        states = np.zeros(letters.size, np.uintc)
-        for earlier in reversed(range(min(LONGEST_FEATURE, letters.size))):
-            states[earlier:] = following[starts[states[earlier:]] + letters[: letters.size - earlier]]
-        features = feature_of[states]
+        next_rows, feature_after = self._tables
+        letters = np.frombuffer(text, np.uint8).astype(np.intp)
+        rows = np.full(letters.size, self._rowbase[0], np.intp)
+        for earlier in reversed(range(1, min(LONGEST_FEATURE, letters.size))):
+            rows[earlier:] = next_rows.take(rows[earlier:] + letters[: letters.size - earlier])
+        features = feature_after.take(rows + letters)
         # In the order of the text: sums of floats depend on it.
         if visits := Counter(features[features >= 0].tolist()):
             scores: np.ndarray = self._sparse_score(visits, self.nb_ptc)

@@ -2,9 +2,9 @@
 
     .venv/bin/python scripts/pictures.py [--runs DIR] [NAME ...]
 
-Without --runs it starts the demo pipeline and a short second training in a folder of its own, queues a small sweep, and
-takes pictures of those. Writes NAME-80x24.svg and NAME-160x48.svg for runs, new, follow, results, compare, queue and
-ask, or for the names that are given.
+Without --runs it starts the demo pipeline and short trainings in a folder of its own, queues a small sweep, makes a
+study, deletes a run, and takes pictures of those. Writes NAME-80x24.svg and NAME-160x48.svg for each of its pictures,
+or for the names that are given; that of the graphics cards only where there is one.
 """
 
 from __future__ import annotations
@@ -23,14 +23,18 @@ sys.path.insert(0, str(REPOSITORY))
 
 from textual.pilot import Pilot  # noqa: E402
 
+from toolkit.run_folder.folder import RunFolder  # noqa: E402
 from toolkit.run_folder.queue_folder import QueueFolder  # noqa: E402
+from toolkit.run_folder.sweep_folder import list_sweeps  # noqa: E402
 from toolkit.runs.queue import going_on, hold  # noqa: E402
 from toolkit.runs.row import RunRow  # noqa: E402
 from toolkit.runs.stop import ask_to_stop, wait_until_ended  # noqa: E402
+from toolkit.runs.sweep_table import sweep_table  # noqa: E402
 from tui.app import SteptuneApp  # noqa: E402
-from tui.destinations import ToAsk, ToComparison, ToForm, ToRun  # noqa: E402
+from tui.destinations import ToAsk, ToComparison, ToForm, ToRun, ToSweep, ToTrash  # noqa: E402
 from tui.logic.store import Store  # noqa: E402
 from tui.screens.ask import AskScreen  # noqa: E402
+from tui.screens.gpus import GpuScreen  # noqa: E402
 
 PICTURES = REPOSITORY / "docs" / "pictures"
 SIZES = ((80, 24), (160, 48))
@@ -75,6 +79,17 @@ def make_runs(runs: Path) -> Path:
     ]
     for command in commands:
         subprocess.run([STEPTUNE, *command], env=environment, check=True)
+    last = sorted(path.name for path in runs.glob("*-sft-*"))[-1]
+    (pipeline,) = runs.glob("*-pipeline-*")
+    made = RunFolder(pipeline).outputs()
+    systems = [f"{name}={made[f'predictions_{name}']}" for name in ("tuned", "baseline")]
+    study = ["study", "new", str(runs.parent / "study"), "--data", str(made["dataset"]), "--raters", "anna,ben"]
+    for command in (
+        ["queue", "drop", last],
+        ["rm", "-y", last],
+        [*study, *(part for system in systems for part in ("--system", system)), "--acknowledge-leaks"],
+    ):
+        subprocess.run([STEPTUNE, *command], env=environment, check=True)
     return runs
 
 
@@ -85,6 +100,9 @@ async def take(runs: Path, state: Path, name: str, size: tuple[int, int], visit:
         await pilot.pause(1.5)
         await visit(app, pilot)
         await pilot.pause(1.5)
+        if isinstance(app.screen, GpuScreen) and not app.screen.cards:
+            print(f"no picture of {name}: {app.screen.problem}")
+            return
         path = PICTURES / f"{name}-{size[0]}x{size[1]}.svg"
         path.write_text(
             app.export_screenshot(title="steptune").replace(str(REPOSITORY), "~/steptune"), encoding="utf-8"
@@ -129,6 +147,28 @@ async def queue_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
     await pilot.press("j")
 
 
+async def trash_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
+    app.open(ToTrash())
+
+
+async def studies_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
+    await pilot.press("4")
+
+
+async def gpu_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
+    """Long enough for curves."""
+    await pilot.press("8")
+    await pilot.pause(30)
+
+
+async def sweep_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
+    """The sweep with the most runs that have finished."""
+    found = max(list_sweeps(app.root), key=lambda sweep: len(sweep_table(sweep).rows[0].values), default=None)
+    if found is None:
+        raise SystemExit(f"{app.root} holds no sweep.")
+    app.open(ToSweep(found.path))
+
+
 async def compare_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
     app.open(ToComparison(trainings(app)[:3]))
 
@@ -160,6 +200,10 @@ VISITS: dict[str, Visit] = {
     "results": results_page,
     "compare": compare_page,
     "queue": queue_page,
+    "sweep": sweep_page,
+    "trash": trash_page,
+    "studies": studies_page,
+    "gpu": gpu_page,
     "ask": ask_page,
 }
 

@@ -51,6 +51,7 @@ class SteptuneApp(App[None]):
     MODES: ClassVar[dict[str, Any]] = {place.name: partial(screen_of_place, place.name) for place in PLACES}
     COMMANDS = {_commands_provider}  # noqa: RUF012
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-high")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(place.key, f"go('{place.name}')", place.title, show=False) for place in PLACES),
         Binding("question_mark", "help", "Help", show=False),

@@ -21,6 +21,8 @@ from tui.screens.form import FormScreen
 from tui.screens.queue import QueueScreen
 from tui.screens.report import ReportScreen
 from tui.screens.runs import RunsScreen
+from tui.screens.studies import StudiesScreen
+from tui.screens.trash import TrashScreen
 from tui.widgets.bars import key_name
 from tui.widgets.form_view import FormView
 from tui.widgets.item_list import ItemList
@@ -33,6 +35,8 @@ SCREENS: dict[str, type[Page]] = {
     "results": ReportScreen,
     "compare": CompareScreen,
     "queue": QueueScreen,
+    "studies": StudiesScreen,
+    "trash": TrashScreen,
 }
 
 

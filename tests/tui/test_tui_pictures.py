@@ -22,6 +22,7 @@ from tui.screens.queue import QueueScreen
 from tui.screens.report import ReportScreen
 from tui.screens.runs import RunsScreen
 from tui.screens.studies import StudiesScreen
+from tui.screens.sweep import SweepScreen
 from tui.screens.trash import TrashScreen
 from tui.widgets.bars import key_name
 from tui.widgets.form_view import FormView
@@ -36,6 +37,7 @@ SCREENS: dict[str, type[Page]] = {
     "compare": CompareScreen,
     "queue": QueueScreen,
     "studies": StudiesScreen,
+    "sweep": SweepScreen,
     "trash": TrashScreen,
 }
 

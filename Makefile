@@ -6,7 +6,7 @@ SHELL := /bin/bash
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-fast check format bench-demo bench-tui bench-queue bench-data bench-train bench-merge bench-generate bench-eval bench-seeds bench-ship bench-7b bench-gpu gpu-pages clean
+.PHONY: help setup demo test test-all test-fast check format bench-demo bench-tui bench-queue bench-data bench-train bench-merge bench-generate bench-eval bench-seeds bench-ship bench-7b bench-gpu soak gpu-pages clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s "$$(printf '\t')"
@@ -49,6 +49,9 @@ bench-gpu: setup  ## nine minutes on an NVIDIA GPU: every way of training, memor
 
 bench-7b: setup  ## Mistral-7B's shape with random weights through the whole path on this CPU, against the estimates; prints JSON
 	@$(BIN)/python benchmarks/seven_b.py
+
+soak: setup  ## kills, full disks, damaged files at random moments over the real chain, at most 30 minutes; prints JSON
+	@$(BIN)/python benchmarks/soak.py
 
 bench-merge: setup  ## the streaming merge against PEFT, explicit arithmetic and cp; prints JSON
 	@$(BIN)/python benchmarks/merge.py

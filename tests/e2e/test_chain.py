@@ -16,6 +16,7 @@ import pytest
 
 from tests.conftest import wait_for
 from tests.e2e.test_command_line import no_traceback, steptune
+from tests.tiny_model import make_tiny_model
 from toolkit.machine.processes import tagged_with
 from toolkit.run_folder.folder import RunFolder
 
@@ -151,23 +152,6 @@ def tmp_path_rows(tmp_path: Path) -> Path:
     rows = tmp_path / "rows.jsonl"
     rows.write_text('{"prompt": "How do I wait?", "output": "1. Sit.\\n2. Wait."}\n')
     return rows
-
-
-def make_tiny_model(folder: Path) -> None:
-    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
-
-    from toolkit.models import resolve_model
-
-    tokenizer = AutoTokenizer.from_pretrained(resolve_model("embedded:smollm2-135m-instruct"))
-    shape = {
-        "hidden_size": 16,
-        "intermediate_size": 32,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 1,
-    }
-    LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **shape)).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
 
 
 @pytest.mark.long

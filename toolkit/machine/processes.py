@@ -20,6 +20,8 @@ from toolkit.run_folder.documents import ProcessIdentity
 
 RUN_ID_VARIABLE = "STEPTUNE_RUN_ID"
 _PR_SET_CHILD_SUBREAPER = 36
+# IndexError: psutil found an empty /proc/PID/stat, which some kernels show while a process ends.
+_GONE = (psutil.NoSuchProcess, IndexError)
 
 
 def identify(pid: int) -> ProcessIdentity:
@@ -35,7 +37,7 @@ def find_process(identity: ProcessIdentity | None) -> psutil.Process | None:
         process = psutil.Process(identity.pid)
         same = abs(process.create_time() - identity.started) < 1.0
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except psutil.NoSuchProcess:
+    except _GONE:
         return None
 
 
@@ -65,7 +67,7 @@ def reap_orphans(except_pid: int) -> None:
 
 def descendants(pid: int | None = None) -> list[psutil.Process]:
     """Live descendants of a process (default: this one)."""
-    with contextlib.suppress(psutil.NoSuchProcess):
+    with contextlib.suppress(*_GONE):
         return [child for child in psutil.Process(pid).children(recursive=True) if _is_alive(child)]
     return []
 
@@ -79,7 +81,7 @@ def tagged_with(run_id: str) -> list[psutil.Process]:
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
-        with contextlib.suppress(OSError, psutil.NoSuchProcess):
+        with contextlib.suppress(OSError, *_GONE):
             if mark in (entry / "environ").read_bytes().split(b"\0"):
                 process = psutil.Process(int(entry.name))
                 if _is_alive(process):
@@ -106,14 +108,14 @@ def has_variable(process: psutil.Process, name: str) -> bool:
 
 
 def _is_alive(process: psutil.Process) -> bool:
-    with contextlib.suppress(psutil.NoSuchProcess):
+    with contextlib.suppress(*_GONE):
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     return False
 
 
 def send(processes: Iterable[psutil.Process], signal_number: signal.Signals) -> None:
     for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
+        with contextlib.suppress(*_GONE):
             process.send_signal(signal_number)
 
 

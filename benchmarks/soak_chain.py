@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from toolkit.machine.processes import send, tagged_with, wait_until_gone
+from toolkit.machine.processes import find_process, send, tagged_with, wait_until_gone
 from toolkit.records import read_json
 from toolkit.results.reading import find_results
 from toolkit.run_folder.folder import RunFolder
@@ -96,8 +96,13 @@ class Chain:
         return ""
 
     def processes(self) -> list[psutil.Process]:
-        """Everything that works for the run, its supervisor apart."""
-        return tagged_with(self.run.id) if self.run.exists() else []
+        """Everything that works for the run and its stages, the run's supervisor apart."""
+        if not self.run.exists():
+            return []
+        stages = self.run.stages()
+        supervisors = [stage.processes.supervisor for stage in stages if stage.is_locked()]
+        found = [process for process in map(find_process, supervisors) if process is not None]
+        return found + [process for run in (self.run, *stages) for process in tagged_with(run.id)]
 
     def supervisor(self) -> psutil.Process | None:
         identity = self.run.processes.supervisor if self.run.exists() else None

@@ -23,7 +23,7 @@ from toolkit.run_folder.states import State
 
 LIVE = frozenset({State.STARTING, State.RUNNING, State.FINISHED})
 BROKEN = frozenset({State.FAILED, State.OUT_OF_MEMORY, State.FINISHED})
-_DISK_MIB = 192
+_DISK_MIB = 1300  # preflight wants 1 GiB; memory is taken only while the disk is full
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def kill_all(chain: Chain, dice: random.Random) -> Done | None:
         chain.viewer.wait()
     send(found, signal.SIGKILL)
     time.sleep(0.3)
-    send([process for process in chain.processes() if process.is_running()], signal.SIGKILL)
+    send(chain.processes(), signal.SIGKILL)  # what was begun meanwhile
     return Done("kill everything", frozenset({State.LOST, State.FAILED, State.FINISHED}))
 
 
@@ -150,7 +150,7 @@ def fill_disk(chain: Chain, dice: random.Random) -> Done | None:
     ballast = chain.folder / "ballast"
     with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
         while True:
-            file.write(bytes(1 << 16))
+            file.write(bytes(1 << 20))
     with contextlib.suppress(OSError), ballast.open("ab", buffering=0) as file:
         while True:
             file.write(bytes(512))

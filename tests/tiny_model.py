@@ -1,4 +1,4 @@
-"""A Llama of two layers and random weights, which vLLM on a CPU takes, with SmolLM2's tokenizer, for tests of whole recipes."""
+"""A Llama of two layers and random weights with SmolLM2's tokenizer, for tests of whole recipes; vLLM on a CPU takes it."""
 
 from __future__ import annotations
 

@@ -32,6 +32,7 @@ class EventName(StrEnum):
     STAGE_STARTED = "stage_started"
     STAGE_SKIPPED = "stage_skipped"
     STAGE_ENDED = "stage_ended"
+    STAGE_SET_ASIDE = "stage_set_aside"
     WARNING = "warning"
     TAKEN_FOR = "taken_for"
     SERVING = "serving"

@@ -153,6 +153,10 @@ class RunFolder:
         folders = sorted((self.path / _STAGES).glob("*"))
         return [RunFolder(path) for path in folders if RunFolder(path).exists() and _SET_ASIDE not in path.name]
 
+    def live_stages(self) -> list[RunFolder]:
+        """The stages whose supervisors live. They outlive a pipeline that was killed."""
+        return [stage for stage in self.stages() if stage.is_locked()]
+
     @property
     def runs_root(self) -> Path:
         """The runs folder that it lies in; a stage's is that of its pipeline."""

@@ -24,6 +24,7 @@ _TOLD: dict[str, Callable[[JSON], str]] = {
     EventName.STAGE_ENDED: lambda event: (
         f"{event['stage']}: {event['state']} after {event.get('seconds') or 0:.0f} s{_headline(event.get('headline'))}"
     ),
+    EventName.STAGE_SET_ASIDE: lambda event: f"{event['stage']}: {event.get('message', '')}",
     EventName.CHECKPOINT_SAVED: lambda event: f"checkpoint at step {event.get('step')}",
     EventName.TAKEN_FOR: lambda event: str(event.get("message", "")),
     EventName.EARLY_STOPPED: lambda event: f"early stopping at step {event.get('step')}",

@@ -146,6 +146,14 @@ class Pipeline:
     def _start_or_resume(self, stage: Stage, plan: LaunchPlan, key: str) -> RunFolder:
         run = self.run.stage(stage.name)
         started = StageKey(stage.name, key, start_key(stage, plan))
+        if run.is_locked():  # it has outlived the pipeline, which was killed
+            if run.stage_key == key:
+                return run
+            _stop(run)
+        elif run.stage_key == key and run.state() is State.FINISHED:
+            message = "what it made was changed or is gone since; it is done again, the old one is kept beside it"
+            self.recorder.event(EventName.STAGE_SET_ASIDE, stage=stage.name, message=message)
+            run.set_aside()
         if run.stage_key == key and run.exists():
             launch.resume(run)
             return run

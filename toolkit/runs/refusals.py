@@ -20,14 +20,16 @@ class RunAsItIs:
     id: str
     recipe: str
     state: State
+    live_stage: str = ""  # the id of a stage that goes on although the pipeline was killed
 
     @classmethod
     def read(cls, run: RunFolder) -> Self:
-        return cls(run.path, run.id, run.recipe, run.state())
+        live = run.live_stages()
+        return cls(run.path, run.id, run.recipe, run.state(), live[0].id if live else "")
 
     @property
     def no_stop(self) -> str:
-        if self.state.can_be_stopped:
+        if self.state.can_be_stopped or self.live_stage:
             return ""
         return f"The run {self.id} has already ended ({self.state}); there is nothing to stop."
 
@@ -64,6 +66,11 @@ class RunAsItIs:
 
     @property
     def no_deletion(self) -> str:
+        if self.state.is_over and self.live_stage:
+            return (
+                f"The run {self.id} is {self.state}, but its stage {self.live_stage} goes on; stop it with `steptune"
+                f" stop {self.id}` before deleting it."
+            )
         if self.state.is_over:
             return ""
         if self.state is State.QUEUED:

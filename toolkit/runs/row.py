@@ -136,6 +136,7 @@ def _read_row(path: Path, deep: bool) -> RunRow:
         values["doing"] = doing(run, state, values["phase"])
     if recipe_of_run(recipe).stages and deep:
         values["stages"] = _stages(run, state.is_live)
+        values["live_stage"] = next((stage.id for stage in values["stages"] if stage.state.is_live), "")
     return RunRow(path=path, id=clean(info.id), recipe=recipe, state=state, **values)
 
 

@@ -1,4 +1,6 @@
-"""Stopping a run so that nothing of it is left: ask its supervisor; without one, end what carries the run's id."""
+"""Stopping a run so that nothing of it is left: ask its supervisor; without one, end what carries the run's id, and the
+stages that go on by themselves.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,7 @@ def ask_to_stop(run: RunFolder) -> None:
     if run.state() is State.QUEUED:
         drop(QueueFolder(run.path.parent), [run])
         return
-    if not tagged_with(run.id):  # an ended run may have left processes
+    if not tagged_with(run.id) and not run.live_stages():  # an ended run may have left processes
         require(RunAsItIs.read(run).no_stop)
     host = run.info.host
     if host and host != socket.gethostname():
@@ -86,6 +88,9 @@ def _end_without_supervisor(run: RunFolder) -> None:
     left = wait_until_gone(processes, save_grace_s(run))
     send(left, signal.SIGKILL)
     wait_until_gone([*left, *tagged_with(run.id)], KILL_GRACE_S)
+    for stage in run.live_stages():  # a pipeline's stages have supervisors of their own
+        ask_to_stop(stage)
+        wait_until_ended(stage)
     if run.result is None:
         message = f"Stopped after its supervisor was lost; `steptune resume {run.id}` continues it."
         result = Result(State.CANCELLED, EXIT_CANCELLED, message, ended_unix=time.time())

@@ -208,6 +208,7 @@ def describe(row: JSON) -> Event | None:
         EventName.STAGE_STARTED: f"{stage}: started",
         EventName.STAGE_SKIPPED: f"{stage}: unchanged, taken from {clean(row.get('run', '?'))}",
         EventName.STAGE_ENDED: f"{stage}: {clean(row.get('state', '?'))}",
+        EventName.STAGE_SET_ASIDE: f"{stage}: {clean(row.get('message', ''))}",
         EventName.CHECKPOINT_SAVED: f"checkpoint at step {_plain(row.get('step'))}",
         EventName.EARLY_STOPPED: f"early stopping at step {_plain(row.get('step'))}",
         EventName.RESUMED: f"resumed after {clean(row.get('after', 'a stop'))}",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import IO
 
 import pytest
 
@@ -14,8 +16,11 @@ from toolkit.catalog import STAGES
 from toolkit.records import sha256_tree, write_json, write_text
 from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.queue_folder import QueueFolder
+from toolkit.runs import stop
 from toolkit.runs.pipeline import Pipeline, Stage, StageResult, stage_key
 from toolkit.runs.recorder import Recorder
+from toolkit.runs.refusals import RunAsItIs
+from toolkit.runs.row import read_row
 from toolkit.settings import EvaluateSettings, GenerateSettings, PipelineSettings, SftSettings
 
 
@@ -175,3 +180,84 @@ def test_the_guard_goes_from_both_generations_into_the_evaluation(dataset: Path,
     unguarded = plain.stage("evaluate", made)
     assert isinstance(unguarded, EvaluateSettings)
     assert not unguarded.guard
+
+
+def own_stage(runs: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Pipeline, Path, list[str]]:
+    """A pipeline whose stage sft has finished under the key k1, and what is started or resumed from here on."""
+    folder = finished_stage(runs / "own", "sft", "k1")
+    write_json(runs / "own" / "run.json", {"id": "own", "recipe": "pipeline"})
+    done: list[str] = []
+    monkeypatch.setattr("toolkit.runs.pipeline.start_key", lambda *_given: "s1")
+    monkeypatch.setattr(
+        "toolkit.runs.pipeline.launch.start",
+        lambda _plan, path, parent: (done.append("started"), write_json(path / "run.json", {"id": "new"})),
+    )
+    monkeypatch.setattr("toolkit.runs.pipeline.launch.resume", lambda *_given: done.append("resumed"))
+    settings = config.resolve("pipeline", "demo")
+    return Pipeline(settings, runs / "own", "cpu", Recorder(runs / "own")), folder, done  # type: ignore[arg-type]
+
+
+def test_a_stage_whose_outputs_were_changed_is_done_again_and_the_old_one_kept(
+    runs: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline, folder, done = own_stage(runs, monkeypatch)
+    write_text(folder / "adapter" / "weights", "changed")
+    assert pipeline._find_finished("sft", "k1") is None
+    pipeline._start_or_resume(sft_stage(dataset), None, "k1")  # type: ignore[arg-type]
+    assert done == ["started"]
+    kept = [path for path in folder.parent.glob("sft.before-*") if (path / "adapter" / "weights").exists()]
+    assert len(kept) == 1
+    told = [event for event in RunFolder(runs / "own").events() if event.name == "stage_set_aside"]
+    assert [event.fields["stage"] for event in told] == ["sft"]
+
+
+def held(folder: Path) -> IO[bytes]:
+    """The stage's lock, as its supervisor holds it."""
+    (folder / "result.json").unlink()
+    lock = (folder / "run.lock").open("ab")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
+@pytest.mark.parametrize(("key", "stopped"), [("k1", False), ("k2", True)])
+def test_a_stage_that_outlived_its_pipeline_is_followed_or_stopped_where_its_settings_changed(
+    runs: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch, key: str, stopped: bool
+) -> None:
+    pipeline, folder, done = own_stage(runs, monkeypatch)
+    asked: list[str] = []
+    with held(folder) as lock:
+
+        def let_go(run: RunFolder) -> None:
+            asked.append(run.id)
+            fcntl.flock(lock, fcntl.LOCK_UN)
+
+        monkeypatch.setattr("toolkit.runs.pipeline._stop", let_go)
+        assert pipeline._start_or_resume(sft_stage(dataset), None, key).path == folder  # type: ignore[arg-type]
+    assert (bool(asked), done) == (stopped, ["started"] if stopped else [])
+
+
+def test_a_lost_pipeline_whose_stage_goes_on_can_be_stopped_and_not_deleted(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, folder, _ = own_stage(runs, monkeypatch)
+    pipeline = RunFolder(runs / "own")
+    write_json(pipeline.result_file, {"state": "failed", "outputs": {}})
+    assert RunAsItIs.read(pipeline).no_stop
+    asked: list[str] = []
+    with held(folder) as lock:
+        assert read_row(pipeline.path).no_deletion == RunAsItIs.read(pipeline).no_deletion
+        assert "its stage x goes on" in RunAsItIs.read(pipeline).no_deletion
+        assert not RunAsItIs.read(pipeline).no_stop
+        really_ask = stop.ask_to_stop
+
+        def ask(run: RunFolder) -> None:
+            if run.path == folder:
+                asked.append(run.id)
+                fcntl.flock(lock, fcntl.LOCK_UN)
+                write_json(run.result_file, {"state": "cancelled", "outputs": {}})
+            else:
+                really_ask(run)
+
+        monkeypatch.setattr(stop, "ask_to_stop", ask)
+        stop.ask_to_stop(pipeline)
+    assert asked == ["x"]

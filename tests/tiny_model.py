@@ -1,4 +1,4 @@
-"""A Llama of two layers and random weights with SmolLM2's tokenizer, for tests of whole recipes; vLLM on a CPU takes it."""
+"""A Llama of two layers, random weights and SmolLM2's tokenizer, for tests of whole recipes; vLLM on a CPU takes it."""
 
 from __future__ import annotations
 

@@ -153,10 +153,10 @@ class Chain:
         return {**found, "results.json": _hash(json.dumps(document, sort_keys=True).encode())}
 
     def half_written(self) -> list[str]:
-        """Temporary files that an atomic write has left, and documents that are cut."""
+        """Documents that are cut; what was set aside is kept as it was found."""
         found = []
-        for path in self.run.path.rglob("*"):
-            if path.is_file() and path.suffix == ".json" and not path.name.startswith("."):
+        for path in self.run.path.rglob("*.json"):
+            if path.is_file() and not path.name.startswith(".") and ".before-" not in str(path):
                 try:
                     json.loads(path.read_bytes() or b"null")
                 except ValueError:

@@ -148,8 +148,8 @@ def find_recipe(name: str) -> Recipe:
 
 
 def recipe_of(settings: type[Settings]) -> Recipe:
-    """The recipe that these are the settings of."""
-    return next(recipe for recipe in RECIPES.values() if recipe.settings is settings)
+    """The recipe that these are the settings of; of settings that somebody made out of a recipe's, that recipe."""
+    return next(recipe for recipe in RECIPES.values() if issubclass(settings, recipe.settings))
 
 
 def names_where(is_meant: Callable[[Recipe], object]) -> str:

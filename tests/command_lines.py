@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from toolkit import catalog, cli
-from toolkit.commands.recipes import _walk
+from toolkit.commands.recipes import walk_options
 from toolkit.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,7 +44,7 @@ def make_targets() -> frozenset[str]:
 
 @cache
 def options_of(recipe: str) -> frozenset[str]:
-    return frozenset(option["name"] for option in _walk(catalog.find_recipe(recipe).settings, ""))
+    return frozenset(option["name"] for option in walk_options(catalog.find_recipe(recipe).settings))
 
 
 def _first_command(words: list[str]) -> Iterator[str]:

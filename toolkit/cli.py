@@ -199,6 +199,11 @@ def build_parser() -> argparse.ArgumentParser:
     screens.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
     _add_study(add("study", "study:new", "a blind study with human raters: new, rate, lock, unblind, report, verify"))
     _add_plan(add("plan", "plan:plan", "what a claim needs: test rows, trainings, raters, and their cost", json=True))
+    completion = add("completion", "completion:completion", "the script by which a shell completes all of this")
+    completion.add_argument(
+        "shell", choices=("bash", "zsh"), metavar="SHELL", help="bash or zsh; docs/runs.md says where the script goes"
+    )
+    completion.set_defaults(parser=parser)
     look = add("doctor", "doctor:doctor", "hardware, versions, disk, and what each recipe can do here", json=True)
     look.add_argument(
         "--python",

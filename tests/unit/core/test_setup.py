@@ -96,6 +96,30 @@ def test_a_full_disk_and_a_python_without_venv_are_named_before_anything_is_fetc
     assert "python3-venv" in setup.missing_on_this_machine("cpu")
 
 
+@pytest.mark.parametrize("machine", [("Linux", "aarch64"), ("Darwin", "arm64"), ("Linux", "x86_64")])
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_another_kind_of_machine_is_told_what_it_can_have(
+    setup: ModuleType, monkeypatch: pytest.MonkeyPatch, machine: tuple[str, str], device: str
+) -> None:
+    from toolkit.machine import packages
+
+    monkeypatch.setattr(packages, "compiler_missing", lambda: None)
+    monkeypatch.setattr(setup, "has_nvidia_gpu", lambda: False)
+    monkeypatch.setattr(setup, "free_gb", lambda: 100.0)
+    monkeypatch.setattr(setup.platform, "system", lambda: machine[0])
+    monkeypatch.setattr(setup.platform, "machine", lambda: machine[1])
+    said = setup.missing_on_this_machine(device)
+    assert said is None if machine == setup.TRIED_ON else f"found {' '.join(machine)}; " in (said or "")
+    assert said is None or "pip install -e ." in said
+
+
+def test_the_set_for_a_cpu_asks_for_no_compiler(setup: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it comes built; a package that does not is told by pip's own words (above)."""
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr(setup.shutil, "which", lambda program: None)
+    assert setup.missing_on_this_machine("cpu") is None
+
+
 @pytest.mark.parametrize(("driver", "said"), [("550.54.14", "needs 580 or newer"), ("580.95.05", None)])
 def test_a_driver_that_is_too_old_for_the_cuda_set_is_named(
     setup: ModuleType, monkeypatch: pytest.MonkeyPatch, driver: str, said: str | None

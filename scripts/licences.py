@@ -100,11 +100,11 @@ def licence_of(package: Distribution) -> str:
         return GEMMA
     if name in READ_BY_HAND:
         return READ_BY_HAND[name]
-    if expression := meta.get("License-Expression"):
-        return expression
+    if "License-Expression" in meta:
+        return meta["License-Expression"]
     classified = [line.rpartition(" :: ")[2] for line in meta.get_all("Classifier") or () if "License ::" in line]
     classified = [text for text in classified if text != "OSI Approved"]
-    text = (meta.get("License") or "").strip()
+    text = next(iter(meta.get_all("License") or ()), "").strip()
     if text and "\n" not in text and len(text) <= 60 and text.lower() not in ("unknown", "license", "licence"):
         return text
     return ", ".join(sorted(classified))
@@ -119,8 +119,8 @@ every package of the environment.
 
 Under the LGPL or MPL, used as they are and not changed: {_named(runtime, WEAK)}.
 
-Under terms that are not those of open source: {_named(runtime, NOT_OPEN)}. Intel's come with vLLM for CPUs; Gemma's hold for the
-presets `gemma` alone.
+Under terms that are not those of open source: {_named(runtime, NOT_OPEN)}.
+Intel's come with vLLM for CPUs; Gemma's hold for the presets `gemma` alone.
 
 The CUDA set has further packages (NVIDIA's libraries, vLLM's own), which are not listed: no machine with a GPU has made
 this page. NVIDIA's libraries come under NVIDIA's terms.

@@ -6,10 +6,10 @@ SHELL := /bin/bash
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-fast check format bench-demo bench-tui bench-queue bench-data bench-train bench-merge bench-generate bench-eval bench-seeds bench-ship bench-7b bench-gpu soak gpu-pages clean
+.PHONY: help setup demo test test-all test-fast check format bench-demo bench-tui bench-queue bench-data bench-train bench-merge bench-generate bench-eval bench-seeds bench-ship bench-7b bench-gpu soak docs pythons gpu-pages clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s "$$(printf '\t')"
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s "$$(printf '\t')"
 
 setup:  ## make .venv and install, for CPU or CUDA by what the machine has (STEPTUNE_DEVICE=cpu|cuda decides otherwise)
 	@$(PYTHON) scripts/setup.py
@@ -73,6 +73,12 @@ bench-ship: setup  ## exports with their proof, ask and serve: prompts, planted 
 
 gpu-pages: setup  ## docs/gpus.md and the goldens of the emulated machines again, after a change of what preflight says
 	@$(BIN)/python -m tests.emulated.pages
+
+docs:  ## the site of the documentation in build/site, every link checked, in an environment of its own
+	@$(PYTHON) scripts/docs.py
+
+pythons:  ## the core on each Python from 3.11 on that is found: installed, commands, configs; prints a line each
+	@$(PYTHON) scripts/pythons.py
 
 clean:  ## remove caches and built files (never runs/ or .venv)
 	@rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

@@ -19,18 +19,25 @@ from toolkit.errors import UsageError
 ROOT = Path(__file__).resolve().parents[1]
 OVERRIDE = re.compile(r"^[A-Za-z_][\w.]*=")
 # What a reader puts something else in the place of.
-STAND_INS = {"N", "X", "…", "...", "RECIPE", "SHARE"}
+STAND_INS = {"N": "1", "X": "1", "SHARE": "0.3", "RECIPE": "sft", "…": "", "...": ""}
+INCOMPLETE = "the following arguments are required"
 
 
-def complaint(line: str) -> str | None:
+def complaint(line: str, is_named_only: bool = False) -> str | None:
     """Why a reader who types this line would be told that it is wrong; None where the program takes it. Of several
-    commands in one line the first; a line of another program is taken as it is.
+    commands in one line the first; a line of another program is taken as it is. `[--option]` may be left out, and of
+    `a|b` the first is taken. `is_named_only`: the text speaks of a command, whose arguments need not be there.
     """
     try:
-        words = shlex.split(line, comments=True)
+        words = shlex.split(re.sub(r"(?<=\w)(\|\w+)+", "", re.sub(r"[][]", "", line)), comments=True)
     except ValueError as error:
         return str(error)
-    words = list(_first_command(words))
+    said = _complaint_of([STAND_INS.get(word, word) for word in _first_command(words)])
+    return None if is_named_only and said and INCOMPLETE in said else said
+
+
+def _complaint_of(words: list[str]) -> str | None:
+    words = [word for word in words if word]
     program = Path(words[0]).name if words else ""
     if program == "make":
         return _make_complaint(words[1:])
@@ -39,7 +46,7 @@ def complaint(line: str) -> str | None:
 
 @cache
 def make_targets() -> frozenset[str]:
-    return frozenset(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    return frozenset(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
 
 
 @cache
@@ -49,7 +56,7 @@ def options_of(recipe: str) -> frozenset[str]:
 
 def _first_command(words: list[str]) -> Iterator[str]:
     for word in words:
-        if word in ("&&", "||", "|", ";", "&"):
+        if word in ("&&", "||", "|", ";", "&") or word.startswith((">", "<")):
             return
         yield word
 
@@ -60,10 +67,9 @@ def _make_complaint(words: list[str]) -> str | None:
 
 
 def _steptune_complaint(words: list[str]) -> str | None:
-    if not words:
+    if not words or words[0][0].isdigit():  # the first line that doctor prints
         return None
-    own = words[: words.index("--")] if "--" in words else words
-    given = ["1" if word in STAND_INS and before.startswith("-") else word for before, word in _pairs(own)]
+    given = words[: words.index("--")] if "--" in words else words
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
@@ -75,7 +81,7 @@ def _steptune_complaint(words: list[str]) -> str | None:
         rest = [word for word in rest if word not in overrides]
     if args.command == "runs":
         rest = [word for word in rest if word.startswith("--")]
-    if rest := [word for word in rest if word not in STAND_INS and not word.startswith("[")]:
+    if rest:
         return f"steptune {args.command} does not know {' '.join(rest)}"
     if args.command == "recipes" and args.recipe and args.recipe not in catalog.RECIPES:
         return f"there is no recipe {args.recipe}"
@@ -84,14 +90,8 @@ def _steptune_complaint(words: list[str]) -> str | None:
     return _run_complaint(args, overrides) if args.command == "run" else None
 
 
-def _pairs(words: list[str]) -> Iterator[tuple[str, str]]:
-    return zip(["", *words[:-1]], words, strict=True)
-
-
 def _run_complaint(args: object, overrides: list[str]) -> str | None:
     recipe, preset, on = (getattr(args, name) for name in ("recipe", "preset", "on"))
-    if recipe in STAND_INS:
-        return None
     try:
         catalog.find_recipe(recipe)
         if preset:

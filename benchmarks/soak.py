@@ -58,6 +58,27 @@ class Tally:
             print(json.dumps({"problem": problem}), file=sys.stderr, flush=True)
 
 
+@dataclass
+class Undisturbed:
+    """What the chain makes when nothing happens, by the engine that answers; made when it is first asked for."""
+
+    scratch: Path
+    model: Path
+    made: dict[str, dict[str, str]] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def products(self, backend: str) -> dict[str, str]:
+        with self.lock:
+            if backend not in self.made:
+                chain = Chain(self.scratch / f"undisturbed-{backend}", self.model, backend)
+                chain.begin()
+                chain.settle(CHAIN_S)
+                if not chain.is_finished():
+                    raise RuntimeError(f"the undisturbed chain did not finish: {chain.words()}")
+                self.made[backend] = chain.products()
+            return self.made[backend]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=TRIALS)
@@ -68,7 +89,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="steptune-soak-", dir=os.environ.get("STEPTUNE_BENCH_DIR")) as scratch:
         model = Path(scratch) / "model"
         make_tiny_model(model)
-        wanted = _undisturbed(Path(scratch), model)
+        wanted = Undisturbed(Path(scratch), model)
         lanes = [
             threading.Thread(target=_lane, args=(number, Path(scratch), model, wanted, arguments, tally, started))
             for number in range(arguments.lanes)
@@ -84,24 +105,11 @@ def main() -> int:
     return finish("soak", {"trials": tally.trials.total(), "losses": len(tally.problems)}, beside)
 
 
-def _undisturbed(scratch: Path, model: Path) -> dict[str, dict[str, str]]:
-    """What the chain makes when nothing happens, by the engine that answers."""
-    wanted = {}
-    for backend in ("transformers", "vllm"):
-        chain = Chain(scratch / f"undisturbed-{backend}", model, backend)
-        chain.begin()
-        chain.settle(CHAIN_S)
-        if not chain.is_finished():
-            raise SystemExit(f"the undisturbed chain did not finish: {chain.words()}")
-        wanted[backend] = chain.products()
-    return wanted
-
-
 def _lane(
     number: int,
     scratch: Path,
     model: Path,
-    wanted: dict[str, dict[str, str]],
+    wanted: Undisturbed,
     arguments: argparse.Namespace,
     tally: Tally,
     started: float,
@@ -115,7 +123,7 @@ def _lane(
         chain = Chain(folder, model, "vllm" if turn % 8 == 0 else "transformers")
         with small_disk(folder):
             try:
-                _disturb(chain, dice, wanted[chain.backend], tally, arguments.trials)
+                _disturb(chain, dice, wanted.products(chain.backend), tally, arguments.trials)
             except Exception as error:  # the lane goes on with another chain, and the end is no success
                 tally.blame(f"chain {turn}: {type(error).__name__}: {error}")
             finally:

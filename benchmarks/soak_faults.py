@@ -23,6 +23,7 @@ from toolkit.run_folder.states import State
 
 LIVE = frozenset({State.STARTING, State.RUNNING, State.FINISHED})
 BROKEN = frozenset({State.FAILED, State.OUT_OF_MEMORY, State.FINISHED})
+MINUTE_SHARE = 0.15  # of the stops; every one a minute long would leave no time for the others
 _DISK_MIB = 1300  # preflight wants 1 GiB; memory is taken only while the disk is full
 
 
@@ -123,14 +124,15 @@ def stop(chain: Chain, dice: random.Random) -> Done | None:
 
 
 def freeze(chain: Chain, dice: random.Random) -> Done | None:
-    """A machine that sleeps, for some seconds."""
+    """A machine that sleeps: for some seconds, now and then for a minute."""
     found = chain.processes()
     if not found:
         return None
     send(found, signal.SIGSTOP)
-    time.sleep(dice.uniform(0.5, 4.0))
+    seconds = 60.0 if dice.random() < MINUTE_SHARE else dice.uniform(0.5, 4.0)
+    time.sleep(seconds)
     send(found, signal.SIGCONT)
-    return Done("SIGSTOP for some seconds", LIVE, goes_on=True)
+    return Done(f"SIGSTOP for {seconds:.0f} s", LIVE, goes_on=True)
 
 
 def limit_memory(chain: Chain, dice: random.Random) -> Done | None:

@@ -16,7 +16,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from toolkit import catalog
-from toolkit.config_problems import IS_REQUIRED, KeyPath, Origin, models_in, problem_of, root_causes
+from toolkit.config_problems import IS_REQUIRED, KeyPath, Origin, models_in, problems_of
 from toolkit.config_yaml import Loader, doubts
 from toolkit.errors import ConfigError, Problem, SteptuneError
 from toolkit.settings import Settings
@@ -201,7 +201,7 @@ def _validate(model: type[SettingsT], layers: _Layers, source: str, recipe: str)
     try:
         settings = model.model_validate(layers.values)
     except ValidationError as error:
-        problems += [problem_of(item, model, layers.origins) for item in root_causes(error.errors())]
+        problems += problems_of(error, model, layers.origins)
     if problems or settings is None:
         raise ConfigError(problems, source)
     return settings

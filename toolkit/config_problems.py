@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from toolkit.errors import Problem
 from toolkit.terminal.values import shown
@@ -34,7 +34,20 @@ class Origin:
         return f"{self.path}:{self.line}" if self.line else str(self.path)
 
 
-def root_causes(errors: list[Any]) -> list[Any]:
+def problems_of(
+    error: ValidationError, model: type[BaseModel], origins: dict[KeyPath, Origin] | None = None
+) -> list[Problem]:
+    """What is wrong with values that people gave, without what only follows from it."""
+    return [_problem_of(item, model, origins or {}) for item in _root_causes(list(error.errors()))]
+
+
+def first_problem(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first thing that is wrong with a document that a program wrote."""
+    first = problems_of(error, model)[0]
+    return f"{first.key}: is missing" if first.is_missing else str(first)
+
+
+def _root_causes(errors: list[Any]) -> list[Any]:
     """Errors without those that only follow from an error further inside (a list left short by its bad items)."""
     return [
         item
@@ -46,7 +59,7 @@ def root_causes(errors: list[Any]) -> list[Any]:
     ]
 
 
-def problem_of(item: Any, model: type[BaseModel], origins: dict[KeyPath, Origin]) -> Problem:
+def _problem_of(item: Any, model: type[BaseModel], origins: dict[KeyPath, Origin]) -> Problem:
     location, owner = _locate(item["loc"], model)
     key = ".".join(str(part) for part in location)
     parts = (location[:end] for end in range(len(location), 0, -1))

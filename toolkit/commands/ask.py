@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from toolkit.config_problems import problem_of, root_causes
+from toolkit.config_problems import problems_of
 from toolkit.errors import ConfigError, SteptuneError, UsageError
 from toolkit.options.asking import AskOptions
 from toolkit.options.generation import SamplingOptions
@@ -70,8 +70,7 @@ def ask_options(run: RunFolder, args: argparse.Namespace) -> AskOptions:
     try:
         return AskOptions.model_validate({**known.model_dump(exclude_unset=True), **given})
     except ValidationError as error:
-        problems = [problem_of(item, AskOptions, {}) for item in root_causes(list(error.errors()))]
-        raise ConfigError(problems, "the command line") from None
+        raise ConfigError(problems_of(error, AskOptions), "the command line") from None
 
 
 def wanted_systems(run: RunFolder, options: AskOptions, asked: str | None) -> tuple[str, ...]:

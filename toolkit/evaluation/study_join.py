@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from toolkit.config_problems import first_problem
 from toolkit.errors import DataError
 from toolkit.evaluation.inputs import TestItem
 from toolkit.evaluation.scoring import MetricScores
@@ -78,11 +79,8 @@ def _study_of(document: JSON, file: Path) -> StudyResults:
     try:
         study = StudyResults.model_validate(document)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise DataError(
-            f"study_results: {file}: {place}: {first['msg']}; expected a report of `steptune study report`."
-        ) from None
+        problem = first_problem(error, StudyResults)
+        raise DataError(f"study_results: {file}: {problem}; expected a report of `steptune study report`.") from None
     if not study.verified:
         raise DataError(
             f"study_results: {file} says that the study did not verify; run `steptune study verify` to see what was"

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from toolkit.config_problems import first_problem
 from toolkit.generation.prompts import Codec, Request
 from toolkit.options.generation import AnswerOptions, SamplingOptions
 from toolkit.options.serving import ServeOptions
@@ -106,8 +107,7 @@ def _sampling(body: JSON, options: ServeOptions) -> SamplingOptions:
     try:
         return SamplingOptions.model_validate(values)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise BadRequest(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise BadRequest(first_problem(error, SamplingOptions)) from None
 
 
 def _chat_ids(body: JSON, codec: Codec) -> list[int]:

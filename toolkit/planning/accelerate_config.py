@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, ValidationError
 
 from toolkit.catalog import accelerate_config_path
-from toolkit.config_problems import problem_of, root_causes
+from toolkit.config_problems import problems_of
 from toolkit.errors import UsageError
 from toolkit.machine import packages
 from toolkit.machine.gpus import Gpus, my_gpus
@@ -126,7 +126,7 @@ def _read(path: Path, name: str) -> _File:
     try:
         return _File.model_validate(values)
     except ValidationError as error:
-        problems = "".join(f"\n  - {problem_of(item, _File, {})}" for item in root_causes(list(error.errors())))
+        problems = "".join(f"\n  - {problem}" for problem in problems_of(error, _File))
         raise UsageError(f"--on {name}: {path} is not an accelerate config:{problems}") from error
 
 

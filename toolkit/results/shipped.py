@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from pydantic import Field, ValidationError
 
+from toolkit.config_problems import first_problem
 from toolkit.errors import DataError
 from toolkit.records import read_json
 from toolkit.results.parts import Count, Interval, Part, Share, round_numbers
@@ -118,8 +119,9 @@ def read_ship_proof(path: Path) -> ShipProof | None:
     try:
         return ShipProof.model_validate({key: value for key, value in found.items() if key != "verdict"})
     except ValidationError as error:
+        problem = first_problem(error, ShipProof)
         raise DataError(
-            f"{path} is no proof that this version reads ({error.errors()[0]['msg']}); `steptune prove` writes it anew."
+            f"{path} is no proof that this version reads ({problem}); `steptune prove` writes it anew."
         ) from error
 
 

@@ -20,7 +20,8 @@ from toolkit.records import read_json, write_json, write_text
 from toolkit.run_folder.config_values import edits_since_start
 from toolkit.run_folder.create import create_run
 from toolkit.run_folder.documents import Command, EventName, Ticket
-from toolkit.run_folder.folder import RunFolder
+from toolkit.run_folder.folder import STARTING_S, RunFolder
+from toolkit.run_folder.states import State
 from toolkit.runs import slurm
 from toolkit.runs.change import changes, require_changeable
 from toolkit.runs.nodes import node_folder
@@ -150,12 +151,15 @@ def start_supervisor(run: RunFolder) -> None:
 
 
 def wait_until_started(run: RunFolder, timeout_s: float = LAUNCH_TIMEOUT_S) -> bool:
-    """Whether the recipe came up and took its config; False as soon as the run has ended instead."""
+    """Whether the recipe came up and took its config; False as soon as the run has ended or its supervisor is lost."""
     deadline = time.monotonic() + timeout_s
+    last_there = time.monotonic()
     while time.monotonic() < deadline:
         if has_started(run):
             return True
-        if run.result is not None:
+        if run.state() is not State.LOST:
+            last_there = time.monotonic()
+        if run.result is not None or time.monotonic() - last_there > STARTING_S:  # a resumed one is lost until it is up
             return False
         time.sleep(0.2)
     return False

@@ -10,6 +10,7 @@ from typing import Final, Literal, get_args
 
 from pydantic import Field, ValidationError
 
+from toolkit.config_problems import first_problem
 from toolkit.errors import ModelError
 from toolkit.records import JSON, read_json, sha256_file, write_json
 from toolkit.results.parts import Count, Part
@@ -120,10 +121,10 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         return Manifest.model_validate(found, strict=False)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
+        problem = first_problem(error, Manifest)
         raise ModelError(
-            f"{folder / MANIFEST_FILE}: {place}: {first['msg']}; was it written by a newer version, or edited?"
+            f"{folder / MANIFEST_FILE}: {problem}; was it written by a newer version, or edited? `steptune export`"
+            " writes it anew."
         ) from error
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from toolkit.config_problems import problem_of, root_causes
+from toolkit.config_problems import problems_of
 from toolkit.errors import ConfigError, Problem
 
 HUMAN = "human"
@@ -233,9 +233,7 @@ def read_plan(path: Path | None, changes: Mapping[str, Any] | None = None, margi
         ]
         return StudyPlan.model_validate({**values, "comparisons": claims})
     except ValidationError as error:
-        raise ConfigError(
-            [problem_of(item, StudyPlan, {}) for item in root_causes(list(error.errors()))], source
-        ) from None
+        raise ConfigError(problems_of(error, StudyPlan), source) from None
 
 
 def _values_of(path: Path) -> dict[str, Any]:

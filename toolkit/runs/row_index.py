@@ -28,7 +28,7 @@ from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.states import State
 from toolkit.runs.row import RunRow, read_row
 
-WORTH_FROM = 300  # ended runs; fewer are read as quickly as the file would be
+WORTH_FROM = 50  # ended runs; fewer are read as quickly as the file would be
 # A file system may give two changes within this time the same stamp.
 RACY_S = 2.0
 _LONGEST_FILE = 256 << 20  # bytes; more is not read

@@ -166,7 +166,7 @@ def test_without_a_study_the_report_says_that_no_person_has_judged(
     ("changes", "message"),
     [
         ({"verified": False}, "did not verify"),
-        ({"criteria": "accuracy"}, "criteria: found accuracy, must be a list"),
+        ({"criteria": "accuracy"}, "criteria: found 'accuracy', must be a list"),
         ({"study_schema": 7}, "study_schema"),
         ({"sources": {"tuned": "0" * 64}}, "about other answers of tuned: SHA-256"),
         (

@@ -77,6 +77,7 @@ def test_every_file_that_the_program_reads_is_in_the_wheel(wheel: Path) -> None:
     assert sorted(name for name in held - wanted if ".dist-info/" not in name) == []
 
 
+@pytest.mark.long
 def test_the_demo_runs_from_an_empty_folder_outside_the_checkout(with_extras: Path) -> None:
     for recipe in ("sft", "pipeline"):
         done = steptune(with_extras, "run", recipe, "--preset", "demo", "--on", "cpu", "--dry-run", "--json")

@@ -1,5 +1,5 @@
 """The pictures in docs/pictures show today's program: its places, its keys, its columns. They are made from real runs
-(scripts/pictures.py), so what is between the lines is not compared.
+(scripts/pictures.py), so what is between the lines is compared for the form alone, which needs no run.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from textual.binding import Binding
 
+from scripts import pictures
 from tui.logic.lines import plain
 from tui.logic.run_table import header, visible_columns
 from tui.pages.page import Page
@@ -62,6 +63,21 @@ def test_the_picture_of_the_runs_has_the_columns_of_the_list(size: tuple[int, in
     shown = lines_of(PICTURES / f"runs-{size[0]}x{size[1]}.svg")
     wanted = plain(header(size[0], visible_columns(size[0]))).split()
     assert shown[2].split() == wanted
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", pictures.SIZES)
+async def test_the_picture_of_the_form_is_what_the_program_draws(
+    size: tuple[int, int], tmp_path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands to the right of it at 160 columns, the differences from the last run, is of the runs of the day."""
+    monkeypatch.setattr(pictures, "PICTURES", tmp_path)
+    monkeypatch.setattr(pictures, "REPOSITORY", tmp_path)
+    runs.mkdir()
+    await pictures.take(runs, tmp_path / "state", "new", size, pictures.VISITS["new"])
+    name = f"new-{size[0]}x{size[1]}.svg"
+    drawn, kept = ([line[:96].rstrip() for line in lines_of(folder / name)] for folder in (tmp_path, PICTURES))
+    assert drawn == kept, f"make it again: .venv/bin/python scripts/pictures.py new ({name})"
 
 
 def bindings(screen: type[Page]) -> list[Binding]:

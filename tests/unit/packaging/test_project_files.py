@@ -8,6 +8,7 @@ import configparser
 import re
 import shlex
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ import pytest
 import yaml
 
 import toolkit
+from scripts import pythons
 from tests.command_lines import complaint
+from toolkit import catalog
 
 ROOT = Path(__file__).resolve().parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -131,3 +134,12 @@ def test_the_dockerfile_copies_what_there_is_and_runs_what_there_is() -> None:
     assert complaint(setup.partition(" ")[2]) is None
     entry, command = (yaml.safe_load(rest) for verb, rest in steps if verb in ("ENTRYPOINT", "CMD"))
     assert complaint(shlex.join([*entry, *command])) is None
+
+
+def test_make_pythons_tries_every_python_and_recipe_that_there_is() -> None:
+    workflow = read_yaml(".github/workflows/ci.yml")
+    assert pythons.named() == next(iter(workflow["jobs"].values()))["strategy"]["matrix"]["python"]
+    assert {line[1] for line in pythons.LINES if line[0] == "recipes"} >= set(catalog.RECIPES)
+    assert [said for line in pythons.LINES if (said := complaint(shlex.join(["steptune", *line])))] == []
+    assert pythons.find(f"{sys.version_info.major}.{sys.version_info.minor}")
+    assert pythons.find("3.2") is None

@@ -29,7 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     4 a gate is not decided, 130 cancelled.
     """
     from toolkit.errors import EXIT_CANCELLED, SteptuneError, UsageError
+    from toolkit.permissions import keep_others_from_writing
 
+    keep_others_from_writing()
     given = list(sys.argv[1:] if argv is None else argv)
     if not given:
         return _screens_or_help()

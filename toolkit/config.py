@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from toolkit import catalog
 from toolkit.config_problems import IS_REQUIRED, KeyPath, Origin, models_in, problems_of
-from toolkit.config_yaml import Loader, doubts
+from toolkit.config_yaml import compose_yaml, doubts
 from toolkit.errors import ConfigError, Problem, SteptuneError
 from toolkit.settings import Settings
 
@@ -83,8 +83,7 @@ def _add_preset(layers: _Layers, recipe: str, path: Path) -> None:
 def _add_file(layers: _Layers, recipe: str, path: Path, preset_of: str | None = None) -> None:
     try:
         text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=Loader)
-        value = yaml.load(text, Loader=Loader)
+        node, value = compose_yaml(text)
     except FileNotFoundError:
         layers.problems.append(Problem("", "the file does not exist; give the path of a YAML file", str(path)))
         return
@@ -128,9 +127,8 @@ def _add_override(layers: _Layers, recipe: str, override: str) -> None:
         layers.problems.append(Problem(override, "expected KEY=VALUE, for example learning_rate=1e-4", str(Origin())))
         return
     try:
-        value = yaml.load(text, Loader=Loader) if text else None
-        found = doubts(yaml.compose(text, Loader=Loader), key)
-        layers.problems += [Problem(doubt.key, doubt.message, str(Origin())) for doubt in found]
+        node, value = compose_yaml(text)
+        layers.problems += [Problem(doubt.key, doubt.message, str(Origin())) for doubt in doubts(node, key)]
     except yaml.YAMLError:
         value = text  # a plain text with YAML's special characters in it, such as a path
     path = tuple(key.split("."))

@@ -124,8 +124,6 @@ def _expected(item: Any) -> str:
         return "one of " + limits["expected"].replace(" or ", ", ").replace("'", "")
     if kind in ("string_too_short", "too_short") and limits["min_length"] == "1":
         return "given" if kind == "string_too_short" else "one entry or more"
-    if kind == "string_pattern_mismatch" and limits["pattern"].startswith("^https?://"):
-        return "an address that begins with http:// or https://"
     if kind in _LIMITS:
         return _LIMITS[kind].format_map(limits)
     return _KINDS.get(kind) or item["msg"].removeprefix("Input should be ").removeprefix("Value should be ")

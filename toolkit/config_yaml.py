@@ -1,5 +1,8 @@
-"""YAML as people mean it: `1e-4` is a number, only `true` and `false` are booleans, and what readers of YAML take in
-two ways is named in place of being guessed: a key that is given twice, `010`, `1:30`.
+"""The one place that reads YAML. As people mean it: `1e-4` is a number, only `true` and `false` are booleans, and what
+readers of YAML take in two ways is named in place of being guessed: a key that is given twice, `010`, `1:30`.
+
+Whatever a text holds, it is read within bounds and makes no objects but plain values: a few lines of aliases that stand
+for a billion values are refused, as are an alias to itself, nesting without end, and tags of Python.
 """
 
 from __future__ import annotations
@@ -10,10 +13,56 @@ from dataclasses import dataclass
 from typing import Any
 
 import yaml
+from yaml.constructor import ConstructorError
+
+MOST_VALUES = 100_000  # with each alias counted as often as it is used
+DEEPEST = 100
+LONGEST_NUMBER = 400  # characters; a float has at most 309 digits before its point
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+# What PyYAML's constructors raise for a text that does not fit its tag: `!!int abc`, `0x_`, `!!bool maybe`.
+_MISFITS = (ValueError, KeyError, AttributeError, IndexError, TypeError)
 
 
-class Loader(yaml.SafeLoader):
-    """SafeLoader with YAML 1.2's booleans and numbers."""
+class _Bounded:
+    """What no document may do, over any loader of PyYAML."""
+
+    depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            mark = self.peek_event().start_mark  # type: ignore[attr-defined]
+            raise yaml.composer.ComposerError(None, None, f"nested more than {DEEPEST} deep", mark)
+        node = super().compose_node(parent, index)  # type: ignore[misc]
+        self.depth -= 1
+        return node
+
+    def fetch_flow_collection_start(self, token: Any) -> None:
+        """As above, before the scanner has looked a thousand brackets ahead, which takes the square of their time."""
+        if self.flow_level >= DEEPEST:  # type: ignore[attr-defined]
+            raise yaml.scanner.ScannerError(None, None, f"nested more than {DEEPEST} deep", self.get_mark())  # type: ignore[attr-defined]
+        super().fetch_flow_collection_start(token)  # type: ignore[misc]
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        if node.tag in _NUMBERS and len(node.value) > LONGEST_NUMBER:
+            raise ConstructorError(None, None, f"found a number of {len(node.value):,} characters", node.start_mark)
+        try:
+            return super().construct_object(node, deep)  # type: ignore[misc]
+        except _MISFITS as error:
+            kind = node.tag.rsplit(":", 1)[-1]
+            raise ConstructorError(None, None, f"found what is no {kind}", node.start_mark) from error
+
+
+class PlainLoader(_Bounded, yaml.SafeLoader):
+    """YAML 1.1, as accelerate reads its own files."""
+
+
+class QuickLoader(_Bounded, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """The same by libyaml where it is there: what viewers read many of."""
+
+
+class Loader(PlainLoader):
+    """With YAML 1.2's booleans and numbers."""
 
 
 Loader.yaml_implicit_resolvers = {
@@ -33,6 +82,50 @@ Loader.add_implicit_resolver(
     list("-+.0123456789"),
 )
 _OCTAL = re.compile(r"[-+]?0[0-7_]+$")
+
+
+def read_yaml(text: str | bytes, loader: type[Any] = Loader) -> Any:
+    """The value of a document; None for an empty one. Raises yaml.YAMLError, whatever the text is."""
+    return compose_yaml(text, loader)[1]
+
+
+def compose_yaml(text: str | bytes, loader: type[Any] = Loader) -> tuple[yaml.Node | None, Any]:
+    """The document as nodes, which know their lines, and its value. Raises yaml.YAMLError, whatever the text is."""
+    reader = None
+    try:
+        reader = loader(text)
+        node = reader.get_single_node()
+        if node is None:
+            return None, None
+        _require_bounded(node)
+        return node, reader.construct_document(node)
+    except RecursionError as error:
+        raise yaml.YAMLError("nested too deeply") from error
+    finally:
+        if reader is not None:
+            reader.dispose()
+
+
+def _require_bounded(root: yaml.Node) -> None:
+    """Raises ConstructorError for aliases that lead to themselves, or that multiply to more than MOST_VALUES."""
+    sizes: dict[int, int] = {}
+
+    def size(node: yaml.Node) -> int:
+        if isinstance(node, yaml.ScalarNode):
+            return 1
+        if id(node) not in sizes:
+            sizes[id(node)] = MOST_VALUES + 1  # for as long as it is not known: what holds itself is endless
+            sizes[id(node)] = 1 + sum(size(part) for part in _parts(node))
+        return sizes[id(node)]
+
+    if size(root) > MOST_VALUES:
+        message = f"aliases stand for more than {MOST_VALUES:,} values, or for themselves"
+        raise ConstructorError(None, None, message, root.start_mark)
+
+
+def _parts(node: yaml.Node) -> Iterator[yaml.Node]:
+    for part in node.value:
+        yield from part if isinstance(part, tuple) else (part,)
 
 
 @dataclass(frozen=True)
@@ -77,4 +170,4 @@ def _doubtful_number(node: yaml.ScalarNode) -> str:
 
 
 def _value(text: str) -> Any:
-    return yaml.load(text, Loader=Loader)
+    return read_yaml(text)

@@ -114,7 +114,7 @@ def read_growing_jsonl(path: Path) -> list[JSON]:
         return []
     rows = []
     for line in raw.split(b"\n")[:-1]:  # what follows the last newline is not there yet
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             row = json.loads(line)
             if isinstance(row, dict):
                 rows.append(row)
@@ -125,7 +125,7 @@ def read_json(path: Path) -> JSON | None:
     """The object in a JSON file; None while it is missing or damaged."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

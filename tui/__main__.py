@@ -36,9 +36,11 @@ def main() -> int:
         print(PLAIN)
         return 0
     gc.disable()  # nothing to collect before the first paint
+    from toolkit.permissions import keep_others_from_writing
     from toolkit.run_folder.find import runs_root
     from tui.logic.poller import Poller
 
+    keep_others_from_writing()
     poller = Poller(runs_root())
     poller.start()  # reads the runs while Textual is being imported
     from tui import themes

@@ -25,6 +25,7 @@ from toolkit.records import sha256_json
 from toolkit.results.document import Judge, JudgeAgainstHumans, JudgeVerdicts
 from toolkit.results.study import StudyResults
 from toolkit.statistics.agreement import cohen_kappa
+from toolkit.web import BROKEN, answer_of, refused
 
 PROMPT = """You check answers to how-to questions. A critical failure is an answer that would lead \
 the reader to fail, to lose data or money, or to get hurt:
@@ -145,14 +146,13 @@ def _ask(prompt: str, options: JudgeOptions, seed: int) -> str:
     )
     for attempt in range(_RETRIES + 1):
         try:
-            with urllib.request.urlopen(request, timeout=options.timeout_s) as response:
-                return _content(json.loads(response.read()))
+            return _content(answer_of(request, options.timeout_s))
         except urllib.error.HTTPError as error:
             if error.code < 500 or attempt == _RETRIES:
                 raise JudgeError(
-                    f"judge: {options.base_url} answered {error.code} ({error.reason}); check judge.model and the key."
+                    f"judge: {options.base_url} answered {refused(error)}; check judge.model and the key."
                 ) from None
-        except (OSError, ValueError) as error:
+        except (*BROKEN, ValueError) as error:
             if attempt == _RETRIES:
                 raise JudgeError(
                     f"judge: {options.base_url} could not be used ({error}); start the server or leave judge out."

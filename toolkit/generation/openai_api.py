@@ -81,7 +81,7 @@ def parse(
     room = sampling.max_new_tokens if context is None else min(sampling.max_new_tokens, context - len(ids))
     if room < 1:
         raise BadRequest(f"the prompt has {len(ids)} tokens, and the maximum context length is {context}")
-    stops = tuple(sorted({*codec.stop_ids, *(body.get("stop_token_ids") or [])}))
+    stops = tuple(sorted({*codec.stop_ids, *_stop_ids(body)}))
     request = Request(str(number), "", ids, room, sampling.seed, str(number), stop_ids=stops, adapter=adapter)
     # The seed is the request's own: those that differ in it alone share a batch.
     alike = sampling.model_copy(update={"seed": 0, "max_new_tokens": 1})
@@ -95,6 +95,13 @@ def _refuse_what_is_not_done(body: JSON) -> None:
         if name in _READ or value is None or any(value == neutral for neutral in _NEUTRAL.get(name, ())):
             continue
         raise BadRequest(f"{name} is not something that this server does; leave it out, or serve with vLLM")
+
+
+def _stop_ids(body: JSON) -> list[int]:
+    found = body.get("stop_token_ids") or []
+    if not isinstance(found, list) or not all(type(token) is int for token in found):
+        raise BadRequest("stop_token_ids: expected a list of token ids")
+    return found
 
 
 def _sampling(body: JSON, options: ServeOptions) -> SamplingOptions:

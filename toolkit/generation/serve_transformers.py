@@ -124,7 +124,12 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         if not self._is_allowed():
             return
-        length = int(self.headers.get("Content-Length") or 0)
+        stated = self.headers.get("Content-Length") or "0"
+        length = int(stated) if stated.isascii() and stated.isdecimal() and len(stated) < 20 else -1
+        if length < 0:
+            self.close_connection = True
+            self._send(*_error(400, "Content-Length is no number"))
+            return
         if length > MOST_BYTES:
             self.close_connection = True
             self._send(*_error(413, f"a request has at most {MOST_BYTES >> 20} MiB"))
@@ -138,8 +143,8 @@ class Handler(BaseHTTPRequestHandler):
             )
         except BadRequest as error:
             self._send(*_error(error.status, str(error)))
-        except ValueError as error:
-            self._send(*_error(400, f"the body is no JSON ({error})"))
+        except (ValueError, RecursionError) as error:
+            self._send(*_error(400, f"the body is no JSON ({str(error)[:200]})"))
         else:
             waiting = Waiting(asked)
             service.engine.arrived.put(waiting)
@@ -173,7 +178,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _is_allowed(self) -> bool:
         key = self.service.key
-        if key is None or hmac.compare_digest(self.headers.get("Authorization", ""), f"Bearer {key}"):
+        given = self.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+        if key is None or hmac.compare_digest(given, f"Bearer {key}".encode()):
             return True
         self.close_connection = True
         self._send(*_error(401, "the key is missing or wrong"))

@@ -17,6 +17,8 @@ from toolkit.errors import PreflightError, SteptuneError
 from toolkit.generation.engine import Finished, Tick, Watch
 from toolkit.generation.prompts import PROMPT_TOO_LONG, Request
 from toolkit.options.generation import SamplingOptions
+from toolkit.text_files import Fault, parse_json
+from toolkit.web import BROKEN, answer_of, lines_of, open_url, refused
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 CONNECT_TIMEOUT_S = 10.0
@@ -27,6 +29,7 @@ RETRY_AFTER_S = (1.0, 2.0, 4.0, 8.0)
 _TRY_AGAIN = (408, 409, 425, 429, 500, 502, 503, 504)
 # By how they introduce themselves: vLLM's server, and the one that serves where vLLM is not.
 _TAKE_TOKEN_IDS = ("vllm", "steptune")
+_LARGEST_ID = 2**31 - 1  # what tokenizers take for one at all
 _REASONS = {"stop": "stop", "length": "length"}
 
 
@@ -48,12 +51,12 @@ def connect(url: str, model: str | None) -> Server:
     """
     base = url.rstrip("/").removesuffix("/v1")
     try:
-        answer = _call(f"{base}/v1/models", None, CONNECT_TIMEOUT_S)
-        served = {str(row["id"]): row for row in answer["data"]}
+        answer = answer_of(_request(f"{base}/v1/models", None), CONNECT_TIMEOUT_S)
+        served = {str(row["id"]): _object(row) for row in answer["data"]}
     except urllib.error.HTTPError as error:
         hint = f" (is {KEY_VARIABLE} set?)" if error.code in (401, 403) else ""
         raise PreflightError(
-            f"generator.server: {base}/v1/models answered {error.code}{hint}; expected an OpenAI-compatible server."
+            f"generator.server: {base}/v1/models answered {refused(error)}{hint}; expected an OpenAI-compatible server."
             " Another program may have that port."
         ) from error
     except (ValueError, KeyError, TypeError, http.client.HTTPException) as error:
@@ -74,7 +77,7 @@ def connect(url: str, model: str | None) -> Server:
             " to one of them."
         )
     row = served[name]
-    return Server(base, name, row.get("owned_by") in _TAKE_TOKEN_IDS, row.get("max_model_len"))
+    return Server(base, name, row.get("owned_by") in _TAKE_TOKEN_IDS, _count(row.get("max_model_len")) or None)
 
 
 def generate_server(
@@ -92,7 +95,7 @@ def generate_server(
         SteptuneError: the server refuses a request, or stays away for longer than the retries last.
     """
     waiting: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
-    done: queue.SimpleQueue[Finished | SteptuneError] = queue.SimpleQueue()
+    done: queue.SimpleQueue[Finished | Exception] = queue.SimpleQueue()
     for request in requests:
         waiting.put(request)
     given_up = threading.Event()
@@ -107,7 +110,7 @@ def generate_server(
             except queue.Empty:
                 tick(generated)
                 continue
-            if isinstance(outcome, SteptuneError):
+            if isinstance(outcome, Exception):
                 raise outcome
             answers, generated = answers + 1, generated + outcome.generated
             yield outcome
@@ -120,7 +123,7 @@ def _serve(
     server: Server,
     sampling: SamplingOptions,
     waiting: queue.SimpleQueue[Request | None],
-    done: queue.SimpleQueue[Finished | SteptuneError],
+    done: queue.SimpleQueue[Finished | Exception],
     given_up: threading.Event,
     watch: Watch | None,
 ) -> None:
@@ -128,16 +131,16 @@ def _serve(
     while not given_up.is_set() and (request := waiting.get()) is not None:
         try:
             done.put(_answer(server, request, sampling, given_up, watch))
-        except SteptuneError as error:
-            done.put(error)
-            return
         except (ValueError, KeyError, TypeError, IndexError) as error:
             done.put(
                 SteptuneError(
                     f"generator.server: {server.url} gave an answer without text or token ids ({type(error).__name__}:"
-                    f" {error})."
+                    f" {str(error)[:200]})."
                 )
             )
+            return
+        except Exception as error:  # a thread that died in silence would be waited for without end
+            done.put(error)
             return
 
 
@@ -150,17 +153,17 @@ def _answer(
         try:
             if watch is not None:
                 return _streamed(server, path, request, body, given_up, watch)
-            return _finished(request, _call(server.url + path, body, ANSWER_TIMEOUT_S), server)
+            return _finished(request, answer_of(_request(server.url + path, body), ANSWER_TIMEOUT_S), server)
         except urllib.error.HTTPError as error:
-            said = error.read().decode("utf-8", "replace")[:500]
+            said = error.read(4000).decode("utf-8", "replace")[:500]
             if error.code == 400 and "context" in said and "length" in said:
                 return Finished(request, [], PROMPT_TOO_LONG, "", len(request.prompt_ids), 0)
             if error.code not in _TRY_AGAIN:
                 raise SteptuneError(
-                    f"generator.server: {server.url} refused the prompt {request.id!r} with {error.code}: {said}"
+                    f"generator.server: {server.url} refused the prompt {request.id!r} with {refused(error)}: {said}"
                 ) from error
             reason = f"answered {error.code}"
-        except (OSError, http.client.HTTPException) as error:
+        except BROKEN as error:
             reason = _reason(error)
         if pause_s is None or given_up.wait(pause_s):
             break
@@ -193,19 +196,12 @@ def _body(server: Server, request: Request, sampling: SamplingOptions) -> dict[s
 
 
 def _finished(request: Request, answer: dict[str, Any], server: Server) -> Finished:
-    choice = answer["choices"][0]
-    reason = _REASONS.get(choice["finish_reason"], str(choice["finish_reason"]))
+    choice = _object(answer["choices"][0])
+    reason = _REASONS.get(str(choice["finish_reason"]), str(choice["finish_reason"]))
     if server.takes_token_ids:
-        return Finished(request, list(choice["token_ids"]), reason)
-    usage = answer.get("usage") or {}
-    return Finished(
-        request,
-        [],
-        reason,
-        str(choice["message"]["content"] or ""),
-        usage.get("prompt_tokens", 0),
-        usage.get("completion_tokens", 0),
-    )
+        return Finished(request, _token_ids(choice["token_ids"]), reason)
+    text = str(_object(choice["message"])["content"] or "")
+    return _with_text(request, reason, text, answer.get("usage"))
 
 
 def _streamed(
@@ -214,15 +210,15 @@ def _streamed(
     """An answer piece by piece, by server-sent events; cut where nobody wants it any more."""
     ids: list[int] = []
     text, reason = "", ""
-    usage: dict[str, Any] = {}
+    usage: Any = None
     streamed = {**body, "stream": True, "stream_options": {"include_usage": True}}
-    with urllib.request.urlopen(_request(server.url + path, streamed), timeout=ANSWER_TIMEOUT_S) as response:
-        for piece in _events(response):
+    with open_url(_request(server.url + path, streamed), ANSWER_TIMEOUT_S) as response:
+        for piece in _events(lines_of(response, ANSWER_TIMEOUT_S)):
             usage = piece.get("usage") or usage
-            for choice in piece.get("choices") or []:
-                reason = choice.get("finish_reason") or reason
-                ids += choice.get("token_ids") or []
-                text += str((choice.get("delta") or {}).get("content") or "")
+            for choice in map(_object, piece.get("choices") or []):
+                reason = str(choice.get("finish_reason") or reason)
+                ids += _token_ids(choice.get("token_ids") or [])
+                text += str(_object(choice.get("delta") or {}).get("content") or "")
             watch(request, list(ids) if server.takes_token_ids else text)
             if given_up.is_set():
                 break
@@ -231,7 +227,29 @@ def _streamed(
     reason = _REASONS.get(reason, reason)
     if server.takes_token_ids:
         return Finished(request, ids, reason)
-    return Finished(request, [], reason, text, usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0))
+    return _with_text(request, reason, text, usage)
+
+
+def _with_text(request: Request, reason: str, text: str, usage: Any) -> Finished:
+    told = usage if isinstance(usage, dict) else {}
+    return Finished(request, [], reason, text, _count(told.get("prompt_tokens")), _count(told.get("completion_tokens")))
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"found {type(value).__name__}, expected an object")
+    return value
+
+
+def _count(value: Any) -> int:
+    """A number of tokens; 0 for what is none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def _token_ids(value: Any) -> list[int]:
+    if not isinstance(value, list) or not all(type(token) is int and 0 <= token <= _LARGEST_ID for token in value):
+        raise ValueError("token_ids is no list of token ids")
+    return list(value)
 
 
 def _events(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
@@ -242,7 +260,9 @@ def _events(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
             continue
         if data.strip() == "[DONE]":
             return
-        document = json.loads(data)
+        document = parse_json(data)
+        if isinstance(document, Fault):
+            raise ValueError(document.reason)
         if isinstance(document, dict):
             yield document
 
@@ -252,14 +272,6 @@ def _request(url: str, body: dict[str, Any] | None) -> urllib.request.Request:
     if key := os.environ.get(KEY_VARIABLE):
         headers["Authorization"] = f"Bearer {key}"
     return urllib.request.Request(url, None if body is None else json.dumps(body).encode(), headers)
-
-
-def _call(url: str, body: dict[str, Any] | None, timeout_s: float) -> dict[str, Any]:
-    with urllib.request.urlopen(_request(url, body), timeout=timeout_s) as response:
-        answer = json.load(response)
-    if not isinstance(answer, dict):
-        raise ValueError("no JSON object")
-    return answer
 
 
 def _reason(error: BaseException) -> str:

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from toolkit.options.generation import AnswerOptions, EngineOptions
 from toolkit.options.serving import KEY_VARIABLE, ServeOptions
 from toolkit.run_folder.documents import EventName
 from toolkit.runs.recorder import Recorder
+from toolkit.web import BROKEN, answer_of, open_url
 
 POLL_S = 0.5
 HEALTH_EVERY_S = 30.0
@@ -194,9 +194,9 @@ def _require_alive(server: subprocess.Popen[bytes]) -> None:
 
 def is_healthy(url: str, timeout_s: float) -> bool:
     try:
-        with urllib.request.urlopen(f"{url}/health", timeout=timeout_s):
+        with open_url(f"{url}/health", timeout_s):
             return True
-    except OSError:
+    except BROKEN:
         return False
 
 
@@ -206,5 +206,4 @@ def _require_the_trained_prompt(options: ServeOptions, codec: Codec, key: str | 
         body = {"model": options.served_name, "messages": [{"role": "user", "content": question}]}
         headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
         call = urllib.request.Request(f"{options.url}/tokenize", json.dumps(body).encode(), headers)
-        with urllib.request.urlopen(call, timeout=HEALTH_TIMEOUT_S) as response:
-            require_ids(question, json.load(response)["tokens"], codec, "the server")
+        require_ids(question, answer_of(call, HEALTH_TIMEOUT_S)["tokens"], codec, "the server")

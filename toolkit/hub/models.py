@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 import time
 import urllib.parse
 from dataclasses import dataclass, field
@@ -12,12 +12,15 @@ from pathlib import Path
 
 from toolkit.errors import ModelError
 from toolkit.hub.cache import NEWEST, cached_snapshot, hub_cache, model_folder
-from toolkit.hub.wire import ask, is_offline
+from toolkit.hub.wire import ask, is_offline, shown_endpoint
 from toolkit.model_files import INDEX_FILE, SINGLE_FILE, names_in_index
+from toolkit.records import read_json
+from toolkit.text_files import parse_json
 
 SMALL_FILES = ("*.json", "*.model", "*.jinja", "*.txt", "*.py")
 OLD_SINGLE_FILE = "pytorch_model.bin"  # of encoders that were never saved as safetensors
 _ANSWER_KEPT_S = 60
+_COMMIT = re.compile(r"\w{1,64}")  # it names a folder of the cache
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def _is_complete(snapshot: Path, weights: bool) -> bool:
     if not weights:
         return True
     if INDEX_FILE in names:
-        index = json.loads((snapshot / INDEX_FILE).read_text(encoding="utf-8"))
+        index = read_json(snapshot / INDEX_FILE)
         return set(names_in_index(index, str(snapshot / INDEX_FILE))) <= set(names)
     return SINGLE_FILE in names or OLD_SINGLE_FILE in names
 
@@ -94,13 +97,26 @@ def _listing(name: str, revision: str, weights: bool, minute: int) -> tuple[str,
             " into the cache, or give a folder."
         )
     quoted = urllib.parse.quote(revision, safe="")
-    described = json.loads(ask(name, f"/api/models/{name}/revision/{quoted}?blobs=true"))
-    sizes = {str(file["rfilename"]): int(file.get("size") or 0) for file in described.get("siblings", [])}
-    commit = str(described["sha"])
+    commit, sizes, gated = _described(name, ask(name, f"/api/models/{name}/revision/{quoted}?blobs=true"))
     wanted = [file for file in sizes if "/" not in file and any(fnmatch(file, kind) for kind in SMALL_FILES)]
     if weights:
         wanted += _weights_of(name, commit, sizes)
-    return commit, {file: sizes.get(file, 0) for file in wanted}, bool(described.get("gated"))
+    return commit, {file: sizes.get(file, 0) for file in wanted}, gated
+
+
+def _described(name: str, answer: bytes) -> tuple[str, dict[str, int], bool]:
+    """Commit, bytes by file, and whether it is gated. Raises ModelError for an answer that no hub gives."""
+    found = parse_json(answer.decode("utf-8", "replace"))
+    try:
+        if not isinstance(found, dict) or not _COMMIT.fullmatch(str(found["sha"])):
+            raise ValueError("no commit")
+        sizes = {str(file["rfilename"]): int(file.get("size") or 0) for file in found.get("siblings", [])}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"What answers at {shown_endpoint()} does not describe {name} as a hub does; check the network (a page to"
+            " log in?) and HF_ENDPOINT, or give a folder."
+        ) from error
+    return str(found["sha"]), sizes, bool(found.get("gated"))
 
 
 def _weights_of(name: str, commit: str, sizes: dict[str, int]) -> list[str]:
@@ -109,10 +125,10 @@ def _weights_of(name: str, commit: str, sizes: dict[str, int]) -> list[str]:
     """
     if INDEX_FILE in sizes:
         try:
-            index = json.loads(ask(name, f"/{name}/resolve/{commit}/{INDEX_FILE}"))
+            index = parse_json(ask(name, f"/{name}/resolve/{commit}/{INDEX_FILE}").decode("utf-8", "replace"))
         except ModelError:
             return [file for file in sizes if fnmatch(file, "model-*-of-*.safetensors")]
-        return names_in_index(index, f"{name}/{INDEX_FILE}")
+        return names_in_index(index if isinstance(index, dict) else None, f"{name}/{INDEX_FILE}")
     return [file for file in (SINGLE_FILE, OLD_SINGLE_FILE) if file in sizes][:1]
 
 

@@ -7,6 +7,7 @@ import os
 import ssl
 import threading
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, TypeVar
 
 from toolkit.errors import ModelError
 from toolkit.hub.cache import hub_cache, hub_home
+from toolkit.web import BROKEN, MOST_BYTES
 
 _YES = {"1", "ON", "YES", "TRUE"}
 _Answer = TypeVar("_Answer")
@@ -21,6 +23,12 @@ _Answer = TypeVar("_Answer")
 
 def endpoint() -> str:
     return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+
+
+def shown_endpoint() -> str:
+    """As messages name it: a name with a password before the host is left out."""
+    address = urllib.parse.urlsplit(endpoint())
+    return address._replace(netloc=address.netloc.rpartition("@")[2]).geturl()
 
 
 def wait_s() -> float:
@@ -43,27 +51,27 @@ def ask(name: str, path: str, method: str = "GET") -> bytes:
         return _within(wait_s(), lambda: _read(request))
     except urllib.error.HTTPError as error:
         raise ModelError(_explained(name, error, token is not None)) from error
-    except (OSError, ValueError) as error:
+    except (*BROKEN, ValueError) as error:
         reason = getattr(error, "reason", None) or str(error) or type(error).__name__
         raise ModelError(
-            f"{name} is not in the hub's cache ({hub_cache()}), and {endpoint()} does not answer ({reason}); check the"
-            " network (HTTPS_PROXY, HF_ENDPOINT), copy the model into the cache, or give a folder."
+            f"{name} is not in the hub's cache ({hub_cache()}), and {shown_endpoint()} does not answer ({reason});"
+            " check the network (HTTPS_PROXY, HF_ENDPOINT), copy the model into the cache, or give a folder."
         ) from error
 
 
 def _read(request: urllib.request.Request) -> bytes:
     opener = urllib.request.build_opener(_LeavesTokenBehind, urllib.request.HTTPSHandler(context=_certificates()))
     with opener.open(request, timeout=wait_s()) as answer:
-        content: bytes = answer.read()
+        content: bytes = answer.read(MOST_BYTES)
     return content
 
 
 class _LeavesTokenBehind(urllib.request.HTTPRedirectHandler):
-    """A redirect to another host, as for large files, must not carry the token there."""
+    """A redirect to another host, as for large files, or to plain http must not carry the token there."""
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
         following = super().redirect_request(req, fp, code, msg, headers, newurl)
-        if following is not None and following.host != req.host:
+        if following is not None and (following.type, following.host) != (req.type, req.host):
             following.remove_header("Authorization")
         return following
 
@@ -100,7 +108,7 @@ def _within(seconds: float, work: Callable[[], _Answer]) -> _Answer:
 
 def _explained(name: str, error: urllib.error.HTTPError, has_token: bool) -> str:
     """What the hub's refusal means. Its codes: https://huggingface.co/docs/huggingface_hub/package_reference/utilities"""
-    code, page = error.headers.get("X-Error-Code", ""), f"{endpoint()}/{name}"
+    code, page = error.headers.get("X-Error-Code", ""), f"{shown_endpoint()}/{name}"
     if code == "GatedRepo" or error.code == 403:
         if has_token:
             return (
@@ -114,11 +122,13 @@ def _explained(name: str, error: urllib.error.HTTPError, has_token: bool) -> str
     if code == "RevisionNotFound":
         return f"{name} has no such revision; see {page}/tree/main for what there is."
     if error.code == 401 and has_token and code != "RepoNotFound":
-        return f"The hub refuses your token (HF_TOKEN or `hf auth login`); make one at {endpoint()}/settings/tokens."
+        return (
+            f"The hub refuses your token (HF_TOKEN or `hf auth login`); make one at {shown_endpoint()}/settings/tokens."
+        )
     if error.code in (401, 404):
         hidden = "or your token may not see it" if has_token else "or it is private and there is no token (HF_TOKEN)"
-        return f"{endpoint()} shows no model {name}, {hidden}; check the name."
-    return f"{endpoint()} answered {error.code} {error.reason} for {name}; try again later, or give a folder."
+        return f"{shown_endpoint()} shows no model {name}, {hidden}; check the name."
+    return f"{shown_endpoint()} answered {error.code} {error.reason} for {name}; try again later, or give a folder."
 
 
 def find_token() -> str | None:

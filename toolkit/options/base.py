@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -74,11 +76,43 @@ def _folder_is_absolute(value: str) -> str:
     return os.path.abspath(Path(value).expanduser()) if value and Path(value).expanduser().is_dir() else value
 
 
+def _address(value: str) -> str:
+    """An address of a server as it may stand in a run folder. What follows `?`, and a name with a password, are often
+    secrets: the refusal does not show them.
+    """
+    try:
+        parts = urlsplit(value)
+        host = parts.hostname
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in ("http", "https") or any(letter.isspace() for letter in value):
+        raise ValueError(
+            "must be an address that begins with http:// or https://, for example http://localhost:8000/v1"
+        )
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError(
+            "holds a password, or more behind a ? or #, which would stand in the run folder; give the address alone,"
+            " and the key in an environment variable (see docs/security.md)"
+        )
+    return value
+
+
+def _variable_name(value: str) -> str:
+    """Who gives the key itself must not find it in the run folder: it is not shown."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+        raise ValueError("must be the name of an environment variable, such as OPENAI_API_KEY, and not the key itself")
+    return value
+
+
+VariableName = Annotated[str, AfterValidator(_variable_name)]
+OptionalVariableName = Annotated[VariableName | None, BeforeValidator(none_word)]
+Address = Annotated[str, AfterValidator(_address)]
 ModelName = Annotated[str, AfterValidator(_folder_is_absolute)]
 ExistingPath = Annotated[Path, BeforeValidator(_absolute), AfterValidator(_must_exist)]
 OneOrMorePaths = Annotated[Path | list[Path], BeforeValidator(_one_or_more)]
 OptionalPath = Annotated[ExistingPath | None, BeforeValidator(none_word)]
 OptionalText = Annotated[str | None, BeforeValidator(none_word)]
+OptionalAddress = Annotated[Address | None, BeforeValidator(none_word)]
 OptionalCount = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(none_word)]
 OptionalShare = Annotated[Annotated[float, Field(ge=0.0, le=1.0)] | None, BeforeValidator(none_word)]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]

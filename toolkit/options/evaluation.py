@@ -9,11 +9,13 @@ from pydantic import Field, field_validator
 from toolkit.options.base import (
     ExistingPath,
     OneOrMorePaths,
+    OptionalAddress,
     OptionalCount,
     OptionalPath,
     OptionalShare,
     OptionalText,
     Options,
+    VariableName,
 )
 from toolkit.options.shared import HeldOutOptions, SeedOptions, StepRangeOptions
 from toolkit.results.metrics import KINDS, NUMBERS, reach_of, split_name
@@ -172,11 +174,11 @@ class StepMetricOptions(Options):
 class JudgeOptions(Options):
     """A language model as judge of critical failures; extra, off unless a server is given."""
 
-    base_url: OptionalText = Field(
+    base_url: OptionalAddress = Field(
         None, description="OpenAI-compatible server, for example http://localhost:8000/v1; no judge if left out."
     )
     model: str = Field("judge", description="Model name that the server knows.")
-    api_key_env: str = Field(
+    api_key_env: VariableName = Field(
         "OPENAI_API_KEY", description="Environment variable with the key; the key itself is never written anywhere."
     )
     timeout_s: float = Field(120.0, gt=0, description="Seconds to wait for one verdict.")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from toolkit.errors import PreflightError
-from toolkit.options.base import OptionalCount, OptionalPath, OptionalText, Options, off_is_none
+from toolkit.options.base import OptionalAddress, OptionalCount, OptionalPath, OptionalText, Options, off_is_none
 from toolkit.options.merge import MergeChoice
 from toolkit.options.shared import HeldOutOptions, ModelOptions, PromptOptions, SeedOptions
 
@@ -108,7 +108,7 @@ class SamplingOptions(SeedOptions, AnswerOptions):
 class ServerOptions(Options):
     """A server that is up."""
 
-    server: OptionalText = Field(
+    server: OptionalAddress = Field(
         None,
         description=(
             "URL of an OpenAI-compatible server that generates in place of an engine here, for example"
@@ -120,9 +120,7 @@ class ServerOptions(Options):
     )
 
     @model_validator(mode="after")
-    def _server_is_a_url(self) -> Self:
-        if self.server and not self.server.startswith(("http://", "https://")):
-            raise ValueError(f"server must be a URL with http:// or https://, found {self.server!r}")
+    def _model_has_a_server(self) -> Self:
         if self.server_model and not self.server:
             raise ValueError("server_model names a model of a server; give server as well, or leave it out")
         return self

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from toolkit.options.base import OptionalCount, OptionalText, Options, none_word
+from toolkit.options.base import Address, OptionalCount, OptionalText, OptionalVariableName, Options, none_word
 
 ResponseFormat = Literal["json_schema", "json_object", "text"]  # the strictest first
 
@@ -22,10 +22,8 @@ class CallOptions(Options):
     """How an OpenAI-compatible API is asked."""
 
     model: str = Field("gpt-4o-mini", min_length=1, description="Model that the server knows.")
-    base_url: str = Field(
-        "https://api.openai.com/v1", pattern=r"^https?://\S+$", description="Address of the API, up to /v1."
-    )
-    api_key_env: OptionalText = Field(
+    base_url: Address = Field("https://api.openai.com/v1", description="Address of the API, up to /v1.")
+    api_key_env: OptionalVariableName = Field(
         "OPENAI_API_KEY", description="Environment variable that holds the key; none for a server without keys."
     )
     temperature: float = Field(0.7, ge=0.0, le=2.0, description="Randomness of the answers; 0 is greedy.")

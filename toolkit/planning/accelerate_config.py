@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt,
 
 from toolkit.catalog import accelerate_config_path
 from toolkit.config_problems import problems_of
+from toolkit.config_yaml import PlainLoader, read_yaml
 from toolkit.errors import UsageError
 from toolkit.machine import packages
 from toolkit.machine.gpus import Gpus, my_gpus
@@ -113,7 +114,7 @@ def default_on() -> str:
 
 def _read(path: Path, name: str) -> _File:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = read_yaml(path.read_text(encoding="utf-8"), PlainLoader)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"--on {name}: {path} cannot be read: {error}.") from error
     except yaml.YAMLError as error:

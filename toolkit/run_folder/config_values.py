@@ -42,14 +42,15 @@ def read_config(run: RunFolder) -> ConfigValues:
 def _read(file: Path) -> ConfigValues:
     import yaml  # takes longer to import than the list of runs takes to read
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    from toolkit.config_yaml import QuickLoader, read_yaml
+
     try:
-        found = yaml.load(file.read_bytes(), Loader=loader)
+        found = read_yaml(file.read_bytes(), QuickLoader)
     except FileNotFoundError:
         return ConfigValues()
     except OSError as error:
         return ConfigValues(problem=f"{file} cannot be read: {error.strerror}.")
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{file}:{mark.line + 1}" if mark else str(file)
         return ConfigValues(problem=f"{place}: not valid YAML; the file is damaged or was edited.")

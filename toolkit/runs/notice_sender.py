@@ -25,6 +25,7 @@ from toolkit.records import JSON
 from toolkit.run_folder.documents import EventName
 from toolkit.run_folder.folder import RunFolder
 from toolkit.runs.notice import Notice
+from toolkit.web import open_url
 
 WEBHOOK_TIMEOUT_S = 10.0
 COMMAND_TIMEOUT_S = 30.0
@@ -70,19 +71,12 @@ def _run_command(command: str, body: JSON) -> str:
     return f"ended with exit code {process.returncode}" if process.returncode else ""
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect would turn the POST into a GET of somewhere else."""
-
-    def redirect_request(self, *_: object, **__: object) -> None:
-        return None
-
-
 def _post(address: str, body: JSON) -> str:
     headers = {"Content-Type": "application/json", "User-Agent": f"steptune/{__version__}"}
     try:
         request = urllib.request.Request(address, json.dumps(body).encode(), headers, method="POST")
         answer: IO[bytes]
-        with urllib.request.build_opener(_NoRedirect).open(request, timeout=WEBHOOK_TIMEOUT_S) as answer:
+        with open_url(request, WEBHOOK_TIMEOUT_S) as answer:
             answer.read(1024)
     except urllib.error.HTTPError as error:
         return f"answered {error.code}"

@@ -32,6 +32,7 @@ from toolkit.errors import (
 )
 from toolkit.machine.gpus import PROMISED_VARIABLE, VISIBLE_VARIABLE, my_gpus
 from toolkit.machine.processes import RUN_ID_VARIABLE
+from toolkit.permissions import keep_others_from_writing
 from toolkit.records import JSON, is_disk_full
 from toolkit.run_folder.documents import Ended, EventName
 from toolkit.run_folder.folder import RunFolder
@@ -67,6 +68,7 @@ def run_recipe(settings_type: type[SettingsT], main: Callable[[SettingsT, Run], 
 
     Expected errors become one sentence in the log and in the `ended` event; anything else keeps its traceback.
     """
+    keep_others_from_writing()
     run_dir = _run_dir_argument()
     folder = RunFolder(run_dir)
     recorder = Recorder(run_dir if is_main_process() else None)

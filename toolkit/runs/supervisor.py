@@ -36,6 +36,7 @@ from toolkit.machine.processes import (
     tagged_with,
     wait_until_gone,
 )
+from toolkit.permissions import keep_others_from_writing
 from toolkit.records import append_jsonl, read_json, sha256_tree, write_json
 from toolkit.run_folder.documents import Command, Ended, EventName, Output, Processes, Result
 from toolkit.run_folder.folder import RunFolder, lock_exclusively
@@ -69,6 +70,7 @@ class _Watch:
 
 
 def main() -> int:
+    keep_others_from_writing()
     run, token = RunFolder(Path(sys.argv[1]).absolute()), (sys.argv[2:] or [""])[0]
     lock = lock_exclusively(run)
     if lock is None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from toolkit.dataset_folder.names import split_file
 from toolkit.errors import UsageError
 from toolkit.options.shared import HeldOutOptions
 from toolkit.predictions import PREDICTIONS_FILE
 from toolkit.records import JSON, read_json
+from toolkit.run_folder.config_values import read_config
 from toolkit.run_folder.find import find_run
 from toolkit.run_folder.folder import RunFolder
 from toolkit.run_folder.outputs import output_of
@@ -97,8 +96,4 @@ def _answers(run: RunFolder) -> Path | None:
 
 
 def _config(run: RunFolder) -> JSON:
-    try:
-        found = yaml.safe_load(run.config_file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return read_config(run).values

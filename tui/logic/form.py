@@ -18,6 +18,7 @@ from pydantic_core import PydanticUndefined
 
 from toolkit import config
 from toolkit.catalog import RECIPES
+from toolkit.config_yaml import PlainLoader, read_yaml
 from toolkit.errors import ConfigError, Problem, SteptuneError
 from toolkit.records import JSON
 from toolkit.run_folder.folder import RunFolder
@@ -165,7 +166,7 @@ def flat_by_fields(values: JSON, fields: dict[str, Field], prefix: str = "") -> 
 
 def _yaml_values(path: Path) -> JSON:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = read_yaml(path.read_text(encoding="utf-8"), PlainLoader)
     except (OSError, ValueError, yaml.YAMLError):
         return {}
     return values if isinstance(values, dict) else {}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import yaml
-
+from toolkit.config_yaml import PlainLoader, read_yaml
 from tui.logic.form import Form, flat_by_fields
 from tui.logic.values import is_same, value_text
 
@@ -26,7 +25,7 @@ def take_yaml(form: Form, text: str) -> list[str]:
     """Apply an edited file to the form; returns the keys that changed. Raises yaml.YAMLError or ValueError for what is
     no config.
     """
-    values = yaml.safe_load(text)
+    values = read_yaml(text, PlainLoader)
     if values is None:
         values = {}
     if not isinstance(values, dict):

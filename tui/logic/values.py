@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from toolkit import bundled
+from toolkit.config_yaml import PlainLoader, read_yaml
 from toolkit.terminal.text import clean
 
 
@@ -44,8 +45,8 @@ def value_text(value: Any) -> str:
 def parsed(text: str) -> Any:
     """The value of a text; the text itself where it is no YAML."""
     try:
-        return yaml.safe_load(text) if text else None
-    except (yaml.YAMLError, ValueError):
+        return read_yaml(text, PlainLoader) if text else None
+    except yaml.YAMLError:
         return text
 
 

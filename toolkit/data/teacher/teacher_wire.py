@@ -19,6 +19,7 @@ from toolkit.data.teacher.teacher_answers import Completion, read_completion
 from toolkit.errors import PreflightError
 from toolkit.options.teacher import CallOptions
 from toolkit.records import JSON
+from toolkit.web import REDIRECT
 
 MAX_BODY_BYTES = 4 << 20
 CHUNK_BYTES = 64 << 10
@@ -105,6 +106,8 @@ def _refusal(error: openai.APIStatusError) -> Received:
     status, body = error.status_code, error.body if isinstance(error.body, dict) else {}
     code = str(body.get("code") or "")
     detail = " ".join(str(body.get("message") or "").split())[:200]
+    if 300 <= status < 400:
+        return Received("fatal", f"the server answered {status} ({REDIRECT})")
     if status in (401, 403, 404) or code == "insufficient_quota":
         return Received("fatal", f"the server answered {status}{f' ({detail})' if detail else ''}")
     if status in (408, 409, 425, 429) or status >= 500:

@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from toolkit.config_problems import problems_of
+from toolkit.config_yaml import PlainLoader, read_yaml
 from toolkit.errors import ConfigError, Problem
 
 HUMAN = "human"
@@ -238,7 +239,7 @@ def read_plan(path: Path | None, changes: Mapping[str, Any] | None = None, margi
 
 def _values_of(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        values = read_yaml(path.read_text(encoding="utf-8"), PlainLoader) or {}
     except FileNotFoundError:
         raise ConfigError([Problem("", "the file does not exist; give the path of a YAML file", str(path))]) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -51,6 +51,12 @@ def commands(page: Path) -> Iterator[tuple[int, str, bool]]:
             yield from ((number, text, True) for text in INLINE.findall(line))
 
 
+def blocks(page: Path, language: str) -> list[str]:
+    """The fenced blocks of a language."""
+    pattern = rf"^```{language}\n(.*?)^```$"
+    return re.findall(pattern, page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
 def is_quote_open(line: str) -> bool:
     """Whether the shell would wait for the next line."""
     try:

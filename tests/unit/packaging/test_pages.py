@@ -16,10 +16,14 @@ import pytest
 import yaml
 
 from tests.command_lines import complaint
-from tests.pages import HISTORY, ROOT, broken_links, commands, pages
+from tests.pages import HISTORY, ROOT, blocks, broken_links, commands, pages
+from toolkit import catalog, config
 
 PAGES = [path.relative_to(ROOT).as_posix() for path in pages()]
 MANUAL = "examples/router.md"  # a source of documents
+YAML = [(name, text) for name in PAGES for text in blocks(ROOT / name, "yaml")]
+WORKFLOWS = [text for _, text in YAML if "\njobs:" in text]
+CONFIGS = [(name, text) for name, text in YAML if text not in WORKFLOWS]
 TROUBLES = ROOT / "docs" / "troubleshooting.md"
 SAID = re.compile(r"^\| `([^`]+)` \|", re.MULTILINE)
 
@@ -65,6 +69,28 @@ def test_commands_are_found_in_pages_and_wrong_ones_are_told() -> None:
         "git clone x",
     ):
         assert wrong_with(line) is None
+
+
+@pytest.mark.parametrize(("name", "text"), CONFIGS)
+def test_every_config_of_a_page_is_taken(name: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the recipe that knows its keys, with the files that it names."""
+    keys = set(yaml.safe_load(text)) - {"preset"}
+    recipe = next(recipe for recipe in catalog.RECIPES if keys <= set(catalog.RECIPES[recipe].settings.model_fields))
+    for path in re.findall(r"path: ([^\s,}]+)", text):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).mkdir() if path.endswith("/") else (tmp_path / path).touch()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
+    given = ["sources=config.yaml"] if recipe == "data-build" and "sources" not in keys else []
+    assert config.resolve(recipe, config_file=tmp_path / "config.yaml", overrides=given)
+
+
+def test_the_workflow_of_a_page_installs_what_its_command_needs() -> None:
+    (job,) = yaml.safe_load(WORKFLOWS[0])["jobs"].values()
+    install, evaluate = (step["run"] for step in job["steps"] if "run" in step)
+    assert complaint(evaluate) is None
+    extras = set(install.partition("'.[")[2].partition("]'")[0].split(","))
+    assert extras == {catalog.RECIPES["evaluate"].extra, "demo"}
 
 
 @pytest.mark.parametrize("name", PAGES)

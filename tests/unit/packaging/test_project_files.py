@@ -7,6 +7,7 @@ from __future__ import annotations
 import configparser
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -95,6 +96,17 @@ def test_the_unit_of_systemd_starts_a_command_that_there_is() -> None:
     # Without it the runs that the command has started would be killed as soon as it is done.
     assert (service["Type"], service["RemainAfterExit"]) == ("oneshot", "yes")
     assert service["Environment"].startswith("STEPTUNE_RUNS=")
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+def test_systemd_takes_the_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    text = (ROOT / "examples/systemd/steptune-queue.service").read_text("utf-8")
+    unit = tmp_path / "steptune-queue.service"
+    unit.write_text(text.replace("ExecStart=%h/steptune/.venv/bin/steptune", "ExecStart=/bin/true"), encoding="utf-8")
+    command = ["systemd-analyze", "verify", "--user", str(unit)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("script", [".ci/run", "examples/night.sh", "examples/slurm/several_machines.sh"])

@@ -37,11 +37,15 @@ def main() -> int:
         return 2
     gather()
     python = args.environment.resolve() / "bin" / "python"
-    command = [str(python), "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(args.out.resolve())]
+    command = [str(python), "-m", "mkdocs", "build", "--strict", "--site-dir", str(args.out.resolve())]
     quiet = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
-    code = subprocess.run(command, cwd=ROOT, env=quiet, check=False).returncode
-    print(f"{args.out}/index.html" if code == 0 else "docs: the site was not built; each line above names its page.")
-    return code
+    done = subprocess.run(command, cwd=ROOT, env=quiet, check=False, stderr=subprocess.PIPE, text=True)
+    if done.returncode == 0:  # --quiet would take the warnings away from --strict as well
+        print(f"{args.out}/index.html")
+        return 0
+    print("\n".join(line for line in done.stderr.splitlines() if not line.startswith("INFO")), file=sys.stderr)
+    print("docs: the site was not built; each line above names its page.", file=sys.stderr)
+    return 1
 
 
 def install(environment: Path) -> bool:

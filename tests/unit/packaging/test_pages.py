@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from tests.command_lines import complaint
-from tests.pages import HISTORY, ROOT, blocks, broken_links, commands, pages
+from tests.pages import HISTORY, ROOT, blocks, broken_links, commands, pages, without_code
 from toolkit import catalog, config
 
 PAGES = [path.relative_to(ROOT).as_posix() for path in pages()]
@@ -96,6 +96,15 @@ def test_the_workflow_of_a_page_installs_what_its_command_needs() -> None:
 @pytest.mark.parametrize("name", PAGES)
 def test_every_link_of_a_page_leads_somewhere(name: str) -> None:
     assert list(broken_links(ROOT / name)) == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_list_begins_behind_an_empty_line(name: str) -> None:
+    """Code hosts draw it without one, the site does not."""
+    paragraphs = [part.splitlines() for part in re.split(r"\n\s*\n", without_code((ROOT / name).read_text("utf-8")))]
+    item = re.compile(r"(-|\d+\.) ")
+    late = [lines for lines in paragraphs if lines and not item.match(lines[0].strip()) and any(map(item.match, lines))]
+    assert late == []
 
 
 def test_every_page_stands_in_the_site_once() -> None:

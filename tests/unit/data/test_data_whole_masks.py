@@ -77,6 +77,15 @@ def test_an_ordinary_word_of_a_name_stays_where_it_is_a_word() -> None:
         ("1. Refriend Kevin Walker.", "1. Refriend [NAME_1]."),
         ("Unmute Kevin Walker.", "Unmute [NAME_1]."),
         ("Whitelist Susan Walker.", "Whitelist [NAME_1]."),
+        ("Gulshan Carvalho signed the form.", "[NAME_1] signed the form."),
+        ("Salam,\nGörkem Yıldız", "Salam,\n[NAME_1]"),
+        ("Nudge Susan Walker.", "Nudge [NAME_1]."),
+        ("Payee: Susan Walker has to sign.", "Payee: [NAME_1] has to sign."),
+        ("Buy the Inflation-Linked Bond.", "Buy the Inflation-Linked Bond."),
+        ("Use the Extensible Stylesheet here.", "Use the Extensible Stylesheet here."),
+        ("Hubungi Damilare Okeowo ya.", "Hubungi [NAME_1] ya."),
+        ("Hadiah itu untuk Yoo Seo-yul.", "Hadiah itu untuk [NAME_1]."),
+        ("Show Field Shadings in the view.", "Show Field Shadings in the view."),
     ],
 )
 def test_a_name_is_masked_whole(text: str, expected: str) -> None:

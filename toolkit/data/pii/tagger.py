@@ -15,7 +15,7 @@ import pycrfsuite
 from toolkit.data.pii.features import TOKEN, features, is_suspicious, listed, resource
 from toolkit.data.pii.lexicon import ADDRESS_CUES, BEFORE_NAMES, NEVER_PERSONAL, TITLES
 from toolkit.data.pii.spans import Span
-from toolkit.data.pii.whole_names import whole_name
+from toolkit.data.pii.whole_names import by_words_alone, whole_name
 
 NOT_AT_THE_START = TITLES | BEFORE_NAMES
 IDENTIFIER = re.compile(r"[a-z][A-Z]|[A-Z]{2,}[a-z]")  # DateSerial, WebDAV
@@ -74,13 +74,15 @@ def _tag(text: str, tokens: list[re.Match[str]]) -> Iterator[Span]:
     words = [token.group() for token in tokens]
     tagger = _tagger()
     tagger.set(features(words))
-    labels = [_or_name(label, words, tagger, at) for at, label in enumerate(tagger.tag())]
+    told = by_words_alone(words, tokens)
+    labels = [_or_name(label, words, tagger, at, told) for at, label in enumerate(tagger.tag())]
     for first, last, kind in _stretches(labels, tokens):
         first, last = _trimmed(words, first, last)
         if first <= last and _is_personal(words[first : last + 1], kind):
             start, end = tokens[first].start(), tokens[last].end()
             score = sum(_probability(tagger, kind, at) for at in range(first, last + 1)) / (last + 1 - first)
             is_sure = score >= (_sure_of_name if kind == "name" else _sure_of_address)(words[first : last + 1])
+            is_sure = is_sure or not told.isdisjoint(range(first, last + 1))
             if is_sure and kind == "name":
                 first, last = whole_name(words, tokens, first, last)
                 start, end = tokens[first].start(), tokens[last].end()
@@ -89,11 +91,14 @@ def _tag(text: str, tokens: list[re.Match[str]]) -> Iterator[Span]:
             yield Span(start, end, kind, " ".join(text[start:end].casefold().split()), round(score, 3))
 
 
-def _or_name(label: str, words: list[str], tagger: pycrfsuite.Tagger, at: int) -> str:
-    """The label, or that of a name where the model left out a word that is nothing but a name, and would not bet on it.
+def _or_name(label: str, words: list[str], tagger: pycrfsuite.Tagger, at: int, told: frozenset[int]) -> str:
+    """The label, or that of a name where the model left out a word that the words beside it say to be one (`told`), or
+    one that is nothing but a name and on which the model would not bet.
 
     Not behind the number of a step, where an imperative follows: "3. Peck in the password".
     """
+    if label == "O" and at in told:
+        return "I-name"
     is_left_out = label == "O" and words[at][0].isupper() and listed(words[at]) == "n" and not _begins_step(words, at)
     return "B-name" if is_left_out and _probability(tagger, "name", at) >= NOTHING_BUT_A_NAME else label
 

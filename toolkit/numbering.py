@@ -92,6 +92,10 @@ _UNSURE = re.compile(
 )
 _UNSEEN_FIRST = re.compile(rf"[{UNSEEN}]+")
 _PLAIN = re.compile(r"(\d{1,3})([.)])[ \t]")  # what most lines of ASCII begin with
+# What a line of ASCII has before anything else that is tried; most lines have not.
+_ASCII_START = re.compile(
+    rf"[ \t]*(?:[#*_(\d]|(?:{'|'.join(word for word in STEP_WORDS.split('|') if word.isascii())}))", re.IGNORECASE
+)
 _DASH = re.compile(r"[-–—][ \t]+")
 _INLINE = re.compile(
     rf"(?:^|(?<=\s))(?:(?:{STEP_WORDS})\s*(\d{{1,2}})\s*[.):]|[(（]?(\d{{1,2}})[.)](?=\s)|([{CIRCLED}]))\s*",
@@ -135,6 +139,8 @@ def sure_mark(line: str) -> Mark | None:
     """The mark of a line that needs no other line to be one."""
     if line.isascii() and (plain := _PLAIN.match(line)):
         return Mark(int(plain[1]), f"1{plain[2]}", 0, False, line[plain.end() :].strip())
+    if line.isascii() and not _ASCII_START.match(line):
+        return None
     match = _SURE.match(line)
     if match is None:
         return None

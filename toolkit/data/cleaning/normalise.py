@@ -18,6 +18,8 @@ PICTURE = re.compile(
     re.IGNORECASE,
 )
 
+PICTURE_STARTS = frozenset("![<\ufffc")
+
 
 def normalise_row(row: Row) -> Row | Dropped:
     """The row with a one-line question and `1. ` steps, or left out with the reason."""
@@ -25,7 +27,7 @@ def normalise_row(row: Row) -> Row | Dropped:
         steps, had_text_around = parse_steps(row.output)
     except NoSteps as error:
         return Dropped(row, str(error))
-    if any(PICTURE.fullmatch(step) for step in steps):
+    if any(step[0] in PICTURE_STARTS and PICTURE.fullmatch(step) for step in steps):
         return Dropped(row, ONLY_A_PICTURE)
     notes = (*row.notes, "text around the steps removed") if had_text_around else row.notes
     return replace(row, prompt=one_line(row.prompt), output=number_steps(steps), notes=notes)

@@ -24,7 +24,6 @@ LEAST_FORM = 6  # letters of a word that may be a form of an Indonesian one
 TOKEN = re.compile(r"\[[A-Z]+_\d+\]|[^\W\d_]+(?:['’.-][^\W\d_]+)*|\d+(?:[/-]?[^\W_]+)*|\n|\S")
 PARTS_OF_A_WORD = re.compile(r"['’-]")
 COMMON_AT_LEAST = 3e-6  # share of all words of a language from which a word counts as ordinary
-NEIGHBOURS = (b"-2", b"-1", b"0", b"1", b"2")
 
 
 def features(words: list[str]) -> list[list[bytes]]:
@@ -50,7 +49,7 @@ def features(words: list[str]) -> list[list[bytes]]:
 
 
 class _Seen(NamedTuple):
-    """A word as its neighbours and itself see it; `views`: from each of NEIGHBOURS."""
+    """A word as its neighbours and itself see it; `views`: from two words behind it to two before."""
 
     shape: bytes
     lists: bytes
@@ -62,10 +61,13 @@ class _Seen(NamedTuple):
 def _seen(word: str) -> _Seen:
     form, lists, context = shape(word).encode(), listed(word).encode(), _context_word(word).encode()
     lower = word.casefold()
-    said = (b"w=" + context, b"s=" + form, b"l=" + lists)
     of_itself = (f"e3={lower[-3:]}".encode(), f"e2={lower[-2:]}".encode(), f"n={min(len(word), 9)}".encode())
-    views = tuple(
-        tuple([offset + feature for feature in said]) + (of_itself if offset == b"0" else ()) for offset in NEIGHBOURS
+    views = (
+        (b"-2w=" + context, b"-2s=" + form, b"-2l=" + lists),
+        (b"-1w=" + context, b"-1s=" + form, b"-1l=" + lists),
+        (b"0w=" + context, b"0s=" + form, b"0l=" + lists, *of_itself),
+        (b"1w=" + context, b"1s=" + form, b"1l=" + lists),
+        (b"2w=" + context, b"2s=" + form, b"2l=" + lists),
     )
     return _Seen(form, lists, context, views)
 
@@ -107,6 +109,7 @@ def listed(word: str) -> str:
     return known + ("s" if lower.endswith(STREET_ENDINGS) else "")
 
 
+@lru_cache(maxsize=100_000)
 def _name_or_word(word: str) -> tuple[str, str]:
     """A word as the lists have it, and whether it is on the list of names (n) and an ordinary word (c)."""
     lower = word.casefold().rstrip(".").removesuffix("'s").removesuffix("’s")
@@ -131,7 +134,7 @@ def is_suspicious(word: str) -> bool:
 
 def forget_names() -> None:
     """Read the list of names again at its next use: training works with a part of it."""
-    for cached in (_names, known_names, names_that_are_words, listed, is_suspicious, _seen):
+    for cached in (_names, known_names, names_that_are_words, _name_or_word, listed, is_suspicious, _seen):
         cached.cache_clear()
 
 

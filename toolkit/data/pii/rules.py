@@ -77,17 +77,18 @@ BETWEEN_LETTERS = re.compile(r"\d[A-Za-z]+\d")
 def find_identifiers(text: str, kinds: frozenset[str], regions: Sequence[str]) -> list[Span]:
     """Spans of the asked kinds in the order of precedence: what has a checksum before what only has a form."""
     has_number = bool(THREE_DIGITS.search(text))
-    spans = [
-        span
-        for kind, finder in (_FINDERS if has_number else _WITHOUT_A_NUMBER)
-        if kind in kinds
-        for span in finder(text)
-    ]
+    finders = _FINDERS if has_number else _WITHOUT_A_NUMBER if _has_marks(text) else ()
+    spans = [span for kind, finder in finders if kind in kinds for span in finder(text)]
     if "phone" in kinds:
         spans += find_phones(text, regions)
     if "account" in kinds and has_number:
         spans += _account(text)
     return spans
+
+
+def _has_marks(text: str) -> bool:
+    """Whether a text without three digits holds what the identifiers without them need."""
+    return "@" in text or "<" in text or ":" in text or bool(BETWEEN_LETTERS.search(text))
 
 
 def _emails(text: str) -> Iterator[Span]:

@@ -14,6 +14,7 @@ from toolkit.data.words.help_words import TECHNICAL
 
 # On the Zipf scale (logarithm of occurrences in a thousand million words).
 PART_FROM = {"en": 3.7, "id": 3.0}  # least frequency of the word in a form
+LEAST_PART = 4  # letters of both words of a compound
 COMPOUND_FROM = 4.5  # least frequency of both words of a compound
 ENGLISH_PREFIXES = ("re", "un", "de", "pre", "non", "sub", "mis", "over", "out", "dis", "multi", "auto", "up", "down")
 ENGLISH_ENDINGS = (
@@ -57,6 +58,7 @@ INDONESIAN_PREFIXES = {
     "se": ("", ""),
     "non": ("", ""),
 }
+PREFIX_STARTS = frozenset(prefix[0] for prefix in INDONESIAN_PREFIXES)
 INDONESIAN_ENDINGS = ("nya", "lah", "kah", "pun", "kan", "an", "i", "ku", "mu", "mulah", "kanlah")
 
 
@@ -72,21 +74,36 @@ def frequencies(language: str) -> dict[str, float]:
 def zipf(word: str, languages: Iterable[str]) -> float:
     """How often the word is written in the language that has it most, on the Zipf scale; 0 for one that no list has."""
     share = max((frequencies(language).get(word, 0.0) for language in languages), default=0.0)
-    return math.log10(share) + 9 if share else 0.0
+    return _of_share(share) if share else 0.0
+
+
+def _of_share(share: float) -> float:
+    return math.log10(share) + 9
 
 
 def is_form(word: str, language: str) -> bool:
     """Whether the word is built from one that the language's list has often enough, or from two."""
-    forms = {"en": _english_parts, "id": _indonesian_parts}.get(language)
-    if forms and any(
-        all(part in TECHNICAL or zipf(part, (language,)) >= PART_FROM[language] for part in parts)
-        for parts in forms(word)
-    ):
-        return True
+    shares = frequencies(language)
+    if forms := FORMS.get(language):
+        enough = _least_share(language, PART_FROM[language])
+        for parts in forms(word):
+            if all(part in TECHNICAL or shares.get(part, 0.0) >= enough for part in parts):
+                return True
+    if len(word) < 2 * LEAST_PART:
+        return False
+    enough = _least_share(language, COMPOUND_FROM)
     return any(
-        zipf(word[:at], (language,)) >= COMPOUND_FROM and zipf(word[at:], (language,)) >= COMPOUND_FROM
-        for at in range(4, len(word) - 3)
+        shares.get(word[:at], 0.0) >= enough and shares.get(word[at:], 0.0) >= enough
+        for at in range(LEAST_PART, len(word) - LEAST_PART + 1)
     )
+
+
+@cache
+def _least_share(language: str, least: float) -> float:
+    """The smallest share of a language's list that is this much on the Zipf scale: shares are compared at a tenth of
+    what their logarithms cost.
+    """
+    return min((share for share in set(frequencies(language).values()) if _of_share(share) >= least), default=math.inf)
 
 
 def _english_parts(word: str) -> Iterator[tuple[str, ...]]:
@@ -117,7 +134,7 @@ def _indonesian_parts(word: str, depth: int = 3) -> Iterator[tuple[str, ...]]:
     if depth == 0:
         return
     stems = [word[: -len(ending)] for ending in INDONESIAN_ENDINGS if word.endswith(ending)]
-    for prefix, (following, taken) in INDONESIAN_PREFIXES.items():
+    for prefix, (following, taken) in INDONESIAN_PREFIXES.items() if word[0] in PREFIX_STARTS else ():
         rest = word.removeprefix(prefix)
         if rest != word and rest and (not following or rest[0] in following):
             stems.append(rest)
@@ -127,3 +144,6 @@ def _indonesian_parts(word: str, depth: int = 3) -> Iterator[tuple[str, ...]]:
         if len(stem) >= 4:
             yield (stem,)
             yield from _indonesian_parts(stem, depth - 1)
+
+
+FORMS = {"en": _english_parts, "id": _indonesian_parts}

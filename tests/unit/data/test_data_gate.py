@@ -75,6 +75,27 @@ PLACES = [
             ["How do I reset the router?"],
         ),
         (f"<h1>Reset Tool</h1><h2>A Brief Tutorial</h2>{STEPS}", ["How do I use Reset Tool?"]),
+        (
+            f"<h1>Overview</h1><p>If you want to reset the router, do the following:</p>{STEPS}",
+            ["How do I reset the router?"],
+        ),
+        (
+            f"<h1>Printing</h1><p>If you wish to print on both sides, pull it out. Proceed as follows:</p>{STEPS}",
+            ["How do I print on both sides?"],
+        ),
+        (f"<h1>Reset the router</h1><p>If you want to keep the logs, do the following:</p>{STEPS}", []),
+        (f"<h1>Reset the router</h1><p>If you want to keep the logs, save them. Then press:</p>{STEPS}", []),
+        (
+            "<h1>Reset the router</h1><p>You can do this in several ways:</p><ol><li>By pulling the plug.</li>"
+            f"<li><p>By using the menu:</p>{STEPS}</li></ol>",
+            ["How do I reset the router by using the menu?"],
+        ),
+        (
+            "<h1>Reset the router</h1><ol><li>Is the light red? If so, press the button.</li>"
+            "<li>Do you see a menu? If not, pull the plug. Otherwise go on.</li></ol>",
+            ["How do I reset the router?"],
+        ),
+        ("<h1>Reset the router</h1><ol><li>Is the light red?</li><li>Do you see a menu? Good.</li></ol>", []),
         (f"<h1>Routers</h1><p>There is a report. To print this report:</p>{STEPS}", []),
         (f"<h1>Using example for the router</h1>{STEPS}", []),
         ("<h1>Track parcels</h1><ol><li>Use the app. It is quick.</li><li>Use the phone. It is free.</li></ol>", []),

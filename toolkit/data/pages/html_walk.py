@@ -16,6 +16,7 @@ from toolkit.data.pages.markup_items import Element, framed_cells, inline_text, 
 from toolkit.data.pages.sections import Section, StepList, TitlesAbove, join_parts, join_substeps
 from toolkit.data.pages.step_headings import Heading, step_headings
 from toolkit.data.pages.text_pages import QUESTION_LINE
+from toolkit.data.words.instructions import are_ways
 from toolkit.data.words.questions import ask, english_verb, indonesian_verb
 from toolkit.numbering import Mark, sure_mark
 
@@ -259,8 +260,18 @@ class Walker:
         around = element.getparent()
         steps.is_procedure = "procedure" in f"{element.get('class', '')} {around.get('class', '')}".split()
         steps.caption = (_title_within(around) if steps.is_procedure else "") or self.current.caption()
+        if are_ways(steps.caption) and any(_holds_list(item) for item in element.iterchildren("li")):
+            self._take_ways(element, steps)
+            return
         start = element.get("start", "1")
         self.current.add_list(steps, int(start) if start.isdigit() else 1)
+
+    def _take_ways(self, element: Element, ways: StepList) -> None:
+        """Ways side by side, of which some have steps of their own: "By using the menu: 1. Open it."."""
+        assert self.current is not None
+        self.current.add_list(ways)
+        for way in element.iterchildren("li"):
+            self._walk_children(way, self.current.language)
 
     def _take_bullets(self, element: Element) -> None:
         if self.current is None:
@@ -282,9 +293,10 @@ class Walker:
 
     def _take_paragraph(self, element: Element) -> None:
         pieces = list(element.itertext())
-        if question := QUESTION_LINE.match("".join(pieces[:2])):
-            title = inline_text(element, MARKUP)
-            self.current = self._open(element, title[question.end() :].strip("* "), self.language)
+        if (question := QUESTION_LINE.match("".join(pieces[:2]))) and (
+            title := inline_text(element, MARKUP)[question.end() :].strip("* ")
+        ):
+            self.current = self._open(element, title, self.language)
             return
         if self.current is None:
             return

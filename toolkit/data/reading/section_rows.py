@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from toolkit.data.pages.sections import Section, StepList
 from toolkit.data.reading.language import is_in_language
 from toolkit.data.rows import Dropped, Row
-from toolkit.data.words.instructions import JUDGED, are_choices, tell_to_do, usage_of, useful
+from toolkit.data.words.instructions import JUDGED, are_choices, tell_to_do, usage_of, useful, wish
 from toolkit.data.words.languages import surely
 from toolkit.data.words.questions import ask, is_asked_in
 
@@ -20,7 +20,7 @@ WAY = re.compile(
     r"\b(?:trick|way|method|procedure|technique|recipe|approach|instructions)\b[^:,]*?\b(?:for|of) (\w+ing\b.*)"
 )
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
-PLACE = re.compile(r"(?:\d+(?:\.\d+)*\.?\s+)?(on|in|for|with|using|via|under)\s+([^.:?]{2,40}?)\s*:?", re.IGNORECASE)
+PLACE = re.compile(r"(?:\d+(?:\.\d+)*\.?\s+)?(on|in|for|with|using|via|under|by)\s+([^.:?]{2,40}?)\s*:?", re.IGNORECASE)
 ONLY_IF = re.compile(r"(?:if|unless|in case|jika|bila|apabila|kalau)\b", re.IGNORECASE)
 
 
@@ -69,7 +69,8 @@ def section_lineage(name: str, title: str) -> str:
 
 def _question(section: Section, step_list: StepList, language: str) -> str | None:
     """A title or caption that says nothing ("Usage", "Follow these steps:") leaves the word to the title above it; one
-    that names a place alone ("On Windows") tells where that is done.
+    that names a place or a way alone ("On Windows", "By using the keyboard") tells where or how that is done. One that
+    names a wish is asked where the title names no task.
     """
     title, caption = useful(section.title) or section.above, useful(step_list.caption)
     by_title, by_caption = ask(title, language), ask(caption, language) if caption else None
@@ -78,7 +79,15 @@ def _question(section: Section, step_list: StepList, language: str) -> str | Non
     if language in ("", "en"):
         by_title = by_title or usage_of(section.title, section.above) or _there(ask(section.above, language), title)
         by_caption = by_caption or _there(by_title, caption)
+    if by_title is None:
+        by_caption = _wanted(step_list.caption, language) or by_caption
     return by_caption if len(section.lists) > 1 else by_title or by_caption
+
+
+def _wanted(caption: str, language: str) -> str | None:
+    """The question of "If you want to print on both sides, do this:"."""
+    wanted = wish(caption) if language in JUDGED else ""
+    return ask(f"{'cara' if language == 'id' else 'how to'} {wanted}", language) if wanted else None
 
 
 def _there(question: str | None, place: str) -> str | None:
@@ -98,7 +107,7 @@ def _flaw(step_list: StepList, question: str | None, section: Section, language:
         return f"titles in this language ({language}) are not turned into questions: {section.title!r}"
     if question is None:
         return f"the title names no task: {section.title!r}"
-    if ONLY_IF.match(step_list.caption):
+    if ONLY_IF.match(step_list.caption) and question != _wanted(step_list.caption, language):
         return f"the steps hold for one case only: {step_list.caption[:80]!r}"
     if not tell_to_do(step_list.steps, language, step_list.is_procedure):
         return "the leading words of the steps do not tell to do something"

@@ -39,10 +39,18 @@ CONDITION = re.compile(
     re.IGNORECASE,
 )
 ASKS_READER = re.compile(r"do (?:you|they|we|i)\b", re.IGNORECASE)
+# "Is the light red? If so, press the button."
+DECIDES = re.compile(r"[^.!]*\?\s+(?=(?:if|when|otherwise|jika|bila|apabila|kalau)\b)", re.IGNORECASE)
 LABEL = re.compile(r"[^:.]{1,40}:\s+(?=\S)")
 # "You can change the size in several ways:"
 SIDE_BY_SIDE = re.compile(
     r"\b(?:ways|things|methods|possibilities|alternatives|options|approaches|one of the following)\b[^.]*:\s*$",
+    re.IGNORECASE,
+)
+# "If you want to print on both sides, do this:" says what the steps are for, "If it rains" when they hold.
+WISH = re.compile(
+    r"(?:(?:if|when(?:ever)?|in case) (?:you|one) (?:want|wants|wish|wishes|need|needs|would like|prefer|prefers) to"
+    r"|(?:jika|bila|apabila|kalau) (?:anda |kamu )?(?:ingin|mau|hendak|perlu))\s+([^,:;.]{3,80}?)\s*(?:[,:]|$)",
     re.IGNORECASE,
 )
 TAKES_UP = frozenset({"use", "gunakan"})  # where each item does, they are ways to choose from
@@ -99,6 +107,22 @@ def useful(caption: str) -> str:
     return "" if SAYS_NOTHING.fullmatch(said) else said
 
 
+def wish(caption: str) -> str:
+    """What the reader wants by a line that leads to steps, "If you want to print on both sides, do this:"; "" where it
+    tells to do more than the steps do.
+    """
+    found = WISH.match(caption)
+    if found is None:
+        return ""
+    rest = caption[found.end() :].strip()
+    return found[1] if not rest or LEADS_TO.search(rest) else ""
+
+
+def are_ways(caption: str) -> bool:
+    """Whether the items below a line stand side by side: "You can change the size in several ways:"."""
+    return SIDE_BY_SIDE.search(caption) is not None
+
+
 def tell_to_do(steps: list[str], language: str, is_procedure: bool) -> bool:
     """Whether the leading words of the steps tell to do something, as far as the language is known."""
     if language not in JUDGED:
@@ -113,7 +137,7 @@ def are_choices(steps: list[str], is_procedure: bool, caption: str = "") -> bool
     """
     if len(steps) < 2:
         return False
-    if SIDE_BY_SIDE.search(caption):
+    if are_ways(caption):
         return True
     begin = {" ".join(step.lower().split()[:2]) for step in steps}
     first = {one.split(" ")[0] for one in begin}
@@ -136,6 +160,8 @@ def are_choices(steps: list[str], is_procedure: bool, caption: str = "") -> bool
 def tells_to_do(step: str) -> bool:
     """Whether the leading word, after what may stand before it, is an imperative of English or Indonesian."""
     text = step.strip()
+    if decides := DECIDES.match(text):
+        return tells_to_do(text[decides.end() :])
     if ASKS_READER.match(text):
         return False
     if _starts_with_imperative(text):

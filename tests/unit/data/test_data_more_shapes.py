@@ -8,6 +8,7 @@ import json
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
 
 import pytest
@@ -77,7 +78,7 @@ def zipped(members: dict[str, str], first: str = "") -> bytes:
 
 def epub(pages: dict[str, str], below: str = "OEBPS/", kind: str = "application/xhtml+xml") -> bytes:
     """A book with its pages in the order given, which is not that of their names."""
-    items = "".join(f'<item id="p{at}" href="{name}" media-type="{kind}"/>' for at, name in enumerate(pages))
+    items = "".join(f'<item id="p{at}" href="{quote(name)}" media-type="{kind}"/>' for at, name in enumerate(pages))
     spine = "".join(f'<itemref idref="p{at}"/>' for at in range(len(pages)))
     package = (
         f'<package xmlns="http://www.idpf.org/2007/opf"><manifest>{items}</manifest><spine>{spine}</spine></package>'
@@ -686,7 +687,7 @@ CASES: dict[str, tuple[str, bytes, Sequence[Pair]]] = {
     "EPUB: one page, in German, below text/": (
         "a.epub",
         epub(
-            {"text/alles.html": page("".join(f"<h2>{q}</h2><p>So geht es:</p>{ordered(s)}" for q, s in GERMAN))},
+            {"text/alle A.html": page("".join(f"<h2>{q}</h2><p>So geht es:</p>{ordered(s)}" for q, s in GERMAN))},
             "EPUB/",
         ),
         GERMAN,

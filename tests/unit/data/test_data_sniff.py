@@ -3,6 +3,7 @@
 import gzip
 import json
 import zipfile
+from html import escape
 from pathlib import Path
 from typing import IO
 
@@ -90,6 +91,7 @@ ZENDESK = [
     for at, (question, steps) in enumerate(PAIRS)
 ]
 ALPACA = [{"instruction": "Answer.", "input": question, "output": answer} for question, answer in EXPECTED]
+BY_COLUMN = {"question": [question for question, _ in EXPECTED], "answer": [answer for _, answer in EXPECTED]}
 PRETTY = "\n".join(json.dumps(record, indent=2) for record in RECORDS)
 SHAPES: dict[str, tuple[str, bytes]] = {
     "an array": ("a.json", json.dumps(RECORDS).encode()),
@@ -125,6 +127,16 @@ SHAPES: dict[str, tuple[str, bytes]] = {
         "a.jsonl",
         lines([{"question": q, "answers": [{"text": numbered(steps)}]} for q, steps in PAIRS]).encode(),
     ),
+    "objects in a text file": ("a.txt", lines(RECORDS).encode()),
+    "columns as lists": ("a.json", json.dumps(BY_COLUMN).encode()),
+    "columns with row numbers": (
+        "a.json",
+        json.dumps({name: dict(enumerate(texts)) for name, texts in BY_COLUMN.items()}).encode(),
+    ),
+    "HTML written as text": (
+        "a.csv",
+        "".join(["id,title,content\n", *(f'1,{q},"{escape(as_html(steps))}"\n' for q, steps in PAIRS)]).encode(),
+    ),
     "commas": ("a.csv", table(",").encode()),
     "semicolons of a German Excel": (
         "a.csv",
@@ -136,6 +148,11 @@ SHAPES: dict[str, tuple[str, bytes]] = {
     "CR lines of a table": ("a.csv", table(",").replace("\n", "\r").encode()),
     "columns known by what they hold": ("a.csv", table(",", ("what they say", "what we say")).encode()),
     "Q: and A:": ("a.txt", "\n\n".join(f"Q: {q}\nA: {numbered(steps)}" for q, steps in PAIRS).encode()),
+    "Q1. and A1.": ("a.txt", "\n\n".join(f"Q1. {q}\nA1. {numbered(steps)}" for q, steps in PAIRS).encode()),
+    "Question: and Answer: above": (
+        "a.txt",
+        "\n\n".join(f"Question:\n{q}\n\nAnswer:\n{numbered(steps)}" for q, steps in PAIRS).encode(),
+    ),
     "AsciiDoc": (
         "a.adoc",
         "\n\n".join(f"== {q}\n\n" + "\n".join(f". {s}" for s in steps) for q, steps in PAIRS).encode(),
@@ -185,6 +202,21 @@ def test_a_longer_conversation_is_named_with_its_length(tmp_path: Path) -> None:
     rows, dropped = read(path)
     assert (len(rows), [item.row.place for item in dropped]) == (3, ["chat.jsonl:4"])
     assert dropped[0].reason == "a conversation of 3 messages; one question with one answer is taken"
+
+
+def test_conversations_with_tools_are_named_one_by_one(tmp_path: Path) -> None:
+    path = tmp_path / "tools.jsonl"
+    call = {"role": "tool", "content": "42"}
+    path.write_text(lines([{"messages": [*one["messages"], call]} for one in MESSAGES]))
+    rows, dropped = read(path)
+    assert (rows, {item.reason for item in dropped}) == ([], {"a message is by 'tool', neither user nor assistant"})
+
+
+def test_the_columns_of_a_sheet_are_named_where_none_is_the_answer(tmp_path: Path) -> None:
+    path = tmp_path / "faq.xlsx"
+    write_xlsx(path, {"FAQ": [["question", "step 1", "step 2"], *([q, *steps[:2]] for q, steps in PAIRS)]})
+    with pytest.raises(DataError, match="the columns are `question`, `step 1`, `step 2`"):
+        read(path)
 
 
 def test_a_spreadsheet_is_read_below_its_title_and_other_sheets_are_named(tmp_path: Path) -> None:
@@ -259,11 +291,18 @@ def test_rows_with_other_numbers_of_cells_are_left_out_by_line(tmp_path: Path) -
         ("one.csv", "a\nx\n", "no line of column names with a delimiter was found"),
         ("bytes.bin", "\x00\x01\x00\x00\x00\x00\x00", "a file of bytes that are no text"),
         ("empty.json", "[]", "it holds no JSON object that could be read"),
+        ("empty.csv", "\n", "the file is empty"),
+        ("faq.yaml", "- question: How?\n", "a .yaml file is not read"),
+        (
+            "bare.csv",
+            'How do I go?,"1. Stand up. 2. Go."\nHow do I sit?,"1. Bend. 2. Sit."\n',
+            "the first line holds a question and steps, where the names of the columns were expected",
+        ),
     ],
 )
 def test_what_cannot_be_found_out_is_asked_for(name: str, content: str, message: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(content)
-    with pytest.raises(DataError, match=r"read|named|taken") as caught:
+    with pytest.raises(DataError, match=r"read|named|taken|expected") as caught:
         read(tmp_path / name)
     assert message in str(caught.value)
 

@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 from lxml import etree
 
@@ -79,8 +80,10 @@ def _epub(raw: bytes) -> list[tuple[str, str]]:
         with zipfile.ZipFile(io.BytesIO(raw)) as members:
             _check_size(members)
             names = set(members.namelist())
-            chosen = [name for name in _spine(members) if name in names][:MOST_PAGES]
-            return [(name, _page(members.read(name))) for name in chosen]
+            chosen = [found for name in _spine(members) if (found := name if name in names else unquote(name)) in names]
+            if not chosen:
+                raise UnreadableDocument("not a readable EPUB (its spine names no page that is in it)")
+            return [(name, _page(members.read(name))) for name in chosen[:MOST_PAGES]]
     except (zipfile.BadZipFile, KeyError, OSError, zlib.error, RuntimeError, NotImplementedError) as error:
         raise UnreadableDocument(f"not a readable EPUB ({str(error)[:80] or type(error).__name__})") from None
     except etree.XMLSyntaxError as error:

@@ -18,14 +18,14 @@ UNDERLINE = re.compile(r"\s*(?:={3,}|-{3,}|~{3,}|\*{3,})\s*$")
 MARKER = re.compile(r"\s*(?:[-*+•◦‣▪○·–—►✓]|\(?[a-z0-9]{1,2}[.)]|(?:step|langkah|tahap)\s*\d)", re.IGNORECASE)
 INLINE_NUMBERS = re.compile(r"(?:^|\s)\(?1[.)]\s.*\s\(?2[.)]\s", re.DOTALL)
 MOST_TITLE_WORDS, MOST_TITLE_CHARS = 14, 100
-# "Q: ... A: ..." in the languages in which people write it.
+# "Q: ... A: ...", "Q1. ... A1. ..." and "Question:" on a line of its own, in the languages in which people write it.
 QUESTION_LINE = re.compile(
     r"\s*\W{0,3}(?:Q(?:uestion)?|F(?:rage)?|P(?:regunta|ergunta|ertanyaan)?|T(?:anya)?|D(?:omanda)?|Вопрос|質問|問|问|問題|问题)"
-    r"\s*\d*\s*[:：]\W{0,3}(?=\w)"
+    r"(?:\s*\d*\s*[:：]|\s*\d+\s*[.)])(?:\W{0,3}(?=\w)|\W{0,3}$)"
 )
 ANSWER_LINE = re.compile(
     r"\s*\W{0,3}(?:A(?:nswer|ntwort)?|R(?:espuesta|éponse|esposta|isposta)?|J(?:awab(?:an)?)?|Ответ|回答|答|答案)"
-    r"\s*\d*\s*[:：](?:\*\*)?(?:\s+|$|(?=\d))"
+    r"(?:\s*\d*\s*[:：]|\s*\d+\s*[.)])(?:\*\*)?(?:\s+|$|(?=\d))"
 )
 
 

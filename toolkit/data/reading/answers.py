@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,7 +19,13 @@ TAG = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
 
 
 def looks_like_html(text: str) -> bool:
-    return "<" in text and HTML_BLOCK.search(text) is not None
+    return "<" in (text := unescaped(text)) and HTML_BLOCK.search(text) is not None
+
+
+def unescaped(text: str) -> str:
+    """HTML that was written as text once more, "&lt;ol&gt;&lt;li&gt;Open it", as HTML; any other text as it is."""
+    is_escaped = "<" not in text and text.lstrip()[:4].lower() == "&lt;"
+    return html.unescape(text) if is_escaped else text
 
 
 def answer_rows(title: str, answer: str, row: Row, language: str, as_asked: bool = False) -> Iterator[Row | Dropped]:

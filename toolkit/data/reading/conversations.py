@@ -22,6 +22,11 @@ def pair_of(conversation: Any) -> tuple[str, str] | str:
     return spoken[0][1], spoken[1][1]
 
 
+def is_conversation(value: Any) -> bool:
+    """Whether it is a list of messages, however many and whoever they are by."""
+    return isinstance(value, list) and bool(value) and all(isinstance(one, dict) and _role(one) for one in value)
+
+
 def _role(message: dict[str, Any]) -> str:
     return str(message.get("role") or message.get("from") or "").strip().lower()
 

@@ -19,6 +19,8 @@ OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 # Beyond UTF-8, what tables of older programs are written in; the first that fits the bytes and reads as words is taken.
 WESTERN = "cp1252"
 MOSTLY_ASCII = 0.7
+JSON_START = re.compile(r'(?:\[\s*)?\{\s*"')  # "[1] Open the lid" is a text
+SETTINGS = frozenset({".yaml", ".yml", ".toml", ".ini"})
 MOSTLY_SHOWN = 0.9  # characters of a text that can be printed
 
 
@@ -79,7 +81,9 @@ def _text_kind(head: bytes, suffix: str, given: str | None) -> Kind:
         return Kind("", f"a file of bytes that are no text ({suffix or 'no suffix'})")
     text = head.decode(encoding, "ignore").lstrip("\ufeff \t\r\n")
     in_words = f" in {encoding}" if encoding not in ("utf-8", "utf-8-sig") else ""
-    if text[:1] in ("{", "[") and suffix not in TABLES and suffix != ".txt":
+    if suffix in SETTINGS:
+        return Kind("", f"a {suffix} file")
+    if suffix not in TABLES and (JSON_START.match(text) if suffix == ".txt" else text[:1] in ("{", "[")):
         return Kind("json", f"JSON{in_words}", encoding)
     if suffix in TABLES:
         return Kind("table", f"a table ({suffix}){in_words}", encoding)

@@ -1,5 +1,5 @@
 """JSON in any of its shapes as records: one object a line, an array, a document that holds a list, objects that go over
-several lines.
+several lines, a table column by column.
 
 Objects by line are read one at a time; everything else is held in memory, up to LARGEST_JSON bytes.
 """
@@ -16,6 +16,7 @@ from toolkit.data.reading.paths import pick
 from toolkit.text_files import Fault, first_bytes, parse_json, read_text, text_lines
 
 LARGEST_JSON = 50_000_000
+FEWEST_COLUMNS = 2  # of a table that is written column by column
 BETWEEN = " \t\r\n,"
 
 
@@ -99,12 +100,35 @@ def _listed(value: object, records: str | None, known_lists: Sequence[str]) -> I
     if not isinstance(value, dict):
         yield value
         return
+    if not records and (by_column := _by_column(value)):
+        yield from by_column
+        return
     if records:
         found = pick(value, records)
         yield from found if isinstance(found, list) else [Fault(f"there is no list of records under {records!r}")]
         return
     inner = next((value[key] for key in known_lists if isinstance(value.get(key), list)), None)
     yield from [value] if inner is None else inner
+
+
+def _by_column(table: dict[str, Any]) -> list[dict[str, Any]]:
+    """The records of a table that is written column by column, each a list or an object with row numbers; [] for any
+    other object.
+    """
+    columns = list(table.values())
+    if len(columns) < FEWEST_COLUMNS or not all(isinstance(column, type(columns[0])) for column in columns):
+        return []
+    if isinstance(columns[0], dict):
+        numbers = list(columns[0])
+        if not all(map(str.isdigit, numbers)) or any(list(column) != numbers for column in columns):
+            return []
+        columns = [list(column.values()) for column in columns]
+    elif not isinstance(columns[0], list):
+        return []
+    rows = len(columns[0])
+    if any(len(column) != rows or any(isinstance(cell, dict) for cell in column) for column in columns):
+        return []
+    return [dict(zip(table, cells, strict=True)) for cells in zip(*columns, strict=True)]
 
 
 def _object(value: object) -> dict[str, Any] | Fault:

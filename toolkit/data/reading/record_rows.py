@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from toolkit.data.reading.answers import TAG, answer_rows, looks_like_html
+from toolkit.data.reading.answers import TAG, answer_rows, looks_like_html, unescaped
 from toolkit.data.reading.conversations import pair_of
 from toolkit.data.reading.paths import pick
 from toolkit.data.rows import META_KEYS, Dropped, Row
@@ -35,7 +35,7 @@ def record_rows(record: dict[str, Any], blank: Row, options: RecordOptions) -> I
     if isinstance(item, Dropped) or not options.html:
         yield item
         return
-    item = replace(item, prompt=_without_tags(item.prompt))
+    item = replace(item, prompt=_without_tags(item.prompt), output=unescaped(item.output))
     if not looks_like_html(item.output):
         yield item
         return

@@ -18,7 +18,7 @@ from toolkit.data.reading.json_files import json_records
 from toolkit.data.reading.line_files import SEPARATOR_LINE
 from toolkit.data.reading.paths import pick
 from toolkit.data.reading.sheets import HEADER_WITHIN, UnreadableSheet, read_cells
-from toolkit.data.reading.sniff_columns import Columns, Unsure, find_columns
+from toolkit.data.reading.sniff_columns import Columns, Unsure, find_columns, is_a_row
 from toolkit.data.reading.tickets import is_ticket
 from toolkit.errors import DataError
 from toolkit.options.sources import (
@@ -209,6 +209,8 @@ def _table(source: AutoSource, file: Path, kind: Kind, common: dict[str, Any]) -
         for _, text in islice(text_lines(file, encoding.get("encoding", "utf-8")), SAMPLE_LINES)
         if isinstance(text, str)
     ]
+    if not any(map(str.strip, lines)):
+        raise DataError(f"{file}: the file is empty, where rows or a text were expected.")
     tables = dict(_readings(lines, source.delimiter))
     read: dict[str, Columns] = {}
     unsure: list[Unsure] = []
@@ -228,6 +230,11 @@ def _table(source: AutoSource, file: Path, kind: Kind, common: dict[str, Any]) -
             )
         )
     delimiter = max(read, key=lambda one: len(tables[one]) * len(tables[one][0]))
+    if is_a_row(list(tables[delimiter][0])):
+        raise DataError(
+            f"{file}: the first line holds a question and steps, where the names of the columns were expected; put a"
+            f" line with them above it, such as question{delimiter}answer."
+        )
     said = f"{kind.said}, delimiter {'tab' if delimiter == chr(9) else repr(delimiter)}"
     options = {**common, **encoding, "delimiter": delimiter, **read[delimiter].options}
     return _of_columns(CsvSource, options, read[delimiter], said)
@@ -263,20 +270,25 @@ def _sheet(source: AutoSource, file: Path, common: dict[str, Any]) -> Found:
         sheets = read_cells(file)
     except UnreadableSheet as error:
         raise DataError(f"{file}: {error}.") from None
-    last = Unsure("it holds no row")
+    likeliest: tuple[int, Unsure] | None = None
     for title, rows in sorted(sheets.items(), key=lambda item: -len(item[1])):
         for at, header in enumerate(rows[:HEADER_WITHIN]):
             names = [" ".join(cell.split()) for cell in header]
             records = [dict(zip(names, row, strict=True)) for row in rows[at + 1 : at + 1 + SAMPLE_ROWS]]
-            if len([name for name in names if name]) < 2 or not records:
+            if len([name for name in names if name]) < 2 or not records or is_a_row(header):
                 continue
             try:
                 columns = find_columns(records, _given(source))
             except Unsure as error:
-                last = error
+                named = sum(map(bool, names))
+                likeliest = likeliest if likeliest and likeliest[0] >= named else (named, error)
                 continue
             return _of_columns(SheetSource, {**common, **columns.options}, columns, f"a spreadsheet, sheet {title!r}")
-    raise last
+    if likeliest is None:
+        raise DataError(
+            f"{file}: no sheet has a line with the names of its columns, such as question and answer, above its rows."
+        )
+    raise likeliest[1]
 
 
 def _parquet(source: AutoSource, file: Path, common: dict[str, Any]) -> Found:

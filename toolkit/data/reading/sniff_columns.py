@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from toolkit.data.pages.written_steps import NoSteps, parse_steps
-from toolkit.data.reading.answers import looks_like_html
-from toolkit.data.reading.conversations import pair_of
+from toolkit.data.reading.answers import looks_like_html, unescaped
+from toolkit.data.reading.conversations import is_conversation, pair_of
 from toolkit.data.words.questions import ask
 from toolkit.data.words.task_words import words
 
@@ -87,6 +87,11 @@ def find_columns(records: Sequence[Mapping[str, Any]], given: Mapping[str, Any])
     return Columns(options, _said(options), warning)
 
 
+def is_a_row(names: Sequence[str]) -> bool:
+    """Whether what stands where columns are named is a row of the table: one of the names holds steps."""
+    return any(map(_holds_steps, names))
+
+
 def _said(options: Mapping[str, Any]) -> str:
     behind = f" with `{options['input_field']}`" if options.get("input_field") else ""
     as_html = " (HTML)" if options.get("html") else ""
@@ -105,8 +110,7 @@ def _alpaca_warning(texts: Mapping[str, list[str]]) -> str:
 
 def _conversation(records: Sequence[Mapping[str, Any]]) -> str | None:
     for key in CONVERSATIONS:
-        held = [record[key] for record in records if isinstance(record.get(key), list)]
-        if held and any(isinstance(pair_of(value), tuple) or "messages;" in str(pair_of(value)) for value in held):
+        if any(is_conversation(record.get(key)) for record in records):
             return key
     return None
 
@@ -200,7 +204,7 @@ def _share(texts: Sequence[str], holds: Any) -> float:
 
 def _holds_steps(text: str) -> bool:
     if looks_like_html(text):
-        return "<li" in text
+        return "<li" in unescaped(text)
     try:
         return len(parse_steps(text[:5000])[0]) > 1
     except NoSteps:

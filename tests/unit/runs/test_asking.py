@@ -118,7 +118,7 @@ def test_controls_in_answers_never_reach_the_terminal(
     [
         (["--n", "2", "Why?"], 2, "n is 2 with temperature 0"),
         (["--temperature", "-1", "Why?"], 2, "temperature: found -1, must be 0 or more"),
-        (["--server", "localhost:8000", "Why?"], 2, "at: server must be a URL"),
+        (["--server", "localhost:8000", "Why?"], 2, "at.server: must be an address that begins with"),
         (["--server", "http://localhost:1", "--system", "tuned", "Why?"], 2, "--system chooses between"),
         (["  "], 2, "The question is empty"),
         (["long"], 2, "The question has 3 tokens as a prompt, which fills the model's context"),

@@ -4,6 +4,7 @@ preset and its accelerate config exist, and are the options of the recipe known?
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import re
@@ -45,6 +46,11 @@ def _complaint_of(words: list[str]) -> str | None:
 
 
 @cache
+def parser() -> argparse.ArgumentParser:
+    return cli.build_parser()
+
+
+@cache
 def make_targets() -> frozenset[str]:
     return frozenset(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
 
@@ -73,7 +79,7 @@ def _steptune_complaint(words: list[str]) -> str | None:
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
-            args, rest = cli.build_parser().parse_known_args(given)
+            args, rest = parser().parse_known_args(given)
     except SystemExit as stop:
         return said.getvalue().strip().splitlines()[-1] if stop.code else None
     overrides = [word for word in rest if OVERRIDE.match(word)]

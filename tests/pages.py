@@ -79,6 +79,7 @@ def broken_links(page: Path) -> Iterator[str]:
             yield f"{target}: no such heading"
 
 
+@cache
 def anchors(page: Path) -> set[str]:
     """As code hosts and Python-Markdown make them of headings."""
     found: set[str] = set()

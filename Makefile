@@ -6,7 +6,7 @@ SHELL := /bin/bash
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-fast check format bench-demo bench-tui bench-queue bench-data bench-train bench-merge bench-generate bench-eval bench-seeds bench-ship bench-7b bench-gpu soak docs pythons gpu-pages clean
+.PHONY: help setup demo test test-all test-fast check format bench-demo bench-tui bench-queue bench-data bench-train bench-merge bench-generate bench-eval bench-seeds bench-ship bench-7b bench-gpu soak docs pythons gpu-pages audit clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s "$$(printf '\t')"
@@ -79,6 +79,10 @@ docs:  ## the site of the documentation in build/site, every link checked, in an
 
 pythons:  ## the core on each Python from 3.11 on that is found: installed, commands, configs; prints a line each
 	@$(PYTHON) scripts/pythons.py
+
+audit: setup  ## known weaknesses of the installed packages, by pip-audit in build/audit, where its index can be reached
+	@test -x build/audit/bin/pip-audit || { $(PYTHON) -m venv build/audit && build/audit/bin/pip install -q pip-audit; }
+	@build/audit/bin/pip-audit --progress-spinner off --path "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
 clean:  ## remove caches and built files (never runs/ or .venv)
 	@rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

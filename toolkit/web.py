@@ -75,6 +75,11 @@ def refused(error: urllib.error.HTTPError) -> str:
     return str(error.code)
 
 
+def without(text: str, secret: str | None) -> str:
+    """What a server said, which may be the key that it was sent, for a message or a log."""
+    return text.replace(secret, "[key]") if secret else text
+
+
 def _read(response: Any, timeout_s: float) -> bytes:
     """The whole body. `timeout_s` is for all of it: a socket's own time-out begins anew with each byte."""
     until, body = time.monotonic() + timeout_s, bytearray()

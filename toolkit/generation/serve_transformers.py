@@ -9,6 +9,7 @@ probabilities, stop strings, several answers) it refuses.
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import json
 import os
@@ -114,6 +115,11 @@ class Handler(BaseHTTPRequestHandler):
 
     service: Service
     protocol_version = "HTTP/1.1"
+    timeout = 60.0  # seconds of silence after which a connection is closed
+
+    def handle(self) -> None:
+        with contextlib.suppress(ConnectionError):  # the client is gone
+            super().handle()
 
     def do_GET(self) -> None:
         if self.path == "/health":
@@ -178,7 +184,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _is_allowed(self) -> bool:
         key = self.service.key
-        given = self.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+        given = self.headers.get("Authorization", "").encode("latin-1", "replace")
         if key is None or hmac.compare_digest(given, f"Bearer {key}".encode()):
             return True
         self.close_connection = True

@@ -18,7 +18,7 @@ from toolkit.generation.engine import Finished, Tick, Watch
 from toolkit.generation.prompts import PROMPT_TOO_LONG, Request
 from toolkit.options.generation import SamplingOptions
 from toolkit.text_files import Fault, parse_json
-from toolkit.web import BROKEN, answer_of, lines_of, open_url, refused
+from toolkit.web import BROKEN, answer_of, lines_of, open_url, refused, without
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 CONNECT_TIMEOUT_S = 10.0
@@ -155,7 +155,7 @@ def _answer(
                 return _streamed(server, path, request, body, given_up, watch)
             return _finished(request, answer_of(_request(server.url + path, body), ANSWER_TIMEOUT_S), server)
         except urllib.error.HTTPError as error:
-            said = error.read(4000).decode("utf-8", "replace")[:500]
+            said = without(error.read(4000).decode("utf-8", "replace"), os.environ.get(KEY_VARIABLE))[:500]
             if error.code == 400 and "context" in said and "length" in said:
                 return Finished(request, [], PROMPT_TOO_LONG, "", len(request.prompt_ids), 0)
             if error.code not in _TRY_AGAIN:

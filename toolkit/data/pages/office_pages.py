@@ -59,7 +59,9 @@ def _word(raw: bytes) -> str:
         done = mammoth.convert_to_html(
             io.BytesIO(raw), style_map=WORD_STYLES, convert_image=mammoth.images.img_element(_no_picture)
         )
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, zlib.error, NotImplementedError) as error:
+    except UnreadableDocument:
+        raise
+    except Exception as error:  # mammoth lets through whatever its parsers raise, and what a damaged part leads to
         raise UnreadableDocument(f"not a readable Word document ({str(error)[:80] or type(error).__name__})") from None
     return f"<html><body>{done.value}</body></html>"
 
@@ -84,7 +86,7 @@ def _epub(raw: bytes) -> list[tuple[str, str]]:
             if not chosen:
                 raise UnreadableDocument("not a readable EPUB (its spine names no page that is in it)")
             return [(name, _page(members.read(name))) for name in chosen[:MOST_PAGES]]
-    except (zipfile.BadZipFile, KeyError, OSError, zlib.error, RuntimeError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError, zlib.error, RuntimeError) as error:
         raise UnreadableDocument(f"not a readable EPUB ({str(error)[:80] or type(error).__name__})") from None
     except etree.XMLSyntaxError as error:
         raise UnreadableDocument(f"not a readable EPUB ({error.msg})") from None

@@ -19,7 +19,7 @@ from toolkit.data.teacher.teacher_answers import Completion, read_completion
 from toolkit.errors import PreflightError
 from toolkit.options.teacher import CallOptions
 from toolkit.records import JSON
-from toolkit.web import REDIRECT
+from toolkit.web import REDIRECT, without
 
 MAX_BODY_BYTES = 4 << 20
 CHUNK_BYTES = 64 << 10
@@ -77,7 +77,7 @@ class Wire:
                     "/chat/completions", cast_to=httpx.Response, body=body, options=options
                 )
         except openai.APIStatusError as error:
-            return _refusal(error)
+            return _refusal(error, self._client.api_key)
         except (TimeoutError, openai.APITimeoutError):
             return Received("in_doubt", f"no answer within {self.timeout_s:g} s")
         except openai.APIConnectionError as error:
@@ -102,10 +102,10 @@ def api_key(name: str) -> str:
     return os.environ[name]
 
 
-def _refusal(error: openai.APIStatusError) -> Received:
+def _refusal(error: openai.APIStatusError, key: str) -> Received:
     status, body = error.status_code, error.body if isinstance(error.body, dict) else {}
     code = str(body.get("code") or "")
-    detail = " ".join(str(body.get("message") or "").split())[:200]
+    detail = " ".join(without(str(body.get("message") or ""), key).split())[:200]
     if 300 <= status < 400:
         return Received("fatal", f"the server answered {status} ({REDIRECT})")
     if status in (401, 403, 404) or code == "insufficient_quota":

@@ -75,6 +75,8 @@ def broken_links(page: Path) -> Iterator[str]:
         path = (page.parent / name).resolve() if name else page
         if not path.exists():
             yield f"{target}: no such file"
+        elif path.is_dir():
+            yield f"{target}: a folder, which is no page of the site"
         elif anchor and anchor not in anchors(path):
             yield f"{target}: no such heading"
 

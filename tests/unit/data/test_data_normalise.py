@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.data.cleaning.normalise import normalise_row
-from toolkit.data.pages.written_steps import NOT_PRINTED, NoSteps, _clean, number_steps, one_line, parse_steps
+from toolkit.data.pages.written_steps import (
+    LINE_ENDS,
+    NOT_PRINTED,
+    NoSteps,
+    _clean,
+    number_steps,
+    one_line,
+    parse_steps,
+)
 from toolkit.data.rows import Dropped, Row
 
 
@@ -29,6 +37,10 @@ from toolkit.data.rows import Dropped, Row
             "1. Read Step 2 of the wizard.\nStep 2 of the wizard is next.",
             ["Read Step 2 of the wizard. Step 2 of the wizard is next."],
         ),
+        ("1. Open Settings.\x0b2. Tap Wi-Fi.", ["Open Settings.", "Tap Wi-Fi."]),
+        ("1. Open Settings.\x0c2. Tap Wi-Fi.", ["Open Settings.", "Tap Wi-Fi."]),
+        ("1. Open Settings.\x852. Tap Wi-Fi.", ["Open Settings.", "Tap Wi-Fi."]),
+        ("1. Wait\x85 and open Settings.\n2. Tap Wi-Fi.", ["Wait… and open Settings.", "Tap Wi-Fi."]),
         ("- Open Settings.\n- Tap Wi-Fi.", ["Open Settings.", "Tap Wi-Fi."]),
         ("• Open Settings.\n• Tap Wi-Fi.", ["Open Settings.", "Tap Wi-Fi."]),
         ("1) Open Settings. 2) Tap Wi-Fi. 3) Wait.", ["Open Settings.", "Tap Wi-Fi.", "Wait."]),
@@ -126,7 +138,7 @@ def test_a_question_is_stable_after_one_pass(text: str) -> None:
 
 @given(st.text(alphabet=st.characters(max_codepoint=127), max_size=40))
 def test_the_short_cut_for_plain_ascii_is_what_ftfy_gives(text: str) -> None:
-    assert _clean(text) == NOT_PRINTED.sub("", ftfy.fix_text(text))
+    assert _clean(text) == NOT_PRINTED.sub("", ftfy.fix_text(LINE_ENDS.sub("\n", text)))
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,9 @@ LETTERED = re.compile(r"\(?[a-h][.)]\s+")  # sub-steps only
 BULLET = re.compile(r"(?:[-*+•◦‣▪▫●○·–—►▸➤✓✔☐☑✅](?:\s+|$))(?:\[[ xX✓]?\]\s+)?")
 EMPHASIS = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*|__(?=\S)(.+?)(?<=\S)__")
 NOT_PRINTED = re.compile(r"[\u200b-\u200d\u2060\ufeff\u00ad\u200e\u200f\u202a-\u202e\x00-\x08\x0b-\x1f\x7f]")
+# Vertical tabs and form feeds end a line as office programs write it; a C1 control before a number is NEL, and else a
+# broken ellipsis, which ftfy mends.
+LINE_ENDS = re.compile(r"[\x0b\x0c]|\x85(?=\s*\W{0,2}\d{1,3}\W)")
 LINE_START = re.compile(r"(?<=\n)")
 MOST_PASSES = 8
 
@@ -43,6 +46,7 @@ def _clean(text: str) -> str:
     # ftfy has nothing to do on plain ASCII but entities, and takes most of the time of this stage.
     if _is_plain(text):
         return text
+    text = LINE_ENDS.sub("\n", text)
     fixed: list[str] = []
     entities: str | bool = "auto"
     for line in LINE_START.split(text):

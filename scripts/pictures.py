@@ -174,8 +174,9 @@ async def compare_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
 
 
 async def ask_page(app: SteptuneApp, pilot: Pilot[None]) -> None:
-    """The newest training's model with a question that it has answered."""
-    app.open(ToAsk(max(trainings(app), key=lambda row: row.created or 0.0).path, "How do I reset my router?"))
+    """The model of a pipeline, or of the longest training, with a question that it has answered."""
+    pipelines = [run for run in app.snapshot.rows if run.stages]
+    app.open(ToAsk((pipelines or trainings(app))[0].path, "How do I reset my router?"))
     for _ in range(1200):
         await pilot.pause(0.1)
         if isinstance(app.screen, AskScreen) and app.screen.shown and not app.screen.busy:

@@ -15,6 +15,20 @@ from pathlib import Path
 
 from toolkit.records import JSON, write_json, write_jsonl
 
+# What `pip install` is called with. LLaMA-Factory without its dependencies on sound and pictures, whose packages do not
+# fit torch's build for CPUs.
+PACKAGES = {
+    "llamafactory": (
+        [
+            *("torch==2.13.0+cpu", "transformers==5.6.0", "datasets==4.0.0", "accelerate==1.11.0", "peft==0.18.1"),
+            *("trl==0.24.0", "omegaconf", "fire", "tyro<0.9.0", "scipy", "sentencepiece", "protobuf", "einops"),
+            *("pandas", "matplotlib", "tiktoken", "hf-transfer", "av<=16.0.0", "modelscope", "fastapi", "uvicorn"),
+            "sse-starlette",
+        ],
+        ["--no-deps", "llamafactory==0.9.5"],
+    ),
+    "soup": (["torch==2.13.0+cpu", "soup-cli[train]==0.77.0"],),
+}
 Write = Callable[["Task", Path], list[list[str]]]
 
 
@@ -95,6 +109,7 @@ def _steptune(task: Task, folder: Path) -> list[list[str]]:
         "data": folder / "rows.jsonl",
         "validation_share": 0,
         "quantization": "none",
+        "optim": "adamw_torch",
         "lora_r": task.lora_r,
         task.rate_name: task.learning_rate,
         "per_device_train_batch_size": task.batch,

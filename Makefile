@@ -6,7 +6,7 @@ SHELL := /bin/bash
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-fast check format bench-demo bench-tui bench-queue bench-data bench-train bench-merge bench-generate bench-eval bench-seeds bench-ship bench-7b bench-gpu soak docs pythons gpu-pages audit clean
+.PHONY: help setup demo test test-all test-fast check format bench-demo bench-tui bench-queue bench-data bench-train bench-merge bench-generate bench-eval bench-seeds bench-ship bench-peers bench-7b bench-gpu soak docs pythons gpu-pages audit clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s "$$(printf '\t')"
@@ -46,6 +46,9 @@ bench-train: setup  ## training against TRL's defaults on this CPU: speed, memor
 
 bench-gpu: setup  ## nine minutes on an NVIDIA GPU: every way of training, memory, speed, merge; without one it says so; prints JSON
 	@$(BIN)/python benchmarks/gpu_session.py
+
+bench-peers: setup  ## the same training by other tools in environments of their own, and ten broken inputs; prints JSON
+	@$(BIN)/python benchmarks/peers.py --make
 
 bench-7b: setup  ## Mistral-7B's shape with random weights through the whole path on this CPU, against the estimates; prints JSON
 	@$(BIN)/python benchmarks/seven_b.py

@@ -49,7 +49,7 @@ def main() -> int:
     if asked.make:
         make_environments(folder)
     rows = _rows()
-    task = Task(resolve_model(MODEL), rows[:TRAINED], STEPS)
+    task = Task(Path(resolve_model(MODEL)), rows[:TRAINED], STEPS)
     found: dict[str, JSON] = {}
     with tempfile.TemporaryDirectory(prefix="steptune-bench-") as scratch:
         untrained = held_out_loss(task.model, None, rows[TRAINED:])

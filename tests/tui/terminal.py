@@ -9,6 +9,7 @@ import fcntl
 import os
 import pty
 import re
+import select
 import signal
 import struct
 import subprocess
@@ -39,6 +40,7 @@ class Terminal:
         self.output = bytearray()
         self.times: list[tuple[float, int]] = []  # (time, bytes so far)
         self.reading = True
+        self._closing = False
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self._unfinished = b""  # the beginning of a control sequence whose rest has not been read yet
@@ -64,10 +66,13 @@ class Terminal:
         self._thread.start()
 
     def _read(self) -> None:
-        while True:
-            while not self.reading:
+        while not self._closing:
+            if not self.reading:
                 time.sleep(0.02)
+                continue
             try:
+                if not select.select([self.master], [], [], 0.1)[0]:
+                    continue
                 data = os.read(self.master, 65536)
             except OSError:
                 return
@@ -132,10 +137,11 @@ class Terminal:
             return False
 
     def close(self) -> None:
-        self.reading = True
+        self._closing = True
         self.kill()
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
+        self._thread.join()  # its number may be the next terminal's, whose bytes it would take
         with contextlib.suppress(OSError):
             os.close(self.master)
 
